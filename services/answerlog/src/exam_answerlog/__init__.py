@@ -1,0 +1,1 @@
+"""The Cassandra model layer: tables as typed models, schema, prepared operations."""

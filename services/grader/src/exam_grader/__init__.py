@@ -1,0 +1,1 @@
+"""The graders: seal, grade, publish."""

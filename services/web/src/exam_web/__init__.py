@@ -1,0 +1,1 @@
+"""The Django service: people, exams, sittings, degrees."""
