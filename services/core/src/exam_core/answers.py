@@ -1,0 +1,213 @@
+"""Answers: what a student says, checked against the paper, and the events that record it.
+
+Every event is append-only. `request` is derived from an answer's content, so that a retry is the same
+request whichever solver takes it, and another body is another answer.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from exam_core.canonical import Json, canonical, digest_of
+from exam_core.paper import Paper, Question, QuestionKind, decimal_text, mask_of, numbers_of
+from exam_core.problems import Problem, ProblemKind
+
+MAX_SEQ = 2**53 - 1
+"""The largest integer that every JSON reader keeps exactly."""
+MAX_NUMBER_TEXT = 64
+MAX_NUMBER_DIGITS = 34
+"""As many digits as IEEE 754 decimal128 keeps; nobody types more by intent."""
+MAX_EXPONENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerValue:
+    """What was answered: a mask of choices or the text of a number; one of the two is set.
+
+    A blank answer (the student took the answer back) is mask 0 or an empty text.
+    """
+
+    choice: int | None = None
+    value: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.choice is None) == (self.value is None):
+            raise ValueError("an answer is either choices or a number")
+
+    @property
+    def blank(self) -> bool:
+        """Whether the student took the answer back."""
+        return not self.choice and not self.value
+
+    def to_json(self) -> dict[str, Json]:
+        """The members that a client sends and gets back."""
+        if self.choice is not None:
+            return {"choices": list(numbers_of(self.choice))}
+        return {"value": self.value or None}
+
+    @property
+    def digest(self) -> str:
+        """The digest that a receipt carries: of the canonical form of `to_json`."""
+        return digest_of(self.to_json())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A student began; the earliest start of a sitting wins."""
+
+    student: int
+    started_at: int
+    solver: UUID
+    epoch: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One append-only answer as admitted by a solver process.
+
+    `received_at` and `deadline_at` are instants (µs): the time it was stamped and the personal deadline it was
+    admitted under. `solver` is the holder of the lease it was admitted with, `epoch` what that holder knew.
+    """
+
+    student: int
+    question: int
+    seq: int
+    request: UUID
+    received_at: int
+    deadline_at: int
+    solver: UUID
+    epoch: int
+    answer: AnswerValue
+
+    @property
+    def in_time(self) -> bool:
+        """Whether it came no later than the deadline it was admitted under."""
+        return self.received_at <= self.deadline_at
+
+    @property
+    def rank(self) -> tuple[int, int, UUID]:
+        """The order among answers to one question: the highest counts."""
+        return (self.seq, self.received_at, self.request)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A student said that they are done; a statement, not a lock."""
+
+    student: int
+    submitted_at: int
+    solver: UUID
+    epoch: int
+
+
+def request_id(*, sitting: UUID, student: int, question: int, seq: int, answer: AnswerValue) -> UUID:
+    """The name of an answer's content: the same for every retry of it."""
+    content = canonical([str(sitting), student, question, seq, answer.to_json()])
+    return UUID(bytes=hashlib.sha256(b"exam-request\0" + content).digest()[:16], version=8)
+
+
+def parse_seq(body: Mapping[str, Any]) -> int:
+    """The answer's sequence number, from 1, chosen by the device; it must rise with each change of mind."""
+    seq = body.get("seq")
+    if not isinstance(seq, int) or isinstance(seq, bool) or not 1 <= seq <= MAX_SEQ:
+        raise Problem(ProblemKind.INVALID, f"seq must be a whole number from 1 to {MAX_SEQ}, not {_shown(seq)}")
+    return seq
+
+
+def parse_answer(paper: Paper, question: int, body: Mapping[str, Any]) -> AnswerValue:
+    """Check what a client sent for a question: ``{"choices": [...]}`` or ``{"value": "3.14"}``.
+
+    An empty list or a null value is a blank answer.
+
+    Raises:
+        Problem: unknown question or choice, too many choices, an unusable number, the other kind of answer.
+    """
+    if not 0 <= question < len(paper.questions):
+        raise Problem(
+            ProblemKind.UNKNOWN_QUESTION,
+            f"question {question} is not in this paper: it has questions 0 to {len(paper.questions) - 1}",
+            question=question,
+        )
+    asked = paper.questions[question]
+    expected = "value" if asked.kind is QuestionKind.NUMERIC else "choices"
+    other = "choices" if expected == "value" else "value"
+    if expected not in body or other in body:
+        raise Problem(
+            ProblemKind.WRONG_ANSWER_KIND,
+            f"question {question} is {asked.kind.value}: send {expected!r} and not {other!r}",
+            question=question,
+        )
+    if asked.kind is QuestionKind.NUMERIC:
+        return AnswerValue(value=_parse_number(question, body["value"]))
+    return AnswerValue(choice=_parse_choices(question, asked, body["choices"]))
+
+
+def _parse_choices(number: int, asked: Question, chosen: object) -> int:
+    if not isinstance(chosen, list) or not all(isinstance(c, int) and not isinstance(c, bool) for c in chosen):
+        raise Problem(ProblemKind.INVALID, f"question {number}: choices must be a list of choice numbers")
+    if unknown := [c for c in chosen if not 0 <= c < asked.choices]:
+        raise Problem(
+            ProblemKind.UNKNOWN_CHOICE,
+            f"question {number} has choices 0 to {asked.choices - 1}, not {_shown(unknown[0])}",
+            question=number,
+        )
+    if len(set(chosen)) != len(chosen):
+        raise Problem(ProblemKind.INVALID, f"question {number}: a choice is named twice", question=number)
+    if len(chosen) > asked.max_choices:
+        raise Problem(
+            ProblemKind.TOO_MANY_CHOICES,
+            f"question {number} takes at most {asked.max_choices} choice(s), not {len(chosen)}",
+            question=number,
+        )
+    return mask_of(chosen)
+
+
+def _parse_number(number: int, value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _bad_number(number, 'send numbers as text, like "3.14", so that no digit is lost')
+    if not value.strip():
+        raise _bad_number(number, "the number is empty; send null to take an answer back")
+    if len(value) > MAX_NUMBER_TEXT:
+        raise _bad_number(number, f"the number is longer than {MAX_NUMBER_TEXT} characters")
+    try:
+        parsed = parse_decimal(value)
+    except ValueError as error:
+        raise _bad_number(number, str(error)) from error
+    return decimal_text(parsed)
+
+
+def parse_decimal(text: str) -> Decimal:
+    """A finite decimal of bounded size; a decimal comma is read as a point.
+
+    Raises:
+        ValueError: not a number, not finite, or too large to be meant.
+    """
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"{_shown(text)} is not a number")
+    try:
+        parsed = Decimal(text.strip().replace(",", "."))
+    except InvalidOperation as error:
+        raise ValueError(f"{_shown(text)} is not a number") from error
+    if not parsed.is_finite():
+        raise ValueError(f"{_shown(text)} is not a finite number")
+    if len(parsed.as_tuple().digits) > MAX_NUMBER_DIGITS:
+        raise ValueError(f"the number has more than {MAX_NUMBER_DIGITS} digits")
+    if abs(parsed.adjusted()) > MAX_EXPONENT or abs(int(parsed.as_tuple().exponent)) > MAX_EXPONENT:
+        raise ValueError(f"the number is beyond 10^±{MAX_EXPONENT}")
+    return parsed
+
+
+def _bad_number(question: int, why: str) -> Problem:
+    return Problem(ProblemKind.BAD_NUMBER, f"question {question}: {why}", question=question)
+
+
+def _shown(value: object) -> str:
+    """A value as an error may show it: bounded, quoted."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - as much as a sentence carries

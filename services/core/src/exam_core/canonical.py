@@ -1,0 +1,27 @@
+"""One byte form for each value (RFC 8785) and the digest that names it.
+
+What is hashed or signed is always this form, so that anyone with a JSON library can check us.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import rfc8785
+
+Json = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
+"""JSON without floats: money-like numbers travel as decimal strings."""
+
+
+def canonical(value: Json) -> bytes:
+    """The canonical UTF-8 bytes of a JSON value; integers beyond 2**53 raise ValueError."""
+    return rfc8785.dumps(value)  # type: ignore[arg-type]  # rfc8785 names list and dict, we promise less
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of some bytes, as 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_of(value: Json) -> str:
+    """The digest of a value's canonical form."""
+    return digest(canonical(value))

@@ -1,0 +1,143 @@
+"""Personal deadlines and how they come about. Pure: the same window and start give the same instant anywhere.
+
+``deadline = min(started_at + duration, closes_at) + extra + paused``, where a pause counts only if it began
+before the deadline so far, and moves `closes_at` for those who had not started.
+"""
+
+from dataclasses import dataclass
+
+from exam_core.canonical import Json
+from exam_core.instants import rfc3339
+from exam_core.problems import Problem, ProblemKind
+from exam_core.windows import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """A personal deadline and its derivation; instants and spans in µs.
+
+    Attributes:
+        at: the deadline, or None while a pause lasts that began before it (nobody can know it yet).
+        started_at: the attempt's start.
+        duration: what the window grants an attempt.
+        closes_at: the close as it holds for this start, moved by pauses before it.
+        limited_by: ``duration`` or ``closes_at``, whichever came first.
+        extra: what the student's accommodation added.
+        paused: what pauses after the start added so far.
+        stopped_at: the stop that cut it short, if one did.
+    """
+
+    at: int | None
+    started_at: int
+    duration: int
+    closes_at: int
+    limited_by: str
+    extra: int
+    paused: int
+    stopped_at: int | None
+
+    def to_json(self) -> dict[str, Json]:
+        """The value and its derivation as the API returns them: RFC 3339 instants, spans in whole µs."""
+        return {
+            "at": None if self.at is None else rfc3339(self.at),
+            "derivation": {
+                "started_at": rfc3339(self.started_at),
+                "duration_us": self.duration,
+                "closes_at": rfc3339(self.closes_at),
+                "limited_by": self.limited_by,
+                "extra_us": self.extra,
+                "paused_us": self.paused,
+                "stopped_at": None if self.stopped_at is None else rfc3339(self.stopped_at),
+            },
+        }
+
+
+def personal_deadline(window: Window, *, started_at: int, extra: int = 0) -> Deadline:
+    """The deadline of one attempt.
+
+    Args:
+        window: the sitting's window, pauses included.
+        started_at: when the attempt began (µs); the caller checked `check_start`.
+        extra: the student's accommodation (µs, ≥ 0).
+    """
+    closes_at = _closes_at(window, before=started_at)
+    by_duration = started_at + window.duration
+    base = min(by_duration, closes_at)
+    granted = extra if window.extra_past_close else max(0, min(extra, closes_at - base))
+    at: int | None = base + granted
+    paused = 0
+    for pause in window.pauses:
+        if at is None or pause.began >= at:
+            break
+        if pause.ended is None:
+            at = None
+        elif pause.ended > started_at:
+            span = pause.ended - max(pause.began, started_at)
+            at, paused = at + span, paused + span
+    stopped = window.stopped_at if window.stopped_at is not None and (at is None or window.stopped_at < at) else None
+    return Deadline(
+        at=at if stopped is None else stopped,
+        started_at=started_at,
+        duration=window.duration,
+        closes_at=closes_at,
+        limited_by="duration" if by_duration <= closes_at else "closes_at",
+        extra=granted,
+        paused=paused,
+        stopped_at=stopped,
+    )
+
+
+def ends_at(window: Window, *, max_extra: int = 0) -> int | None:
+    """The latest personal deadline that any attempt can have; None while a pause lasts that moves it.
+
+    Args:
+        window: the sitting's window.
+        max_extra: the largest accommodation of any student (µs).
+    """
+    at = window.closes_at + (max_extra if window.extra_past_close else 0)
+    for pause in window.pauses:
+        if pause.began >= at:
+            break
+        if pause.ended is None:
+            return window.stopped_at
+        at += pause.ended - pause.began
+    return at if window.stopped_at is None else min(at, window.stopped_at)
+
+
+def check_start(window: Window, *, now: int) -> None:
+    """Whether an attempt may start: ``opens_at ≤ now < closes_at``, not paused, not stopped.
+
+    Raises:
+        Problem: NOT_OPEN_YET with Retry-After, PAUSED, or STARTS_OVER.
+    """
+    if now < window.opens_at:
+        wait = -(-(window.opens_at - now) // 1_000_000)
+        raise Problem(
+            ProblemKind.NOT_OPEN_YET,
+            f"the sitting opens at {rfc3339(window.opens_at)}; it is {rfc3339(now)}",
+            retry_after=wait,
+            opens_at=rfc3339(window.opens_at),
+        )
+    if window.stopped_at is not None and now >= window.stopped_at:
+        raise Problem(ProblemKind.STARTS_OVER, f"the sitting was stopped at {rfc3339(window.stopped_at)}")
+    closes_at = _closes_at(window, before=now)
+    if now >= closes_at:
+        raise Problem(ProblemKind.STARTS_OVER, f"the sitting closed for starts at {rfc3339(closes_at)}")
+    if window.paused:
+        raise paused_problem()
+
+
+def paused_problem() -> Problem:
+    """What start and answer say while a pause lasts."""
+    return Problem(ProblemKind.PAUSED, "the sitting is paused; nobody's time runs, try again soon", retry_after=2)
+
+
+def _closes_at(window: Window, *, before: int) -> int:
+    """The close as it holds for an attempt that starts at `before`: pauses until then move it."""
+    closes_at = window.closes_at
+    for pause in window.pauses:
+        if pause.began >= min(before, closes_at):
+            break
+        ended = before if pause.ended is None else min(pause.ended, before)
+        closes_at += ended - pause.began
+    return closes_at

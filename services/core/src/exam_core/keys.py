@@ -1,0 +1,90 @@
+"""Ed25519 keys as JSON Web Keys (RFC 8037): private sets to sign with, public sets to check with."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from exam_core.canonical import Json, digest_of
+
+
+@dataclass(frozen=True)
+class PublicKeySet:
+    """Keys to check signatures with, by their id."""
+
+    keys: Mapping[str, Ed25519PublicKey]
+
+    @classmethod
+    def from_jwks(cls, jwks: Mapping[str, Any]) -> Self:
+        """Read a JWK set; keys that are not Ed25519 are passed over, as RFC 7517 says."""
+        return cls({jwk["kid"]: _public_from(jwk) for jwk in jwks["keys"] if _is_ed25519(jwk)})
+
+    def to_jwks(self) -> dict[str, Json]:
+        """The set as ``/.well-known/jwks.json`` publishes it."""
+        return {"keys": [_public_jwk(kid, key) for kid, key in self.keys.items()]}
+
+
+@dataclass(frozen=True)
+class SigningKeys:
+    """Private keys in order: the first signs, the others are still honoured (rotation)."""
+
+    keys: Sequence[tuple[str, Ed25519PrivateKey]]
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError("a signing key set needs at least one Ed25519 private key")
+
+    @classmethod
+    def from_jwks(cls, jwks: Mapping[str, Any]) -> Self:
+        """Read a private JWK set."""
+        return cls([(jwk["kid"], Ed25519PrivateKey.from_private_bytes(_unb64(jwk["d"]))) for jwk in jwks["keys"]])
+
+    @property
+    def kid(self) -> str:
+        """The id of the key that signs."""
+        return self.keys[0][0]
+
+    @property
+    def private(self) -> Ed25519PrivateKey:
+        """The key that signs."""
+        return self.keys[0][1]
+
+    @property
+    def public(self) -> PublicKeySet:
+        """The public halves."""
+        return PublicKeySet({kid: key.public_key() for kid, key in self.keys})
+
+
+def new_signing_jwk(private: Ed25519PrivateKey) -> dict[str, Json]:
+    """A private JWK whose id is the RFC 7638 thumbprint of its public half."""
+    seed = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    public = private.public_key()
+    kid = digest_of({"crv": "Ed25519", "kty": "OKP", "x": _public_x(public)})[:16]
+    return _public_jwk(kid, public) | {"d": _b64(seed)}
+
+
+def _is_ed25519(jwk: Mapping[str, Any]) -> bool:
+    return jwk.get("kty") == "OKP" and jwk.get("crv") == "Ed25519"
+
+
+def _public_from(jwk: Mapping[str, Any]) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(_unb64(jwk["x"]))
+
+
+def _public_jwk(kid: str, key: Ed25519PublicKey) -> dict[str, Json]:
+    return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": _public_x(key)}
+
+
+def _public_x(key: Ed25519PublicKey) -> str:
+    return _b64(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _unb64(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,250 @@
+"""The paper students see, the key that scores it, and the freezing that makes both from an exam.
+
+The two halves never travel together. Both are content-addressed: `Paper.digest` and `Key.digest` are the
+SHA-256 of their canonical form. Choices are known by their number in the frozen paper; freezing permutes
+those numbers, so that the order in which the author wrote them tells nothing.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Self
+
+from exam_core.canonical import Json, canonical, digest
+
+FORMAT = 1
+MAX_QUESTIONS = 500
+MAX_CHOICES = 26
+"""As many as the alphabet labels; a choice set is a bit mask of one bigint."""
+
+
+class QuestionKind(StrEnum):
+    """How a question is answered."""
+
+    SINGLE = "single"
+    MULTIPLE = "multiple"
+    NUMERIC = "numeric"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRef:
+    """An image by its content: where it is fetched is the edge's matter. Width and height in pixels."""
+
+    sha256: str
+    type: str
+    width: int
+    height: int
+
+    def to_json(self) -> dict[str, Json]:
+        """The image's members in a paper."""
+        return {"sha256": self.sha256, "type": self.type, "width": self.width, "height": self.height}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthoredChoice:
+    """A choice as its author wrote it."""
+
+    text: str
+    correct: bool
+    image: ImageRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthoredQuestion:
+    """A question as its author wrote it, key and all; checked before it gets here (`authoring`)."""
+
+    kind: QuestionKind
+    text: str
+    weight: Decimal
+    image: ImageRef | None = None
+    choices: tuple[AuthoredChoice, ...] = ()
+    max_choices: int | None = None
+    value: Decimal | None = None
+    tolerance: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthoredExam:
+    """What freezing starts from."""
+
+    slug: str
+    title: str
+    instructions: str
+    questions: tuple[AuthoredQuestion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question of a frozen paper; its number is its index in `Paper.questions`."""
+
+    kind: QuestionKind
+    choices: int
+    """How many choices there are; their numbers are 0 … choices-1."""
+    max_choices: int
+    """How many may be chosen at once; 0 for a numeric question."""
+    weight: Decimal
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The students' half: the canonical body as stored, sent and hashed, and what we read from it."""
+
+    body: bytes
+
+    @cached_property
+    def digest(self) -> str:
+        """The paper's name."""
+        return digest(self.body)
+
+    @cached_property
+    def content(self) -> Mapping[str, Any]:
+        """The body as JSON."""
+        content: Mapping[str, Any] = json.loads(self.body)
+        if content.get("format") != FORMAT:
+            raise ValueError(f"paper format {content.get('format')!r} is not {FORMAT}: this release cannot read it")
+        return content
+
+    @cached_property
+    def questions(self) -> tuple[Question, ...]:
+        """What validation and scoring need of each question."""
+        return tuple(
+            Question(
+                kind=QuestionKind(question["kind"]),
+                choices=len(question.get("choices", ())),
+                max_choices=question.get("max_choices", 0),
+                weight=Decimal(question["weight"]),
+            )
+            for question in self.content["questions"]
+        )
+
+    @cached_property
+    def images(self) -> frozenset[str]:
+        """The digests of every image the paper shows."""
+        shown = [*self.content["questions"], *(c for q in self.content["questions"] for c in q.get("choices", ()))]
+        return frozenset(item["image"]["sha256"] for item in shown if "image" in item)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEntry:
+    """What is right for one question: a mask of choices, or a number and how far off one may be."""
+
+    choices: int = 0
+    value: Decimal | None = None
+    tolerance: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Key:
+    """The half that never leaves web and grader."""
+
+    body: bytes
+
+    @classmethod
+    def of(cls, *, paper: str, entries: Sequence[KeyEntry]) -> Self:
+        """The key to the paper with digest `paper`, one entry a question."""
+        return cls(canonical({"format": FORMAT, "paper": paper, "answers": [_entry_to_json(e) for e in entries]}))
+
+    @cached_property
+    def digest(self) -> str:
+        """The key's name; a revision freezes it."""
+        return digest(self.body)
+
+    @cached_property
+    def paper(self) -> str:
+        """The digest of the paper this key belongs to."""
+        return str(json.loads(self.body)["paper"])
+
+    @cached_property
+    def entries(self) -> tuple[KeyEntry, ...]:
+        """One entry a question, in the paper's numbers."""
+        return tuple(_entry_from_json(entry) for entry in json.loads(self.body)["answers"])
+
+
+Permute = Callable[[int], Sequence[int]]
+"""Given n, some order of 0 … n-1. Chance is the caller's to bring (`secrets.SystemRandom` in the service)."""
+
+
+def freeze(exam: AuthoredExam, permute: Permute) -> tuple[Paper, Key]:
+    """Number an exam's choices anew and split it into the students' half and the key."""
+    questions: list[Json] = []
+    entries: list[KeyEntry] = []
+    for authored in exam.questions:
+        shown = [authored.choices[i] for i in permute(len(authored.choices))]
+        questions.append(_question_to_json(authored, shown))
+        entries.append(
+            KeyEntry(
+                choices=mask_of(n for n, choice in enumerate(shown) if choice.correct),
+                value=authored.value,
+                tolerance=authored.tolerance,
+            )
+        )
+    paper = Paper(
+        canonical(
+            {
+                "format": FORMAT,
+                "exam": exam.slug,
+                "title": exam.title,
+                "instructions": exam.instructions,
+                "questions": questions,
+            }
+        )
+    )
+    return paper, Key.of(paper=paper.digest, entries=entries)
+
+
+def mask_of(numbers: Iterable[int]) -> int:
+    """The bit mask of some choice numbers."""
+    mask = 0
+    for number in numbers:
+        mask |= 1 << number
+    return mask
+
+
+def numbers_of(mask: int) -> list[int]:
+    """The choice numbers in a bit mask, ascending."""
+    return [n for n in range(mask.bit_length()) if mask >> n & 1]
+
+
+def decimal_text(number: Decimal) -> str:
+    """A decimal in plain notation without needless zeros: one text for each number."""
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def _question_to_json(question: AuthoredQuestion, shown: Sequence[AuthoredChoice]) -> dict[str, Json]:
+    body: dict[str, Json] = {
+        "kind": question.kind.value,
+        "text": question.text,
+        "weight": decimal_text(question.weight),
+    }
+    if question.image:
+        body["image"] = question.image.to_json()
+    if question.kind is not QuestionKind.NUMERIC:
+        single = question.kind is QuestionKind.SINGLE
+        body["max_choices"] = 1 if single else question.max_choices or len(shown)
+        body["choices"] = [_choice_to_json(choice) for choice in shown]
+    return body
+
+
+def _choice_to_json(choice: AuthoredChoice) -> dict[str, Json]:
+    body: dict[str, Json] = {"text": choice.text}
+    if choice.image:
+        body["image"] = choice.image.to_json()
+    return body
+
+
+def _entry_to_json(entry: KeyEntry) -> dict[str, Json]:
+    if entry.value is None:
+        return {"choices": list(numbers_of(entry.choices))}
+    return {"value": decimal_text(entry.value), "tolerance": decimal_text(entry.tolerance)}
+
+
+def _entry_from_json(entry: Mapping[str, Any]) -> KeyEntry:
+    if "value" in entry:
+        return KeyEntry(value=Decimal(entry["value"]), tolerance=Decimal(entry["tolerance"]))
+    return KeyEntry(choices=mask_of(entry["choices"]))

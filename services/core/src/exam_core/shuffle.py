@@ -1,0 +1,65 @@
+"""The order in which a student sees questions and choices: a permutation computed from the attempt's seed.
+
+Answers always name questions and choices by their numbers in the frozen paper, so that no order is ever
+needed to read one.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from exam_core.canonical import Json
+from exam_core.paper import Paper
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is shown at each place: `questions[i]` is the number of the question shown i-th; so are choices."""
+
+    questions: tuple[int, ...]
+    choices: tuple[tuple[int, ...], ...]
+
+    def to_json(self) -> dict[str, Json]:
+        """`choices` by question number."""
+        return {"questions": list(self.questions), "choices": [list(order) for order in self.choices]}
+
+
+def seed_of(sitting: UUID, student: int) -> int:
+    """An attempt's seed (63 bits): the same whichever solver starts it and on whichever device it resumes."""
+    return int.from_bytes(hashlib.sha256(b"exam-seed\0%s%d" % (sitting.bytes, student)).digest()[:8]) >> 1
+
+
+def order_of(paper: Paper, seed: int) -> Order:
+    """The order in which the attempt with this seed shows a paper."""
+    return Order(
+        questions=permutation(seed, "questions", len(paper.questions)),
+        choices=tuple(permutation(seed, f"choices/{n}", q.choices) for n, q in enumerate(paper.questions)),
+    )
+
+
+def permutation(seed: int, label: str, size: int) -> tuple[int, ...]:
+    """A permutation of 0 … size-1 (Fisher-Yates over a SHA-256 stream): the same in every language and release."""
+    order = list(range(size))
+    stream = _stream(seed, label)
+    for last in range(size - 1, 0, -1):
+        other = next(stream) % (last + 1)
+        order[last], order[other] = order[other], order[last]
+    return tuple(order)
+
+
+def inverse(order: Sequence[int]) -> tuple[int, ...]:
+    """Where each number is shown."""
+    places = [0] * len(order)
+    for place, number in enumerate(order):
+        places[number] = place
+    return tuple(places)
+
+
+def _stream(seed: int, label: str) -> Iterator[int]:
+    counter = 0
+    while True:
+        block = hashlib.sha256(b"exam-shuffle\0%d\0%s\0%d" % (seed, label.encode(), counter)).digest()
+        # 64 bits against at most some hundreds: the modulo's bias is below 2**-55.
+        yield from (int.from_bytes(block[i : i + 8]) for i in range(0, 32, 8))
+        counter += 1
