@@ -1,0 +1,10 @@
+"""The app's registration."""
+
+from django.apps import AppConfig
+
+
+class DegreesConfig(AppConfig):
+    """The `degrees` app."""
+
+    name = "exam_web.degrees"
+    label = "degrees"

@@ -1,0 +1,30 @@
+"""Degrees: a student's result in a sitting, one a revision; the published revision's is the one shown."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from exam_web.sittings.models import Revision
+from exam_web.users.models import Student
+
+
+class Degree(models.Model):
+    """One student's result in one revision; `points` holds one text or null a question."""
+
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="degrees")
+    student = models.ForeignKey(Student, on_delete=models.PROTECT, related_name="degrees")
+    total = models.DecimalField(max_digits=9, decimal_places=2)
+    maximum = models.DecimalField(max_digits=9, decimal_places=2)
+    points = models.JSONField()
+    answered = models.PositiveIntegerField()
+    started_at = models.DateTimeField(null=True)
+    submitted_at = models.DateTimeField(null=True)
+    graded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """One a student and revision."""
+
+        constraints: ClassVar = [models.UniqueConstraint(fields=("revision", "student"), name="degree_once")]
+
+    def __str__(self) -> str:
+        return f"{self.student} {self.total}/{self.maximum}"

@@ -1,0 +1,105 @@
+"""What Doctors write: exams, questions, choices and images."""
+
+from decimal import Decimal
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from exam_core.paper import QuestionKind
+from exam_web.users.models import Doctor, Level
+
+
+class Image(models.Model):
+    """An image by its content, checked and bounded before it gets here (`exams/images.py`)."""
+
+    sha256 = models.CharField(primary_key=True, max_length=64)
+    content_type = models.CharField(max_length=20)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.content_type} {self.width}x{self.height} {self.sha256[:12]}"
+
+
+class Exam(models.Model):
+    """A set of questions for a level. Sittings use frozen papers made of it, so it may change at any time."""
+
+    slug = models.SlugField(max_length=50, unique=True)
+    title = models.CharField(max_length=200)
+    instructions = models.TextField(blank=True)
+    level = models.ForeignKey(Level, on_delete=models.PROTECT, related_name="exams")
+    author = models.ForeignKey(Doctor, on_delete=models.PROTECT, null=True, blank=True, related_name="exams")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        """Exams read by slug."""
+
+        ordering = ("slug",)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Question(models.Model):
+    """A question of an exam, with its key."""
+
+    exam = models.ForeignKey(Exam, on_delete=models.CASCADE, related_name="questions")
+    ident = models.SlugField(max_length=50)
+    position = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in QuestionKind])
+    text = models.TextField(max_length=10_000)
+    weight = models.DecimalField(
+        max_digits=6,
+        decimal_places=2,
+        default=Decimal(1),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(1000))],
+    )
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    max_choices = models.PositiveSmallIntegerField(null=True, blank=True)
+    value = models.DecimalField(max_digits=34, decimal_places=12, null=True, blank=True)
+    tolerance = models.DecimalField(max_digits=34, decimal_places=12, default=Decimal(0))
+
+    class Meta:
+        """An exam's questions have an order and ids of their own."""
+
+        ordering = ("exam", "position")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("exam", "ident"), name="question_ident_once"),
+            models.UniqueConstraint(
+                fields=("exam", "position"), name="question_position_once", deferrable=models.Deferrable.DEFERRED
+            ),
+            models.CheckConstraint(condition=Q(weight__gte=0), name="question_weight_not_negative"),
+            models.CheckConstraint(condition=Q(tolerance__gte=0), name="question_tolerance_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ident}: {self.text[:60]}"
+
+
+class Choice(models.Model):
+    """A choice of a question."""
+
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="choices")
+    ident = models.SlugField(max_length=50)
+    position = models.PositiveIntegerField()
+    text = models.CharField(max_length=2000, blank=True)
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    correct = models.BooleanField(default=False)
+
+    class Meta:
+        """A question's choices have an order and ids of their own."""
+
+        ordering = ("question", "position")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("question", "ident"), name="choice_ident_once"),
+            models.UniqueConstraint(
+                fields=("question", "position"), name="choice_position_once", deferrable=models.Deferrable.DEFERRED
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ident}: {self.text[:60]}"

@@ -1,0 +1,1 @@
+"""What operator and tools call with a service token."""

@@ -1,0 +1,10 @@
+"""The app's registration."""
+
+from django.apps import AppConfig
+
+
+class SittingsConfig(AppConfig):
+    """The `sittings` app."""
+
+    name = "exam_web.sittings"
+    label = "sittings"

@@ -1,0 +1,10 @@
+"""The app's registration."""
+
+from django.apps import AppConfig
+
+
+class UsersConfig(AppConfig):
+    """The `users` app."""
+
+    name = "exam_web.users"
+    label = "users"

@@ -1,0 +1,118 @@
+"""People: users of three kinds, the levels of students, sessions and what was revoked."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+from django.db.models import Q
+
+
+class Level(models.Model):
+    """A year of study; exams and students belong to one."""
+
+    slug = models.SlugField(max_length=50, unique=True)
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        """Levels read in the order of their slugs: year-1, year-2, …."""
+
+        ordering = ("slug",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(AbstractUser):
+    """Anyone who logs in. A student has a level, nobody else has."""
+
+    class Kind(models.TextChoices):
+        """What kind of person; the same words as in tokens."""
+
+        STUDENT = "student"
+        DOCTOR = "doctor"
+        STAFF = "staff"
+
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.STAFF)
+    level = models.ForeignKey(Level, on_delete=models.PROTECT, null=True, blank=True, related_name="students")
+
+    class Meta(AbstractUser.Meta):
+        """The database holds the rule about levels too."""
+
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="student_has_level",
+                condition=Q(kind="student", level__isnull=False) | (~Q(kind="student") & Q(level__isnull=True)),
+                violation_error_message="A student belongs to a level; nobody else does.",
+            )
+        ]
+
+
+class StudentManager(UserManager["Student"]):
+    """Sees students alone."""
+
+    def get_queryset(self) -> models.QuerySet["Student"]:
+        """Users of this kind."""
+        return super().get_queryset().filter(kind=User.Kind.STUDENT)
+
+
+class DoctorManager(UserManager["Doctor"]):
+    """Sees doctors alone."""
+
+    def get_queryset(self) -> models.QuerySet["Doctor"]:
+        """Users of this kind."""
+        return super().get_queryset().filter(kind=User.Kind.DOCTOR)
+
+
+class Student(User):
+    """A user who sits exams."""
+
+    objects: ClassVar[StudentManager] = StudentManager()
+
+    class Meta:
+        """The same rows as `User`."""
+
+        proxy = True
+
+
+class Doctor(User):
+    """A user who writes exams."""
+
+    objects: ClassVar[DoctorManager] = DoctorManager()
+
+    class Meta:
+        """The same rows as `User`."""
+
+        proxy = True
+
+
+class LoginSession(models.Model):
+    """One login: the chain of refresh tokens that came of it. `current` is the only one still good."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="login_sessions")
+    current = models.UUIDField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class Revocation(models.Model):
+    """What solvers must stop honouring; it reaches them with their lease, in the order of ids."""
+
+    class Kind(models.TextChoices):
+        """Whether one login or everything of a person is revoked."""
+
+        SESSION = "session"
+        SUBJECT = "subject"
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    value = models.CharField(max_length=40)
+    before = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
