@@ -1,0 +1,63 @@
+# Every habit of this project in one place: `make help` lists them.
+# GNU make and Python 3.11 are all that has to be there; `make setup` brings the rest.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(firstword $(shell command -v python3.11 python3) python3.11)
+BIN := .venv/bin
+MEMBERS := services/core services/answerlog services/web services/solver services/grader tests/support
+SOURCES := $(addsuffix /src,$(MEMBERS))
+LOCKED := requirements/uv.txt requirements/dev.txt
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## list the habits
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: .venv/ready ## bring everything the project needs: Python packages, Cassandra, PostgreSQL, Redis, nginx
+
+# The members' pyproject.toml are prerequisites, so that a new dependency or entry point is installed.
+.venv/ready: $(LOCKED) $(addsuffix /pyproject.toml,$(MEMBERS)) $(wildcard tests/support/cassandra/*)
+	@echo "set-up: Python packages into .venv"
+	@command -v $(PYTHON) >/dev/null || { echo "set-up needs Python 3.11 as '$(PYTHON)': install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "'$(PYTHON)' is not Python 3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@# Syncing removes what no lock names, pip among it; so pip brings uv once and uv keeps itself from then on.
+	@test -x $(BIN)/uv || $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes requirements/uv.txt requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	@$(BIN)/python -m exam_support.stack.install
+	@touch $@
+
+.PHONY: demo
+demo: setup ## run a whole sitting on real stores and check every degree (KEEP=1 leaves it running)
+	@$(BIN)/python -m exam_support.demo
+
+.PHONY: test
+test: setup lint ## everything: linters, types, unit, contract and integration tests on the real stores
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: unit
+unit: setup ## the tests that need no server
+	@$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: setup ## format, lint rules, types and the arrows between the parts
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@env $$(grep -v '^#' tests/support/lint.env | xargs) $(BIN)/mypy $(SOURCES)
+	@$(BIN)/lint-imports --no-timing
+
+.PHONY: format
+format: setup ## rewrite the code as the linters want it
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: lock
+lock: setup ## compile requirements/*.txt anew from the members' pyproject.toml (LOCK_ARGS=--upgrade to move on)
+	@$(BIN)/python tests/support/lock.py $(LOCK_ARGS)
+
+.PHONY: clean
+clean: ## remove what was built here; the cache outside the repository stays
+	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

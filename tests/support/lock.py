@@ -1,0 +1,42 @@
+"""Compile requirements/*.txt: one lock for development, one a deployable, every package with its hashes.
+
+The deployables' locks are constrained by the development one, so that what is tested is what is deployed. Other
+arguments (``--upgrade``, ``--upgrade-package NAME``) go to the compiler as they are.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MEMBERS = ("core", "answerlog", "web", "solver", "grader", "support")
+DEPLOYABLES = ("web", "solver", "grader")
+COMMON = (
+    "--universal",
+    "--python-version=3.11",
+    "--generate-hashes",
+    "--quiet",
+    "--no-header",
+    "--no-annotate",
+    "--no-emit-index-url",
+    *(f"--no-emit-package=exam-{member}" for member in MEMBERS),
+)
+
+
+def compile_lock(target: str, *sources: str) -> None:
+    """Write requirements/<target>.txt from some sources."""
+    uv = str(ROOT / ".venv/bin/uv")
+    subprocess.run(
+        [uv, "pip", "compile", *COMMON, *sys.argv[1:], *sources, "-o", f"requirements/{target}.txt"],
+        cwd=ROOT,
+        check=True,
+    )
+    sys.stdout.write(f"requirements/{target}.txt\n")
+
+
+if __name__ == "__main__":
+    members = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("services/*/pyproject.toml"))]
+    compile_lock("uv", "requirements/uv.in")
+    compile_lock("dev", *members, "tests/support/pyproject.toml", "--group=dev")
+    for deployable in DEPLOYABLES:
+        compile_lock(deployable, f"services/{deployable}/pyproject.toml", "--constraint=requirements/dev.txt")
