@@ -1,0 +1,168 @@
+"""The answer log in memory: a double for tests that keeps the very rows the tables would, and breaks on request."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from exam_answerlog.log import AnswerLog, PaperPart, Rows
+from exam_answerlog.model import Table
+from exam_answerlog.tables import (
+    ANSWERS,
+    ANSWERS_LATE,
+    ATTEMPTS,
+    PAPERS,
+    SEALED,
+    SUBMISSIONS,
+    TABLES,
+    AnswerRow,
+    AttemptRow,
+    PaperRow,
+    SealedRow,
+    SubmissionRow,
+)
+from exam_core.answers import Answer, Start, Submission
+from exam_core.fold import SealedBucket
+
+RowT = TypeVar("RowT")
+
+
+class Hold:
+    """Calls that wait inside the store until they are let go."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self._arrived = asyncio.Condition()
+        self._released = asyncio.Event()
+
+    async def reached(self, calls: int = 1) -> None:
+        """Return when so many calls wait."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: self.waiting >= calls)
+
+    def release(self) -> None:
+        """Let all calls go, those that come later too."""
+        self._released.set()
+
+    async def wait(self) -> None:
+        """Wait as a call does."""
+        async with self._arrived:
+            self.waiting += 1
+            self._arrived.notify_all()
+        try:
+            await self._released.wait()
+        finally:
+            self.waiting -= 1
+
+
+class MemoryAnswerLog(AnswerLog):
+    """An answer log that lasts as long as the object.
+
+    A call waits while it is held, then fails if it is told to, either before anything is written or (what a timeout may
+    mean) after.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[tuple[Any, ...], Any]] = {table.name: {} for table in TABLES}
+        self._error: Exception | None = None
+        self._fails_written = False
+        self._hold: Hold | None = None
+
+    def fail_with(self, error: Exception | None, *, written: bool = False) -> None:
+        """Make every call raise `error` until told otherwise (None); `written`: after it did its work."""
+        self._error, self._fails_written = error, written
+
+    @contextmanager
+    def hold(self) -> Iterator[Hold]:
+        """Hold every call that begins inside the block until it is released, at the latest when the block ends."""
+        hold = self._hold = Hold()
+        try:
+            yield hold
+        finally:
+            self._hold = None
+            hold.release()
+
+    async def append_answers(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
+        """Write answers of one bucket."""
+        await self._write(ANSWERS, [AnswerRow.of(sitting, bucket, answer) for answer in answers])
+
+    async def append_late(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
+        """Keep answers that came too late."""
+        await self._write(ANSWERS_LATE, [AnswerRow.of(sitting, bucket, answer) for answer in answers])
+
+    async def append_start(self, sitting: UUID, bucket: int, start: Start) -> None:
+        """Record that a student began."""
+        await self._write(ATTEMPTS, [AttemptRow.of(sitting, bucket, start)])
+
+    async def append_submission(self, sitting: UUID, bucket: int, submission: Submission) -> None:
+        """Record that a student said they are done."""
+        await self._write(SUBMISSIONS, [SubmissionRow.of(sitting, bucket, submission)])
+
+    async def read_student(self, sitting: UUID, bucket: int, student: int) -> Rows:
+        """What one student did."""
+        return await self._read(sitting, bucket, student)
+
+    async def read_bucket(self, sitting: UUID, bucket: int) -> Rows:
+        """What everyone in a bucket did."""
+        return await self._read(sitting, bucket)
+
+    async def put_paper_part(self, digest: str, part: str, content: PaperPart) -> None:
+        """Store a part of a paper."""
+        await self._write(PAPERS, [PaperRow.of(digest, part, content)])
+
+    async def get_paper_part(self, digest: str, part: str) -> PaperPart | None:
+        """A part of a paper, or None."""
+        await self._begin()
+        rows = self._find(PAPERS, digest, part)
+        self._end()
+        return rows[0].content() if rows else None
+
+    async def seal(self, sitting: UUID, bucket: int, sealed: SealedBucket) -> SealedBucket:
+        """Write a bucket's seal unless there is one; return the one that holds."""
+        await self._begin()
+        row = SealedRow.of(sitting, bucket, sealed)
+        winner: SealedRow = self.tables[SEALED.name].setdefault(SEALED.key(row), row)
+        self._end()
+        return winner.sealed()
+
+    async def read_sealed(self, sitting: UUID, bucket: int) -> SealedBucket | None:
+        """A bucket's seal, or None; raises ValueError when bytes and stored digest disagree."""
+        await self._begin()
+        rows = self._find(SEALED, sitting, bucket)
+        self._end()
+        return rows[0].sealed() if rows else None
+
+    async def ping(self) -> None:
+        """Whether the store is told to work."""
+        await self._begin()
+        self._end()
+
+    async def _write(self, table: Table[RowT], rows: Sequence[RowT]) -> None:
+        await self._begin()
+        self.tables[table.name].update({table.key(row): row for row in rows})
+        self._end()
+
+    async def _read(self, *key: UUID | int) -> Rows:
+        await self._begin()
+        rows = Rows(
+            answers=tuple(row.answer() for row in self._find(ANSWERS, *key)),
+            starts=tuple(row.start() for row in self._find(ATTEMPTS, *key)),
+            submissions=tuple(row.submission() for row in self._find(SUBMISSIONS, *key)),
+        )
+        self._end()
+        return rows
+
+    def _find(self, table: Table[RowT], *key: UUID | int | str) -> list[RowT]:
+        kept = self.tables[table.name]
+        return [kept[place] for place in sorted(kept) if place[: len(key)] == key]
+
+    async def _begin(self) -> None:
+        if self._hold is not None:
+            await self._hold.wait()
+        if self._error is not None and not self._fails_written:
+            raise self._error
+
+    def _end(self) -> None:
+        if self._error is not None:
+            raise self._error
