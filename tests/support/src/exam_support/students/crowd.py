@@ -1,0 +1,141 @@
+"""Everyone at once: logins before the opening, the sitting, and the degrees afterwards."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from exam_support.oracle.book import Book
+from exam_support.oracle.judge import SeenDegree
+from exam_support.students.clock import ServerClock, instant_of
+from exam_support.students.student import Account, Room, Student
+from exam_support.students.wire import SOLVER, WEB, Gateway, LostError, Reply
+
+_AT_ONCE = 8
+"""Logins and lists in flight: before the opening nobody is in a hurry, and passwords are costly to check."""
+_GROUP = 75
+"""Students who share a pool of connections: one pool for all would queue, one each would cost too much."""
+
+
+class Crowd:
+    """All students of a run and the gateways they go through."""
+
+    def __init__(self, students: Sequence[Student], book: Book, clock: ServerClock) -> None:
+        self.students = students
+        self.book = book
+        self.clock = clock
+
+    @property
+    def present(self) -> list[Student]:
+        """Those who come at all."""
+        return [student for student in self.students if not student.traits.absent]
+
+    async def log_in(self) -> None:
+        """Everyone logs in, a few at a time."""
+
+        async def one(student: Student) -> None:
+            student.access = await student.log_in()
+            self.book.counts["logins"] += 1
+
+        await _few_at_once(self.present, one)
+
+    async def sittings(self, level: str, exam: str) -> list[dict[str, Any]]:
+        """The sittings of an exam as the students of its level are shown them."""
+        student = next(student for student in self.present if student.account.level == level)
+        reply = await student.gateway.call("GET", WEB, f"/api/exams/{exam}", token=student.access)
+        if reply.status != 200:
+            raise RuntimeError(f"a student of {level} cannot see {exam}: {reply.status} {reply.body}")
+        sittings: list[dict[str, Any]] = reply.body["sittings"]
+        return sittings
+
+    async def set_clock(self, sitting: str) -> None:
+        """Ask the platform for its time, as anyone may who is logged in."""
+        student = self.present[0]
+
+        async def ask() -> int:
+            path = f"/v1/sittings/{sitting}/time"
+            reply = await student.gateway.call("GET", SOLVER, path, token=student.access)
+            if reply.status != 200:
+                raise RuntimeError(f"the platform does not tell its time: {reply.status} {reply.body}")
+            return instant_of(reply.body["now"])
+
+        await self.clock.ask(ask)
+
+    async def sit(self, rooms: Mapping[str, Room]) -> None:
+        """Everyone sits the exam of their level; returns when the last has finished."""
+        async with asyncio.TaskGroup() as group:
+            for student in self.present:
+                group.create_task(student.sit(rooms[student.account.level]), name=student.account.username)
+
+    async def degrees(self, rooms: Mapping[str, Room]) -> dict[str, list[SeenDegree]]:
+        """The degrees that students are shown, by sitting."""
+        seen: dict[str, list[SeenDegree]] = {room.sitting: [] for room in rooms.values()}
+
+        async def one(student: Student) -> None:
+            me = (await _read(student, "/api/me")).body["id"]
+            for row in await pages(student.gateway, student.access, "/api/degrees"):
+                seen[row["sitting"]["id"]].append(degree_of("student", me, row))
+
+        await _few_at_once(self.present, one)
+        return seen
+
+
+@asynccontextmanager
+async def crowd_of(accounts: Sequence[Account], *, address: str, seed: int, book: Book) -> AsyncIterator[Crowd]:
+    """A crowd dialling the platform's address; its connections are closed at the end."""
+    clock = ServerClock()
+    async with AsyncExitStack() as stack:
+        students: list[Student] = []
+        for start in range(0, len(accounts), _GROUP):
+            gateway = await stack.enter_async_context(Gateway(address))
+            students += [Student(account, seed, gateway, clock, book) for account in accounts[start : start + _GROUP]]
+        yield Crowd(students, book, clock)
+
+
+async def pages(gateway: Gateway, token: str, path: str) -> list[dict[str, Any]]:
+    """Every entry of a paginated list."""
+    entries: list[dict[str, Any]] = []
+    following: str | None = path
+    while following is not None:
+        reply = await gateway.call("GET", WEB, following, token=token)
+        if reply.status != 200:
+            raise RuntimeError(f"{following}: {reply.status} {reply.body}")
+        entries += reply.body["results"]
+        following = reply.body.get("next")
+    return entries
+
+
+def degree_of(source: str, student: int, row: Mapping[str, Any]) -> SeenDegree:
+    """A degree as the API shows it."""
+    return SeenDegree(
+        source=source,
+        student=student,
+        total=row["total"],
+        maximum=row["maximum"],
+        points=None if row.get("points") is None else tuple(row["points"]),
+        answered=row.get("answered"),
+    )
+
+
+async def _read(student: Student, path: str) -> Reply:
+    while True:
+        try:
+            reply = await student.gateway.call("GET", WEB, path, token=student.access)
+        except LostError:
+            continue
+        if reply.status == 200:
+            return reply
+        raise RuntimeError(f"{path}: {reply.status} {reply.body}")
+
+
+async def _few_at_once(students: Iterable[Student], work: Callable[[Student], Awaitable[None]]) -> None:
+    """Work through students, a bounded number at a time; the first failure ends it."""
+    waiting = iter(list(students))
+
+    async def worker() -> None:
+        for student in waiting:
+            await work(student)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_AT_ONCE):
+            group.create_task(worker())

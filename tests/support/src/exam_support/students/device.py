@@ -1,0 +1,181 @@
+"""One device of a student in one sitting: it sends answers until it knows what became of them, and keeps the book."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exam_support.oracle.book import Acknowledged, Book, Said, Started, content_of
+from exam_support.students.clock import SECOND, ServerClock, instant_of
+from exam_support.students.wire import SOLVER, LostError, Reply, Wire
+
+PATIENCE = 20 * SECOND
+"""How long after the deadline a device still asks what became of an answer."""
+_FIRST_WAIT = 0.2
+_LONGEST_WAIT = 5.0
+_AGAIN = {429, 502, 503, 504}
+_WAITS = {"sitting-paused", "not-open-yet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One answer on its way: what the oracle knows it as, and its JSON."""
+
+    said: Said
+    body: dict[str, Any]
+
+
+class Device:
+    """A device that has started or resumed an attempt."""
+
+    def __init__(self, wire: Wire, book: Book, clock: ServerClock, sitting: str) -> None:
+        self._wire = wire
+        self._book = book
+        self._clock = clock
+        self.sitting = sitting
+        self.student = 0
+        self.token = ""
+        self.deadline: int | None = None
+        self.seq = 0
+        self.paper: dict[str, Any] = {}
+        self.paper_digest = ""
+
+    @property
+    def path(self) -> str:
+        """The sitting's address at the solver."""
+        return f"/v1/sittings/{self.sitting}"
+
+    async def start(self, access: str) -> None:
+        """Start, or resume what was started elsewhere; waits for the opening as the platform asks to."""
+        reply = await self._insist("POST", f"{self.path}/attempt", token=access)
+        if reply.status not in {200, 201}:
+            raise RuntimeError(f"a student could not start: {reply.status} {reply.body}")
+        body = reply.body
+        self.student, self.token, self.paper = int(body["student"]), body["attempt_token"], body["paper"]
+        self.seq, self.paper_digest = body["highest_seq"], body["paper_digest"]
+        self._note_deadline(body["deadline"])
+        self._book.shown(self.sitting, body["paper"])
+        started = Started(instant_of(body["started_at"]), self.deadline)
+        if reply.status == 200:
+            self._check_resumed(body)
+        self._book.started(self.sitting, self.student, started)
+
+    def sheet(self, question: int, body: dict[str, Any], *, seq: int | None = None) -> Sheet:
+        """A new answer of this device, numbered above all it knows."""
+        if seq is None:
+            self.seq += 1
+            seq = self.seq
+        return Sheet(Said(self.sitting, self.student, question, seq, content_of(body)), {"seq": seq, **body})
+
+    async def send(self, sheets: Sequence[Sheet]) -> None:
+        """Send answers, one by PUT, several by POST, until each is acknowledged, refused or hopeless."""
+        waiting = list(sheets)
+        wait = _FIRST_WAIT
+        while waiting:
+            reply = await self._try(waiting)
+            waiting = self._sort(waiting, reply)
+            if not waiting:
+                return
+            if self._clock.now() > (self.deadline or self._clock.now()) + PATIENCE:
+                self._book.counts["gave_up"] += len(waiting)
+                return
+            self._book.counts["retries"] += len(waiting)
+            after = reply.retry_after if reply is not None else None
+            await asyncio.sleep(wait if after is None else after)
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def submit(self) -> None:
+        """Say that the student is done."""
+        reply = await self._insist("POST", f"{self.path}/submit", token=self.token)
+        if reply.status == 200:
+            self._book.submitted(self.sitting, self.student, instant_of(reply.body["submitted_at"]))
+        elif reply.problem != "deadline-passed":
+            self._book.complain(f"student {self.student} could not submit: {reply.status} {reply.body}")
+
+    async def _try(self, sheets: Sequence[Sheet]) -> Reply | None:
+        """One request for some answers; None when no response came."""
+        try:
+            if len(sheets) == 1:
+                path = f"{self.path}/answers/{sheets[0].said.question}"
+                return await self._wire.call("PUT", SOLVER, path, token=self.token, body=sheets[0].body)
+            answers = [{"question": sheet.said.question, **sheet.body} for sheet in sheets]
+            self._book.counts["batches"] += 1
+            path = f"{self.path}/answers"
+            return await self._wire.call("POST", SOLVER, path, token=self.token, body={"answers": answers})
+        except LostError:
+            self._book.counts["responses_lost"] += 1
+            return None
+
+    def _sort(self, sheets: list[Sheet], reply: Reply | None) -> list[Sheet]:
+        """Write down what a response says of each answer; gives those that must be sent again."""
+        if reply is None or reply.status in _AGAIN or reply.problem in _WAITS:
+            for sheet in sheets:
+                self._doubt(sheet, None if reply is None else reply.status)
+            return sheets
+        if "results" in (reply.body or {}):
+            self._note_deadline(reply.body.get("deadline"))
+            return self._sort_results(sheets, reply.body["results"])
+        if reply.status == 200:
+            self._note_deadline(reply.body["deadline"])
+            self._acknowledge(sheets[0], reply.body)
+            return []
+        for sheet in sheets:
+            self._refused(sheet, reply.problem, reply.body)
+        return []
+
+    def _sort_results(self, sheets: list[Sheet], results: list[dict[str, Any]]) -> list[Sheet]:
+        again: list[Sheet] = []
+        by_name = {(result["question"], result["seq"]): result for result in results}
+        for sheet in sheets:
+            result = by_name[sheet.said.question, sheet.said.seq]
+            if result["status"] == 200:
+                self._acknowledge(sheet, result)
+            elif result["status"] in _AGAIN:
+                self._doubt(sheet, result["status"])
+                again.append(sheet)
+            else:
+                problem = result["problem"]
+                self._refused(sheet, problem["type"].rpartition("/")[2], problem)
+        return again
+
+    def _acknowledge(self, sheet: Sheet, body: dict[str, Any]) -> None:
+        self._book.acknowledge(Acknowledged(sheet.said, instant_of(body["received_at"]), body["receipt"]))
+        self._book.counts["acknowledgements"] += 1
+
+    def _doubt(self, sheet: Sheet, status: int | None) -> None:
+        self._book.doubt(sheet.said)
+        self._book.counts["lost" if status is None else f"status_{status}"] += 1
+
+    def _refused(self, sheet: Sheet, problem: str, body: Any) -> None:  # noqa: ANN401 - shown, never read
+        self._book.counts[f"refused_{problem}"] += 1
+        if problem == "deadline-passed":
+            self._book.late.add(sheet.said)
+        elif problem != "seq-too-low":
+            self._book.complain(f"student {self.student}: {sheet.said} was refused: {body}")
+
+    def _note_deadline(self, deadline: dict[str, Any] | None) -> None:
+        if deadline and deadline["at"] is not None:
+            self.deadline = instant_of(deadline["at"])
+
+    def _check_resumed(self, body: dict[str, Any]) -> None:
+        answers = {answer["question"]: (answer["seq"], content_of(answer)) for answer in body["answers"]}
+        self._book.resumed(self.sitting, self.student, answers, body["highest_seq"])
+
+    async def _insist(self, method: str, path: str, *, token: str) -> Reply:
+        """A request that is safe to repeat, repeated until it is answered for good."""
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                reply = await self._wire.call(method, SOLVER, path, token=token)
+            except LostError:
+                self._book.counts["responses_lost"] += 1
+                after = None
+            else:
+                if reply.status not in _AGAIN and reply.problem not in _WAITS:
+                    return reply
+                self._book.counts[f"status_{reply.status}"] += 1
+                after = reply.retry_after
+            if self._clock.now() > (self.deadline or self._clock.now()) + PATIENCE:
+                raise RuntimeError(f"{method} {path} was not answered for {PATIENCE // SECOND} s after the deadline")
+            await asyncio.sleep(wait if after is None else after)
+            wait = min(wait * 2, _LONGEST_WAIT)
