@@ -41,9 +41,16 @@ class Reply:
 class Gateway:
     """The platform's one address; hosts are told apart by name, dialled on loopback."""
 
-    def __init__(self, address: str, *, connections: int = 100) -> None:
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._http = httpx.AsyncClient(base_url=address, limits=limits, timeout=30, trust_env=False)
+    def __init__(
+        self, address: str, *, connections: int = 100, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=address,
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            timeout=30,
+            trust_env=False,
+            transport=transport,
+        )
         self.seconds: list[float] = []
         """How long each answered call took, for the report."""
 
