@@ -1,0 +1,23 @@
+"""What can go wrong that neither a retry nor the catalogue of refusals covers."""
+
+from uuid import UUID
+
+
+class SealDamagedError(Exception):
+    """A seal's bytes are not what PostgreSQL says was sealed. Nothing is graded from it; a person must look."""
+
+    def __init__(self, sitting: UUID, bucket: int, why: str) -> None:
+        super().__init__(
+            f"the seal of sitting {sitting}, bucket {bucket} is damaged: {why}. Nothing was graded from it. Restore the "
+            "bucket's row of Cassandra's table `sealed` from a backup; the answers themselves are untouched"
+        )
+        self.sitting = sitting
+        self.bucket = bucket
+
+
+class StuckError(Exception):
+    """A step ended well and changed nothing: going on would turn in a circle."""
+
+
+class HaltedError(Exception):
+    """The process was told to stop; what is done is done, and running again goes on from there."""
