@@ -157,6 +157,16 @@ async def test_of_several_answers_only_the_unknown_are_sent_again(
     assert {said.question for said in book.late} == {2}
 
 
+async def test_a_refusal_of_one_answer_is_not_taken_for_all(device: tuple[Device, Book], solver: FakeSolver) -> None:
+    """When a whole batch fails with the first answer's problem, each is asked for by itself."""
+    student, book = device
+    solver.first = [problem(409, "seq-too-low"), problem(409, "seq-too-low")]
+    await _send(student, [(0, [1]), (0, [0])])
+    assert [body["seq"] for body in solver.bodies[1:]] == [1, 2]
+    assert [entry.said.seq for entry in book.every()] == [2]
+    assert book.counts["refused_seq-too-low"] == 1
+
+
 async def test_a_device_stops_asking_long_after_the_deadline(device: tuple[Device, Book], solver: FakeSolver) -> None:
     """With the platform gone for good, a student gives up some time after the deadline, and the doubt is kept."""
     student, book = device

@@ -13,8 +13,10 @@ PATIENCE = 20 * SECOND
 """How long after the deadline a device still asks what became of an answer."""
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 5.0
-_AGAIN = {429, 502, 503, 504}
-_WAITS = {"sitting-paused", "not-open-yet"}
+_AGAIN = {502, 503, 504}
+_WAITS = {"sitting-paused", "not-open-yet", "too-many-requests"}
+_FOR_ALL = {"deadline-passed", "unauthenticated", "token-revoked", "forbidden", "sitting-cancelled"}
+"""Refusals that concern every answer of a request alike; any other is said of the first answer alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,9 @@ class Device:
         wait = _FIRST_WAIT
         while waiting:
             reply = await self._try(waiting)
+            if reply is not None and len(waiting) > 1 and self._speaks_of_the_first(reply):
+                await self._send_singly(waiting)
+                return
             waiting = self._sort(waiting, reply)
             if not waiting:
                 return
@@ -108,7 +113,7 @@ class Device:
 
     def _sort(self, sheets: list[Sheet], reply: Reply | None) -> list[Sheet]:
         """Write down what a response says of each answer; gives those that must be sent again."""
-        if reply is None or reply.status in _AGAIN or reply.problem in _WAITS:
+        if reply is None or self._busy(reply):
             for sheet in sheets:
                 self._doubt(sheet, None if reply is None else reply.status)
             return sheets
@@ -122,6 +127,21 @@ class Device:
         for sheet in sheets:
             self._refused(sheet, reply.problem, reply.body)
         return []
+
+    def _speaks_of_the_first(self, reply: Reply) -> bool:
+        """Whether a batch was refused as a whole with a problem that need not be every answer's."""
+        return reply.status >= 400 and not self._busy(reply) and reply.problem not in _FOR_ALL
+
+    async def _send_singly(self, sheets: Sequence[Sheet]) -> None:
+        for sheet in sheets:
+            self._book.doubt(sheet.said)
+        for sheet in sheets:
+            await self.send([sheet])
+
+    @staticmethod
+    def _busy(reply: Reply) -> bool:
+        """Whether the same request may succeed later."""
+        return reply.status in _AGAIN or reply.problem in _WAITS
 
     def _sort_results(self, sheets: list[Sheet], results: list[dict[str, Any]]) -> list[Sheet]:
         again: list[Sheet] = []
@@ -171,7 +191,7 @@ class Device:
                 self._book.counts["responses_lost"] += 1
                 after = None
             else:
-                if reply.status not in _AGAIN and reply.problem not in _WAITS:
+                if not self._busy(reply):
                     return reply
                 self._book.counts[f"status_{reply.status}"] += 1
                 after = reply.retry_after
