@@ -1,0 +1,88 @@
+"""Fixtures of real stores for every test, started when first asked for, once a run.
+
+Loaded with ``-p`` so that the environment is there before pytest-django reads Django's settings.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exam_support.stack.cassandra import Cassandra
+from exam_support.stack.places import REPOSITORY, new_folder
+from exam_support.stack.postgres import Postgres
+from exam_support.stack.redis_server import Redis
+from exam_support.stack.stack import run
+
+for _line in (REPOSITORY / "tests/support/lint.env").read_text().splitlines():
+    if not _line.startswith("#"):
+        os.environ.setdefault(*_line.split("=", 1))
+
+
+@pytest.fixture(scope="session")
+def stores_folder() -> Iterator[Path]:
+    """The folder of this run's servers; removed at the end, logs and all."""
+    folder = new_folder("tests")
+    (folder / "logs").mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(stores_folder: Path) -> Iterator[Postgres]:
+    """A real PostgreSQL with the platform's roles."""
+    server = Postgres(stores_folder)
+    server.start()
+    try:
+        server.await_ready()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(stores_folder: Path) -> Iterator[Redis]:
+    """A real Redis."""
+    server = Redis(stores_folder)
+    server.start()
+    try:
+        server.await_ready()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: Redis) -> str:
+    """The real Redis's address."""
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def cassandra(stores_folder: Path) -> Iterator[Cassandra]:
+    """A real Cassandra node, without a schema."""
+    server = Cassandra(stores_folder)
+    server.start()
+    try:
+        server.await_ready()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def cassandra_env(cassandra: Cassandra) -> dict[str, str]:
+    """The environment that leads to the real Cassandra, its keyspace ``exam`` migrated."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "EXAM_CASSANDRA_HOSTS": cassandra.host,
+        "EXAM_CASSANDRA_PORT": str(cassandra.port),
+        "EXAM_CASSANDRA_USERNAME": cassandra.username,
+        "EXAM_CASSANDRA_PASSWORD": cassandra.password,
+        "EXAM_CASSANDRA_KEYSPACE": "exam",
+        "EXAM_CASSANDRA_REPLICATION": "1",
+    }
+    run(["-m", "exam_answerlog", "migrate"], env)
+    return env
