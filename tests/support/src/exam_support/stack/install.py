@@ -88,7 +88,7 @@ def _install_cassandra() -> None:
 
 def _check_jars(folder: Path) -> None:
     """Hold what came against the committed list: no more, no less, byte for byte."""
-    listed = dict(reversed(line.split("  ")) for line in JARS.read_text().splitlines())
+    listed = {name: checksum for checksum, name in (line.split("  ") for line in JARS.read_text().splitlines())}
     came = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in folder.iterdir()}
     if wrong := sorted(name for name in listed.keys() | came.keys() if listed.get(name) != came.get(name)):
         raise StackError(f"Cassandra's jars are not those of {JARS.name}: {', '.join(wrong)}")
