@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from exam_core.answers import Submission
 from exam_core.keys import SigningKeys
 from exam_core.receipts import Receipt
 from exam_support.oracle.book import Acknowledged
-from exam_support.oracle.judge import SeenDegree
+from exam_support.oracle.judge import LoggedAnswer, SeenDegree, judge_log
 from exam_support.oracle.seal import RawBucket, read_seal
 
 World = Any
@@ -169,6 +170,42 @@ def test_a_retry_may_be_sealed_with_its_own_time(world: World) -> None:
     world.book.doubt(world.said(2, 2, 1, {"value": "3"}))
     world.rows.append(world.row(2, 2, 1, {"value": "3"}, at=2_050))
     assert world.judge() == []
+
+
+def _logged(world: World) -> set[LoggedAnswer]:
+    return {LoggedAnswer(row.student, row.question, row.seq, row.received_at) for row in world.rows}
+
+
+def test_the_log_keeps_every_acknowledged_answer(world: World) -> None:
+    """Even an answer that I changed later stays in the log; what is missing there is named."""
+    assert list(judge_log(world.book, world.facts, _logged(world))) == []
+    kept = {row for row in _logged(world) if (row.student, row.seq) != (1, 1)}
+    assert {mismatch.kind for mismatch in judge_log(world.book, world.facts, kept)} == {"lost"}
+
+
+@pytest.mark.parametrize("kind", ["late", "forged", "foreign"])
+def test_the_log_keeps_nothing_that_was_refused(world: World, kind: str) -> None:
+    """A refused answer is not among those that could count, whether or not it would win."""
+    getattr(world.book, kind).add(world.said(2, 0, 9, {"choices": [1]}))
+    intruder = LoggedAnswer(2, 0, 9, 2_500)
+    assert {mismatch.kind for mismatch in judge_log(world.book, world.facts, _logged(world) | {intruder})} == {kind}
+
+
+def test_the_log_keeps_nothing_that_nobody_sent(world: World) -> None:
+    """An answer in the log that no student sent is named."""
+    intruder = LoggedAnswer(2, 0, 1, 2_500)
+    found = judge_log(world.book, world.facts, _logged(world) | {intruder})
+    assert {mismatch.kind for mismatch in found} == {"unasked"}
+
+
+def test_a_second_device_that_sees_less_than_was_acknowledged_is_a_complaint(world: World) -> None:
+    """When I resume, everything I had a receipt for is there, or the oracle notes it."""
+    book, sitting = world.book, world.facts.id
+    book.resumed(sitting, 2, {2: (1, Fraction(3)), 1: (2, frozenset())}, 2)
+    assert book.complaints == []
+    book.resumed(sitting, 2, {2: (1, Fraction(3))}, 1)
+    book.resumed(sitting, 2, {2: (1, Fraction(4)), 1: (2, frozenset())}, 2)
+    assert len(book.complaints) == 3
 
 
 def _resign(world: World, change: Callable[[Receipt], Receipt], keys: SigningKeys) -> None:

@@ -35,6 +35,16 @@ class Mismatch:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedAnswer:
+    """An answer as the append-only log holds it."""
+
+    student: int
+    question: int
+    seq: int
+    received_at: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenDegree:
     """A degree as somebody saw it; numbers as the texts shown, `source` says who saw it where."""
@@ -85,6 +95,30 @@ def judge_seal(book: Book, facts: SittingFacts, seal: Seal) -> Iterator[Mismatch
         if fault is not None:
             yield Mismatch(fault[0], facts.name, f"{_where(place)}: {fault[1]}")
     yield from _judge_people(book, facts, seal)
+
+
+def judge_log(book: Book, facts: SittingFacts, rows: Iterable[LoggedAnswer]) -> Iterator[Mismatch]:
+    """The log holds each acknowledged answer, those that were changed later too, and none that was refused."""
+    logged = set(rows)
+    known: set[Said] = set()
+    for entry in _acknowledged(book, facts):
+        said = entry.said
+        known.add(said)
+        if LoggedAnswer(said.student, said.question, said.seq, entry.received_at) not in logged:
+            yield Mismatch("lost", facts.name, f"{_where(said.place)}: seq {said.seq} was acknowledged and is not kept")
+    known |= {said for place, sent in book.uncertain.items() if place[0] == facts.id for said in sent}
+    names = {(said.student, said.question, said.seq) for said in known}
+    refused = {
+        (said.student, said.question, said.seq): kind
+        for kind, them in (("late", book.late), ("forged", book.forged), ("foreign", book.foreign))
+        for said in them - known
+        if said.sitting == facts.id
+    }
+    for row in sorted(logged, key=lambda row: (row.student, row.question, row.seq)):
+        name = (row.student, row.question, row.seq)
+        if name not in names:
+            what = f"{_where((facts.id, row.student, row.question))}: seq {row.seq} is kept"
+            yield Mismatch(refused.get(name, "unasked"), facts.name, f"{what} and was never acknowledged")
 
 
 def judge_degrees(book: Book, facts: SittingFacts, seal: Seal, seen: Iterable[SeenDegree]) -> Iterator[Mismatch]:
