@@ -1,0 +1,332 @@
+"""Answers: admit, append, acknowledge. An acknowledged answer is graded; this module is where that is decided.
+
+`plan` is pure: given what is remembered, the verdict and the admission, it says what becomes of each answer. Around it
+`AnswerService` does what costs time: the paper and the attempt before the admission, the append after it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from exam_answerlog.log import AnswerLog, AnswerLogUnavailableError
+from exam_core.answers import Answer, AnswerValue, Submission, parse_answer, parse_seq, request_id
+from exam_core.buckets import bucket_of
+from exam_core.deadlines import Deadline
+from exam_core.lease import Admission
+from exam_core.paper import Paper
+from exam_core.problems import Problem, ProblemKind
+from exam_core.schedule import ScheduledSitting
+from exam_core.tokens import Attempt
+from exam_solver.judging import Verdict, judge
+from exam_solver.leasing import Admitted, LeaseKeeper
+from exam_solver.papers import PaperShelf
+from exam_solver.remembering import Attempts, Remembered
+
+MAX_TOGETHER: Final = 100
+"""Answers in one request."""
+RETRY_AFTER: Final = 1
+
+
+class Tally(Protocol):
+    """Who counts what became of answers."""
+
+    def answered(self, outcome: str, *, reason: str = "", count: int = 1) -> None:
+        """Answers that were ``acknowledged``, ``repeated``, ``late``, ``refused`` (and why) or ``unsaved``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One answer as a client sent it, unchecked."""
+
+    question: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """One answer that the paper takes."""
+
+    place: int
+    question: int
+    seq: int
+    value: AnswerValue
+    request: UUID
+
+    @property
+    def slot(self) -> tuple[int, int]:
+        """The question and seq that only one content may have."""
+        return (self.question, self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of each answer, in the order they were sent, and the deadline they were judged by."""
+
+    outcomes: Sequence[Answer | Problem]
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of each answer, by place: settled at once, or first to be written as fresh or as late."""
+
+    settled: dict[int, Answer | Problem]
+    fresh: dict[int, Answer]
+    late: dict[int, Answer]
+
+
+def propose(paper: Paper, attempt: Attempt, place: int, asked: Asked) -> Proposed:
+    """Check one answer against the paper.
+
+    Raises:
+        Problem: what is wrong with it.
+    """
+    seq = parse_seq(asked.body)
+    value = parse_answer(paper, asked.question, asked.body)
+    request = request_id(
+        sitting=attempt.sitting, student=attempt.student, question=asked.question, seq=seq, answer=value
+    )
+    return Proposed(place, asked.question, seq, value, request)
+
+
+def plan(
+    remembered: Remembered,
+    proposals: Sequence[Proposed],
+    verdict: Verdict,
+    admission: Admission,
+    *,
+    student: int,
+    max_rows: int,
+) -> Plan:
+    """Decide about answers that the paper takes.
+
+    What is saved already is acknowledged again, at any time: it came in time once. Anything else needs the deadline,
+    a seq that rises above what is saved, and room.
+    """
+    planned = Plan({}, {}, {})
+    rows = remembered.rows + len(remembered.late)
+    pending = dict(remembered.pending)
+    for proposed in proposals:
+        place = proposed.place
+        saved = remembered.saved.get(proposed.question)
+        if saved is not None and saved.request == proposed.request:
+            planned.settled[place] = saved
+        elif verdict.refusal is not None:
+            if verdict.late and proposed.request not in remembered.late and rows < max_rows:
+                planned.late[place] = _stamped(proposed, verdict, admission, student)
+                rows += 1
+            else:
+                planned.settled[place] = verdict.refusal
+        elif saved is not None and proposed.seq <= saved.seq:
+            planned.settled[place] = _too_low(proposed, saved.seq)
+        elif pending.get(proposed.slot, proposed.request) != proposed.request:
+            planned.settled[place] = _too_low(proposed, proposed.seq)
+        elif rows >= max_rows:
+            planned.settled[place] = _too_many(rows)
+        else:
+            planned.fresh[place] = _stamped(proposed, verdict, admission, student)
+            pending[proposed.slot] = proposed.request
+            rows += 1
+    return planned
+
+
+class AnswerService:
+    """Takes answers and submissions of attempts."""
+
+    def __init__(
+        self,
+        *,
+        keeper: LeaseKeeper,
+        log: AnswerLog,
+        papers: PaperShelf,
+        attempts: Attempts,
+        tally: Tally,
+        rows_per_question: int,
+    ) -> None:
+        self._keeper = keeper
+        self._log = log
+        self._papers = papers
+        self._attempts = attempts
+        self._tally = tally
+        self._rows_per_question = rows_per_question
+
+    async def answer(self, attempt: Attempt, asked: Sequence[Asked]) -> Answered:
+        """Save answers and say what became of each.
+
+        Raises:
+            Problem: what concerns all of them alike: no such sitting, cancelled, no lease.
+        """
+        paper = (await self._papers.paper(self._keeper.sitting(attempt.sitting).paper)).paper
+        outcomes: dict[int, Answer | Problem] = {}
+        proposals: list[Proposed] = []
+        for place, one in enumerate(asked):
+            try:
+                proposals.append(propose(paper, attempt, place, one))
+            except Problem as problem:
+                outcomes[place] = problem
+        remembered = await self._recall(attempt) if proposals else Remembered()
+        # From here on nothing is awaited until the answers are registered as in flight.
+        admitted = self._keeper.admit()
+        sitting = admitted.sitting(attempt.sitting)
+        verdict = self._judge(attempt, sitting, admitted)
+        planned = plan(
+            remembered,
+            proposals,
+            verdict,
+            admitted.admission,
+            student=attempt.student,
+            max_rows=self._rows_per_question * len(paper.questions),
+        )
+        outcomes |= planned.settled
+        self._count_settled(outcomes.values(), verdict)
+        if planned.fresh:
+            outcomes |= await self._append(admitted, sitting, remembered, planned.fresh)
+        elif planned.late:
+            outcomes |= await self._append_late(admitted, sitting, remembered, planned.late, verdict)
+        return Answered([outcomes[place] for place in range(len(asked))], verdict.deadline)
+
+    async def submit(self, attempt: Attempt) -> tuple[int, Deadline]:
+        """Note that a student says they are done: when they first did, and the deadline until which they may go on.
+
+        Raises:
+            Problem: LATE, PAUSED and what `answer` raises.
+        """
+        remembered = await self._recall(attempt)
+        admitted = self._keeper.admit()
+        sitting = admitted.sitting(attempt.sitting)
+        verdict = self._judge(attempt, sitting, admitted)
+        if remembered.submitted_at is None:
+            if verdict.refusal is not None:
+                raise verdict.refusal
+            await self._append_submission(admitted, sitting, remembered, attempt.student)
+        return remembered.submitted_at or admitted.now, verdict.deadline
+
+    async def _append_submission(
+        self, admitted: Admitted, sitting: ScheduledSitting, remembered: Remembered, student: int
+    ) -> None:
+        submission = Submission(
+            student=student,
+            submitted_at=admitted.now,
+            solver=admitted.admission.holder,
+            epoch=admitted.admission.epoch,
+        )
+
+        async def work() -> None:
+            try:
+                await self._log.append_submission(sitting.id, bucket_of(student, sitting.buckets), submission)
+            except AnswerLogUnavailableError as error:
+                raise _not_known_saved("the answer store did not confirm in time") from error
+            self._check_unbroken(admitted)
+            remembered.submit(submission.submitted_at)
+
+        await self._keeper.carry(admitted, work)
+
+    def _judge(self, attempt: Attempt, sitting: ScheduledSitting, admitted: Admitted) -> Verdict:
+        return judge(
+            sitting,
+            student=attempt.student,
+            started_at=attempt.started_at,
+            now=admitted.now,
+            lease_age=admitted.lease_age,
+        )
+
+    async def _recall(self, attempt: Attempt) -> Remembered:
+        try:
+            return await self._attempts.recall(attempt.sitting, attempt.student)
+        except AnswerLogUnavailableError as error:
+            raise _not_known_saved("the answer store does not answer") from error
+
+    async def _append(
+        self, admitted: Admitted, sitting: ScheduledSitting, remembered: Remembered, fresh: Mapping[int, Answer]
+    ) -> Mapping[int, Answer | Problem]:
+        answers = tuple(fresh.values())
+        remembered.begin(answers)
+
+        async def work() -> None:
+            outcome = "unsaved"
+            try:
+                await self._log.append_answers(sitting.id, bucket_of(answers[0].student, sitting.buckets), answers)
+                self._check_unbroken(admitted)
+                remembered.save(answers)
+                outcome = "acknowledged"
+            except AnswerLogUnavailableError as error:
+                raise _not_known_saved("the answer store did not confirm in time") from error
+            finally:
+                remembered.end(answers)
+                self._tally.answered(outcome, count=len(answers))
+
+        try:
+            await self._keeper.carry(admitted, work)
+        except Problem as problem:
+            return dict.fromkeys(fresh, problem)
+        return fresh
+
+    async def _append_late(
+        self,
+        admitted: Admitted,
+        sitting: ScheduledSitting,
+        remembered: Remembered,
+        late: Mapping[int, Answer],
+        verdict: Verdict,
+    ) -> Mapping[int, Problem]:
+        answers = tuple(late.values())
+
+        async def work() -> None:
+            try:
+                await self._log.append_late(sitting.id, bucket_of(answers[0].student, sitting.buckets), answers)
+            except AnswerLogUnavailableError as error:
+                raise _not_known_saved("the answer store did not confirm in time") from error
+            remembered.late.update(answer.request for answer in answers)
+            self._tally.answered("late", count=len(answers))
+
+        try:
+            await self._keeper.carry(admitted, work)
+        except Problem as problem:
+            return dict.fromkeys(late, problem)
+        return dict.fromkeys(late, verdict.refusal) if verdict.refusal else {}
+
+    def _check_unbroken(self, admitted: Admitted) -> None:
+        """The gap rule: what was admitted under a lease that did not hold may be missed by the seal."""
+        if not self._keeper.unbroken(admitted):
+            raise _not_known_saved("the lease did not hold while it was written")
+
+    def _count_settled(self, outcomes: Iterable[Answer | Problem], verdict: Verdict) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Answer):
+                self._tally.answered("repeated")
+            elif not (verdict.late and outcome is verdict.refusal):
+                self._tally.answered("refused", reason=outcome.kind.slug)
+
+
+def _stamped(proposed: Proposed, verdict: Verdict, admission: Admission, student: int) -> Answer:
+    return Answer(
+        student=student,
+        question=proposed.question,
+        seq=proposed.seq,
+        request=proposed.request,
+        received_at=admission.received_at,
+        deadline_at=verdict.deadline_at,
+        solver=admission.holder,
+        epoch=admission.epoch,
+        answer=proposed.value,
+    )
+
+
+def _too_low(proposed: Proposed, highest: int) -> Problem:
+    return Problem(
+        ProblemKind.SEQ_TOO_LOW,
+        f"question {proposed.question}: seq {proposed.seq} does not rise above {highest}; go on above it",
+        question=proposed.question,
+        highest_seq=highest,
+    )
+
+
+def _too_many(rows: int) -> Problem:
+    return Problem(
+        ProblemKind.TOO_MANY_ANSWERS, f"this attempt has saved {rows} answers, changes included; it may save no more"
+    )
+
+
+def _not_known_saved(why: str) -> Problem:
+    return Problem(ProblemKind.NOT_KNOWN_SAVED, f"{why}; send the same answer again", retry_after=RETRY_AFTER)

@@ -1,0 +1,29 @@
+"""The two HTTP headers that decide whether a body is sent, and how (RFC 9110)."""
+
+
+def matches(if_none_match: str | None, tag: str) -> bool:
+    """Whether a client has the content already; weak and strong tags compare alike here."""
+    if if_none_match is None:
+        return False
+    given = {entry.strip().removeprefix("W/").strip('"') for entry in if_none_match.split(",")}
+    return tag in given or "*" in given
+
+
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Whether a client takes gzip: named, or covered by ``*``, and not with weight 0."""
+    weights: dict[str, float] = {}
+    for entry in (accept_encoding or "").lower().split(","):
+        coding, *parameters = (part.strip() for part in entry.split(";"))
+        weights[coding] = _weight(parameters)
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0

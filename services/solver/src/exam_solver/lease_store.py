@@ -1,0 +1,136 @@
+"""The lease functions in PostgreSQL: the only thing a solver may ask of it.
+
+`solver_renew` and `solver_release` are described in ``docs/architecture.md``, «The lease functions».
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+from uuid import UUID
+
+import psycopg
+
+from exam_core.problems import Problem
+from exam_core.schedule import ScheduledSitting
+from exam_solver.revocations import Revocation
+
+
+class LeaseStoreUnavailableError(Exception):
+    """The store did not answer, or answered nothing usable. Whether the lease was written is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """What a renewal told; `sittings` is None when nothing changed since the epoch that was known."""
+
+    entered_at: int
+    epoch: int
+    sittings: tuple[ScheduledSitting, ...] | None
+    revocations: tuple[Revocation, ...]
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self | None:
+        """Read the lease function's answer; None when the lease has lapsed."""
+        if body["lapsed"]:
+            return None
+        sittings = body["sittings"]
+        return cls(
+            entered_at=int(body["entered_at"]),
+            epoch=int(body["epoch"]),
+            sittings=None if sittings is None else tuple(ScheduledSitting.from_json(sitting) for sitting in sittings),
+            revocations=tuple(Revocation.from_json(revocation) for revocation in body["revocations"]),
+        )
+
+
+class LeaseStore(Protocol):
+    """Where leases are. Every method raises `LeaseStoreUnavailableError`; the next call tries anew."""
+
+    async def connect(self) -> None:
+        """Be ready, so that a renewal's time is that of the renewal alone and not of a handshake."""
+
+    async def renew(
+        self, holder: UUID, *, ttl_ms: int, known_epoch: int, drained_epoch: int, known_revocation: int
+    ) -> Renewal | None:
+        """Renew a lease, or make a holder when `known_epoch` is 0; None when the lease has lapsed."""
+
+    async def release(self, holder: UUID) -> None:
+        """Give a lease back."""
+
+    async def close(self) -> None:
+        """Give up the connection."""
+
+
+class PostgresLeaseStore:
+    """The lease functions over one connection, made anew when it breaks.
+
+    A server that stopped answering must not hold the loop that renews: everything has a time limit.
+    """
+
+    def __init__(self, conninfo: str, *, timeout: float = 3.0) -> None:
+        self._conninfo = conninfo
+        self._timeout = timeout
+        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+
+    async def connect(self) -> None:
+        """Open the connection unless it is open."""
+        await self._open()
+
+    async def renew(
+        self, holder: UUID, *, ttl_ms: int, known_epoch: int, drained_epoch: int, known_revocation: int
+    ) -> Renewal | None:
+        """Call ``solver_renew``."""
+        body = await self._call(
+            "SELECT solver_renew(%s::uuid, %s::int, %s::bigint, %s::bigint, %s::bigint)",
+            (holder, ttl_ms, known_epoch, drained_epoch, known_revocation),
+        )
+        try:
+            return Renewal.from_json(body)
+        except (KeyError, TypeError, ValueError, Problem) as error:
+            raise LeaseStoreUnavailableError(f"the lease function's answer cannot be read: {error!r}") from error
+
+    async def release(self, holder: UUID) -> None:
+        """Call ``solver_release``."""
+        await self._call("SELECT solver_release(%s::uuid)", (holder,))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _call(self, query: str, arguments: tuple[object, ...]) -> Any:  # noqa: ANN401 - jsonb is what it is
+        connection = await self._open()
+        try:
+            async with asyncio.timeout(self._timeout):
+                cursor = await connection.execute(query, arguments)
+                row = await cursor.fetchone()
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            await self.close()
+            raise LeaseStoreUnavailableError(_told(error)) from error
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+        return row[0] if row else None
+
+    async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    self._connection = await psycopg.AsyncConnection.connect(
+                        self._conninfo,
+                        autocommit=True,
+                        application_name="exam-solver",
+                        keepalives_idle=5,
+                        keepalives_interval=2,
+                        keepalives_count=3,
+                        tcp_user_timeout=int(self._timeout * 1000),
+                    )
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                raise LeaseStoreUnavailableError(_told(error)) from error
+        return self._connection
+
+
+def _told(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

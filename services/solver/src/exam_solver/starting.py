@@ -1,0 +1,112 @@
+"""Starting an attempt, and finding it again on another device or after a crash.
+
+The earliest start holds, whichever process recorded it; deadline and order of questions follow from it.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from exam_answerlog.log import AnswerLog, AnswerLogUnavailableError
+from exam_core.answers import Start
+from exam_core.buckets import bucket_of
+from exam_core.deadlines import Deadline, check_start
+from exam_core.problems import Problem, ProblemKind
+from exam_core.schedule import ScheduledSitting, State
+from exam_core.shuffle import seed_of
+from exam_core.tokens import Access
+from exam_solver.judging import check_not_cancelled, deadline_of
+from exam_solver.leasing import Admitted, LeaseKeeper, no_lease
+from exam_solver.papers import PaperShelf, ShelvedPaper
+from exam_solver.remembering import Attempts, Remembered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An attempt under way. `created`: this call began it."""
+
+    created: bool
+    now: int
+    start: Start
+    deadline: Deadline
+    paper: ShelvedPaper
+    remembered: Remembered
+
+
+class StartService:
+    """Begins attempts and resumes them."""
+
+    def __init__(self, *, keeper: LeaseKeeper, log: AnswerLog, papers: PaperShelf, attempts: Attempts) -> None:
+        self._keeper = keeper
+        self._log = log
+        self._papers = papers
+        self._attempts = attempts
+
+    async def begin(self, access: Access, sitting_id: UUID) -> Begun:
+        """Resume the student's attempt, or start it.
+
+        The level is checked at the start only, so that a student who moves to another year keeps what was begun.
+
+        Raises:
+            Problem: NOT_FOUND, CANCELLED, STARTS_OVER, WRONG_LEVEL, NOT_OPEN_YET, PAUSED, UNAVAILABLE.
+            AnswerLogUnavailableError: the log did not answer; trying again is safe.
+        """
+        admitted = self._keeper.admit()
+        sitting = admitted.sitting(sitting_id)
+        _check_not_over(sitting)
+        if admitted.now < sitting.window.opens_at:
+            _check_may_start(sitting, access, admitted)  # nobody can have begun: the log need not be asked
+        # Whatever can fail comes before the start is recorded, because then the student's time runs.
+        paper = await self._papers.paper(sitting.paper)
+        remembered = await self._attempts.read(sitting_id, access.subject)
+        created = remembered.start is None and await self._start(access, sitting_id, remembered)
+        if remembered.start is None:
+            raise AnswerLogUnavailableError("a start was written but cannot be read")
+        return Begun(
+            created=created,
+            now=self._keeper.time(),
+            start=remembered.start,
+            deadline=deadline_of(
+                self._keeper.sitting(sitting_id), student=access.subject, started_at=remembered.start.started_at
+            ),
+            paper=paper,
+            remembered=remembered,
+        )
+
+    async def _start(self, access: Access, sitting_id: UUID, remembered: Remembered) -> bool:
+        """Record a start; whether it is the one that holds."""
+        admitted = self._keeper.admit()
+        sitting = admitted.sitting(sitting_id)
+        _check_not_over(sitting)
+        _check_may_start(sitting, access, admitted)
+        start = Start(
+            student=access.subject,
+            started_at=admitted.now,
+            solver=admitted.admission.holder,
+            epoch=admitted.admission.epoch,
+            seed=seed_of(sitting.id, access.subject),
+        )
+
+        async def work() -> None:
+            bucket = bucket_of(access.subject, sitting.buckets)
+            await self._log.append_start(sitting.id, bucket, start)
+            rows = await self._log.read_student(sitting.id, bucket, access.subject)
+            if not self._keeper.unbroken(admitted):
+                raise no_lease()
+            remembered.learn(rows, student=access.subject)
+
+        await self._keeper.carry(admitted, work)
+        return remembered.start == start
+
+
+def _check_not_over(sitting: ScheduledSitting) -> None:
+    check_not_cancelled(sitting)
+    if sitting.state is not State.SCHEDULED:
+        raise Problem(ProblemKind.STARTS_OVER, "the sitting is over: it is being closed or was sealed")
+
+
+def _check_may_start(sitting: ScheduledSitting, access: Access, admitted: Admitted) -> None:
+    if access.level != sitting.level:
+        raise Problem(
+            ProblemKind.WRONG_LEVEL, f"the sitting is for level {sitting.level}, the student's is {access.level}"
+        )
+    check_start(sitting.window, now=admitted.now)
