@@ -215,7 +215,7 @@ class CassandraAnswerLog(AnswerLog):
                 return ResultSet(request, await _outcome_of(request))
         except NoHostAvailable as error:
             self._link.lost(on)
-            raise AnswerLogUnavailableError(f"no Cassandra node answers: {told(error)}") from error
+            raise AnswerLogUnavailableError(told(error)) from error
         except UNCONFIRMED as error:
             raise AnswerLogUnavailableError(f"Cassandra did not confirm: {error}") from error
         except TimeoutError:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from cassandra import ConsistencyLevel
-from cassandra.cluster import Session
+from cassandra import ConsistencyLevel, Unauthorized
+from cassandra.cluster import ResultSet, Session
 from cassandra.query import SimpleStatement
 
 from exam_answerlog.model import Table
@@ -35,6 +35,9 @@ LOCK_POLL = 0.25
 """Seconds between two looks at a lock that another migration holds: Cassandra has nothing to wait on."""
 
 Say = Callable[[str], None]
+
+Columns = dict[str, tuple[str, str, int]]
+"""A table's columns by name: type, kind (partition_key, clustering, regular) and place in the key."""
 
 
 class SchemaError(Exception):
@@ -63,68 +66,103 @@ and add a migration that leads from there to the models."""
 def migrate(session: Session, settings: CassandraSettings, say: Say) -> None:
     """Make keyspace and tables, apply what is missing, and check the result against the models."""
     _make_keyspace(session, settings, say)
-    session.set_keyspace(settings.keyspace)
+    keyspace = _Keyspace(session, settings.keyspace)
     for table in BOOKKEEPING:
-        session.execute(table.create())
-    with _locked(session, say):
-        _refuse_unknown(session, settings.keyspace)
+        keyspace.change(table.create())
+    with _locked(keyspace, say):
+        _refuse_unknown(keyspace)
         for migration in MIGRATIONS:
-            if not _applied(session, migration):
+            if not _applied(keyspace, migration):
                 say(f"migration {migration.version} ({migration.name}) …")
                 for statement in migration.statements:
-                    session.execute(statement)
-                _record(session, migration)
+                    keyspace.change(statement)
+                _record(keyspace, migration)
                 say(f"migration {migration.version} ({migration.name}) applied")
     check(session, settings.keyspace)
     say(f"keyspace {settings.keyspace} is at version {MIGRATIONS[-1].version} and equals the models")
 
 
-def check(session: Session, keyspace: str) -> None:
+def check(session: Session, name: str) -> None:
     """Raise SchemaError unless every migration is applied, none is unknown, and the tables equal the models."""
-    live = _live_tables(session, keyspace)
+    keyspace = _Keyspace(session, name)
+    live = keyspace.tables()
     if SCHEMA_VERSION.name not in live:
-        raise SchemaError(f"keyspace {keyspace} has no schema yet: run `python -m exam_answerlog migrate`")
-    session.set_keyspace(keyspace)
-    _refuse_unknown(session, keyspace)
+        raise SchemaError(f"keyspace {name} has no schema yet: run `python -m exam_answerlog migrate`")
+    _refuse_unknown(keyspace)
     for migration in MIGRATIONS:
-        if not _applied(session, migration):
+        if not _applied(keyspace, migration):
             raise SchemaError(
-                f"keyspace {keyspace} lacks migration {migration.version} ({migration.name}): "
+                f"keyspace {name} lacks migration {migration.version} ({migration.name}): "
                 "run `python -m exam_answerlog migrate`"
             )
     if differences := list(_differences(live)):
         raise SchemaError(
-            f"keyspace {keyspace} is not what the migrations make: it was changed by hand, or a model was changed "
+            f"keyspace {name} is not what the migrations make: it was changed by hand, or a model was changed "
             "without a migration:\n" + "\n".join(f"- {difference}" for difference in differences)
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Keyspace:
+    """A keyspace as migrations use it: few statements, each once, so that none is worth preparing."""
+
+    session: Session
+    name: str
+
+    def run(self, cql: str, values: tuple[Any, ...] = (), *, consistency: int | None = None) -> ResultSet:
+        """Run a statement whose places for values are question marks, as models write them."""
+        statement = SimpleStatement(cql.replace("?", "%s"), consistency_level=consistency, keyspace=self.name)
+        return self.session.execute(statement, values)
+
+    def change(self, cql: str) -> None:
+        """Run a statement that changes the schema; returns when all nodes agree on the change."""
+        if not self.run(cql).response_future.is_schema_agreed:
+            raise SchemaError(f"the nodes do not agree on keyspace {self.name} after {cql!r}: try again")
+
+    def tables(self) -> dict[str, Columns]:
+        """The tables that are there, by name."""
+        tables: dict[str, Columns] = {}
+        for table, column, cql, kind, position in self.session.execute(
+            "SELECT table_name, column_name, type, kind, position FROM system_schema.columns WHERE keyspace_name = %s",
+            (self.name,),
+        ):
+            tables.setdefault(table, {})[column] = (cql, kind, position)
+        return tables
+
+
 def _make_keyspace(session: Session, settings: CassandraSettings, say: Say) -> None:
-    replication = {"class": "NetworkTopologyStrategy", settings.local_dc: str(settings.replication)}
+    """Make the keyspace unless it exists; one that exists may have been made by a role with more rights than ours.
+
+    The statement runs in any case: `system_schema` names a keyspace a moment before it can be used, and only the
+    statement returns after that moment.
+    """
+    wanted = {"class": "NetworkTopologyStrategy", settings.local_dc: str(settings.replication)}
     found = session.execute(
         "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s", (settings.keyspace,)
     ).one()
+    try:
+        session.execute(f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = {wanted}")
+    except Unauthorized:
+        if found is None:
+            raise
     if found is None:
-        session.execute(
-            f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = {replication}"  # checked name
-        )
-        say(f"keyspace {settings.keyspace} created: {settings.replication} copies in {settings.local_dc}")
+        say(f"keyspace {settings.keyspace} created, copies in {settings.local_dc}: {settings.replication}")
         return
     there = {name: value.rpartition(".")[2] for name, value in found[0].items()}
-    if there != replication:
-        say(f"keyspace {settings.keyspace} exists with replication {there} instead of {replication}: left as it is")
+    if there != wanted:
+        say(f"keyspace {settings.keyspace} exists with replication {there} instead of {wanted}: left as it is")
 
 
 @contextmanager
-def _locked(session: Session, say: Say) -> Iterator[None]:
+def _locked(keyspace: _Keyspace, say: Say) -> Iterator[None]:
     """Hold the migrations' lock, waiting for whoever holds it."""
     me = SchemaLockRow("migrate", uuid4())
-    take = session.prepare(f"{SCHEMA_LOCK.insert(once=True)} USING TTL {LOCK_TTL}")
-    give_back = session.prepare(f"DELETE FROM {SCHEMA_LOCK.name} WHERE name = ? IF holder = ?")  # noqa: S608
+    take = f"{SCHEMA_LOCK.insert(once=True)} USING TTL {LOCK_TTL}"
     deadline = time.monotonic() + LOCK_TTL + REQUEST_TIMEOUT
     waited_for: UUID | None = None
-    while not (result := session.execute(take, SCHEMA_LOCK.values(me))).was_applied:
-        holder = result.one()[-1]
+    while not (result := keyspace.run(take, SCHEMA_LOCK.values(me))).was_applied:
+        _applied_flag, *there = result.one()
+        holder = SCHEMA_LOCK.row(tuple(there)).holder
         if holder != waited_for:
             say(f"another migration is running ({holder}): waiting for it")
             waited_for = holder
@@ -134,16 +172,13 @@ def _locked(session: Session, say: Say) -> Iterator[None]:
     try:
         yield
     finally:
-        session.execute(give_back, (me.name, me.holder))
+        keyspace.run("DELETE FROM schema_lock WHERE name = ? IF holder = ?", SCHEMA_LOCK.values(me))
 
 
-def _applied(session: Session, migration: Migration) -> bool:
+def _applied(keyspace: _Keyspace, migration: Migration) -> bool:
     """Whether a migration is recorded; SchemaError when it was another one under the same number."""
-    read = SimpleStatement(
-        f"SELECT {', '.join(SCHEMA_VERSION.columns)} FROM {SCHEMA_VERSION.name} WHERE version = %s",  # noqa: S608
-        consistency_level=ConsistencyLevel.LOCAL_SERIAL,
-    )
-    found = session.execute(read, (migration.version,)).one()
+    read = SCHEMA_VERSION.select("version")
+    found = keyspace.run(read, (migration.version,), consistency=ConsistencyLevel.LOCAL_SERIAL).one()
     if found is None:
         return False
     recorded = SCHEMA_VERSION.row(found)
@@ -155,32 +190,19 @@ def _applied(session: Session, migration: Migration) -> bool:
     return True
 
 
-def _record(session: Session, migration: Migration) -> None:
+def _record(keyspace: _Keyspace, migration: Migration) -> None:
     row = SchemaVersionRow(migration.version, migration.name, migration.digest)
-    session.execute(session.prepare(SCHEMA_VERSION.insert(once=True)), SCHEMA_VERSION.values(row))
+    keyspace.run(SCHEMA_VERSION.insert(once=True), SCHEMA_VERSION.values(row))
 
 
-def _refuse_unknown(session: Session, keyspace: str) -> None:
+def _refuse_unknown(keyspace: _Keyspace) -> None:
     known = MIGRATIONS[-1].version
-    newest = max((row[0] for row in session.execute(f"SELECT version FROM {SCHEMA_VERSION.name}")), default=0)  # noqa: S608
+    newest = max((version for (version,) in keyspace.run("SELECT version FROM schema_version")), default=0)
     if newest > known:
         raise SchemaError(
-            f"keyspace {keyspace} is at version {newest}, this release knows it up to {known}: use the newer release"
+            f"keyspace {keyspace.name} is at version {newest}, this release knows it up to {known}: "
+            "use the newer release"
         )
-
-
-Columns = dict[str, tuple[str, str, int]]
-"""A table's columns by name: type, kind (partition_key, clustering, regular) and place in the key."""
-
-
-def _live_tables(session: Session, keyspace: str) -> dict[str, Columns]:
-    tables: dict[str, Columns] = {}
-    for table, column, cql, kind, position in session.execute(
-        "SELECT table_name, column_name, type, kind, position FROM system_schema.columns WHERE keyspace_name = %s",
-        (keyspace,),
-    ):
-        tables.setdefault(table, {})[column] = (cql, kind, position)
-    return tables
 
 
 def _differences(live: dict[str, Columns]) -> Iterator[str]:

@@ -1,0 +1,77 @@
+"""The stores that the answer log's contract is held against: memory, and a real Cassandra.
+
+A keyspace is made once a run; every test has sittings of its own in it.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+from cassandra.cluster import Session
+
+from exam_answerlog.cassandra import CassandraAnswerLog
+from exam_answerlog.link import connect_cluster, make_cluster
+from exam_answerlog.log import AnswerLog
+from exam_answerlog.memory import MemoryAnswerLog
+from exam_answerlog.schema import migrate
+from exam_answerlog.settings import CassandraSettings
+from exam_answerlog.tables import SEALED
+from exam_support.stack.cassandra import Cassandra
+
+
+@pytest.fixture(scope="session")
+def cassandra_settings(cassandra: Cassandra) -> CassandraSettings:
+    """A keyspace of this run's own, not made yet."""
+    return CassandraSettings(
+        hosts=(cassandra.host,),
+        port=cassandra.port,
+        username=cassandra.username,
+        password=cassandra.password,
+        keyspace=f"contract_{uuid4().hex[:12]}",
+    )
+
+
+@pytest.fixture(scope="session")
+def admin(cassandra_settings: CassandraSettings) -> Iterator[Session]:
+    """A plain driver session, in the migrated keyspace."""
+    cluster = make_cluster(cassandra_settings, request_timeout=30)
+    session = connect_cluster(cluster, cassandra_settings)
+    migrate(session, cassandra_settings, lambda _line: None)
+    session.set_keyspace(cassandra_settings.keyspace)
+    yield session
+    session.execute(f"DROP KEYSPACE {cassandra_settings.keyspace}")
+    cluster.shutdown()
+
+
+@pytest.fixture
+async def cassandra_log(cassandra_settings: CassandraSettings, admin: Session) -> AsyncIterator[CassandraAnswerLog]:  # noqa: ARG001  # migrates
+    """An answer log in real Cassandra."""
+    log = CassandraAnswerLog.connect(cassandra_settings)
+    yield log
+    await log.close()
+
+
+@pytest.fixture(params=["memory", pytest.param("cassandra", marks=pytest.mark.integration)])
+def log(request: pytest.FixtureRequest) -> AnswerLog:
+    """Each answer log in turn."""
+    if request.param == "memory":
+        return MemoryAnswerLog()
+    found: CassandraAnswerLog = request.getfixturevalue("cassandra_log")
+    return found
+
+
+@pytest.fixture
+def tamper(log: AnswerLog, request: pytest.FixtureRequest) -> Callable[[UUID, int, bytes], Awaitable[None]]:
+    """Do what nobody should: replace the bytes of a seal behind the log's back."""
+
+    async def in_memory(sitting: UUID, bucket: int, data: bytes) -> None:
+        assert isinstance(log, MemoryAnswerLog)
+        kept = log.tables[SEALED.name]
+        kept[sitting, bucket] = replace(kept[sitting, bucket], data=data)
+
+    async def in_cassandra(sitting: UUID, bucket: int, data: bytes) -> None:
+        admin = request.getfixturevalue("admin")
+        admin.execute("UPDATE sealed SET data = %s WHERE sitting = %s AND bucket = %s", (data, sitting, bucket))
+
+    return in_memory if isinstance(log, MemoryAnswerLog) else in_cassandra

@@ -1,0 +1,163 @@
+"""How the answer log uses Cassandra: durably, in agreement, and so that partitions stay readable."""
+
+import asyncio
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import pytest
+from cassandra import ConsistencyLevel
+from cassandra.cluster import ResponseFuture, Session
+
+from exam_answerlog.cassandra import CassandraAnswerLog
+from exam_answerlog.log import PaperPart
+from exam_answerlog.tables import TABLES
+from exam_core.answers import Answer, AnswerValue, Start, Submission
+from exam_core.fold import seal_bucket
+
+pytestmark = pytest.mark.integration
+
+SOLVER = UUID(int=1)
+
+
+def answer(student: int, value: AnswerValue) -> Answer:
+    """Any answer of a student."""
+    return Answer(
+        student=student,
+        question=0,
+        seq=1,
+        request=UUID(int=student),
+        received_at=1,
+        deadline_at=2,
+        solver=SOLVER,
+        epoch=1,
+        answer=value,
+    )
+
+
+async def use_everything(log: CassandraAnswerLog, sitting: UUID) -> None:
+    """Call whatever writes or reads."""
+    said = [answer(1, AnswerValue(choice=0)), answer(2, AnswerValue(value="")), answer(3, AnswerValue(choice=5))]
+    await log.append_answers(sitting, 0, said)
+    await log.append_answers(sitting, 0, said[:1])
+    await log.append_late(sitting, 0, said)
+    await log.append_start(sitting, 0, Start(student=1, started_at=0, solver=SOLVER, epoch=1, seed=0))
+    await log.append_submission(sitting, 0, Submission(student=1, submitted_at=9, solver=SOLVER, epoch=1))
+    await log.put_paper_part(sitting.hex, "paper", PaperPart(content_type="application/json", data=b"{}"))
+    await log.get_paper_part(sitting.hex, "paper")
+    await log.read_student(sitting, 0, 1)
+    rows = await log.read_bucket(sitting, 0)
+    seal = seal_bucket(
+        sitting=sitting, bucket=0, answers=rows.answers, starts=rows.starts, submissions=rows.submissions
+    )
+    await log.seal(sitting, 0, seal)
+    await log.read_sealed(sitting, 0)
+    await log.ping()
+
+
+@dataclass
+class Sent:
+    """One request as it went to Cassandra."""
+
+    text: str
+    consistency: int
+    serial: int
+    idempotent: bool
+
+
+@dataclass
+class Ear:
+    """Hears every request of a session."""
+
+    sent: list[Sent] = field(default_factory=list)
+
+    def __call__(self, request: ResponseFuture) -> None:
+        """Note a request; the driver calls this before it sends."""
+        statement, message = request.query, request.message
+        prepared = getattr(statement, "prepared_statement", None)
+        self.sent.append(
+            Sent(
+                text=prepared.query_string if prepared else str(statement),
+                consistency=message.consistency_level,
+                serial=message.serial_consistency_level,
+                idempotent=bool(statement.is_idempotent),
+            )
+        )
+
+
+@pytest.fixture
+async def sent(cassandra_log: CassandraAnswerLog) -> list[Sent]:
+    """All that was sent while everything was used once."""
+    ear = Ear()
+    (await cassandra_log._link.session()).session.add_request_init_listener(ear)
+    await use_everything(cassandra_log, uuid4())
+    return ear.sent
+
+
+def tombstones_read(admin: Session, table: str, where: str) -> int:
+    """How many tombstones a read steps over, by Cassandra's own trace of it."""
+    read = admin.execute(f"SELECT * FROM {table} WHERE {where}", trace=True)  # noqa: S608  # made here
+    trace = read.get_query_trace(max_wait_sec=10)
+    counts = [
+        int(event.description.split(" live rows and ")[1].split(" tombstone")[0])
+        for event in trace.events
+        if " live rows and " in event.description
+    ]
+    assert counts, [event.description for event in trace.events]
+    return sum(counts)
+
+
+async def test_what_is_acknowledged_reached_a_quorum(sent: list[Sent]) -> None:
+    """Every write, and every read that follows one, is at LOCAL_QUORUM; seals alone are read serially."""
+    seals = [one for one in sent if "sealed" in one.text]
+    others = [one for one in sent if "sealed" not in one.text]
+
+    assert {one.consistency for one in others} == {ConsistencyLevel.LOCAL_QUORUM}
+    assert {one.consistency for one in seals if one.text.startswith("SELECT")} == {ConsistencyLevel.LOCAL_SERIAL}
+    written = [one for one in seals if one.text.startswith("INSERT")]
+    assert [(one.consistency, one.serial) for one in written] == [
+        (ConsistencyLevel.LOCAL_QUORUM, ConsistencyLevel.LOCAL_SERIAL)
+    ]
+
+
+async def test_seals_alone_are_conditional(sent: list[Sent]) -> None:
+    """An answer on its way waits for no vote among replicas; a seal always does."""
+    assert {one.text for one in sent if "IF NOT EXISTS" in one.text} == {
+        one.text for one in sent if one.text.startswith("INSERT INTO sealed")
+    }
+    assert {one.text for one in sent if not one.idempotent} == {
+        one.text for one in sent if one.text.startswith("INSERT INTO sealed")
+    }
+
+
+async def test_no_write_leaves_a_tombstone(cassandra_log: CassandraAnswerLog, admin: Session) -> None:
+    """A partition is read as fast at the end of an exam as at its beginning: no null was ever written."""
+    sitting = uuid4()
+    await use_everything(cassandra_log, sitting)
+
+    bucket = f"sitting = {sitting} AND bucket = 0"
+    for table in TABLES:
+        where = bucket if "sitting" in table.columns else f"digest = '{sitting.hex}' AND part = 'paper'"
+        assert tombstones_read(admin, table.name, where) == 0, table.name
+
+    # The control: this is what a null looks like to the same measurement.
+    row = f"{bucket} AND student = 3 AND question = 0 AND seq = 1 AND request = {UUID(int=3)} AND received_at = 1"
+    admin.execute(f"UPDATE answers SET value = null WHERE {row} AND solver = {SOLVER}")  # noqa: S608  # made here
+    assert tombstones_read(admin, "answers", bucket) == 1
+
+
+async def test_answers_that_come_together_are_written_together(cassandra_log: CassandraAnswerLog) -> None:
+    """A thousand students answer in the same moment: their bucket sees a few dozen writes, not a thousand."""
+    sitting = uuid4()
+    session = (await cassandra_log._link.session()).session
+    ear = Ear()
+    session.add_request_init_listener(ear)
+
+    await asyncio.gather(
+        *(
+            cassandra_log.append_answers(sitting, 0, [answer(student, AnswerValue(choice=1))])
+            for student in range(1_000)
+        )
+    )
+
+    assert len(ear.sent) <= 1_000 / 64 + 1
+    assert len((await cassandra_log.read_bucket(sitting, 0)).answers) == 1_000

@@ -1,0 +1,198 @@
+"""Making the schema, making it twice, making it at once, and noticing when it is not what the models say."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from cassandra.cluster import Session
+from cassandra.protocol import SyntaxException
+
+from exam_answerlog import schema
+from exam_answerlog.link import connect_cluster, make_cluster
+from exam_answerlog.schema import Migration, SchemaError, check, migrate
+from exam_answerlog.settings import CassandraSettings
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def session(cassandra_settings: CassandraSettings) -> Iterator[Session]:
+    """A plain driver session."""
+    cluster = make_cluster(cassandra_settings, request_timeout=30)
+    yield connect_cluster(cluster, cassandra_settings)
+    cluster.shutdown()
+
+
+@pytest.fixture
+def empty(cassandra_settings: CassandraSettings, session: Session) -> Iterator[CassandraSettings]:
+    """A keyspace of the test's own, not made yet."""
+    own = replace(cassandra_settings, keyspace=f"schema_{uuid4().hex[:12]}")
+    yield own
+    session.execute(f"DROP KEYSPACE IF EXISTS {own.keyspace}")
+
+
+@pytest.fixture
+def migrated(empty: CassandraSettings, session: Session) -> CassandraSettings:
+    """A keyspace as a fresh installation has it."""
+    migrate(session, empty, lambda _line: None)
+    session.set_keyspace(empty.keyspace)
+    return empty
+
+
+def environment(settings: CassandraSettings) -> dict[str, str]:
+    """What the command reads its settings from."""
+    return {
+        "EXAM_CASSANDRA_HOSTS": ",".join(settings.hosts),
+        "EXAM_CASSANDRA_PORT": str(settings.port),
+        "EXAM_CASSANDRA_USERNAME": settings.username or "",
+        "EXAM_CASSANDRA_PASSWORD": settings.password or "",
+        "EXAM_CASSANDRA_KEYSPACE": settings.keyspace,
+    }
+
+
+async def command(settings: CassandraSettings, *arguments: str) -> tuple[int | None, str, str]:
+    """Run `python -m exam_answerlog …`: exit code, output, errors."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-W", "error", "-m", "exam_answerlog", *arguments),
+        env=environment(settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_the_command_makes_the_schema_and_says_so(empty: CassandraSettings) -> None:
+    """I install the platform: one command makes the tables and tells me what it did."""
+    code, out, err = await command(empty, "check")
+    assert (code, out) == (1, "")
+    assert "run `python -m exam_answerlog migrate`" in err
+
+    code, out, err = await command(empty, "migrate")
+    assert (code, err) == (0, "")
+    assert f"keyspace {empty.keyspace} created" in out
+    assert "migration 1 (first tables) applied" in out
+
+    code, out, err = await command(empty, "check")
+    assert (code, err) == (0, "")
+
+
+def test_a_second_migration_changes_nothing(migrated: CassandraSettings, session: Session) -> None:
+    """An upgrade that brings no migration leaves the schema alone."""
+    lines: list[str] = []
+    migrate(session, migrated, lines.append)
+    assert lines == [f"keyspace {migrated.keyspace} is at version 1 and equals the models"]
+
+
+async def test_two_migrations_at_once_apply_each_step_once(empty: CassandraSettings) -> None:
+    """Kubernetes started the migration's program twice: both end well, one did the work."""
+    outcomes = await asyncio.gather(*(command(empty, "migrate") for _ in range(2)))
+
+    assert [(code, err) for code, _, err in outcomes] == [(0, "")] * 2
+    assert sum("migration 1 (first tables) applied" in out for _, out, _ in outcomes) == 1
+
+
+async def test_check_waits_for_the_migration(empty: CassandraSettings) -> None:
+    """A pod that starts before the migration waits for it instead of crashing."""
+    waiting = asyncio.ensure_future(command(empty, "check", "--wait", "60"))
+    assert (await command(empty, "migrate"))[0] == 0
+    code, out, _ = await waiting
+    assert code == 0, out
+
+
+def test_a_migration_that_failed_half_way_is_finished_by_the_next(
+    empty: CassandraSettings, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The migration broke in the middle: nothing claims that it was applied, and the next one ends well."""
+    whole = schema.MIGRATIONS[0]
+    broken = Migration(whole.version, whole.name, (*whole.statements[:2], "CREATE TABLE nonsense"))
+    monkeypatch.setattr(schema, "MIGRATIONS", (broken,))
+    with pytest.raises(SyntaxException):
+        migrate(session, empty, lambda _line: None)
+    monkeypatch.undo()
+    with pytest.raises(SchemaError, match="lacks migration 1"):
+        check(session, empty.keyspace)
+
+    migrate(session, empty, lambda _line: None)
+
+
+def test_the_lock_of_a_migration_that_was_killed_expires(migrated: CassandraSettings, session: Session) -> None:
+    """The node died in the middle of a migration: the next one waits a while, says for whom, and goes on."""
+    dead = uuid4()
+    session.execute(f"INSERT INTO schema_lock (name, holder) VALUES ('migrate', {dead}) IF NOT EXISTS USING TTL 1")  # noqa: S608
+    lines: list[str] = []
+    migrate(session, migrated, lines.append)
+    assert lines[0] == f"another migration is running ({dead}): waiting for it"
+    assert lines[-1].endswith("equals the models")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("ALTER TABLE answers ADD note text", "answers.note is in no model"),
+        ("ALTER TABLE answers DROP value", "answers.value is missing"),
+        ("DROP TABLE sealed", "table sealed is missing"),
+        ("CREATE TABLE notes (id int PRIMARY KEY)", "table notes is in no model"),
+    ],
+)
+def test_a_schema_changed_by_hand_is_noticed(
+    migrated: CassandraSettings, session: Session, change: str, told: str
+) -> None:
+    """Somebody changed a table: the check names the table, the column and the difference."""
+    check(session, migrated.keyspace)
+    session.execute(change)
+    with pytest.raises(SchemaError, match=told):
+        check(session, migrated.keyspace)
+
+
+def test_a_column_of_another_type_is_noticed(migrated: CassandraSettings, session: Session) -> None:
+    """A column has the right name and the wrong type or place in the key: the check says both."""
+    session.execute("DROP TABLE papers")
+    session.execute(
+        "CREATE TABLE papers (digest text, part text, content_type blob, data blob, PRIMARY KEY (digest, part))"
+    )
+    with pytest.raises(SchemaError) as error:
+        check(session, migrated.keyspace)
+    assert "papers.content_type is blob (regular), the model says text (regular)" in str(error.value)
+    assert "papers.part is text (clustering 0), the model says text (partition_key 1)" in str(error.value)
+
+
+def test_an_older_release_refuses_a_newer_schema(
+    migrated: CassandraSettings, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a rollback the old release says that the schema is newer, and touches nothing."""
+    newer = (*schema.MIGRATIONS, Migration(2, "later", ()))
+    monkeypatch.setattr(schema, "MIGRATIONS", newer)
+    with pytest.raises(SchemaError, match="lacks migration 2"):
+        check(session, migrated.keyspace)
+    migrate(session, migrated, lambda _line: None)
+    monkeypatch.undo()
+
+    for attempt in (lambda: check(session, migrated.keyspace), lambda: migrate(session, migrated, lambda _line: None)):
+        with pytest.raises(SchemaError, match="is at version 2"):
+            attempt()
+
+
+def test_a_released_migration_that_was_rewritten_is_refused(
+    migrated: CassandraSettings, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody edited a migration that others have applied: it is refused before it does harm."""
+    rewritten = replace(schema.MIGRATIONS[0], statements=("CREATE TABLE IF NOT EXISTS other (id int PRIMARY KEY)",))
+    monkeypatch.setattr(schema, "MIGRATIONS", (rewritten,))
+    with pytest.raises(SchemaError, match="a released migration must not change"):
+        migrate(session, migrated, lambda _line: None)
+
+
+def test_a_keyspace_that_exists_is_left_as_it_is(empty: CassandraSettings, session: Session) -> None:
+    """My administrator made the keyspace with other replication: the migration says so and goes on."""
+    session.execute(
+        f"CREATE KEYSPACE {empty.keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+    )
+    lines: list[str] = []
+    migrate(session, empty, lines.append)
+    assert "exists with replication {'class': 'SimpleStrategy'" in lines[0]
+    assert lines[-1].endswith("equals the models")
