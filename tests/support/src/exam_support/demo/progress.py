@@ -50,6 +50,10 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the table as it is now, so that what follows is printed below it."""
         if self.console.is_terminal:
             self._live.stop()
 

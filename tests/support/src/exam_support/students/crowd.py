@@ -9,7 +9,7 @@ from exam_support.oracle.book import Book
 from exam_support.oracle.judge import SeenDegree
 from exam_support.students.clock import ServerClock, instant_of
 from exam_support.students.student import Account, Room, Student
-from exam_support.students.wire import SOLVER, WEB, Gateway, LostError, Reply
+from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError, LostError, Reply
 
 _AT_ONCE = 8
 """Logins and lists in flight: before the opening nobody is in a hurry, and passwords are costly to check."""
@@ -24,6 +24,11 @@ class Crowd:
         self.students = students
         self.book = book
         self.clock = clock
+
+    @property
+    def gateways(self) -> set[Gateway]:
+        """The connections that everyone goes through."""
+        return {student.gateway for student in self.students}
 
     @property
     def present(self) -> list[Student]:
@@ -44,7 +49,7 @@ class Crowd:
         student = next(student for student in self.present if student.account.level == level)
         reply = await student.gateway.call("GET", WEB, f"/api/exams/{exam}", token=student.access)
         if reply.status != 200:
-            raise RuntimeError(f"a student of {level} cannot see {exam}: {reply.status} {reply.body}")
+            raise GaveUpError(f"a student of {level} cannot see {exam}: {reply.status} {reply.body}")
         sittings: list[dict[str, Any]] = reply.body["sittings"]
         return sittings
 
@@ -54,18 +59,30 @@ class Crowd:
 
         async def ask() -> int:
             path = f"/v1/sittings/{sitting}/time"
-            reply = await student.gateway.call("GET", SOLVER, path, token=student.access)
-            if reply.status != 200:
-                raise RuntimeError(f"the platform does not tell its time: {reply.status} {reply.body}")
-            return instant_of(reply.body["now"])
+            while True:
+                reply = await student.gateway.call("GET", SOLVER, path, token=student.access)
+                if reply.status == 200:
+                    return instant_of(reply.body["now"])
+                # A solver hears of a new sitting with its next renewal.
+                await asyncio.sleep(reply.retry_after or 0.2)
 
-        await self.clock.ask(ask)
+        async with asyncio.timeout(10):
+            await self.clock.ask(ask)
+            # Once more, now that nothing has to be waited for: waiting would count as the way there.
+            await self.clock.ask(ask)
 
     async def sit(self, rooms: Mapping[str, Room]) -> None:
-        """Everyone sits the exam of their level; returns when the last has finished."""
+        """Everyone sits the exam of their level; returns when the last has finished. Who had to give up complains."""
+
+        async def one(student: Student) -> None:
+            try:
+                await student.sit(rooms[student.account.level])
+            except GaveUpError as error:
+                self.book.complain(f"{student.account.username} gave up: {error}")
+
         async with asyncio.TaskGroup() as group:
             for student in self.present:
-                group.create_task(student.sit(rooms[student.account.level]), name=student.account.username)
+                group.create_task(one(student), name=student.account.username)
 
     async def degrees(self, rooms: Mapping[str, Room]) -> dict[str, list[SeenDegree]]:
         """The degrees that students are shown, by sitting."""
@@ -99,7 +116,7 @@ async def pages(gateway: Gateway, token: str, path: str) -> list[dict[str, Any]]
     while following is not None:
         reply = await gateway.call("GET", WEB, following, token=token)
         if reply.status != 200:
-            raise RuntimeError(f"{following}: {reply.status} {reply.body}")
+            raise GaveUpError(f"{following}: {reply.status} {reply.body}")
         entries += reply.body["results"]
         following = reply.body.get("next")
     return entries
@@ -125,7 +142,7 @@ async def _read(student: Student, path: str) -> Reply:
             continue
         if reply.status == 200:
             return reply
-        raise RuntimeError(f"{path}: {reply.status} {reply.body}")
+        raise GaveUpError(f"{path}: {reply.status} {reply.body}")
 
 
 async def _few_at_once(students: Iterable[Student], work: Callable[[Student], Awaitable[None]]) -> None:

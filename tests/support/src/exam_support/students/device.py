@@ -7,7 +7,7 @@ from typing import Any
 
 from exam_support.oracle.book import Acknowledged, Book, Said, Started, content_of
 from exam_support.students.clock import SECOND, ServerClock, instant_of
-from exam_support.students.wire import SOLVER, LostError, Reply, Wire
+from exam_support.students.wire import SOLVER, GaveUpError, LostError, Reply, Wire
 
 PATIENCE = 20 * SECOND
 """How long after the deadline a device still asks what became of an answer."""
@@ -51,7 +51,7 @@ class Device:
         """Start, or resume what was started elsewhere; waits for the opening as the platform asks to."""
         reply = await self._insist("POST", f"{self.path}/attempt", token=access)
         if reply.status not in {200, 201}:
-            raise RuntimeError(f"a student could not start: {reply.status} {reply.body}")
+            raise GaveUpError(f"a student could not start: {reply.status} {reply.body}")
         body = reply.body
         self.student, self.token, self.paper = int(body["student"]), body["attempt_token"], body["paper"]
         self.seq, self.paper_digest = body["highest_seq"], body["paper_digest"]
@@ -196,6 +196,6 @@ class Device:
                 self._book.counts[f"status_{reply.status}"] += 1
                 after = reply.retry_after
             if self._clock.now() > (self.deadline or self._clock.now()) + PATIENCE:
-                raise RuntimeError(f"{method} {path} was not answered for {PATIENCE // SECOND} s after the deadline")
+                raise GaveUpError(f"{method} {path} was not answered for {PATIENCE // SECOND} s after the deadline")
             await asyncio.sleep(wait if after is None else after)
             wait = min(wait * 2, _LONGEST_WAIT)

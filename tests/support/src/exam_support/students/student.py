@@ -21,7 +21,7 @@ from exam_support.students.plan import (
     plan_of,
 )
 from exam_support.students.traits import Mischief, Traits, chance_of, traits_of
-from exam_support.students.wire import SOLVER, WEB, Gateway, LostError, Wire
+from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError, LostError, Wire
 
 _BEYOND = SECOND // 5
 """How long after the deadline a late answer is sent: past any doubt between two solvers' estimates of the time."""
@@ -46,7 +46,6 @@ class Room:
     """Another exam's sitting."""
     document: Document
     opens_at: int
-    duration: int
 
 
 @dataclass
@@ -77,7 +76,7 @@ class Student:
             if reply.status == 200:
                 return str(reply.body["access"])
             if reply.status not in {429, 503}:
-                raise RuntimeError(f"{self.account.username} could not log in: {reply.status} {reply.body}")
+                raise GaveUpError(f"{self.account.username} could not log in: {reply.status} {reply.body}")
             await asyncio.sleep(reply.retry_after or 1)
 
     async def sit(self, room: Room) -> None:
@@ -86,7 +85,7 @@ class Student:
         device = self._device(room)
         await device.start(self.access)
         if device.deadline is None:
-            raise RuntimeError("the sitting is paused at the start: this crowd knows no pause")
+            raise GaveUpError("the sitting is paused at the start: this crowd knows no pause")
         pen = Pen.of(room.document, device.paper)
         if self.traits.looks:
             await self._look_around(device)
@@ -151,7 +150,7 @@ class Student:
     async def _answer_late(self, device: Device, pen: Pen) -> None:
         """Wait until the platform itself says that the deadline has passed, then answer singly and in a batch."""
         if device.deadline is None:
-            raise RuntimeError("a student without a deadline cannot be late")
+            raise GaveUpError("a student without a deadline cannot be late")
         await self.clock.until(device.deadline + _BEYOND, lambda: self._ask_time(device))
         first, *others = late_wishes(self.seed, self.account.index, len(pen.shown.questions))
         await self._write(device, pen, (first,))

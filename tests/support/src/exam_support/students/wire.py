@@ -21,6 +21,10 @@ class LostError(Exception):
     """No response came: whether the request did anything is not known."""
 
 
+class GaveUpError(Exception):
+    """A student could not go on: the platform refused, or did not answer for long, what it should do for anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A response as far as students look at it."""

@@ -1,0 +1,60 @@
+"""Who takes part: students of two levels, their educators, and one of the staff. Every password is made for the run."""
+
+import csv
+import io
+import secrets
+from dataclasses import dataclass
+
+from exam_support.students.student import Account
+
+EXTRA_US = 8_000_000
+"""The accommodation that a few students have: time past their deadline, and past the close."""
+_EXTRA_EVERY = 40
+_FIRST_LEVEL_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is no student."""
+
+    kind: str
+    username: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everyone on the platform."""
+
+    students: tuple[Account, ...]
+    doctors: tuple[Person, ...]
+    staff: Person
+
+    @property
+    def accommodated(self) -> tuple[Account, ...]:
+        """The students who are granted extra time."""
+        return tuple(account for account in self.students if account.index % _EXTRA_EVERY == 2)
+
+    def csv(self) -> str:
+        """Everyone as web's importer reads them."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(["kind", "username", "password", "level"])
+        for person in (*self.doctors, self.staff):
+            writer.writerow([person.kind, person.username, person.password, ""])
+        for account in self.students:
+            writer.writerow(["student", account.username, account.password, account.level])
+        return text.getvalue()
+
+
+def people_of(students: int, levels: tuple[str, str]) -> People:
+    """So many students in two levels, a doctor for each level, one of the staff."""
+    first = round(students * _FIRST_LEVEL_SHARE)
+    return People(
+        students=tuple(
+            Account(index, f"student-{index + 1:03}", secrets.token_urlsafe(12), levels[index >= first])
+            for index in range(students)
+        ),
+        doctors=tuple(Person("doctor", name, secrets.token_urlsafe(12)) for name in ("noether", "euclid")),
+        staff=Person("staff", "admin", secrets.token_urlsafe(12)),
+    )

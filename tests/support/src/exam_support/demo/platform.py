@@ -1,0 +1,93 @@
+"""The platform as its operator uses it: commands of web, and the internal addresses under the service token."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from exam_support.demo.people import People
+from exam_support.stack.places import REPOSITORY
+from exam_support.stack.stack import Stack
+from exam_support.students.clock import rfc3339
+
+PAPERS = REPOSITORY / "k8s/samples/papers"
+
+
+class PlatformError(Exception):
+    """The platform refused what its operator asked for."""
+
+
+class Platform:
+    """What the demo asks of the stack beside what students do."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._http = httpx.Client(
+            base_url=stack.web.url,
+            headers={"Host": "localhost", "Authorization": f"Bearer {stack.secrets.service_token}"},
+            timeout=60,
+            trust_env=False,
+        )
+
+    def load_people(self, people: People) -> None:
+        """Create everyone."""
+        with tempfile.NamedTemporaryFile("w", suffix=".csv", dir=self._stack.folder) as file:
+            file.write(people.csv())
+            file.flush()
+            self._stack.web_command("load_people", file.name)
+
+    def load_exam(self, paper: Path, doctor: str) -> None:
+        """Create an exam from its document."""
+        self._stack.web_command("load_exam", str(paper), "--doctor", doctor)
+
+    def provision(self, name: str, *, exam: str, opens_at: int, seconds: int, duration: int, candidates: int) -> str:
+        """Freeze the paper and schedule a sitting; its id. Instants in µs."""
+        sitting = self._ask(
+            "PUT",
+            f"/internal/sittings/{name}",
+            {
+                "exam": exam,
+                "opens_at": rfc3339(opens_at),
+                "closes_at": rfc3339(opens_at + seconds * 1_000_000),
+                "duration_us": duration,
+                "candidates": candidates,
+                "publish": "manual",
+                "extra_past_close": True,
+            },
+        )
+        return str(sitting["id"])
+
+    def accommodate(self, name: str, username: str, extra_us: int) -> None:
+        """Grant a student extra time."""
+        self._ask("PUT", f"/internal/sittings/{name}/accommodations/{username}", {"extra_us": extra_us})
+
+    def sitting(self, name: str) -> dict[str, Any]:
+        """What the platform says of a sitting."""
+        return self._ask("GET", f"/internal/sittings/{name}")
+
+    def publish(self, name: str, revision: int) -> None:
+        """Let students see their degrees."""
+        self._ask("POST", f"/internal/sittings/{name}/revisions/{revision}/publish")
+
+    def receipt_keys(self) -> dict[str, Any]:
+        """The public keys of receipts, as a solver publishes them."""
+        with httpx.Client(base_url=self.address, trust_env=False) as http:
+            keys: dict[str, Any] = http.get("/v1/keys", headers={"Host": "solver.localhost"}).raise_for_status().json()
+        return keys
+
+    @property
+    def address(self) -> str:
+        """Where the gateway listens."""
+        return f"http://127.0.0.1:{self._stack.gateway_port}"
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        response = self._http.request(method, path, json=body)
+        if not response.is_success:
+            raise PlatformError(f"{method} {path}: {response.status_code} {response.text}")
+        content: dict[str, Any] = response.json() if response.content else {}
+        return content
