@@ -47,8 +47,8 @@ class Device:
         """The sitting's address at the solver."""
         return f"/v1/sittings/{self.sitting}"
 
-    async def start(self, access: str) -> None:
-        """Start, or resume what was started elsewhere; waits for the opening as the platform asks to."""
+    async def start(self, access: str, *, elsewhere: bool = False) -> None:
+        """Start, or resume what was started `elsewhere`; waits for the opening as the platform asks to."""
         reply = await self._insist("POST", f"{self.path}/attempt", token=access)
         if reply.status not in {200, 201}:
             raise GaveUpError(f"a student could not start: {reply.status} {reply.body}")
@@ -60,6 +60,8 @@ class Device:
         started = Started(instant_of(body["started_at"]), self.deadline)
         if reply.status == 200:
             self._check_resumed(body)
+        if elsewhere:
+            self._book.counts["resumed" if reply.status == 200 else "started_twice"] += 1
         self._book.started(self.sitting, self.student, started)
 
     def sheet(self, question: int, body: dict[str, Any], *, seq: int | None = None) -> Sheet:

@@ -117,7 +117,7 @@ class Student:
         """Go on elsewhere; then the old device, which knows nothing of it, speaks once more with its old count."""
         access = await self.log_in()
         new = self._device(room)
-        await new.start(access)
+        await new.start(access, elsewhere=True)
         if new.seq < old.seq:
             self.book.counts["resumed_below_old_device"] += 1
         await self._write(new, pen, ((0, Wish.RIGHT),))
