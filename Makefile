@@ -47,7 +47,7 @@ lint: setup ## format, lint rules, types and the arrows between the parts
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@env $$(grep -v '^#' tests/support/lint.env | xargs) $(BIN)/mypy $(SOURCES)
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports --no-logo
 
 .PHONY: format
 format: setup ## rewrite the code as the linters want it
