@@ -1,0 +1,13 @@
+"""The platform's time: PostgreSQL's clock."""
+
+from django.db import connection
+
+MICROS_NOW = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
+
+
+def database_now() -> int:
+    """The instant (µs) on PostgreSQL's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {MICROS_NOW}")
+        row = cursor.fetchone()
+    return int(row[0])

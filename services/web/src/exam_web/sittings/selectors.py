@@ -1,0 +1,106 @@
+"""Reading sittings."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Max, QuerySet
+
+from exam_core.deadlines import ends_at
+from exam_core.instants import span_to_micros, to_micros
+from exam_core.problems import Problem, ProblemKind
+from exam_core.schedule import State
+from exam_core.windows import Window
+from exam_web.clock import database_now
+from exam_web.exams.models import Exam
+from exam_web.sittings.models import Revision, Sitting
+from exam_web.users.models import User
+
+
+def sitting_named(name: str) -> Sitting:
+    """The sitting with a name, or with an id written out.
+
+    Raises:
+        Problem: NOT_FOUND.
+    """
+    found = Sitting.objects.filter(name=name).first()
+    if found is None:
+        try:
+            found = Sitting.objects.filter(id=UUID(name)).first()
+        except ValueError:
+            found = None
+    if found is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"there is no sitting {name!r}")
+    return found
+
+
+def max_extra(sitting: Sitting) -> int:
+    """The largest accommodation in a sitting (µs)."""
+    extra = sitting.accommodations.aggregate(most=Max("extra"))["most"]
+    return span_to_micros(extra or timedelta(0))
+
+
+def sitting_ends_at(sitting: Sitting) -> int | None:
+    """The latest personal deadline possible (µs); None while a pause lasts that moves it."""
+    return ends_at(sitting.window, max_extra=max_extra(sitting))
+
+
+def sittings_due() -> list[Sitting]:
+    """Scheduled sittings whose every personal deadline has passed."""
+    now = database_now()
+    # The close can only be later than the window says, so the window narrows the search.
+    candidates = Sitting.objects.filter(state=State.SCHEDULED.value).prefetch_related("pauses", "accommodations")
+    return [row for row in candidates if _over(row, now)]
+
+
+def sittings_unfinished() -> QuerySet[Sitting]:
+    """Sittings that are closed but not graded yet, oldest first."""
+    graded = Revision.objects.filter(state=Revision.State.GRADED).values("sitting")
+    closing = Sitting.objects.filter(state__in=(State.CLOSING.value, State.SEALED.value))
+    ungraded = closing.exclude(id__in=graded)
+    regrading = closing.filter(revisions__state=Revision.State.GRADING)
+    automatic = closing.filter(
+        publish=Sitting.Publish.AUTOMATIC, revisions__state=Revision.State.GRADED, published_revision=0
+    )
+    return (ungraded | regrading | automatic).distinct().order_by("closed_at")
+
+
+def missing_chunks(revision: Revision) -> list[int]:
+    """The chunks that a revision's ledger lacks."""
+    present = set(revision.ledger.values_list("chunk", flat=True))
+    return [chunk for chunk in range(revision.chunks) if chunk not in present]
+
+
+def sittings_for(user: User) -> QuerySet[Sitting]:
+    """The sittings a person may know of: students of their level, Doctors of their exams, staff all."""
+    rows = Sitting.objects.select_related("exam", "level").exclude(state=State.CANCELLED.value)
+    if user.kind == User.Kind.STUDENT:
+        return rows.filter(level=user.level)
+    if user.kind == User.Kind.DOCTOR:
+        return rows.filter(exam__author_id=user.pk)
+    return rows
+
+
+def overlapping(*, exam: Exam, window: Window, but: Sitting | None = None) -> Iterator[Sitting]:
+    """Other live sittings of an exam whose windows share an instant with this one."""
+    others = Sitting.objects.filter(exam=exam, state=State.SCHEDULED.value)
+    for other in others:
+        if but is not None and other.id == but.id:
+            continue
+        if to_micros(other.opens_at) < window.closes_at and window.opens_at < to_micros(other.closes_at):
+            yield other
+
+
+def check_no_overlap(*, exam: Exam, window: Window, but: Sitting | None = None) -> None:
+    """Refuse a window that overlaps another of the same exam: what one group sees the other would hear of.
+
+    Raises:
+        Problem: CONFLICT naming the other sitting.
+    """
+    for other in overlapping(exam=exam, window=window, but=but):
+        raise Problem(ProblemKind.CONFLICT, f"the window overlaps that of {other.name}, which uses the same exam")
+
+
+def _over(sitting: Sitting, now: int) -> bool:
+    end = sitting_ends_at(sitting)
+    return end is not None and now > end

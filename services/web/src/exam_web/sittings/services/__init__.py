@@ -1,0 +1,52 @@
+"""The one door through which sittings change.
+
+Every change is one transaction: the schedule's lock exclusively, compare-and-set on the row, the epoch raised by one
+and stamped on the sitting. A lost race is a Problem for the loser, never silence.
+"""
+
+from exam_web.sittings.services.close import (
+    Drain,
+    Waiting,
+    bucket_sealed,
+    sitting_close,
+    sitting_drained,
+    sitting_sealed,
+    sitting_stop,
+)
+from exam_web.sittings.services.provision import Wish, sitting_provision
+from exam_web.sittings.services.revisions import (
+    chunk_graded,
+    key_current,
+    revision_complete,
+    revision_open,
+    revision_publish,
+)
+from exam_web.sittings.services.window import (
+    accommodation_set,
+    pause_begin,
+    pause_end,
+    sitting_cancel,
+    window_change,
+)
+
+__all__ = [
+    "Drain",
+    "Waiting",
+    "Wish",
+    "accommodation_set",
+    "bucket_sealed",
+    "chunk_graded",
+    "key_current",
+    "pause_begin",
+    "pause_end",
+    "revision_complete",
+    "revision_open",
+    "revision_publish",
+    "sitting_cancel",
+    "sitting_close",
+    "sitting_drained",
+    "sitting_provision",
+    "sitting_sealed",
+    "sitting_stop",
+    "window_change",
+]

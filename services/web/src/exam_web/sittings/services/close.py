@@ -1,0 +1,167 @@
+"""The end of a sitting: close, drain, seal."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from exam_core.fold import SealedBucket, root_digest
+from exam_core.instants import from_micros, rfc3339
+from exam_core.problems import Problem, ProblemKind
+from exam_core.schedule import State
+from exam_web.clock import database_now
+from exam_web.settings import ENVIRONMENT
+from exam_web.sittings import models, selectors
+from exam_web.sittings.models import Sitting
+from exam_web.sittings.services.door import changing, compare_and_set, require_state
+
+_CLOSED = (State.CLOSING.value, State.SEALED.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A lease that may still acknowledge answers of a sitting that is closing.
+
+    `acknowledged` is the epoch it has acknowledged; it stops counting at `expires_at` (µs).
+    """
+
+    holder: UUID
+    acknowledged: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """Who a close still waits for; drained when there is nobody."""
+
+    waiting: tuple[Waiting, ...]
+
+    @property
+    def drained(self) -> bool:
+        """Whether nothing acknowledged can still be on its way."""
+        return not self.waiting
+
+
+def sitting_close(*, sitting: UUID) -> Sitting:
+    """Close a sitting whose every personal deadline has passed; closed already, it changes nothing.
+
+    Raises:
+        Problem: STATE_CONFLICT while a deadline may still come (judged in this transaction), or cancelled.
+    """
+    with changing(sitting) as (row, now):
+        if row.state in _CLOSED:
+            return row
+        require_state(row, State.SCHEDULED)
+        end = selectors.sitting_ends_at(row)
+        if end is None:
+            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is paused: a paused sitting never closes")
+        if now <= end:
+            raise Problem(
+                ProblemKind.STATE_CONFLICT,
+                f"{row.name} has deadlines until {rfc3339(end)}; it is {rfc3339(now)}",
+                ends_at=rfc3339(end),
+            )
+        return compare_and_set(row, expected=State.SCHEDULED, state=State.CLOSING.value, closed_at=from_micros(now))
+
+
+def sitting_stop(*, sitting: UUID) -> Sitting:
+    """End a sitting now, whatever its window says; closed already, it changes nothing.
+
+    Raises:
+        Problem: STATE_CONFLICT when it was cancelled.
+    """
+    with changing(sitting) as (row, now):
+        if row.state in _CLOSED:
+            return row
+        require_state(row, State.SCHEDULED)
+        moment = from_micros(now)
+        return compare_and_set(
+            row, expected=State.SCHEDULED, state=State.CLOSING.value, stopped_at=moment, closed_at=moment
+        )
+
+
+def sitting_drained(*, sitting: UUID) -> Drain:
+    """Who the close of a sitting still waits for.
+
+    A lease counts until it has acknowledged the sitting's epoch with nothing in flight, was released, or has expired by
+    the database's clock with a margin. A process that seems gone is no proof: it may still run.
+    """
+    with transaction.atomic():
+        row = Sitting.objects.get(id=sitting)
+        if State(row.state) not in (State.CLOSING, State.SEALED):
+            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is {row.state}: only a closing sitting drains")
+        if row.drained_at is not None:
+            return Drain(waiting=())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT holder, drained_epoch,
+                       (extract(epoch from renewed_at + ttl + %(margin)s * interval '1 ms') * 1000000)::bigint
+                FROM sittings_solverlease
+                WHERE drained_epoch < %(epoch)s
+                  AND renewed_at + ttl + %(margin)s * interval '1 ms' > clock_timestamp()
+                ORDER BY holder
+                """,
+                {"epoch": row.epoch, "margin": ENVIRONMENT.lease_margin_ms},
+            )
+            waiting = tuple(
+                Waiting(holder=holder, acknowledged=epoch, expires_at=expires)
+                for holder, epoch, expires in cursor.fetchall()
+            )
+        if not waiting:
+            Sitting.objects.filter(id=sitting, drained_at=None).update(drained_at=from_micros(database_now()))
+            _forget_dead_leases()
+        return Drain(waiting=waiting)
+
+
+def bucket_sealed(*, sitting: UUID, bucket: int, sealed: SealedBucket) -> None:
+    """Record what was read back of a bucket's seal; the same again changes nothing.
+
+    Raises:
+        Problem: STATE_CONFLICT before the sitting is drained, CONFLICT when another digest is recorded.
+    """
+    with transaction.atomic():
+        row = Sitting.objects.get(id=sitting)
+        require_state(row, State.CLOSING, State.SEALED)
+        if row.drained_at is None:
+            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is not drained: sealing now could lose an answer")
+        recorded, _ = models.SealedBucket.objects.get_or_create(
+            sitting=row,
+            bucket=bucket,
+            defaults={"answers": sealed.count, "students": len(sealed.students), "digest": sealed.digest},
+        )
+        if recorded.digest != sealed.digest:
+            raise Problem(
+                ProblemKind.CONFLICT,
+                f"{row.name} bucket {bucket} was sealed as {recorded.digest}, not {sealed.digest}",
+            )
+
+
+def sitting_sealed(*, sitting: UUID, root: str) -> Sitting:
+    """Declare a sitting sealed: every bucket is recorded and they give the root digest.
+
+    Raises:
+        Problem: STATE_CONFLICT when a bucket is missing, CONFLICT when the digests give another root.
+    """
+    with changing(sitting) as (row, now):
+        require_state(row, State.CLOSING, State.SEALED)
+        digests = list(row.sealed_buckets.order_by("bucket").values_list("digest", flat=True))
+        if len(digests) != row.buckets:
+            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name}: {len(digests)} of {row.buckets} buckets are sealed")
+        if root != root_digest(row.id, digests):
+            raise Problem(ProblemKind.CONFLICT, f"{row.name}: the recorded buckets do not give the root {root}")
+        if row.state == State.SEALED.value:
+            return row
+        return compare_and_set(
+            row, expected=State.CLOSING, state=State.SEALED.value, sealed_at=from_micros(now), seal_digest=root
+        )
+
+
+def _forget_dead_leases() -> None:
+    """Drop leases that expired long ago: nothing can depend on them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM sittings_solverlease WHERE renewed_at + ttl + %s * interval '1 ms' < clock_timestamp()"
+            " - interval '1 hour'",
+            [ENVIRONMENT.lease_margin_ms],
+        )

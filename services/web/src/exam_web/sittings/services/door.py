@@ -1,0 +1,58 @@
+"""What every change of a sitting goes through."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from exam_core.problems import Problem, ProblemKind
+from exam_core.schedule import State
+from exam_web import locks
+from exam_web.clock import database_now
+from exam_web.sittings.models import Schedule, Sitting
+
+
+@contextmanager
+def changing(sitting: UUID) -> Iterator[tuple[Sitting, int]]:
+    """A transaction that may change one sitting: (the sitting as it is now, the platform's time).
+
+    The schedule's lock is held from before the row is read, so nothing a caller checks can change before it writes.
+    """
+    with transaction.atomic():
+        locks.lock_exclusively(locks.SCHEDULE)
+        yield Sitting.objects.prefetch_related("pauses").get(id=sitting), database_now()
+
+
+def next_epoch() -> int:
+    """Raise the schedule's epoch; the caller holds the lock."""
+    Schedule.objects.update(epoch=F("epoch") + 1)
+    return Schedule.objects.values_list("epoch", flat=True).get()
+
+
+def compare_and_set(sitting: Sitting, *, expected: State, **changes: object) -> Sitting:
+    """Write a change under a new epoch if the sitting is still in the expected state.
+
+    Raises:
+        Problem: CONFLICT when somebody else was faster.
+    """
+    changes["epoch"] = next_epoch()
+    changed = Sitting.objects.filter(id=sitting.id, state=expected.value, epoch=sitting.epoch).update(**changes)
+    if not changed:
+        raise Problem(ProblemKind.CONFLICT, f"{sitting.name} changed meanwhile: look again")
+    return Sitting.objects.prefetch_related("pauses").get(id=sitting.id)
+
+
+def require_state(sitting: Sitting, *allowed: State) -> None:
+    """Refuse a sitting in another state.
+
+    Raises:
+        Problem: STATE_CONFLICT naming both.
+    """
+    if State(sitting.state) not in allowed:
+        raise Problem(
+            ProblemKind.STATE_CONFLICT,
+            f"{sitting.name} is {sitting.state}; this needs {' or '.join(state.value for state in allowed)}",
+            state=sitting.state,
+        )

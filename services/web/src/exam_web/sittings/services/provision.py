@@ -1,0 +1,158 @@
+"""Provisioning: freeze the exam's paper and create the sitting, or adopt the one that is there."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from exam_core.buckets import buckets_for
+from exam_core.canonical import digest_of
+from exam_core.instants import from_micros, rfc3339, span_to_micros, to_micros
+from exam_core.paper import AuthoredExam, Permute, decimal_text, freeze
+from exam_core.problems import Problem, ProblemKind
+from exam_core.scoring import Policy
+from exam_core.windows import Window
+from exam_web import locks
+from exam_web.clock import database_now
+from exam_web.exams.models import Exam
+from exam_web.exams.selectors import exam_authored
+from exam_web.sittings import selectors
+from exam_web.sittings.models import Paper, PaperKey, Sitting
+from exam_web.sittings.services.door import next_epoch
+from exam_web.sittings.services.revisions import key_for
+from exam_web.sittings.services.window import window_change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody wants a sitting to be."""
+
+    exam: str
+    opens_at: datetime
+    closes_at: datetime
+    duration: timedelta
+    candidates: int = 1000
+    publish: Sitting.Publish = Sitting.Publish.MANUAL
+    extra_past_close: bool = True
+    policy: Policy = field(default_factory=Policy)
+
+
+def sitting_provision(*, name: str, wish: Wish, permute: Permute) -> Sitting:
+    """Create the sitting with this name, or adopt it: the same wish again changes nothing.
+
+    A window that differs goes through the rules of changing windows; another exam is a conflict.
+
+    Raises:
+        Problem: NOT_FOUND (no such exam), PAPER_INVALID (nothing to ask), CONFLICT, WINDOW_FROZEN, INVALID.
+    """
+    window = Window(
+        opens_at=to_micros(wish.opens_at),
+        closes_at=to_micros(wish.closes_at),
+        duration=span_to_micros(wish.duration),
+        extra_past_close=wish.extra_past_close,
+    )
+    if wish.candidates < 1:
+        raise Problem(ProblemKind.INVALID, "candidates must be at least 1")
+    exam = Exam.objects.filter(slug=wish.exam).select_related("level").first()
+    if exam is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"there is no exam {wish.exam!r}: create it, or give its paper")
+    adopted = Sitting.objects.filter(name=name).first()
+    if adopted is None:
+        created = _create(name=name, exam=exam, wish=wish, window=window, permute=permute)
+        if created is not None:
+            return created
+        adopted = Sitting.objects.get(name=name)
+    return _adopt(adopted, wish)
+
+
+def _adopt(sitting: Sitting, wish: Wish) -> Sitting:
+    if sitting.exam.slug != wish.exam:
+        raise Problem(ProblemKind.CONFLICT, f"{sitting.name} is a sitting of {sitting.exam.slug}, not of {wish.exam}")
+    if sitting.extra_past_close != wish.extra_past_close:
+        raise Problem(ProblemKind.CONFLICT, f"{sitting.name} was made with another rule for extra time")
+    same = (sitting.opens_at, sitting.closes_at, sitting.duration) == (wish.opens_at, wish.closes_at, wish.duration)
+    if not same:
+        sitting = window_change(
+            sitting=sitting.id, opens_at=wish.opens_at, closes_at=wish.closes_at, duration=wish.duration
+        )
+    if sitting.publish != wish.publish:
+        # Who publishes is no part of the schedule: no solver needs to hear of it.
+        Sitting.objects.filter(id=sitting.id).update(publish=wish.publish)
+        sitting.publish = wish.publish
+    return sitting
+
+
+def _create(*, name: str, exam: Exam, wish: Wish, window: Window, permute: Permute) -> Sitting | None:
+    """The new sitting, or None when somebody else created it meanwhile."""
+    paper, key = paper_freeze(exam=exam, permute=permute)
+    with transaction.atomic():
+        locks.lock_exclusively(locks.SCHEDULE)
+        if Sitting.objects.filter(name=name).exists():
+            return None
+        now = database_now()
+        if window.closes_at <= now:
+            raise Problem(
+                ProblemKind.INVALID, f"the window closed at {rfc3339(window.closes_at)}; it is {rfc3339(now)}"
+            )
+        selectors.check_no_overlap(exam=exam, window=window)
+        return Sitting.objects.create(
+            name=name,
+            exam=exam,
+            paper=paper,
+            key=key,
+            level=exam.level,
+            epoch=next_epoch(),
+            opens_at=from_micros(window.opens_at),
+            closes_at=from_micros(window.closes_at),
+            duration=wish.duration,
+            extra_past_close=wish.extra_past_close,
+            candidates=wish.candidates,
+            buckets=buckets_for(candidates=wish.candidates, questions=exam.questions.count()),
+            policy=wish.policy.to_json(),
+            publish=wish.publish,
+        )
+
+
+def paper_freeze(*, exam: Exam, permute: Permute) -> tuple[Paper, PaperKey]:
+    """Freeze an exam as it is; the same content is frozen once, whoever asks and how many at once.
+
+    Raises:
+        Problem: PAPER_INVALID when there is nothing to ask or a question has no usable key.
+    """
+    authored, images = exam_authored(exam)
+    source = _source_digest(authored)
+    frozen = Paper.objects.filter(source=source).first()
+    if frozen is None:
+        paper, _ = freeze(authored, permute)
+        try:
+            with transaction.atomic():
+                frozen = Paper.objects.create(digest=paper.digest, exam=exam, source=source, body=paper.body)
+                frozen.images.set(images)
+        except IntegrityError:
+            # Somebody else froze the same content first, under an order of their own: theirs holds.
+            frozen = Paper.objects.get(source=source)
+    return frozen, key_for(frozen, authored)
+
+
+def _source_digest(exam: AuthoredExam) -> str:
+    """The digest of everything that students see of an exam: a corrected key is no reason for another paper."""
+    return digest_of(
+        {
+            "exam": exam.slug,
+            "title": exam.title,
+            "instructions": exam.instructions,
+            "questions": [
+                {
+                    "kind": question.kind.value,
+                    "text": question.text,
+                    "weight": decimal_text(question.weight),
+                    "image": question.image.sha256 if question.image else None,
+                    "max_choices": question.max_choices,
+                    "choices": [
+                        [choice.text, choice.image.sha256 if choice.image else None] for choice in question.choices
+                    ],
+                }
+                for question in exam.questions
+            ],
+        }
+    )

@@ -1,0 +1,153 @@
+"""Grading revisions: open, fill the ledger, complete, publish."""
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from exam_core.paper import AuthoredExam
+from exam_core.paper import Paper as CorePaper
+from exam_core.problems import Problem, ProblemKind
+from exam_core.rekey import NotTheSamePaperError, rekey
+from exam_core.schedule import State
+from exam_core.scoring import Policy
+from exam_web.degrees.rows import DegreeRow
+from exam_web.exams.selectors import exam_authored
+from exam_web.sittings import selectors
+from exam_web.sittings.models import LedgerEntry, Paper, PaperKey, Revision, Sitting
+from exam_web.sittings.services.door import require_state
+
+
+def revision_open(*, sitting: UUID, number: int) -> Revision:
+    """Open a grading revision: it freezes the key and the policy as they are now. Open already, it is returned.
+
+    The first revision is graded with the key the paper was frozen with; each further one with the exam's present key.
+
+    Raises:
+        Problem: STATE_CONFLICT before the seal or when `number` leaves a gap.
+    """
+    with transaction.atomic():
+        row = Sitting.objects.select_for_update(of=("self",)).get(id=sitting)
+        require_state(row, State.SEALED)
+        existing = row.revisions.filter(number=number).first()
+        if existing is not None:
+            return existing
+        last = row.revisions.order_by("-number").values_list("number", flat=True).first() or 0
+        if number != last + 1:
+            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} has revisions up to {last}: the next is {last + 1}")
+        key = row.key if number == 1 else key_current(row)
+        policy = Policy.from_json(row.policy)
+        return Revision.objects.create(
+            sitting=row,
+            number=number,
+            key=key,
+            policy=policy.to_json(),
+            policy_digest=policy.digest,
+            chunks=row.buckets,
+        )
+
+
+def key_current(sitting: Sitting) -> PaperKey:
+    """The key that the exam, as it is now, gives to the paper frozen for a sitting.
+
+    Raises:
+        Problem: CONFLICT when questions or choices changed in more than their key: the paper was asked as it was.
+    """
+    authored, _ = exam_authored(sitting.exam)
+    return key_for(sitting.paper, authored)
+
+
+def key_for(paper: Paper, authored: AuthoredExam) -> PaperKey:
+    """The stored key that an exam gives to a frozen paper; raises as `key_current`."""
+    try:
+        key = rekey(CorePaper(bytes(paper.body)), authored)
+    except NotTheSamePaperError as error:
+        raise Problem(
+            ProblemKind.CONFLICT,
+            f"{authored.slug} is no longer what was asked ({error}): a regrade may change the key alone",
+        ) from error
+    kept, _ = PaperKey.objects.get_or_create(digest=key.digest, defaults={"paper": paper, "body": key.body})
+    return kept
+
+
+def chunk_graded(*, revision: Revision, chunk: int, degrees: Sequence[DegreeRow]) -> bool:
+    """Write a chunk's degrees and its ledger row in one transaction; False when the ledger has it already.
+
+    The ledger row comes first: two graders of one chunk meet there, and the second waits for the first's end.
+    """
+    with transaction.atomic():
+        entry = LedgerEntry(revision=revision, chunk=chunk, degrees=len(degrees))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO sittings_ledgerentry (revision_id, chunk, degrees, graded_at)"
+                " VALUES (%s, %s, %s, clock_timestamp()) ON CONFLICT DO NOTHING",
+                [entry.revision_id, entry.chunk, entry.degrees],
+            )
+            if cursor.rowcount == 0:
+                return False
+            cursor.execute(
+                "CREATE TEMPORARY TABLE graded (student_id bigint, total numeric, maximum numeric, points jsonb,"
+                " answered int, started_at timestamptz, submitted_at timestamptz) ON COMMIT DROP"
+            )
+            with cursor.copy("COPY graded FROM STDIN") as copy:
+                for row in degrees:
+                    copy.write_row(
+                        (
+                            row.student,
+                            row.total,
+                            row.maximum,
+                            json.dumps(row.points),
+                            row.answered,
+                            row.started_at,
+                            row.submitted_at,
+                        )
+                    )
+            cursor.execute(
+                "INSERT INTO degrees_degree (revision_id, student_id, total, maximum, points, answered, started_at,"
+                " submitted_at, graded_at)"
+                " SELECT %s, student_id, total, maximum, points, answered, started_at, submitted_at, clock_timestamp()"
+                " FROM graded ORDER BY student_id"
+                " ON CONFLICT (revision_id, student_id) DO UPDATE SET total = excluded.total,"
+                " maximum = excluded.maximum, points = excluded.points, answered = excluded.answered,"
+                " started_at = excluded.started_at, submitted_at = excluded.submitted_at,"
+                " graded_at = excluded.graded_at",
+                [revision.pk],
+            )
+    return True
+
+
+def revision_complete(*, revision: Revision) -> Revision:
+    """Declare a revision graded; again changes nothing.
+
+    Raises:
+        Problem: STATE_CONFLICT while its ledger misses chunks.
+    """
+    missing = selectors.missing_chunks(revision)
+    if missing:
+        raise Problem(ProblemKind.STATE_CONFLICT, f"{revision}: {len(missing)} of {revision.chunks} chunks not graded")
+    Revision.objects.filter(pk=revision.pk, state=Revision.State.GRADING).update(
+        state=Revision.State.GRADED, finished_at=Now()
+    )
+    revision.refresh_from_db()
+    return revision
+
+
+def revision_publish(*, revision: Revision) -> Sitting:
+    """Show a graded revision's degrees to the students; the same again changes nothing.
+
+    Raises:
+        Problem: STATE_CONFLICT when it is not graded, CONFLICT when a later one is published.
+    """
+    with transaction.atomic():
+        revision.refresh_from_db()
+        if revision.state != Revision.State.GRADED:
+            raise Problem(ProblemKind.STATE_CONFLICT, f"{revision} is not graded yet")
+        Sitting.objects.filter(id=revision.sitting_id, published_revision__lt=revision.number).update(
+            published_revision=revision.number, published_at=Now()
+        )
+        row = Sitting.objects.get(id=revision.sitting_id)
+        if row.published_revision != revision.number:
+            raise Problem(ProblemKind.CONFLICT, f"{row.name}: revision {row.published_revision} is published already")
+    return row

@@ -1,0 +1,116 @@
+"""Changes of a sitting's window: extend, pause, accommodate, cancel."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from exam_core.deadlines import ends_at
+from exam_core.instants import MILLISECOND, from_micros, rfc3339, span_to_micros, to_micros
+from exam_core.problems import Problem, ProblemKind
+from exam_core.schedule import State
+from exam_core.windows import Window, may_become
+from exam_web.settings import ENVIRONMENT
+from exam_web.sittings import selectors
+from exam_web.sittings.models import Accommodation, Sitting, SittingPause
+from exam_web.sittings.services.door import changing, compare_and_set, require_state
+from exam_web.users.models import Student
+
+
+def window_change(
+    *,
+    sitting: UUID,
+    opens_at: datetime | None = None,
+    closes_at: datetime | None = None,
+    duration: timedelta | None = None,
+) -> Sitting:
+    """Move a window; what is None stays.
+
+    Raises:
+        Problem: WINDOW_FROZEN with the rule that forbids it, STATE_CONFLICT once it is closing.
+    """
+    with changing(sitting) as (row, now):
+        require_state(row, State.SCHEDULED)
+        old = row.window
+        new = Window(
+            opens_at=old.opens_at if opens_at is None else to_micros(opens_at),
+            closes_at=old.closes_at if closes_at is None else to_micros(closes_at),
+            duration=old.duration if duration is None else span_to_micros(duration),
+            pauses=old.pauses,
+            stopped_at=old.stopped_at,
+            extra_past_close=old.extra_past_close,
+        )
+        if new == old:
+            return row
+        may_become(
+            old,
+            new,
+            now=now,
+            ends_at=selectors.sitting_ends_at(row),
+            lease_ttl=ENVIRONMENT.lease_ttl_ms * MILLISECOND,
+        )
+        selectors.check_no_overlap(exam=row.exam, window=new, but=row)
+        return compare_and_set(
+            row,
+            expected=State.SCHEDULED,
+            opens_at=from_micros(new.opens_at),
+            closes_at=from_micros(new.closes_at),
+            duration=timedelta(microseconds=new.duration),
+        )
+
+
+def pause_begin(*, sitting: UUID) -> Sitting:
+    """Stop everybody's clock; again while it lasts changes nothing."""
+    with changing(sitting) as (row, now):
+        require_state(row, State.SCHEDULED)
+        if row.window.paused:
+            return row
+        _refuse_once_over(row, now)
+        SittingPause.objects.create(sitting=row, began_at=from_micros(now))
+        return compare_and_set(row, expected=State.SCHEDULED)
+
+
+def pause_end(*, sitting: UUID) -> Sitting:
+    """Let everybody's clock run again; without a pause it changes nothing."""
+    with changing(sitting) as (row, now):
+        require_state(row, State.SCHEDULED)
+        if not row.window.paused:
+            return row
+        SittingPause.objects.filter(sitting=row, ended_at=None).update(ended_at=from_micros(now))
+        return compare_and_set(row, expected=State.SCHEDULED)
+
+
+def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta) -> Sitting:
+    """Grant a student extra time in a sitting; zero takes it back.
+
+    It may shrink only before the window opens: what somebody counts on in the room is not taken away.
+    """
+    if not timedelta(0) <= extra <= timedelta(hours=24):
+        raise Problem(ProblemKind.INVALID, f"extra time is from nothing to 24 hours, not {extra}")
+    with changing(sitting) as (row, now):
+        require_state(row, State.SCHEDULED)
+        if student.level_id != row.level_id:
+            raise Problem(ProblemKind.INVALID, f"{student.username} is not of the level of {row.name}")
+        had = Accommodation.objects.filter(sitting=row, student=student).values_list("extra", flat=True).first()
+        if (had or timedelta(0)) == extra:
+            return row
+        _refuse_once_over(row, now)
+        if extra < (had or timedelta(0)) and now >= row.window.opens_at - ENVIRONMENT.lease_ttl_ms * MILLISECOND:
+            raise Problem(ProblemKind.WINDOW_FROZEN, "the window is opening or open: extra time may only grow")
+        Accommodation.objects.update_or_create(sitting=row, student=student, defaults={"extra": extra})
+        return compare_and_set(row, expected=State.SCHEDULED)
+
+
+def sitting_cancel(*, sitting: UUID) -> Sitting:
+    """Cancel a sitting: nothing of it is graded. Again changes nothing."""
+    with changing(sitting) as (row, _):
+        if row.state == State.CANCELLED.value:
+            return row
+        require_state(row, State.SCHEDULED)
+        return compare_and_set(row, expected=State.SCHEDULED, state=State.CANCELLED.value)
+
+
+def _refuse_once_over(row: Sitting, now: int) -> None:
+    end = ends_at(row.window, max_extra=selectors.max_extra(row))
+    if end is not None and now >= end:
+        raise Problem(
+            ProblemKind.WINDOW_FROZEN, f"every personal deadline passed at {rfc3339(end)}: nothing moves any more"
+        )
