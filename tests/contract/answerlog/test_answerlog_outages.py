@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,9 +25,9 @@ TIMEOUT = 0.5
 class Wire:
     """A proxy between the driver and Cassandra that can be cut, mended and frozen."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, at: str = "127.0.0.1", listens_on: int = 0) -> None:
         self.host, self.port = host, port
-        self.listens_on = 0
+        self.at, self.listens_on = at, listens_on
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._flows = asyncio.Event()
@@ -33,7 +35,7 @@ class Wire:
 
     async def mend(self) -> None:
         """Take connections, on the same port as ever."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.listens_on)
+        self._server = await asyncio.start_server(self._serve, self.at, self.listens_on)
         self.listens_on = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
@@ -178,6 +180,53 @@ async def test_an_answer_that_is_not_confirmed_in_time_is_refused_in_time(log: C
     await answers_again(log)
     await log.append_answers(sitting, 0, [answer()])
     assert (await log.read_bucket(sitting, 0)).answers == (answer(),)
+
+
+async def test_nobody_waits_behind_everybody_else(log: CassandraAnswerLog, wire: Wire) -> None:
+    """Cassandra hangs while a thousand answers arrive: the last one is told about as soon as the first."""
+    sitting = uuid4()
+    await wire.mend()
+    await answers_again(log)
+
+    wire.freeze()
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    appends = (log.append_answers(sitting, 0, [answer(student)]) for student in range(1_000))
+    outcomes = await asyncio.gather(*appends, return_exceptions=True)
+
+    assert {type(outcome) for outcome in outcomes} == {AnswerLogUnavailableError}
+    assert loop.time() - before <= TIMEOUT * 4
+
+
+async def test_it_follows_cassandra_to_a_new_address(
+    cassandra_settings: CassandraSettings, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cassandra's pod was moved: the old address swallows everything, the name leads to a new one, and I can go on."""
+    resolve = socket.getaddrinfo
+    address = [wire.at]
+
+    def moved(host: str, *rest: Any, **named: Any) -> Any:  # noqa: ANN401  # as the standard library has it
+        return resolve(address[0] if host == "cassandra.test" else host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", moved)
+    monkeypatch.setattr(link, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(link, "CONNECT_TIMEOUT", 1.0)
+    await wire.mend()
+    new = Wire(wire.host, wire.port, at="127.0.0.2", listens_on=wire.listens_on)
+    log = CassandraAnswerLog.connect(
+        replace(cassandra_settings, hosts=("cassandra.test",), port=wire.listens_on, timeout_ms=500)
+    )
+    await answers_again(log)
+
+    await new.mend()
+    wire.freeze()
+    address[0] = new.at
+    with pytest.raises(AnswerLogUnavailableError):
+        await log.ping()
+    await answers_again(log)
+
+    await log.close()
+    await new.cut()
 
 
 async def test_one_who_stops_waiting_breaks_nobody_else(log: CassandraAnswerLog, wire: Wire) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from cassandra import Unauthorized
 from cassandra.cluster import Session
 from cassandra.protocol import SyntaxException
 
@@ -185,6 +186,29 @@ def test_a_released_migration_that_was_rewritten_is_refused(
     monkeypatch.setattr(schema, "MIGRATIONS", (rewritten,))
     with pytest.raises(SchemaError, match="a released migration must not change"):
         migrate(session, migrated, lambda _line: None)
+
+
+def test_a_role_with_rights_on_its_keyspace_alone_is_enough(
+    cassandra_settings: CassandraSettings, empty: CassandraSettings, session: Session
+) -> None:
+    """My administrator makes the keyspace and gives me rights on it and nothing else: I can migrate."""
+    role = f"role_{uuid4().hex[:12]}"
+    own = replace(empty, username=role, password="secret")
+    session.execute(
+        f"CREATE KEYSPACE {own.keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+    )
+    session.execute(f"CREATE ROLE {role} WITH PASSWORD = 'secret' AND LOGIN = true")
+    session.execute(f"GRANT ALL PERMISSIONS ON KEYSPACE {own.keyspace} TO {role}")
+    cluster = make_cluster(own, request_timeout=30)
+    try:
+        mine = connect_cluster(cluster, own)
+        migrate(mine, own, lambda _line: None)
+        check(mine, own.keyspace)
+        with pytest.raises(Unauthorized):
+            migrate(mine, replace(own, keyspace=f"{own.keyspace}_2"), lambda _line: None)
+    finally:
+        cluster.shutdown()
+        session.execute(f"DROP ROLE {role}")
 
 
 def test_a_keyspace_that_exists_is_left_as_it_is(empty: CassandraSettings, session: Session) -> None:

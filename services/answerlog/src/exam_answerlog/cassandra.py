@@ -157,8 +157,13 @@ class CassandraAnswerLog(AnswerLog):
     async def _append_answers(
         self, table: Table[AnswerRow], sitting: UUID, bucket: int, answers: Sequence[Answer]
     ) -> None:
+        """Append through the group commit, with patience for the write before ours and for our own."""
         rows = [AnswerRow.of(sitting, bucket, answer) for answer in answers]
-        await self._commits.append((table.name, sitting, bucket), rows)
+        try:
+            async with asyncio.timeout(2 * self._timeout):
+                await self._commits.append((table.name, sitting, bucket), rows)
+        except TimeoutError:
+            raise AnswerLogUnavailableError(f"Cassandra is behind: not confirmed in {2 * self._timeout:g} s") from None
 
     async def _write_answers(self, lane: Lane, rows: Sequence[AnswerRow]) -> None:
         """One write of one partition, so a batch costs the store no more than a row does."""

@@ -198,17 +198,23 @@ class Link:
 
     def _keep(self) -> None:
         delays = _delays()
+        given_up: OpenSession | None = None
         while not self._stop.is_set():
             result = self._attempt()
             self._publish(result)
+            if given_up:
+                given_up.cluster.shutdown()  # waits for its threads, so nobody should wait for it
+                given_up = None
             if isinstance(result, OpenSession):
                 delays = _delays()
                 self._renew.wait()
                 self._renew.clear()
-                result.cluster.shutdown()
+                given_up = result
             else:
                 self._stop.wait(next(delays))
         self._publish(AnswerLogUnavailableError(_CLOSED))
+        if given_up:
+            given_up.cluster.shutdown()
 
     def _attempt(self) -> OpenSession | Exception:
         try:

@@ -1,0 +1,32 @@
+"""The link's refusals, which need no store."""
+
+import pytest
+
+from exam_answerlog import link
+from exam_answerlog.cassandra import CassandraAnswerLog
+from exam_answerlog.link import DriverPartsMissingError, assert_compiled
+from exam_answerlog.log import AnswerLogUnavailableError
+from exam_answerlog.settings import CassandraSettings
+
+NOWHERE = CassandraSettings(hosts=("127.0.0.1",), port=1)
+
+
+def test_the_compiled_driver_is_there() -> None:
+    """The wheel that the lock names brings libev and Cython."""
+    assert_compiled()
+
+
+@pytest.mark.parametrize(("part", "name"), [("LibevConnection", "libev"), ("HAVE_CYTHON", "Cython")])
+def test_a_driver_without_its_compiled_parts_is_refused(part: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver was built without a compiler: the process says so at its start instead of being slow for ever."""
+    monkeypatch.setattr(link, part, None)
+    with pytest.raises(DriverPartsMissingError, match=f"without {name}"):
+        CassandraAnswerLog.connect(NOWHERE)
+
+
+async def test_a_name_that_nobody_knows_is_named() -> None:
+    """I mistyped the host: the message shows what I typed, and where."""
+    log = CassandraAnswerLog.connect(CassandraSettings(hosts=("nowhere.invalid",)))
+    with pytest.raises(AnswerLogUnavailableError, match=r"nowhere\.invalid:9042 \(EXAM_CASSANDRA_HOSTS\)"):
+        await log.ping()
+    await log.close()
