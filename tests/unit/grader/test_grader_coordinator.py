@@ -79,6 +79,7 @@ class FakeDesk:
         self.world = world
 
     def look(self) -> View:
+        """What PostgreSQL would say."""
         world = self.world
         revision = RevisionView(
             graded=world.graded,
@@ -97,16 +98,20 @@ class FakeDesk:
         )
 
     def stop(self) -> None:
+        """End the window."""
         self.world.write(lambda: setattr(self.world, "over", True))
 
     def close(self) -> None:
+        """Close, unless somebody did."""
         self._require(self.world.state is State.SCHEDULED)
         self.world.write(lambda: setattr(self.world, "state", State.CLOSING))
 
     def awaited(self) -> Sequence[str]:
+        """One solver, until it is drained."""
         return () if self.world.drained else ("solver 1 until 10:00:32",)
 
     def seal(self, tell: Callable[[int, int], None], halt: Halt) -> None:
+        """Seal each bucket, then the sitting."""
         for bucket in range(BUCKETS):
             if halt():
                 raise HaltedError
@@ -116,32 +121,40 @@ class FakeDesk:
         self.world.write(lambda: setattr(self.world, "state", State.SEALED))
 
     def open_revision(self) -> None:
+        """Open it; the ledger's idle time starts."""
         self.world.write(lambda: setattr(self.world, "opened", True))
         self.world.ledger_grew_at = self.world.now
 
     def enqueue(self, chunks: Sequence[int]) -> None:
+        """Put chunks into the queue."""
         self.world.write(lambda: self.world.queue.extend(chunks))
         self.world.handed_out_at = self.world.now
 
     def handed_out(self) -> bool:
+        """As the broker's note tells, which expires."""
         handed_out_at = self.world.handed_out_at
         return handed_out_at is not None and self.world.now - handed_out_at < STALL
 
     def queued(self) -> int:
+        """What waits."""
         return len(self.world.queue)
 
     def verify(self, chunks: Sequence[int]) -> None:
+        """Refuse when the seal is damaged."""
         if self.world.damaged:
             raise SealDamagedError(None, chunks[0], "its bytes are others")  # type: ignore[arg-type]
 
     def grade(self, chunk: int) -> bool:
+        """Grade in this process."""
         return self.world.grade(chunk)
 
     def complete(self) -> None:
+        """Only with a full ledger."""
         self._require(len(self.world.ledger) == BUCKETS)
         self.world.write(lambda: setattr(self.world, "graded", True))
 
     def publish(self) -> None:
+        """Show the degrees."""
         self.world.write(lambda: setattr(self.world, "published", 1))
 
     def _require(self, fine: bool) -> None:  # noqa: FBT001 - a condition, like assert's

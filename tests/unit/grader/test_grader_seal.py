@@ -29,16 +29,20 @@ class Register:
         self.root: str | None = None
 
     def recorded(self) -> Mapping[int, str]:
+        """What is recorded."""
         return dict(self.digests)
 
     def record(self, bucket: int, sealed: SealedBucket) -> None:
+        """Record a bucket once."""
         assert self.digests.setdefault(bucket, sealed.digest) == sealed.digest
 
     def finish(self, root: str) -> None:
+        """Keep the root."""
         self.root = root
 
 
 def an_answer(student: int, question: int, seq: int, choice: int, received_at: int = 50) -> Answer:
+    """An answer in time."""
     value = AnswerValue(choice=choice)
     return Answer(
         student=student,
@@ -55,11 +59,13 @@ def an_answer(student: int, question: int, seq: int, choice: int, received_at: i
 
 @pytest.fixture
 def answers() -> MemoryAnswerLog:
+    """The log that the store opens."""
     return MemoryAnswerLog()
 
 
 @pytest.fixture
 def store(answers: MemoryAnswerLog) -> Iterator[Store]:
+    """A store in which everybody began and answered each of three questions twice."""
     store = Store(lambda: answers)
     for student in range(STUDENTS):
         bucket = bucket_of(student, BUCKETS)

@@ -21,7 +21,7 @@ TASK_SECONDS = 600
 def create_app(environment: GraderEnvironment) -> Celery:
     """An app on the environment's Redis, without tasks."""
     # No fixups: Celery's Django one puts the working directory on the path; the little it does else is in `tasks`.
-    app = Celery("exam_grader", broker=str(environment.redis_url), fixups=(), set_as_current=False)
+    app = Celery("exam_grader", broker=str(environment.redis_url), fixups=[], set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",

@@ -1,6 +1,6 @@
 """The Redis behind Celery: how Celery is to use it, and the few things asked of it directly.
 
-Nothing here is true beyond the moment: Redis may be emptied at any time, and the ledger in PostgreSQL makes good for it.
+Nothing here is true beyond the moment: Redis may be emptied at any time, and PostgreSQL's ledger makes good for it.
 """
 
 import redis
@@ -10,7 +10,7 @@ from exam_grader.environment import GraderEnvironment
 PREFIX = "exam:grader:"
 CHUNKS = "chunks"
 CONTROL = "control"
-"""Chunks and control tasks wait apart and are taken in turns: thousands of chunks do not hold up another sitting's close."""
+"""Chunks and control tasks wait apart and are taken in turns: thousands of chunks hold up no other sitting's close."""
 QUEUES = (CHUNKS, CONTROL)
 CONNECT_SECONDS = 2.0
 

@@ -1,7 +1,7 @@
 """The coordinator: carries one sitting from its end to a graded revision, one repeatable step after the other.
 
-`Coordinator.advance` does everything that can be done now and says what it waits for. The grading Job calls it in a loop
-(`see_through`), the periodic task calls it once each few seconds: neither keeps anything that the other would miss.
+`Coordinator.advance` does everything that can be done now and says what it waits for. The grading Job calls it in a
+loop (`follow.see_through`), the periodic task once each few seconds: neither keeps anything that the other would miss.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,6 @@ from exam_grader.plan import RevisionView, Step, View, next_step
 
 log = structlog.get_logger(__name__)
 
-POLL_SECONDS = 0.25
 LOST_RACE = frozenset({ProblemKind.CONFLICT, ProblemKind.STATE_CONFLICT, ProblemKind.WINDOW_FROZEN})
 """What PostgreSQL's one door says when somebody else was faster; the view that made us try is outdated then."""
 
@@ -73,7 +72,7 @@ class Desk(Protocol):
         """Hand chunks of this revision to the graders."""
 
     def handed_out(self) -> bool:
-        """Whether somebody handed out chunks of this revision within `stall_seconds`, as far as the broker remembers."""
+        """Whether chunks of this revision were handed out within `stall_seconds`, as far as the broker remembers."""
 
     def queued(self) -> int:
         """How many chunks, of anyone's, wait for a grader."""

@@ -8,8 +8,8 @@ class SealDamagedError(Exception):
 
     def __init__(self, sitting: UUID, bucket: int, why: str) -> None:
         super().__init__(
-            f"the seal of sitting {sitting}, bucket {bucket} is damaged: {why}. Nothing was graded from it. Restore the "
-            "bucket's row of Cassandra's table `sealed` from a backup; the answers themselves are untouched"
+            f"the seal of sitting {sitting}, bucket {bucket} is damaged: {why}. Nothing was graded from it. Restore "
+            "the bucket's row of Cassandra's table `sealed` from a backup; the answers themselves are untouched"
         )
         self.sitting = sitting
         self.bucket = bucket
@@ -21,3 +21,13 @@ class StuckError(Exception):
 
 class HaltedError(Exception):
     """The process was told to stop; what is done is done, and running again goes on from there."""
+
+
+class FrozenDamagedError(Exception):
+    """A paper, key or policy is not what was frozen under its digest. Nothing is graded with it."""
+
+    def __init__(self, what: str, name: str, found: str) -> None:
+        super().__init__(
+            f"the {what} frozen as {name} now has digest {found}: it was changed in PostgreSQL, past the platform. "
+            "Restore its row from a backup; nothing was graded with it"
+        )

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import psycopg
 
-NAMESPACE = int.from_bytes(b"EXAM")
-"""The first half of the lock's name; the schedule's lock has a single number and cannot be confused with it."""
+NAMESPACE = int.from_bytes(b"GRAD")
+"""The first half of the lock's name, so that it is not confused with the schedule's or anyone else's."""
 CONNECT_SECONDS = 5
 
 

@@ -28,7 +28,9 @@ SEAL_SECONDS = Histogram("exam_grader_seal_seconds", "How long a bucket took to 
 REENQUEUED = Counter(
     "exam_grader_reenqueued_chunks", "Chunks that were handed out again because their ledger stood still."
 )
-DAMAGED = Counter("exam_grader_damaged_seals", "Seals that were not what PostgreSQL recorded; nothing was graded from them.")
+DAMAGED = Counter(
+    "exam_grader_damaged_seals", "Seals that were not what PostgreSQL recorded; nothing was graded from them."
+)
 PASSES = Counter(
     "exam_grader_coordinator_passes",
     "Times a coordinator went over a sitting, by where it left it; failed and refused among them.",
@@ -64,7 +66,7 @@ def exposition(broker: Broker) -> Callable[[], bytes]:
     def render() -> bytes:
         registry = CollectorRegistry()
         if MULTIPROC in os.environ:
-            MultiProcessCollector(registry)
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the client's own
         else:
             registry.register(_Default())
         registry.register(collector)

@@ -1,7 +1,7 @@
 """What to do next with a sitting: a pure reading of what PostgreSQL says.
 
-No step is remembered anywhere else. So a coordinator may be killed between any two of them, and the next one, or another
-one running at the same time, reads the same facts and goes on.
+No step is remembered anywhere else. So a coordinator may be killed between any two of them, and the next one, or
+another one running at the same time, reads the same facts and goes on.
 """
 
 from dataclasses import dataclass, field

@@ -1,12 +1,13 @@
-"""The request id travels with each task, so that one search finds what a student, an educator and a grader saw of it."""
+"""The request id travels with each task, so that one search finds all that came of one request."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import structlog
-from celery import Task
 from celery.signals import before_task_publish, task_postrun, task_prerun
+
+if TYPE_CHECKING:
+    from celery import Task
 
 HEADER = "request_id"
 
@@ -37,13 +38,9 @@ def _send_along(headers: dict[str, Any], **_: object) -> None:
 
 def _take_up(task_id: str, task: "Task[..., object]", **_: object) -> None:
     structlog.contextvars.clear_contextvars()
-    request: Mapping[str, Any] = vars(task.request)
-    structlog.contextvars.bind_contextvars(
-        **{HEADER: request.get(HEADER) or task_id}, task=task.name, task_id=task_id
-    )
+    request = vars(task.request)
+    structlog.contextvars.bind_contextvars(**{HEADER: request.get(HEADER) or task_id}, task=task.name, task_id=task_id)
 
 
 def _let_go(**_: object) -> None:
     structlog.contextvars.clear_contextvars()
-
-

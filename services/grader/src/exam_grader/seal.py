@@ -7,6 +7,7 @@ they die, records the same digests. A bucket that is recorded already is not sea
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -68,11 +69,11 @@ def seal_sitting(
     digests = dict(register.recorded())
     for group in _groups(sorted(digests), parallelism):
         _check_halt(halt)
-        store.run(lambda answers, group=group: verify_buckets(answers, sitting, {b: digests[b] for b in group}))
+        store.run(partial(verify_buckets, sitting=sitting, digests={bucket: digests[bucket] for bucket in group}))
     tell(len(digests), buckets)
     for group in _groups((b for b in range(buckets) if b not in digests), parallelism):
         _check_halt(halt)
-        sealed = store.run(lambda answers, group=group: _seal_group(answers, sitting, group, took))
+        sealed = store.run(partial(_seal_group, sitting=sitting, buckets=group, took=took))
         for bucket, winner in zip(group, sealed, strict=True):
             register.record(bucket, winner)
             digests[bucket] = winner.digest

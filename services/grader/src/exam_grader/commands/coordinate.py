@@ -1,0 +1,98 @@
+"""``python -m exam_grader coordinate``: what the grading Job runs, and a person at a terminal."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+
+import structlog
+
+from exam_answerlog.settings import CassandraSettings
+from exam_core.problems import Problem
+from exam_grader import metrics
+from exam_grader.app import create_app
+from exam_grader.boot import boot
+from exam_grader.broker import Broker
+from exam_grader.coordinator import Report
+from exam_grader.environment import GraderEnvironment
+from exam_grader.errors import HaltedError, SealDamagedError
+from exam_grader.follow import NotDoneError, Patience, see_through
+from exam_grader.locks import SittingLock
+from exam_grader.probe import ProbeServer
+from exam_grader.progress import Progress
+from exam_grader.propagation import connect_propagation, ensure_request_id
+from exam_grader.store import cassandra_store
+from exam_grader.work import Grader
+
+log = structlog.get_logger(__name__)
+
+DONE, REFUSED, DAMAGED, NOT_DONE = 0, 3, 4, 75
+
+
+def run(given: argparse.Namespace) -> int:
+    """Coordinate one sitting; the exit code (see `exam_grader.__main__`)."""
+    terminal = sys.stdout if sys.stdout.isatty() else None
+    environment = boot(level="WARNING" if terminal else None)
+    ensure_request_id(environment.request_id)
+    connect_propagation()
+    halt = _halt_on_signals()
+    store = cassandra_store(CassandraSettings.from_env(os.environ))
+    broker = Broker(str(environment.redis_url))
+    grader = Grader(environment, store, create_app(environment), broker)
+    server = _serve(environment, broker)
+    try:
+        report = _see_through(grader, given, halt, Progress(terminal))
+    except Problem as problem:
+        return _failed("refused", problem.detail, REFUSED)
+    except SealDamagedError as error:
+        metrics.DAMAGED.inc()
+        return _failed("a seal is damaged", str(error), DAMAGED)
+    except (NotDoneError, HaltedError) as error:
+        return _failed("not done", f"{error}; run it again, it goes on from there", NOT_DONE)
+    finally:
+        store.close()
+        if server is not None:
+            server.close()
+    log.info("done", phase=report.phase.value)
+    return DONE
+
+
+def _see_through(grader: Grader, given: argparse.Namespace, halt: threading.Event, progress: Progress) -> Report:
+    patience = Patience(clock=time.monotonic, wait=halt.wait, timeout=given.timeout)
+    sitting = grader.find(given.sitting)
+    structlog.contextvars.bind_contextvars(sitting=str(sitting), revision=given.revision)
+    coordinator = grader.coordinator(
+        sitting,
+        given.revision,
+        tell=progress,
+        halt=halt.is_set,
+        stop=given.stop,
+        local=given.local,
+        parallelism=given.parallelism,
+    )
+    with SittingLock(grader.environment.database_dsn, sitting) as lock:
+        return see_through(coordinator, lock, tell=progress, patience=patience)
+
+
+def _halt_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set: what is under way is finished, then the process ends."""
+    halt = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: halt.set())
+    return halt
+
+
+def _serve(environment: GraderEnvironment, broker: Broker) -> ProbeServer | None:
+    if environment.metrics_port is None:
+        return None
+    return ProbeServer(environment.metrics_port, metrics=metrics.exposition(broker), live={}, ready={})
+
+
+def _failed(what: str, why: str, code: int) -> int:
+    """Say what happened in the log and, for a person, in plain words."""
+    log.error(what, why=why, exit_code=code)
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\n{what}: {why}\n")
+    return code

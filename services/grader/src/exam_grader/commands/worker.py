@@ -1,0 +1,62 @@
+"""``python -m exam_grader worker``: takes tasks in a pool of forked processes."""
+
+import argparse
+import os
+import shutil
+import signal
+
+from celery.signals import setup_logging, worker_shutting_down
+
+from exam_answerlog.settings import CassandraSettings
+from exam_grader.app import create_app
+from exam_grader.boot import boot
+from exam_grader.broker import Broker
+from exam_grader.health import Pulse, probe_step, pulse_step
+from exam_grader.metrics import MULTIPROC, exposition
+from exam_grader.probe import ProbeServer, check_cassandra, check_database
+from exam_grader.store import cassandra_store
+from exam_grader.tasks import register_tasks
+from exam_grader.work import Grader
+
+
+def run(_given: argparse.Namespace) -> int:
+    """Work until told to stop; 0 after a SIGTERM, whatever was still in work was given back."""
+    environment = boot()
+    cassandra = CassandraSettings.from_env(os.environ)
+    broker = Broker(str(environment.redis_url))
+    app = create_app(environment)
+    register_tasks(app, Grader(environment, cassandra_store(cassandra), app, broker))
+    pulse = Pulse()
+    app.steps["consumer"].add(pulse_step(pulse))
+    if environment.metrics_port is not None:
+        port = environment.metrics_port
+        ready = {
+            "broker": broker.ping,
+            "database": lambda: check_database(environment.database_dsn),
+            "answerlog": lambda: check_cassandra(cassandra),
+        }
+        app.steps["worker"].add(
+            probe_step(lambda: ProbeServer(port, metrics=exposition(broker), live={"loop": pulse.check}, ready=ready))
+        )
+    asked: list[str] = []
+    setup_logging.connect(_keep_ours, weak=False)
+    worker_shutting_down.connect(lambda sig, **_: asked.append(sig), weak=False)
+    worker = app.Worker(
+        hostname=f"grader-{os.getpid()}@%h",
+        pool="prefork",
+        concurrency=environment.grader_concurrency,
+        loglevel=environment.log_level.upper(),
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    try:
+        worker.start()
+    finally:
+        shutil.rmtree(os.environ[MULTIPROC], ignore_errors=True)
+    return 0 if signal.SIGTERM.name in asked else int(worker.exitcode or 0)
+
+
+def _keep_ours(**_: object) -> None:
+    """Celery leaves the logs as they are when somebody answers this signal."""

@@ -1,0 +1,74 @@
+"""Seeing a sitting through: a coordinator called again and again until all is done, whatever is away meanwhile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from exam_grader.coordinator import Coordinator, Phase, Report, Tell
+from exam_grader.errors import HaltedError
+from exam_grader.trouble import TROUBLE
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 0.25
+TROUBLE_SECONDS = 1.0
+
+
+class Lock(Protocol):
+    """The courtesy among coordinators."""
+
+    def take(self) -> bool:
+        """Whether the sitting is ours to coordinate now."""
+
+
+class NotDoneError(Exception):
+    """Time ran out; the last report says what was waited for. Running again goes on from there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How waiting is done.
+
+    Attributes:
+        clock: a clock that only goes forward, in seconds.
+        wait: waits so many seconds; True when the process was told to stop.
+        timeout: after how many seconds to give up.
+    """
+
+    clock: Callable[[], float]
+    wait: Callable[[float], bool]
+    timeout: float
+
+
+def see_through(coordinator: Coordinator, lock: Lock, *, tell: Tell, patience: Patience) -> Report:
+    """Coordinate until the revision is graded (and, if automatic, published).
+
+    A store that is away is reported and waited for: every step can be repeated, so nothing is hidden by trying again.
+
+    Raises:
+        Problem: the sitting cannot be graded as things are.
+        SealDamagedError: a seal is not what was sealed.
+        NotDoneError: time ran out.
+        HaltedError: the process was told to stop.
+    """
+    give_up_at = patience.clock() + patience.timeout
+    while True:
+        report, pause = _turn(coordinator, lock)
+        tell(report)
+        if report.phase is Phase.DONE:
+            return report
+        if patience.clock() + pause > give_up_at:
+            raise NotDoneError(f"not done after {patience.timeout:g} s: {report.text}")
+        if patience.wait(pause):
+            raise HaltedError("told to stop")
+
+
+def _turn(coordinator: Coordinator, lock: Lock) -> tuple[Report, float]:
+    """One call, and how long to wait before the next."""
+    try:
+        return (coordinator.advance() if lock.take() else coordinator.watch()), POLL_SECONDS
+    except TROUBLE as error:
+        log.warning("a store is away", error=str(error), kind=type(error).__name__)
+        return Report(phase=Phase.WAITING, text=f"a store is away: {error}"), TROUBLE_SECONDS

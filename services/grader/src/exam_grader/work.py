@@ -1,0 +1,113 @@
+"""What a grader process does, put together from its parts once a process."""
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import structlog
+from celery import Celery
+
+from exam_core.problems import Problem
+from exam_grader import metrics
+from exam_grader.broker import Broker
+from exam_grader.chunk import grade_chunk, ledger_full
+from exam_grader.coordinator import LOST_RACE, Coordinator, Phase, Report, Tell
+from exam_grader.desk import SittingDesk, Tools
+from exam_grader.environment import GraderEnvironment
+from exam_grader.locks import SittingLock
+from exam_grader.progress import Progress
+from exam_grader.store import Store
+from exam_web.sittings import selectors, services
+from exam_web.sittings.models import Revision, Sitting
+
+log = structlog.get_logger(__name__)
+
+
+class Grader:
+    """Everything the commands and tasks call."""
+
+    def __init__(self, environment: GraderEnvironment, store: Store, app: Celery, broker: Broker) -> None:
+        self.environment = environment
+        self._store = store
+        self._app = app
+        self._broker = broker
+
+    def begin(self) -> None:
+        """Begin to connect; called in each process that grades, after it was forked."""
+        self._store.open()
+
+    def find(self, name_or_id: str) -> UUID:
+        """The id of a sitting; raises Problem when there is none."""
+        return selectors.sitting_named(name_or_id).id
+
+    def coordinator(
+        self,
+        sitting: UUID,
+        number: int,
+        *,
+        tell: Tell,
+        halt: Callable[[], bool] = lambda: False,
+        stop: bool = False,
+        local: bool = False,
+        parallelism: int | None = None,
+    ) -> Coordinator:
+        """A coordinator for one revision of one sitting."""
+        tools = Tools(
+            app=self._app,
+            broker=self._broker,
+            store=self._store,
+            stall_seconds=self.environment.grader_stall_seconds,
+            seal_parallelism=parallelism or self.environment.grader_seal_parallelism,
+        )
+        return Coordinator(
+            desk=SittingDesk(tools, sitting, number),
+            number=number,
+            tell=tell,
+            halt=halt,
+            stop=stop,
+            local=local,
+            stall_seconds=self.environment.grader_stall_seconds,
+            reenqueued=metrics.REENQUEUED.inc,
+        )
+
+    def coordinate(self, sitting: UUID, number: int) -> Report:
+        """Carry a sitting as far as it goes now; leave it to another coordinator that is at it."""
+        with SittingLock(self.environment.database_dsn, sitting) as lock:
+            if not lock.take():
+                return Report(phase=Phase.WAITING, text="another coordinator is at work on it")
+            return self.coordinator(sitting, number, tell=Progress(None)).advance()
+
+    def grade_chunk(self, sitting: UUID, number: int, chunk: int) -> bool:
+        """Grade one chunk; False when the ledger had it already."""
+        return grade_chunk(self._store, self._revision(sitting, number), chunk)
+
+    def ledger_full(self, sitting: UUID, number: int) -> bool:
+        """Whether all chunks of a revision are graded."""
+        return ledger_full(self._revision(sitting, number))
+
+    def close_due(self) -> Iterator[tuple[UUID, int]]:
+        """Close what is over; then every (sitting, revision number) that is on its way to degrees."""
+        for sitting in selectors.sittings_due():
+            try:
+                services.sitting_close(sitting=sitting.id)
+            except Problem as problem:
+                if problem.kind not in LOST_RACE:
+                    raise
+                log.info("somebody else was faster", sitting=str(sitting.id), why=problem.detail)
+        for sitting in selectors.sittings_unfinished():
+            yield from ((sitting.id, number) for number in _unfinished_revisions(sitting))
+
+    def _revision(self, sitting: UUID, number: int) -> Revision:
+        return Revision.objects.select_related("sitting").get(sitting=sitting, number=number)
+
+
+def _unfinished_revisions(sitting: Sitting) -> list[int]:
+    """The revisions of a closed sitting that are not finished; the first one, if none was opened."""
+    revisions = list(sitting.revisions.all())
+    if not revisions:
+        return [1]
+    automatic = sitting.publish == Sitting.Publish.AUTOMATIC
+    return [
+        row.number
+        for row in revisions
+        if row.state == Revision.State.GRADING or (automatic and row.number > sitting.published_revision)
+    ]
