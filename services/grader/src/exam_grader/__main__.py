@@ -16,7 +16,8 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 
 
@@ -24,18 +25,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     given = _parser().parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exam_web.settings")
-    if given.command == "worker":
-        _prepare_worker()
-    # Imported only now: Celery and Prometheus' client look at the environment when they are imported.
-    code: int = import_module(f"exam_grader.commands.{given.command}").run(given)
+    os.environ["EXAM_COMPONENT"] = "grader"  # web's settings: none of web's secrets are asked for
+    with _worker_environment() if given.command == "worker" else nullcontext():
+        # Imported only now: Celery and Prometheus' client look at the environment when they are imported.
+        code: int = import_module("exam_grader.boot").run_command(given)
     return code
 
 
-def _prepare_worker() -> None:
-    """What must be in the environment before anything else is imported."""
+@contextmanager
+def _worker_environment() -> Iterator[None]:
+    """What must be in the environment before a worker imports anything else."""
     os.environ["REMAP_SIGTERM"] = "SIGQUIT"  # Celery: SIGTERM waits a while for tasks in work, then gives them back
-    # A folder of this worker's own, empty at every start; it is removed with the worker.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="exam-grader-metrics-")
+    # The counts of all its processes: a folder of this worker's own, empty at every start, gone with the worker.
+    with tempfile.TemporaryDirectory(prefix="exam-grader-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,8 +8,8 @@ from celery.beat import ScheduleEntry, Scheduler
 from celery.signals import setup_logging
 
 from exam_grader.app import create_app
-from exam_grader.boot import boot
 from exam_grader.broker import CONTROL, Broker
+from exam_grader.environment import GraderEnvironment
 from exam_grader.health import Pulse
 from exam_grader.metrics import exposition
 from exam_grader.probe import ProbeServer
@@ -21,9 +21,8 @@ log = structlog.get_logger(__name__)
 MAX_WAITING = 100
 
 
-def run(_given: argparse.Namespace) -> int:
+def run(_given: argparse.Namespace, environment: GraderEnvironment) -> int:
     """Send the periodic tasks until told to stop."""
-    environment = boot()
     broker = Broker(str(environment.redis_url))
     pulse = Pulse(turning=True)
     if environment.metrics_port is not None:

@@ -13,13 +13,13 @@ from exam_answerlog.settings import CassandraSettings
 from exam_core.problems import Problem
 from exam_grader import metrics
 from exam_grader.app import create_app
-from exam_grader.boot import boot
 from exam_grader.broker import Broker
 from exam_grader.coordinator import Report
 from exam_grader.environment import GraderEnvironment
 from exam_grader.errors import HaltedError, SealDamagedError
 from exam_grader.follow import NotDoneError, Patience, see_through
 from exam_grader.locks import SittingLock
+from exam_grader.logs import configure_logs
 from exam_grader.probe import ProbeServer
 from exam_grader.progress import Progress
 from exam_grader.propagation import connect_propagation, ensure_request_id
@@ -31,10 +31,11 @@ log = structlog.get_logger(__name__)
 DONE, REFUSED, DAMAGED, NOT_DONE = 0, 3, 4, 75
 
 
-def run(given: argparse.Namespace) -> int:
+def run(given: argparse.Namespace, environment: GraderEnvironment) -> int:
     """Coordinate one sitting; the exit code (see `exam_grader.__main__`)."""
     terminal = sys.stdout if sys.stdout.isatty() else None
-    environment = boot(level="WARNING" if terminal else None)
+    if terminal is not None:
+        configure_logs("WARNING")  # a person reads the one line that moves
     ensure_request_id(environment.request_id)
     connect_propagation()
     halt = _halt_on_signals()

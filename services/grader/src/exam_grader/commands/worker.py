@@ -2,26 +2,24 @@
 
 import argparse
 import os
-import shutil
 import signal
 
 from celery.signals import setup_logging, worker_shutting_down
 
 from exam_answerlog.settings import CassandraSettings
 from exam_grader.app import create_app
-from exam_grader.boot import boot
 from exam_grader.broker import Broker
+from exam_grader.environment import GraderEnvironment
 from exam_grader.health import Pulse, probe_step, pulse_step
-from exam_grader.metrics import MULTIPROC, exposition
+from exam_grader.metrics import exposition
 from exam_grader.probe import ProbeServer, check_cassandra, check_database
 from exam_grader.store import cassandra_store
 from exam_grader.tasks import register_tasks
 from exam_grader.work import Grader
 
 
-def run(_given: argparse.Namespace) -> int:
+def run(_given: argparse.Namespace, environment: GraderEnvironment) -> int:
     """Work until told to stop; 0 after a SIGTERM, whatever was still in work was given back."""
-    environment = boot()
     cassandra = CassandraSettings.from_env(os.environ)
     broker = Broker(str(environment.redis_url))
     app = create_app(environment)
@@ -51,10 +49,7 @@ def run(_given: argparse.Namespace) -> int:
         without_mingle=True,
         without_heartbeat=True,
     )
-    try:
-        worker.start()
-    finally:
-        shutil.rmtree(os.environ[MULTIPROC], ignore_errors=True)
+    worker.start()
     return 0 if signal.SIGTERM.name in asked else int(worker.exitcode or 0)
 
 

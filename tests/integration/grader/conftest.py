@@ -1,0 +1,354 @@
+"""A sitting with thousands of answers in the real stores, and grader processes as they are deployed."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import redis
+from django.db import connection
+from django.utils import timezone
+
+from exam_answerlog.log import AnswerLog
+from exam_answerlog.settings import CassandraSettings
+from exam_core.answers import Answer, AnswerValue, Start, Submission, request_id
+from exam_core.buckets import bucket_of
+from exam_core.instants import to_micros
+from exam_core.paper import mask_of
+from exam_grader.store import Store, cassandra_store
+from exam_support.stack.postgres import Postgres
+from exam_support.stack.process import Child
+from exam_web.degrees.models import Degree
+from exam_web.exams.models import Choice, Exam, Question
+from exam_web.sittings.models import LedgerEntry, Revision, Schedule, Sitting
+from exam_web.sittings.services import Wish, sitting_provision
+from exam_web.users.models import Level, User
+
+STUDENTS = 240
+ABSENT = 10
+QUESTIONS = 12
+CANDIDATES = 2000
+"""Many more than come, so that the sitting has many buckets: 20."""
+PYTHON = [sys.executable, "-W", "error::ResourceWarning", "-m", "exam_grader"]
+WAIT_SECONDS = 60
+
+Said = dict[int, frozenset[str] | str]
+"""What one student last said, by question: the texts of the choices, or the text of a number."""
+
+
+def wait_until(done: Callable[[], bool], what: str, *, seconds: float = WAIT_SECONDS) -> None:
+    """Wait for a condition; it must come."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeded:
+    """A sitting with answers, and what each student last said."""
+
+    sitting: UUID
+    name: str
+    said: dict[int, Said]
+
+    @property
+    def row(self) -> Sitting:
+        """The sitting as it is now."""
+        return Sitting.objects.get(id=self.sitting)
+
+    def revision(self, number: int = 1) -> Revision:
+        """One of its revisions."""
+        return Revision.objects.get(sitting=self.sitting, number=number)
+
+    def degrees(self, number: int = 1) -> dict[int, Decimal]:
+        """Every total by student, as the database has it."""
+        rows = Degree.objects.filter(revision=self.revision(number)).values_list("student_id", "total")
+        totals = dict(rows)
+        assert len(totals) == len(rows)
+        return totals
+
+    def expected(self) -> dict[int, Decimal]:
+        """Every total by student, counted as simply as can be from what was said and the exam as it is now."""
+        questions = list(Question.objects.filter(exam=self.row.exam).order_by("position").prefetch_related("choices"))
+        return {student: _naive_total(questions, said) for student, said in self.said.items()}
+
+    def ledger(self, number: int = 1) -> list[int]:
+        """The chunks in the ledger, sorted."""
+        rows = LedgerEntry.objects.filter(revision__sitting=self.sitting, revision__number=number)
+        return sorted(rows.values_list("chunk", flat=True))
+
+    def is_graded(self, number: int = 1) -> bool:
+        """Whether a revision is declared graded."""
+        graded = Revision.State.GRADED
+        return Revision.objects.filter(sitting=self.sitting, number=number, state=graded).exists()
+
+    def assert_graded_once(self, number: int = 1) -> None:
+        """Every chunk is in the ledger once, and every degree is what a person would count."""
+        assert self.ledger(number) == list(range(self.row.buckets))
+        assert self.degrees(number) == self.expected()
+
+
+def _naive_total(questions: Sequence[Question], said: Said) -> Decimal:
+    points = Fraction(0)
+    for number, question in enumerate(questions):
+        answer = said.get(number)
+        if not answer:
+            continue
+        if question.kind == "numeric":
+            assert isinstance(answer, str)
+            assert question.value is not None
+            right = abs(Fraction(answer) - Fraction(question.value)) <= Fraction(question.tolerance)
+        else:
+            right = answer == {choice.text for choice in question.choices.all() if choice.correct}
+        points += Fraction(question.weight) * right
+    exact = Decimal(points.numerator) / Decimal(points.denominator)
+    return exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
+@pytest.fixture
+def database(transactional_db: None) -> None:
+    """A database that other processes see; its one schedule is there although other tests empty tables."""
+    Schedule.objects.get_or_create(id=1)
+
+
+@pytest.fixture(scope="session")
+def store(cassandra_env: dict[str, str]) -> Iterator[Store]:
+    """The real answer log."""
+    store = cassandra_store(CassandraSettings.from_env(cassandra_env | {"EXAM_CASSANDRA_TIMEOUT_MS": "10000"}))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator["redis.Redis"]:
+    """The real Redis, emptied."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def grader_env(
+    database: None, postgres: Postgres, broker: "redis.Redis", cassandra_env: dict[str, str]
+) -> dict[str, str]:
+    """What grader processes are given: their own role, no secret of web's."""
+    name = connection.settings_dict["NAME"]
+    kwargs = broker.connection_pool.connection_kwargs
+    return cassandra_env | {
+        "PATH": os.environ["PATH"],
+        "EXAM_DATABASE_URL": postgres.dsn("exam_grader", name),
+        "EXAM_REDIS_URL": f"redis://:{kwargs['password']}@{kwargs['host']}:{kwargs['port']}/0",
+        "EXAM_CASSANDRA_TIMEOUT_MS": "10000",
+        "EXAM_GRADER_CONCURRENCY": "2",
+        "EXAM_GRADER_STALL_SECONDS": "2",
+        "EXAM_GRADER_VISIBILITY_SECONDS": "5",
+        "EXAM_GRADER_SHUTDOWN_SECONDS": "1",
+        "EXAM_CLOSE_POLL_SECONDS": "1",
+    }
+
+
+@pytest.fixture
+def start(grader_env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Child]]:
+    """Starts ``python -m exam_grader …`` as a child of the test; killed with it at the latest."""
+    children: list[Child] = []
+
+    def begin(*words: str, **env: str) -> Child:
+        name = f"{words[0]}-{len(children)}"
+        child = Child(name, [*PYTHON, *words], log=tmp_path / f"{name}.log", env=grader_env | env)
+        child.start()
+        children.append(child)
+        return child
+
+    yield begin
+    for child in children:
+        child.kill()
+
+
+@pytest.fixture
+def coordinate(grader_env: dict[str, str]) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Runs ``python -m exam_grader coordinate …`` to its end."""
+
+    def run(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*PYTHON, "coordinate", *words],
+            env=grader_env | env,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return run
+
+
+def log_lines(text: str) -> list[dict[str, object]]:
+    """The JSON lines of a log."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+@pytest.fixture
+def seeded(database: None, store: Store) -> Seeded:
+    """A sitting that is over: a paper of every kind of question, students who answered, changed their minds and left."""
+    return seed(store)
+
+
+def seed(store: Store, *, publish: Sitting.Publish = Sitting.Publish.AUTOMATIC, over: bool = True) -> Seeded:
+    """A new sitting with its answers in the answer log."""
+    chance = random.Random(20)
+    exam = _new_exam(f"exam-{uuid4().hex[:12]}")
+    students = _new_students(exam.level, STUDENTS + ABSENT)[:STUDENTS]
+    now = timezone.now()
+    wish = Wish(
+        exam=exam.slug,
+        opens_at=now - timedelta(hours=1),
+        closes_at=now + timedelta(hours=1),
+        duration=timedelta(minutes=30),
+        candidates=CANDIDATES,
+        publish=publish,
+    )
+    sitting = sitting_provision(name=f"{exam.slug}-sitting", wish=wish, permute=lambda n: chance.sample(range(n), n))
+    if over:
+        # Nobody waits an hour in a test: the past is written into the window, as if the hour had gone by.
+        Sitting.objects.filter(id=sitting.id).update(closes_at=now - timedelta(minutes=1))
+    said = {student: _what_is_said(chance, exam) for student in students}
+    store.run(lambda log: _write_answers(log, sitting, said, chance))
+    return Seeded(sitting=sitting.id, name=sitting.name, said=said)
+
+
+def _new_exam(slug: str) -> Exam:
+    level, _ = Level.objects.get_or_create(slug="year-1", defaults={"name": "Year 1"})
+    exam = Exam.objects.create(slug=slug, title=slug, level=level)
+    for position in range(QUESTIONS):
+        kind = ("single", "multiple", "numeric")[position % 3]
+        question = Question.objects.create(
+            exam=exam,
+            ident=f"q{position}",
+            position=position,
+            kind=kind,
+            text=f"Question {position}?",
+            weight=Decimal(position + 1) / 4,
+            value=Decimal("2.5") if kind == "numeric" else None,
+            tolerance=Decimal("0.25") if kind == "numeric" else Decimal(0),
+        )
+        if kind != "numeric":
+            Choice.objects.bulk_create(
+                Choice(
+                    question=question,
+                    ident=f"c{n}",
+                    position=n,
+                    text=f"choice {n}",
+                    correct=n == 1 or (kind == "multiple" and n == 3),
+                )
+                for n in range(5)
+            )
+    return exam
+
+
+def _new_students(level: Level, count: int) -> list[int]:
+    run = uuid4().hex[:8]
+    rows = [
+        User(username=f"s{n}-{run}", password="!", kind=User.Kind.STUDENT, level=level)  # nobody logs in here
+        for n in range(count)
+    ]
+    return [row.pk for row in User.objects.bulk_create(rows)]
+
+
+def _what_is_said(chance: random.Random, exam: Exam) -> Said:
+    said: Said = {}
+    for question in exam.questions.order_by("position"):
+        if chance.random() < 0.1:
+            continue
+        if question.kind == "numeric":
+            said[question.position] = chance.choice(["2.5", "2.75", "2.2500", "2.7500001", "-2.5", ""])
+        elif question.kind == "single":
+            said[question.position] = frozenset(chance.sample([f"choice {n}" for n in range(3)], 1))
+        else:
+            said[question.position] = chance.choice(
+                [frozenset({"choice 1", "choice 3"}), frozenset({"choice 1"}), frozenset[str]()]
+            )
+    return said
+
+
+async def _write_answers(log: AnswerLog, sitting: Sitting, said: dict[int, Said], chance: random.Random) -> None:
+    """Everyone begins, says something else first, then what they mean; and says it again, late, when it is too late."""
+    paper = json.loads(bytes(sitting.paper.body))
+    began = to_micros(sitting.opens_at)
+    deadline = began + 30 * 60 * 1_000_000
+    solver = uuid4()
+    for student, last in said.items():
+        bucket = bucket_of(student, sitting.buckets)
+        first = Start(student=student, started_at=began, solver=solver, epoch=sitting.epoch, seed=1)
+        again = Start(student=student, started_at=began + 9, solver=uuid4(), epoch=sitting.epoch, seed=1)
+        await log.append_start(sitting.id, bucket, first)
+        await log.append_start(sitting.id, bucket, again)
+        rows: list[Answer] = []
+        for question, meant in last.items():
+            values = [_other_than(paper["questions"][question]), _value(paper["questions"][question], meant)]
+            for seq, value in enumerate(values, start=1):
+                name = request_id(sitting=sitting.id, student=student, question=question, seq=seq, answer=value)
+                rows.append(
+                    Answer(
+                        student=student,
+                        question=question,
+                        seq=seq,
+                        request=name,
+                        received_at=began + seq,
+                        deadline_at=deadline,
+                        solver=solver,
+                        epoch=sitting.epoch,
+                        answer=value,
+                    )
+                )
+        chance.shuffle(rows)
+        await log.append_answers(sitting.id, bucket, rows)
+        if student % 2:
+            done = Submission(student=student, submitted_at=began + 5, solver=solver, epoch=sitting.epoch)
+            await log.append_submission(sitting.id, bucket, done)
+
+
+def _value(question: dict[str, object], meant: frozenset[str] | str) -> AnswerValue:
+    """What was meant, in the frozen paper's numbers."""
+    if isinstance(meant, str):
+        return AnswerValue(value=meant)
+    shown = question["choices"]
+    assert isinstance(shown, list)
+    return AnswerValue(choice=mask_of(n for n, choice in enumerate(shown) if choice["text"] in meant))
+
+
+def _other_than(question: dict[str, object]) -> AnswerValue:
+    """A first thought that does not count."""
+    return AnswerValue(value="2.5") if question["kind"] == "numeric" else AnswerValue(choice=1)
+
+
+@pytest.fixture
+def graders_blocked(postgres: Postgres, database: None) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Holds every grader in the middle of a chunk's transaction: its ledger row is written, its degrees are not.
+
+    Closing the connection lets them go on.
+    """
+    dsn = postgres.dsn("exam_web", connection.settings_dict["NAME"])
+    with psycopg.connect(dsn) as blocker:
+        blocker.execute("LOCK TABLE degrees_degree IN SHARE ROW EXCLUSIVE MODE")
+        yield blocker
+
+
+def graders_waiting() -> int:
+    """How many graders wait for the lock above."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'degrees_degree'::regclass"
+            " AND mode = 'RowExclusiveLock'"
+        )
+        return int(cursor.fetchone()[0])
