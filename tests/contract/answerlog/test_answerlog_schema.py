@@ -18,6 +18,8 @@ from exam_answerlog.settings import CassandraSettings
 
 pytestmark = pytest.mark.integration
 
+SIMPLE = {"class": "SimpleStrategy", "replication_factor": "1"}
+
 
 @pytest.fixture(scope="module")
 def session(cassandra_settings: CassandraSettings) -> Iterator[Session]:
@@ -188,15 +190,11 @@ def test_a_released_migration_that_was_rewritten_is_refused(
         migrate(session, migrated, lambda _line: None)
 
 
-def test_a_role_with_rights_on_its_keyspace_alone_is_enough(
-    cassandra_settings: CassandraSettings, empty: CassandraSettings, session: Session
-) -> None:
+def test_a_role_with_rights_on_its_keyspace_alone_is_enough(empty: CassandraSettings, session: Session) -> None:
     """My administrator makes the keyspace and gives me rights on it and nothing else: I can migrate."""
     role = f"role_{uuid4().hex[:12]}"
     own = replace(empty, username=role, password="secret")
-    session.execute(
-        f"CREATE KEYSPACE {own.keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
-    )
+    session.execute(f"CREATE KEYSPACE {own.keyspace} WITH replication = {SIMPLE}")
     session.execute(f"CREATE ROLE {role} WITH PASSWORD = 'secret' AND LOGIN = true")
     session.execute(f"GRANT ALL PERMISSIONS ON KEYSPACE {own.keyspace} TO {role}")
     cluster = make_cluster(own, request_timeout=30)
@@ -213,9 +211,7 @@ def test_a_role_with_rights_on_its_keyspace_alone_is_enough(
 
 def test_a_keyspace_that_exists_is_left_as_it_is(empty: CassandraSettings, session: Session) -> None:
     """My administrator made the keyspace with other replication: the migration says so and goes on."""
-    session.execute(
-        f"CREATE KEYSPACE {empty.keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
-    )
+    session.execute(f"CREATE KEYSPACE {empty.keyspace} WITH replication = {SIMPLE}")
     lines: list[str] = []
     migrate(session, empty, lines.append)
     assert "exists with replication {'class': 'SimpleStrategy'" in lines[0]

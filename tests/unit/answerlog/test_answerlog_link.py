@@ -1,5 +1,7 @@
 """The link's refusals, which need no store."""
 
+import socket
+
 import pytest
 
 from exam_answerlog import link
@@ -24,8 +26,13 @@ def test_a_driver_without_its_compiled_parts_is_refused(part: str, name: str, mo
         CassandraAnswerLog.connect(NOWHERE)
 
 
-async def test_a_name_that_nobody_knows_is_named() -> None:
+async def test_a_name_that_nobody_knows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """I mistyped the host: the message shows what I typed, and where."""
+
+    def unknown(*_host: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     log = CassandraAnswerLog.connect(CassandraSettings(hosts=("nowhere.invalid",)))
     with pytest.raises(AnswerLogUnavailableError, match=r"nowhere\.invalid:9042 \(EXAM_CASSANDRA_HOSTS\)"):
         await log.ping()
