@@ -21,32 +21,22 @@ from exam_solver.answering import Asked
 from exam_solver.bodies import question_number, read_object, several
 from exam_solver.caching import accepts_gzip, matches
 from exam_solver.judging import check_not_cancelled, deadline_of
+from exam_solver.openapi import ACCESS, ATTEMPT, needs, ref, takes
 from exam_solver.parts import Solver
 from exam_solver.starting import Begun
 
 router = APIRouter()
 SITTING = "/v1/sittings/{sitting:uuid}"
 REFUSED: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "Refused, and why",
-        "content": {MEDIA_TYPE: {"schema": schemas.Problem.model_json_schema()}},
-    },
-    "5XX": {
-        "description": "Not now: Retry-After says when",
-        "content": {MEDIA_TYPE: {"schema": schemas.Problem.model_json_schema()}},
-    },
+    "4XX": {"description": "Refused; the problem says why", "content": {MEDIA_TYPE: ref(schemas.Problem)}},
+    "5XX": {"description": "Not now; Retry-After says when", "content": {MEDIA_TYPE: ref(schemas.Problem)}},
 }
-
-
-def _takes(model: type[schemas.Described]) -> dict[str, Any]:
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 @router.post(
     SITTING + "/attempt",
     responses={200: {"model": schemas.AttemptBody}, 201: {"model": schemas.AttemptBody}, **REFUSED},
+    openapi_extra=needs(ACCESS),
     tags=["student"],
 )
 async def start(request: Request, sitting: UUID) -> Response:
@@ -68,7 +58,12 @@ async def start(request: Request, sitting: UUID) -> Response:
     return _json_bytes(whole, status=201 if begun.created else 200)
 
 
-@router.get(SITTING + "/paper", responses={200: {"model": dict[str, Any]}, 304: {}, **REFUSED}, tags=["student"])
+@router.get(
+    SITTING + "/paper",
+    responses={200: {"model": dict[str, Any]}, 304: {}, **REFUSED},
+    openapi_extra=needs(ATTEMPT),
+    tags=["student"],
+)
 async def paper(request: Request, sitting: UUID) -> Response:
     """The paper in its canonical form, named by its digest."""
     solver = _solver(request)
@@ -85,7 +80,10 @@ async def paper(request: Request, sitting: UUID) -> Response:
 
 
 @router.get(
-    SITTING + "/images/{sha256}", responses={200: {"content": {"image/*": {}}}, 304: {}, **REFUSED}, tags=["student"]
+    SITTING + "/images/{sha256}",
+    responses={200: {"content": {"image/*": {}}}, 304: {}, **REFUSED},
+    openapi_extra=needs(ATTEMPT),
+    tags=["student"],
 )
 async def image(request: Request, sitting: UUID, sha256: str) -> Response:
     """An image of the paper; it never changes."""
@@ -109,7 +107,7 @@ async def image(request: Request, sitting: UUID, sha256: str) -> Response:
 @router.put(
     SITTING + "/answers/{question}",
     responses={200: {"model": schemas.AcknowledgedBody}, **REFUSED},
-    openapi_extra=_takes(schemas.AnswerBody),
+    openapi_extra=needs(ATTEMPT) | takes(schemas.AnswerBody),
     tags=["student"],
 )
 async def put_answer(request: Request, sitting: UUID, question: str) -> Response:  # noqa: ARG001 - named for OpenAPI
@@ -127,7 +125,7 @@ async def put_answer(request: Request, sitting: UUID, question: str) -> Response
 @router.post(
     SITTING + "/answers",
     responses={200: {"model": schemas.ResultsBody}, 207: {"model": schemas.ResultsBody}, **REFUSED},
-    openapi_extra=_takes(schemas.AnswersBody),
+    openapi_extra=needs(ATTEMPT) | takes(schemas.AnswersBody),
     tags=["student"],
 )
 async def post_answers(request: Request, sitting: UUID) -> Response:  # noqa: ARG001 - named for OpenAPI
@@ -148,14 +146,24 @@ async def post_answers(request: Request, sitting: UUID) -> Response:  # noqa: AR
     return _json({"results": results, "deadline": answered.deadline.to_json()}, status=207 if refused else 200)
 
 
-@router.post(SITTING + "/submit", responses={200: {"model": schemas.SubmittedBody}, **REFUSED}, tags=["student"])
+@router.post(
+    SITTING + "/submit",
+    responses={200: {"model": schemas.SubmittedBody}, **REFUSED},
+    openapi_extra=needs(ATTEMPT),
+    tags=["student"],
+)
 async def submit(request: Request, sitting: UUID) -> Response:  # noqa: ARG001 - named for OpenAPI
     """Say that one is done. It is a statement, not a lock: answers in time still count."""
     submitted_at, deadline = await _solver(request).answers.submit(auth.attempt(request))
     return _json({"submitted_at": rfc3339(submitted_at), "deadline": deadline.to_json()})
 
 
-@router.get(SITTING + "/time", responses={200: {"model": schemas.TimeBody}, **REFUSED}, tags=["student"])
+@router.get(
+    SITTING + "/time",
+    responses={200: {"model": schemas.TimeBody}, **REFUSED},
+    openapi_extra=needs(ACCESS, ATTEMPT),
+    tags=["student"],
+)
 async def tell_time(request: Request, sitting: UUID) -> Response:
     """The platform's time beside the window; with an attempt token the personal deadline too."""
     principal = auth.student_or_attempt(request)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from exam_answerlog.cassandra import CassandraAnswerLog
@@ -13,11 +14,12 @@ from exam_answerlog.settings import CassandraSettings
 from exam_core.keys import SigningKeys
 from exam_core.problems import Problem
 from exam_solver.api import router
-from exam_solver.auth import Authentication
-from exam_solver.errors import on_http_exception, on_problem, on_store_down
+from exam_solver.auth import OPENAPI, Authentication
+from exam_solver.errors import on_http_exception, on_problem, on_store_down, on_validation_error
 from exam_solver.lease_store import PostgresLeaseStore
 from exam_solver.limits import BodyLimit, InFlightLimit
 from exam_solver.observability import RequestContext
+from exam_solver.openapi import describe
 from exam_solver.papers import RedisPaperCache
 from exam_solver.parts import Parts, Solver
 from exam_solver.settings import SolverSettings
@@ -43,16 +45,18 @@ def create_app(settings: SolverSettings, parts: Parts) -> FastAPI:
         summary="Start an attempt, read the paper, save answers, submit.",
         version="1",
         lifespan=lifespan,
-        openapi_url="/v1/openapi.json",
+        openapi_url=OPENAPI,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     app.state.solver = solver
     app.include_router(router)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(AnswerLogUnavailableError, on_store_down)
     app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(Authentication, authenticator=solver.authenticator)
@@ -68,7 +72,7 @@ def connect(settings: SolverSettings, cassandra: CassandraSettings, keys: Signin
         log=log,
         lease_store=PostgresLeaseStore(str(settings.lease_database_url)),
         paper_cache=RedisPaperCache(str(settings.redis_url)),
-        http=httpx.AsyncClient(base_url=str(settings.web_url), timeout=WEB_SECONDS),
+        http=httpx.AsyncClient(base_url=str(settings.web_url), timeout=WEB_SECONDS, trust_env=False),
         keys=keys,
         close_log=log.close,
     )

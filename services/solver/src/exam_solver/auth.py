@@ -19,7 +19,8 @@ from exam_solver.revocations import Revocations
 from exam_solver.web import Web
 
 Principal = Access | Attempt
-OPEN_PATHS = frozenset({"/v1/keys", "/v1/openapi.json"})
+OPENAPI = "/v1/openapi.json"
+OPEN_PATHS = frozenset({"/v1/keys", OPENAPI})
 """Addresses under /v1/ that ask nobody who they are."""
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -50,6 +51,14 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     kind = _BY_STATUS.get(error.status_code, ProblemKind.INTERNAL)
     problem = Problem(kind, f"{request.method} {request.url.path}: {error.detail}")
     return problem_response(problem, instance=request.url.path, headers=error.headers)
+
+
+async def on_validation_error(request: Request, error: Exception) -> Response:
+    """What the framework found wrong with an address or a parameter."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return await on_problem(request, Problem(ProblemKind.INVALID, wrong))
 
 
 def internal() -> Problem:

@@ -7,7 +7,7 @@ leave; a pause stops everybody's clock; only then the personal deadline counts.
 from dataclasses import dataclass
 from typing import Final
 
-from exam_core.deadlines import Deadline, paused_problem, personal_deadline
+from exam_core.deadlines import Deadline, check_start, paused_problem, personal_deadline
 from exam_core.instants import SECOND, rfc3339
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import ScheduledSitting, State
@@ -62,7 +62,45 @@ def judge(sitting: ScheduledSitting, *, student: int, started_at: int, now: int,
         return Verdict(deadline, paused_problem())
     if now <= deadline.at:
         return Verdict(deadline)
-    return Verdict(deadline, _stale(deadline.at) if lease_age > STALE else _late(deadline, now))
+    return Verdict(
+        deadline,
+        _stale(f"the deadline known here was {rfc3339(deadline.at)}") if lease_age > STALE else _late(deadline, now),
+    )
+
+
+def judge_start(sitting: ScheduledSitting, *, level: str | None, now: int, lease_age: int) -> None:
+    """Whether an attempt may start now.
+
+    Args:
+        sitting: as known with the lease.
+        level: the student's.
+        now: the platform's time of the admission.
+        lease_age: how old the knowledge of the sitting is.
+
+    Raises:
+        Problem: CANCELLED, STARTS_OVER, WRONG_LEVEL, NOT_OPEN_YET, PAUSED, or UNAVAILABLE when it seems over to
+            knowledge that is too old to say so.
+    """
+    check_not_over(sitting)
+    if level != sitting.level:
+        raise Problem(ProblemKind.WRONG_LEVEL, f"the sitting is for level {sitting.level}, the student's is {level}")
+    try:
+        check_start(sitting.window, now=now)
+    except Problem as problem:
+        if problem.kind is ProblemKind.STARTS_OVER and lease_age > STALE:
+            raise _stale(problem.detail) from problem
+        raise
+
+
+def check_not_over(sitting: ScheduledSitting) -> None:
+    """Refuse to start or resume where nothing can be answered any more.
+
+    Raises:
+        Problem: CANCELLED, STARTS_OVER.
+    """
+    check_not_cancelled(sitting)
+    if sitting.state is not State.SCHEDULED:
+        raise Problem(ProblemKind.STARTS_OVER, "the sitting is over: it is being closed or was sealed")
 
 
 def check_not_cancelled(sitting: ScheduledSitting) -> None:
@@ -85,9 +123,9 @@ def _late(deadline: Deadline, now: int) -> Problem:
     )
 
 
-def _stale(at: int) -> Problem:
+def _stale(known: str) -> Problem:
     return Problem(
         ProblemKind.UNAVAILABLE,
-        f"the deadline known here was {rfc3339(at)}, but more time may have been granted since; send it again",
+        f"{known}, but more time may have been granted since this solver last heard; send it again",
         retry_after=1,
     )

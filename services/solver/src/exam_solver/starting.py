@@ -9,12 +9,11 @@ from uuid import UUID
 from exam_answerlog.log import AnswerLog, AnswerLogUnavailableError
 from exam_core.answers import Start
 from exam_core.buckets import bucket_of
-from exam_core.deadlines import Deadline, check_start
-from exam_core.problems import Problem, ProblemKind
-from exam_core.schedule import ScheduledSitting, State
+from exam_core.deadlines import Deadline
+from exam_core.schedule import ScheduledSitting
 from exam_core.shuffle import seed_of
 from exam_core.tokens import Access
-from exam_solver.judging import check_not_cancelled, deadline_of
+from exam_solver.judging import check_not_over, deadline_of, judge_start
 from exam_solver.leasing import Admitted, LeaseKeeper, no_lease
 from exam_solver.papers import PaperShelf, ShelvedPaper
 from exam_solver.remembering import Attempts, Remembered
@@ -52,9 +51,9 @@ class StartService:
         """
         admitted = self._keeper.admit()
         sitting = admitted.sitting(sitting_id)
-        _check_not_over(sitting)
+        check_not_over(sitting)
         if admitted.now < sitting.window.opens_at:
-            _check_may_start(sitting, access, admitted)  # nobody can have begun: the log need not be asked
+            _judge(admitted, sitting, access)  # nobody can have begun: the log need not be asked
         # Whatever can fail comes before the start is recorded, because then the student's time runs.
         paper = await self._papers.paper(sitting.paper)
         remembered = await self._attempts.read(sitting_id, access.subject)
@@ -76,8 +75,7 @@ class StartService:
         """Record a start; whether it is the one that holds."""
         admitted = self._keeper.admit()
         sitting = admitted.sitting(sitting_id)
-        _check_not_over(sitting)
-        _check_may_start(sitting, access, admitted)
+        _judge(admitted, sitting, access)
         start = Start(
             student=access.subject,
             started_at=admitted.now,
@@ -98,15 +96,5 @@ class StartService:
         return remembered.start == start
 
 
-def _check_not_over(sitting: ScheduledSitting) -> None:
-    check_not_cancelled(sitting)
-    if sitting.state is not State.SCHEDULED:
-        raise Problem(ProblemKind.STARTS_OVER, "the sitting is over: it is being closed or was sealed")
-
-
-def _check_may_start(sitting: ScheduledSitting, access: Access, admitted: Admitted) -> None:
-    if access.level != sitting.level:
-        raise Problem(
-            ProblemKind.WRONG_LEVEL, f"the sitting is for level {sitting.level}, the student's is {access.level}"
-        )
-    check_start(sitting.window, now=admitted.now)
+def _judge(admitted: Admitted, sitting: ScheduledSitting, access: Access) -> None:
+    judge_start(sitting, level=access.level, now=admitted.now, lease_age=admitted.lease_age)

@@ -1,0 +1,193 @@
+"""Doubles for tests: a clock that stands still until it is moved, a schedule with its lease functions, a paper cache.
+
+`MemorySchedule` is what PostgreSQL is to solvers: several processes may hold leases from one, and `drained` tells what
+the closer would be told.
+"""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from exam_core.instants import MILLISECOND, SECOND
+from exam_core.schedule import ScheduledSitting, State
+from exam_core.windows import Window
+from exam_solver.lease_store import LeaseStoreUnavailableError, Renewal
+from exam_solver.revocations import Revocation, RevocationKind
+
+
+class ManualClock:
+    """A boot clock that a test moves."""
+
+    def __init__(self, now: int = 1_000 * SECOND) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        """Microseconds since boot."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += int(seconds * SECOND)
+
+
+@dataclass(slots=True)
+class LeaseRow:
+    """A holder's row."""
+
+    renewed_at: int
+    ttl: int
+    drained_epoch: int
+
+
+@dataclass
+class MemorySchedule:
+    """The schedule, its leases and revocations, with the rules of ``solver_renew`` and ``solver_release``.
+
+    Attributes:
+        clock: moves the platform's time too.
+        ahead: the platform's time less the boot clock.
+        margin: how long after its expiry a lease still counts as live.
+    """
+
+    clock: ManualClock
+    ahead: int = 1_790_000_000 * SECOND
+    margin: int = 2 * SECOND
+    epoch: int = 1
+    sittings: dict[UUID, ScheduledSitting] = field(default_factory=dict)
+    leases: dict[UUID, LeaseRow] = field(default_factory=dict)
+    revocations: list[Revocation] = field(default_factory=list)
+
+    @property
+    def now(self) -> int:
+        """The platform's time."""
+        return self.clock.now + self.ahead
+
+    def put(self, sitting: ScheduledSitting) -> None:
+        """Add or replace a sitting, under a new epoch."""
+        self.epoch += 1
+        self.sittings[sitting.id] = replace(sitting, epoch=self.epoch)
+
+    def change(self, sitting: UUID, *, state: State | None = None, window: Window | None = None) -> None:
+        """Change a sitting's state or window."""
+        old = self.sittings[sitting]
+        self.put(replace(old, state=state or old.state, window=window or old.window))
+
+    def accommodate(self, sitting: UUID, student: int, extra: int) -> None:
+        """Grant a student extra time (µs)."""
+        old = self.sittings[sitting]
+        self.put(replace(old, accommodations={**old.accommodations, student: extra}))
+
+    def revoke(self, kind: RevocationKind, value: object) -> None:
+        """Revoke a session's tokens, or those of a student up to now."""
+        self.revocations.append(
+            Revocation(
+                id=len(self.revocations) + 1,
+                kind=kind,
+                value=str(value),
+                before=self.now,
+                expires_at=self.now + 86_400 * SECOND,
+            )
+        )
+
+    def drained(self, epoch: int) -> bool:
+        """Whether no holder can acknowledge anything any more that it admitted under an epoch before this one."""
+        return all(
+            row.drained_epoch >= epoch or self.now > row.renewed_at + row.ttl + self.margin
+            for row in self.leases.values()
+        )
+
+    def renew(self, holder: UUID, ttl_ms: int, known_epoch: int, drained_epoch: int, known_revocation: int) -> Any:  # noqa: ANN401 - jsonb
+        """``solver_renew``."""
+        row = self.leases.get(holder)
+        if known_epoch and (row is None or self.now > row.renewed_at + row.ttl):
+            return {"lapsed": True}
+        self.leases[holder] = LeaseRow(
+            self.now, ttl_ms * MILLISECOND, max(drained_epoch, row.drained_epoch if row else 0)
+        )
+        changed = known_epoch != self.epoch
+        return {
+            "lapsed": False,
+            "entered_at": self.now,
+            "epoch": self.epoch,
+            "sittings": [_sitting_to_json(sitting) for sitting in self.sittings.values()] if changed else None,
+            "revocations": [
+                {"id": r.id, "kind": r.kind, "value": r.value, "before": r.before, "expires_at": r.expires_at}
+                for r in self.revocations
+                if r.id > known_revocation and r.expires_at > self.now
+            ],
+        }
+
+
+class MemoryLeaseStore:
+    """A process's way to a `MemorySchedule`, which can be cut, slowed down, or lose answers."""
+
+    def __init__(self, schedule: MemorySchedule) -> None:
+        self.schedule = schedule
+        self.down = False
+        self.answers_lost = False
+        self.renewals = 0
+        self.released: list[UUID] = []
+        self.closed = False
+        self.gate = asyncio.Event()
+        """Answers wait for it; it is open unless a test closes it."""
+        self.gate.set()
+
+    async def connect(self) -> None:
+        """Fail while down."""
+        self._check()
+
+    async def renew(
+        self, holder: UUID, *, ttl_ms: int, known_epoch: int, drained_epoch: int, known_revocation: int
+    ) -> Renewal | None:
+        """Renew in the schedule; the answer travels as JSON would."""
+        self._check()
+        answer = self.schedule.renew(holder, ttl_ms, known_epoch, drained_epoch, known_revocation)
+        self.renewals += 1
+        await self.gate.wait()
+        if self.answers_lost:
+            raise LeaseStoreUnavailableError("the answer was lost")
+        return Renewal.from_json(answer)
+
+    async def release(self, holder: UUID) -> None:
+        """Give up the row."""
+        self._check()
+        self.schedule.leases.pop(holder, None)
+        self.released.append(holder)
+
+    async def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+    def _check(self) -> None:
+        if self.down:
+            raise LeaseStoreUnavailableError("PostgreSQL is down")
+
+
+class MemoryPaperCache:
+    """What Redis would have."""
+
+    def __init__(self) -> None:
+        self.papers: dict[str, bytes] = {}
+        self.asked = 0
+
+    async def get(self, digest: str) -> bytes | None:
+        """A paper's body, or None."""
+        self.asked += 1
+        return self.papers.get(digest)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _sitting_to_json(sitting: ScheduledSitting) -> dict[str, Any]:
+    return {
+        "id": str(sitting.id),
+        "state": sitting.state.value,
+        "epoch": sitting.epoch,
+        "level": sitting.level,
+        "paper": sitting.paper,
+        "buckets": sitting.buckets,
+        "window": sitting.window.to_json(),
+        "accommodations": {str(student): extra for student, extra in sitting.accommodations.items()},
+    }

@@ -1,0 +1,27 @@
+"""A platform in memory for each test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from exam_solver.testing import Process, World
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """Papers, people, web, a schedule with one open sitting."""
+    world = await World.make()
+    yield world
+    await world.close()
+
+
+@pytest.fixture
+async def solver(world: World) -> Process:
+    """One solver process with a lease."""
+    return await world.start_process()
+
+
+@pytest.fixture
+async def attempt(world: World, solver: Process) -> str:
+    """The token of an attempt that the student has just started."""
+    return await world.begin(solver)

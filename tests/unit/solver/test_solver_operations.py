@@ -1,0 +1,195 @@
+"""What an operator sees: probes, metrics, logs, the API's description."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import structlog
+from pydantic import ValidationError
+
+from exam_answerlog.log import AnswerLogUnavailableError
+from exam_solver.__main__ import main
+from exam_solver.settings import SolverSettings
+from exam_solver.testing import SINGLE, Process, World, slug
+
+PUT_ROUTE = "/v1/sittings/{sitting:uuid}/answers/{question}"
+
+
+async def test_a_solver_is_ready_when_it_could_save_an_answer(world: World, solver: Process) -> None:
+    """Readiness says what is wrong: the lease, the store, or that it is ending."""
+    ready = await solver.ask("GET", "/readyz")
+    assert ready.status_code == 200
+    assert {name: check["ok"] for name, check in ready.json()["checks"].items()} == {
+        "lease": True,
+        "answer_log": True,
+        "accepting": True,
+    }
+    world.log.fail_with(AnswerLogUnavailableError("no quorum"))
+    down = await solver.ask("GET", "/readyz")
+    assert (down.status_code, down.json()["checks"]["answer_log"]["detail"]) == (503, "no quorum")
+    world.log.fail_with(None)
+    world.clock.advance(30)
+    lapsed = await solver.ask("GET", "/readyz")
+    assert (lapsed.status_code, lapsed.json()["checks"]["lease"]["ok"]) == (503, False)
+    await solver.renew()
+    solver.solver.lifecycle.draining = True
+    ending = await solver.ask("GET", "/readyz")
+    assert (ending.status_code, ending.json()["checks"]["accepting"]["ok"]) == (503, False)
+    assert ending.headers["connection"] == "close"
+
+
+async def test_redis_and_web_do_not_decide_readiness(world: World, solver: Process) -> None:
+    """Attempts go on without web and Redis, so no solver is taken out for them."""
+    world.web.down = True
+    world.cache.papers.clear()
+    assert (await solver.ask("GET", "/readyz")).status_code == 200
+
+
+async def test_a_solver_that_never_had_a_lease_is_not_ready(world: World) -> None:
+    """A new process gets no requests before it can serve them, and refuses those that come."""
+    solver = world.assemble()
+    assert (await solver.ask("GET", "/readyz")).status_code == 503
+    for answer in (
+        await solver.ask("POST", world.path("attempt"), world.access()),
+        await solver.ask("GET", world.path("time"), world.access()),
+    ):
+        assert (answer.status_code, slug(answer)) == (503, "unavailable")
+
+
+async def test_a_solver_lives_while_its_lease_loop_comes_round(world: World, solver: Process) -> None:
+    """PostgreSQL being down is no reason to restart a solver; a loop that hangs is."""
+    assert (await solver.ask("GET", "/healthz")).status_code == 503
+    solver.solver.keeper.start()
+    solver.store.down = True
+    assert (await solver.ask("GET", "/healthz")).status_code == 200
+    world.clock.advance(31)
+    assert (await solver.ask("GET", "/healthz")).json()["checks"]["lease_loop"]["ok"] is False
+
+
+async def test_metrics_count_what_became_of_answers(world: World, solver: Process, attempt: str) -> None:
+    """The dashboard shows acknowledged, repeated and refused answers, requests by route, and the lease."""
+    await world.put(solver, attempt, SINGLE, 1, choices=[0])
+    await world.put(solver, attempt, SINGLE, 1, choices=[0])
+    await world.put(solver, attempt, SINGLE, 2, choices=[9])
+    world.log.fail_with(AnswerLogUnavailableError("no quorum"))
+    await world.put(solver, attempt, SINGLE, 3, choices=[1])
+    await solver.ask("BREW", "/coffee")
+    metrics = (await solver.ask("GET", "/metrics")).text
+    for line in (
+        'exam_solver_answers_total{outcome="acknowledged",reason=""} 1.0',
+        'exam_solver_answers_total{outcome="repeated",reason=""} 1.0',
+        'exam_solver_answers_total{outcome="refused",reason="unknown-choice"} 1.0',
+        'exam_solver_answers_total{outcome="unsaved",reason=""} 1.0',
+        "exam_solver_lease_valid 1.0",
+        f"exam_solver_lease_epoch {world.schedule.epoch}.0",
+        "exam_solver_lease_admissions_in_flight 0.0",
+        f'exam_solver_request_seconds_count{{method="PUT",route="{PUT_ROUTE}",status="200"}} 2.0',
+        'exam_solver_request_seconds_count{method="OTHER",route="unmatched",status="404"} 1.0',
+    ):
+        assert line in metrics
+    assert world.sitting.hex not in metrics.replace("-", "")
+
+
+async def test_every_answer_names_its_request(solver: Process) -> None:
+    """I can tell support which request it was."""
+    assert re.fullmatch(r"[0-9a-f]{32}", (await solver.ask("GET", "/v1/keys")).headers["x-request-id"])
+    for given, kept in (("abc-1.2_3", True), ("a" * 65, False), ("a b", False), ('{"x":1}', False)):
+        answer = await solver.ask("GET", "/nothing", headers={"X-Request-ID": given})
+        assert (answer.headers["x-request-id"] == given) is kept
+
+
+async def test_a_fault_of_ours_tells_its_request_and_nothing_else(world: World, solver: Process, attempt: str) -> None:
+    """A bug shows me an id for support, not our insides; the log has the rest."""
+    world.log.fail_with(RuntimeError("secret detail"))
+    with structlog.testing.capture_logs() as logs:
+        answer = await world.put(solver, attempt, SINGLE, 1, choices=[0])
+    assert (answer.status_code, slug(answer)) == (500, "internal")
+    assert "secret" not in answer.text
+    assert answer.headers["x-request-id"]
+    assert {entry["event"] for entry in logs if entry["log_level"] == "error"} == {"fault", "work_in_flight_failed"}
+    assert solver.solver.keeper.in_flight == 0
+
+
+async def test_logs_hold_no_tokens_and_no_answers(world: World, solver: Process, attempt: str) -> None:
+    """Who reads the log learns that I answered, not what, and cannot answer in my name."""
+    with structlog.testing.capture_logs() as logs:
+        answer = await world.put(solver, attempt, SINGLE, 1, choices=[3])
+    assert [(entry["event"], entry["status"]) for entry in logs] == [("request", 200)]
+    for secret in (attempt, answer.json()["receipt"], "choices"):
+        assert secret not in str(logs)
+
+
+def test_logs_are_json() -> None:
+    """Every line can be read by a machine: ours, libraries' and those of faults."""
+    speak = """
+import logging, structlog
+from exam_solver.observability import configure_logging
+configure_logging("INFO")
+with structlog.contextvars.bound_contextvars(request_id="abc"):
+    structlog.get_logger().info("ours", n=1)
+    structlog.get_logger().debug("unheard")
+    logging.getLogger("cassandra").warning("a library says %s", "something")
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        structlog.get_logger().exception("fault")
+"""
+    said = subprocess.run([sys.executable, "-c", speak], capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["ours", "a library says something", "fault"]
+    assert {line["request_id"] for line in lines} == {"abc"}
+    assert lines[1]["logger"] == "cassandra"
+    assert lines[2]["exception"][0]["exc_type"] == "ZeroDivisionError"
+
+
+async def test_the_api_describes_itself(solver: Process) -> None:
+    """I write a client from the description alone: every body, every token, every reference is there."""
+    answer = await solver.ask("GET", "/v1/openapi.json")
+    assert answer.status_code == 200
+    document = answer.json()
+    put = document["paths"]["/v1/sittings/{sitting}/answers/{question}"]["put"]
+    assert put["security"] == [{"attempt": []}]
+    assert put["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/AnswerBody"}
+    assert set(document["components"]["securitySchemes"]) == {"access", "attempt"}
+    references = set(re.findall(r'"#/components/schemas/(\w+)"', answer.text))
+    assert references <= set(document["components"]["schemas"])
+    assert "HTTPValidationError" not in references
+
+
+def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """I forgot to set something: I am told what, and no secret is printed."""
+    for name in ("REDIS_URL", "WEB_URL", "SOLVER_KEYS_FILE"):
+        monkeypatch.delenv(f"EXAM_{name}", raising=False)
+    monkeypatch.setenv("EXAM_LEASE_DATABASE_URL", "mysql://solver:hidden@db/exam")
+    assert main([]) == 2
+    told = capsys.readouterr().err
+    assert "EXAM_REDIS_URL: Field required" in told
+    assert "EXAM_LEASE_DATABASE_URL" in told
+    assert "hidden" not in told
+
+
+def test_a_key_file_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The mounted Secret is missing: I am told which variable points at it."""
+    monkeypatch.setenv("EXAM_LEASE_DATABASE_URL", "postgresql://solver@db/exam")
+    monkeypatch.setenv("EXAM_REDIS_URL", "redis://redis")
+    monkeypatch.setenv("EXAM_WEB_URL", "http://web")
+    monkeypatch.setenv("EXAM_CASSANDRA_HOSTS", "cassandra")
+    monkeypatch.setenv("EXAM_SOLVER_KEYS_FILE", "nowhere.json")
+    assert main([]) == 2
+    assert "EXAM_SOLVER_KEYS_FILE: nowhere.json is not a private JWK set" in capsys.readouterr().err
+
+
+def test_settings_have_bounds() -> None:
+    """A lease of a millisecond would never hold: it is refused at start-up."""
+    with pytest.raises(ValidationError, match="lease_ttl_ms"):
+        SolverSettings.model_validate(
+            {
+                "lease_database_url": "postgresql://solver@db/exam",
+                "redis_url": "redis://redis",
+                "web_url": "http://web",
+                "solver_keys_file": "keys.json",
+                "lease_ttl_ms": 1,
+            }
+        )
