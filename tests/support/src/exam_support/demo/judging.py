@@ -38,6 +38,8 @@ class Scheduled:
     opens_at: int
     closes_at: int
     duration: int
+    multiple: str
+    """How multiple-choice questions are scored."""
     extra: Mapping[str, int]
     """Accommodations by username."""
 
@@ -78,11 +80,24 @@ def judge_sitting(
         closes_at=scheduled.closes_at,
         duration=scheduled.duration,
         extra={ids[username]: extra for username, extra in scheduled.extra.items()},
+        multiple=scheduled.multiple,
     )
     yield from judge_receipts(book, facts, evidence.seal, read_keys(jwks))
     yield from judge_seal(book, facts, evidence.seal)
     yield from judge_log(book, facts, evidence.log)
     yield from judge_degrees(book, facts, evidence.seal, evidence.degrees)
+
+
+def degree_of(source: str, row: Mapping[str, Any], ids: Mapping[str, int]) -> SeenDegree:
+    """A degree as the API shows it; `ids` are the students' by username."""
+    return SeenDegree(
+        source=source,
+        student=ids[row["student"]],
+        total=row["total"],
+        maximum=row["maximum"],
+        points=tuple(row["points"]),
+        answered=row["answered"],
+    )
 
 
 def acknowledged_by(book: Book, evidence: Sequence[Evidence], killed: Killed) -> int:

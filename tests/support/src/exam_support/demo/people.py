@@ -17,7 +17,6 @@ _FIRST_LEVEL_SHARE = 0.6
 class Person:
     """Somebody who is no student."""
 
-    kind: str
     username: str
     password: str
 
@@ -36,14 +35,14 @@ class People:
         return tuple(account for account in self.students if account.index % _EXTRA_EVERY == 2)
 
     def csv(self) -> str:
-        """Everyone as web's importer reads them."""
+        """Students and doctors as web's importer reads them."""
         text = io.StringIO()
         writer = csv.writer(text)
-        writer.writerow(["kind", "username", "password", "level"])
-        for person in (*self.doctors, self.staff):
-            writer.writerow([person.kind, person.username, person.password, ""])
+        writer.writerow(["username", "kind", "level", "password"])
+        for person in self.doctors:
+            writer.writerow([person.username, "doctor", "", person.password])
         for account in self.students:
-            writer.writerow(["student", account.username, account.password, account.level])
+            writer.writerow([account.username, "student", account.level, account.password])
         return text.getvalue()
 
 
@@ -55,6 +54,6 @@ def people_of(students: int, levels: tuple[str, str]) -> People:
             Account(index, f"student-{index + 1:03}", secrets.token_urlsafe(12), levels[index >= first])
             for index in range(students)
         ),
-        doctors=tuple(Person("doctor", name, secrets.token_urlsafe(12)) for name in ("noether", "euclid")),
-        staff=Person("staff", "admin", secrets.token_urlsafe(12)),
+        doctors=tuple(Person(name, secrets.token_urlsafe(12)) for name in ("noether", "euclid")),
+        staff=Person("admin", secrets.token_urlsafe(12)),
     )

@@ -36,24 +36,30 @@ class Platform:
             file.write(people.csv())
             file.flush()
             self._stack.web_command("load_people", file.name)
+        password = {"DEMO_ADMIN_PASSWORD": people.staff.password}
+        words = ("--username", people.staff.username, "--password-env", *password)
+        self._stack.web_command("create_admin", *words, env=password)
 
     def load_exam(self, paper: Path, doctor: str) -> None:
         """Create an exam from its document."""
-        self._stack.web_command("load_exam", str(paper), "--doctor", doctor)
+        self._stack.web_command("load_exam", str(paper), "--author", doctor)
 
-    def provision(self, name: str, *, exam: str, opens_at: int, seconds: int, duration: int, candidates: int) -> str:
-        """Freeze the paper and schedule a sitting; its id. Instants in µs."""
+    def provision(
+        self, name: str, *, exam: str, opens_at: int, closes_at: int, duration: int, candidates: int, multiple: str
+    ) -> str:
+        """Freeze the paper and schedule a sitting; its id. Instants and spans in µs."""
         sitting = self._ask(
             "PUT",
             f"/internal/sittings/{name}",
             {
                 "exam": exam,
                 "opens_at": rfc3339(opens_at),
-                "closes_at": rfc3339(opens_at + seconds * 1_000_000),
+                "closes_at": rfc3339(closes_at),
                 "duration_us": duration,
                 "candidates": candidates,
                 "publish": "manual",
                 "extra_past_close": True,
+                "multiple": multiple,
             },
         )
         return str(sitting["id"])

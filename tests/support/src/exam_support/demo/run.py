@@ -4,9 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from exam_support.demo.evidence import Postgres
-from exam_support.demo.judging import REVISION, Evidence, Scheduled, acknowledged_by, collect, judge_sitting
+from exam_support.demo.judging import REVISION, Evidence, Scheduled, acknowledged_by, collect, degree_of, judge_sitting
 from exam_support.demo.kill import Killed, kill_and_restart
 from exam_support.demo.people import EXTRA_US, People, people_of
 from exam_support.demo.platform import PAPERS, Platform
@@ -16,9 +17,10 @@ from exam_support.demo.verdict import Report, quantiles
 from exam_support.oracle.book import Book
 from exam_support.oracle.document import Document, read_document
 from exam_support.oracle.judge import Mismatch, SeenDegree
+from exam_support.oracle.scoring import ALL_OR_NOTHING, PROPORTIONAL
 from exam_support.stack.stack import Stack
 from exam_support.students.clock import SECOND
-from exam_support.students.crowd import Crowd, crowd_of
+from exam_support.students.crowd import Crowd, crowd_of, log_in_doctor, pages
 from exam_support.students.student import Room
 
 EXAMS = ("algebra-101", "geometry-201")
@@ -78,8 +80,8 @@ class Demo:
                     self.platform.publish(sitting.name, REVISION)
                 step.say(f"revision {REVISION} of {len(scheduled)} sittings")
             with self.progress.step("degrees") as step:
-                shown = await crowd.degrees(rooms)
-                step.say(f"{sum(map(len, shown.values()))} students looked at theirs")
+                shown = await self._degrees(crowd)
+                step.say(f"{len(shown)} seen by students and doctors")
             seconds = [each for gateway in crowd.gateways for each in gateway.seconds]
         with self.progress.step("verify") as step:
             return self._verify(scheduled, shown, killed, seconds, step)
@@ -105,20 +107,26 @@ class Demo:
         """Two sittings in the same window; a few students are granted extra time in each."""
         opens_at = self.postgres.now() + _LEAD_SECONDS * SECOND
         duration = int(self.settings.seconds * _DURATION_SHARE) * SECOND
-        scheduled = [self._schedule_one(document, opens_at, duration) for document in self.documents]
+        rules = (ALL_OR_NOTHING, PROPORTIONAL)
+        scheduled = [
+            self._schedule_one(document, opens_at, duration, multiple)
+            for document, multiple in zip(self.documents, rules, strict=True)
+        ]
         step.say(f"{self.settings.seconds} s each, {sum(len(each.extra) for each in scheduled)} accommodations")
         return scheduled
 
-    def _schedule_one(self, document: Document, opens_at: int, duration: int) -> Scheduled:
+    def _schedule_one(self, document: Document, opens_at: int, duration: int, multiple: str) -> Scheduled:
+        closes_at = opens_at + self.settings.seconds * SECOND
         name = f"demo-{document.exam}"
         candidates = sum(account.level == document.level for account in self.people.students)
         sitting = self.platform.provision(
             name,
             exam=document.exam,
             opens_at=opens_at,
-            seconds=self.settings.seconds,
+            closes_at=closes_at,
             duration=duration,
             candidates=candidates,
+            multiple=multiple,
         )
         extra = {one.username: EXTRA_US for one in self.people.accommodated if one.level == document.level}
         for username, extra_us in extra.items():
@@ -128,8 +136,9 @@ class Demo:
             name=name,
             document=document,
             opens_at=opens_at,
-            closes_at=opens_at + self.settings.seconds * SECOND,
+            closes_at=closes_at,
             duration=duration,
+            multiple=multiple,
             extra=extra,
         )
 
@@ -179,19 +188,31 @@ class Demo:
         revisions = [each for each in seen["revisions"] if each["number"] == REVISION]
         return f"{sitting.name} {revisions[0]['state'] if revisions else seen['state']}"
 
+    async def _degrees(self, crowd: Crowd) -> list[tuple[str, dict[str, Any]]]:
+        """(who saw it, the degree) as students see their own and doctors those of their exams."""
+        seen = [("student", row) for row in await crowd.degrees()]
+        gateway = crowd.students[0].gateway
+        for doctor in self.people.doctors:
+            token = await log_in_doctor(gateway, doctor.username, doctor.password)
+            seen += [("doctor", row) for row in await pages(gateway, token, "/api/degrees")]
+        return seen
+
     def _verify(
         self,
         scheduled: list[Scheduled],
-        shown: Mapping[str, list[SeenDegree]],
+        shown: list[tuple[str, dict[str, Any]]],
         killed: Killed,
         seconds: list[float],
         step: Step,
     ) -> Outcome:
+        jwks, ids = self.platform.receipt_keys(), self.postgres.students()
+        degrees: dict[str, list[SeenDegree]] = {each.name: [] for each in scheduled}
+        for source, row in shown:
+            degrees[row["sitting"]].append(degree_of(source, row, ids))
         with self.stack.cassandra.session() as session:
             evidence = [
-                collect(each, postgres=self.postgres, cassandra=session, shown=shown[each.id]) for each in scheduled
+                collect(each, postgres=self.postgres, cassandra=session, shown=degrees[each.name]) for each in scheduled
             ]
-        jwks, ids = self.platform.receipt_keys(), self.postgres.students()
         mismatches = [Mismatch("contract", "", sentence) for sentence in self.book.complaints]
         for each in evidence:
             step.say(f"{each.scheduled.name}: {each.seal.count} sealed answers")
