@@ -1,9 +1,12 @@
 """What web reads from its environment, in one place; a missing or wrong variable is named at start-up."""
 
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
+from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_SECRET = 32
 
 
 class Environment(BaseSettings):
@@ -11,23 +14,37 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EXAM_", extra="ignore")
 
+    component: Literal["web", "grader"] = "web"
+    """Who uses Django here: the grader works on web's models and is given none of web's secrets."""
     database_url: PostgresDsn
     redis_url: RedisDsn
-    secret_key: SecretStr = Field(min_length=32)
-    service_token: SecretStr = Field(min_length=32)
+    secret_key: SecretStr = SecretStr("")
+    service_token: SecretStr = SecretStr("")
     """What operator and tools show at /internal/."""
-    signing_keys_file: Path
+    signing_keys_file: Path | None = None
     """A private JWK set; the first key signs, the others are still honoured."""
     allowed_hosts: str = "localhost,127.0.0.1"
     csrf_trusted_origins: str = ""
     static_root: Path = Path("build/static")
     log_level: str = "INFO"
     debug: bool = False
-    access_token_seconds: int = 600
-    refresh_token_seconds: int = 12 * 3600
-    lease_ttl_ms: int = 30_000
+    insecure_http: bool = False
+    """For a gateway on the loopback alone: cookies travel without TLS, and no browser is told to insist on it."""
+    access_token_seconds: int = Field(default=600, ge=30, le=3600)
+    refresh_token_seconds: int = Field(default=12 * 3600, ge=600)
+    lease_ttl_ms: int = Field(default=30_000, ge=1000, le=60_000)
     """The longest a solver may go without hearing of a change; solvers may be configured shorter."""
-    lease_margin_ms: int = 2_000
+    lease_margin_ms: int = Field(default=2_000, ge=0)
     """How long after its expiry a lease still counts as live for the close: clock drift between boot clocks."""
-    solver_role: str = "exam_solver"
-    grader_role: str = "exam_grader"
+    solver_role: str = Field(default="exam_solver", pattern=r"^[a-z_][a-z0-9_]*$")
+    grader_role: str = Field(default="exam_grader", pattern=r"^[a-z_][a-z0-9_]*$")
+
+    @model_validator(mode="after")
+    def _web_has_its_secrets(self) -> Self:
+        if self.component == "web":
+            for name in ("secret_key", "service_token"):
+                if len(getattr(self, name).get_secret_value()) < MIN_SECRET:
+                    raise ValueError(f"EXAM_{name.upper()} must be set, to at least {MIN_SECRET} characters")
+            if self.signing_keys_file is None:
+                raise ValueError("EXAM_SIGNING_KEYS_FILE must name a private JWK set")
+        return self

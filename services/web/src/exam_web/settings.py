@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import django_stubs_ext
+
 from exam_web.environment import Environment
 
 ENVIRONMENT = Environment()  # type: ignore[call-arg]  # pydantic fills it from the environment
@@ -26,6 +28,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "exam_web.observability.Observe",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -35,6 +38,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+# The admin subclasses generic Django classes; this lets them be written with their parameters.
+django_stubs_ext.monkeypatch()
 
 ROOT_URLCONF = "exam_web.urls"
 WSGI_APPLICATION = "exam_web.wsgi.application"
@@ -76,7 +82,7 @@ CACHES: dict[str, dict[str, Any]] = {
     }
 }
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["exam_web.users.hashers.Argon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -86,6 +92,18 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 0 if ENVIRONMENT.insecure_http else 31_536_000
+SESSION_COOKIE_SECURE = not ENVIRONMENT.insecure_http
+CSRF_COOKIE_SECURE = not ENVIRONMENT.insecure_http
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# structlog owns the output (observability.py); Django's own logging goes through it.
+LOGGING_CONFIG = None
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # the gateway redirects to HTTPS
 
 STATIC_URL = "/static/"
 STATIC_ROOT = ENVIRONMENT.static_root

@@ -1,4 +1,4 @@
-"""The WSGI entry point: ``gunicorn exam_web.wsgi:application``."""
+"""The WSGI entry point: ``gunicorn --config python:exam_web.gunicorn exam_web.wsgi:application``."""
 
 import os
 

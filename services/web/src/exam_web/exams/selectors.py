@@ -20,13 +20,19 @@ def exams_visible_to(user: User) -> QuerySet[Exam]:
     return exams
 
 
+def exam_shows(exam: Exam, image: Image) -> bool:
+    """Whether a question or a choice of an exam has an image."""
+    in_choices = Choice.objects.filter(question__exam=exam, image=image)
+    return exam.questions.filter(image=image).exists() or in_choices.exists()
+
+
 def exam_authored(exam: Exam) -> tuple[AuthoredExam, list[Image]]:
     """An exam as freezing takes it, with every image that it shows.
 
     Raises:
         Problem: PAPER_INVALID listing every question that cannot be asked.
     """
-    questions = list(_questions(exam))
+    questions = list(questions_of(exam))
     faults = [fault for question in questions for fault in question_faults(question)]
     if not questions:
         faults.append("the exam has no question")
@@ -62,7 +68,8 @@ def question_faults(question: Question) -> Iterable[str]:
         yield f"{name}: max_choices must be from {max(1, right)} to {len(choices)}"
 
 
-def _questions(exam: Exam) -> QuerySet[Question]:
+def questions_of(exam: Exam) -> QuerySet[Question]:
+    """An exam's questions in order, with everything that hangs on them."""
     choices = Prefetch("choices", Choice.objects.select_related("image"))
     return exam.questions.select_related("image").prefetch_related(choices).order_by("position")
 

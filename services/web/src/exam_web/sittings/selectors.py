@@ -7,13 +7,13 @@ from uuid import UUID
 from django.db.models import Max, QuerySet
 
 from exam_core.deadlines import ends_at
-from exam_core.instants import span_to_micros, to_micros
+from exam_core.instants import from_micros, span_to_micros, to_micros
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
 from exam_core.windows import Window
 from exam_web.clock import database_now
 from exam_web.exams.models import Exam
-from exam_web.sittings.models import Revision, Sitting
+from exam_web.sittings.models import Paper, Revision, Sitting
 from exam_web.users.models import User
 
 
@@ -79,6 +79,13 @@ def sittings_for(user: User) -> QuerySet[Sitting]:
     if user.kind == User.Kind.DOCTOR:
         return rows.filter(exam__author_id=user.pk)
     return rows
+
+
+def paper_opened_to(user: User, exam: Exam) -> Paper | None:
+    """The paper of the latest sitting of an exam that has opened for a person, by PostgreSQL's clock."""
+    opened = sittings_for(user).filter(exam=exam, opens_at__lte=from_micros(database_now()))
+    latest = opened.select_related("paper").order_by("-opens_at").first()
+    return None if latest is None else latest.paper
 
 
 def overlapping(*, exam: Exam, window: Window, but: Sitting | None = None) -> Iterator[Sitting]:

@@ -1,0 +1,28 @@
+"""The two APIs: people's at /api/, operator's and tools' at /internal/."""
+
+from ninja import NinjaAPI
+
+from exam_web.auth import ServiceAuth
+from exam_web.degrees.api import router as degrees
+from exam_web.exams.api import router as exams
+from exam_web.internal.api import router as internal
+from exam_web.problems import answer_with_problems
+from exam_web.sittings.api import router as sittings
+from exam_web.users.api import router as users
+
+public_api = NinjaAPI(
+    title="Exam platform",
+    version="1",
+    description="Log in, exams, sittings, degrees. Errors are application/problem+json.",
+)
+public_api.add_router("", users)
+public_api.add_router("", exams)
+public_api.add_router("", sittings)
+public_api.add_router("", degrees)
+answer_with_problems(public_api)
+
+internal_api = NinjaAPI(
+    title="Exam platform, internal", urls_namespace="internal", openapi_url=None, docs_url=None, auth=ServiceAuth()
+)
+internal_api.add_router("", internal)
+answer_with_problems(internal_api)

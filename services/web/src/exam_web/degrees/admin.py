@@ -1,0 +1,26 @@
+"""Degrees in the admin."""
+
+from typing import cast
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from exam_web.degrees.models import Degree
+from exam_web.readonly import ReadOnlyAdmin
+from exam_web.users.models import User
+
+
+@admin.register(Degree)
+class DegreeAdmin(ReadOnlyAdmin[Degree]):
+    """Results; a Doctor sees those of their exams."""
+
+    list_display = ("student", "revision", "total", "maximum", "answered", "graded_at")
+    list_filter = ("revision__sitting",)
+    search_fields = ("student__username",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Degree]:
+        """Narrow a Doctor's view."""
+        rows = super().get_queryset(request).select_related("student", "revision__sitting")
+        user = cast("User", request.user)
+        return rows.filter(revision__sitting__exam__author_id=user.pk) if user.kind == User.Kind.DOCTOR else rows

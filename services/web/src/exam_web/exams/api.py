@@ -1,0 +1,238 @@
+"""The exams API: parse, call one function, answer."""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import File, Query, Router
+from ninja.files import UploadedFile
+
+from exam_core.problems import Problem, ProblemKind
+from exam_web import cache
+from exam_web.auth import PersonAuth, person_of
+from exam_web.exams import selectors, services
+from exam_web.exams.images import image_store
+from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.schemas import (
+    ChoiceFields,
+    ChoiceKept,
+    ChoiceNew,
+    ExamChange,
+    ExamForAuthor,
+    ExamForStudent,
+    ExamListed,
+    ExamNew,
+    ExamPage,
+    ImageKept,
+    QuestionFields,
+    QuestionKept,
+    QuestionNew,
+    SittingShown,
+)
+from exam_web.paging import Paging, page_of
+from exam_web.sittings.models import Sitting
+from exam_web.sittings.selectors import paper_opened_to, sittings_for
+from exam_web.users.models import User
+
+router = Router(tags=["exams"], auth=PersonAuth())
+
+LIST_SECONDS = 60
+
+
+@router.get("/exams", response=ExamPage)
+def exam_list(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
+    """The exams you may know of: a student's level, a Doctor's own."""
+    user = person_of(request).user
+    scope = f"level-{user.level_id}" if user.kind == User.Kind.STUDENT else f"{user.kind}-{user.pk}"
+    return cache.cached(
+        services.LISTS,
+        f"{scope}:{paging.limit}:{paging.offset}",
+        seconds=LIST_SECONDS,
+        load=lambda: ExamPage(**page_of(selectors.exams_visible_to(user), paging, _listed)).model_dump(mode="json"),
+    )
+
+
+@router.post("/exams", response={201: ExamForAuthor})
+def exam_create(request: HttpRequest, body: ExamNew) -> tuple[int, ExamForAuthor]:
+    """Create an exam."""
+    person = person_of(request)
+    exam = services.exam_create(author=person.doctor, **body.model_dump())
+    return 201, _for_author(exam, person.user)
+
+
+@router.get("/exams/{slug}", response=ExamForAuthor | ExamForStudent)
+def exam_retrieve(request: HttpRequest, slug: str) -> ExamForAuthor | ExamForStudent:
+    """One exam; a student sees nothing of a question before a sitting opened, and never a key."""
+    user = person_of(request).user
+    exam = _visible(user, slug)
+    return _for_student(exam, user) if user.kind == User.Kind.STUDENT else _for_author(exam, user)
+
+
+@router.patch("/exams/{slug}", response=ExamForAuthor)
+def exam_update(request: HttpRequest, slug: str, body: ExamChange) -> ExamForAuthor:
+    """Change an exam."""
+    exam = services.exam_update(exam=_own(request, slug), changes=body.model_dump(exclude_unset=True))
+    return _for_author(exam, person_of(request).user)
+
+
+@router.delete("/exams/{slug}", response={204: None})
+def exam_delete(request: HttpRequest, slug: str) -> tuple[int, None]:
+    """Delete an exam that no sitting used."""
+    services.exam_delete(exam=_own(request, slug))
+    return 204, None
+
+
+@router.post("/exams/{slug}/questions", response={201: QuestionKept})
+def question_create(request: HttpRequest, slug: str, body: QuestionNew) -> tuple[int, QuestionKept]:
+    """Add a question, with its choices or without."""
+    question = services.question_create(exam=_own(request, slug), question=body)
+    return 201, _question(question)
+
+
+@router.put("/exams/{slug}/questions/{ident}", response=QuestionKept)
+def question_update(request: HttpRequest, slug: str, ident: str, body: QuestionFields) -> QuestionKept:
+    """Change a question."""
+    exam = _own(request, slug)
+    question = _question_of(exam, ident)
+    return _question(services.question_save(exam=exam, ident=ident, fields=body.model_dump(), question=question))
+
+
+@router.delete("/exams/{slug}/questions/{ident}", response={204: None})
+def question_delete(request: HttpRequest, slug: str, ident: str) -> tuple[int, None]:
+    """Delete a question."""
+    services.question_delete(question=_question_of(_own(request, slug), ident))
+    return 204, None
+
+
+@router.post("/exams/{slug}/questions/{ident}/choices", response={201: QuestionKept})
+def choice_create(request: HttpRequest, slug: str, ident: str, body: ChoiceNew) -> tuple[int, QuestionKept]:
+    """Add a choice."""
+    question = _question_of(_own(request, slug), ident)
+    services.choice_save(question=question, ident=body.id, fields=body.model_dump(exclude={"id"}))
+    return 201, _question(question)
+
+
+@router.put("/exams/{slug}/questions/{ident}/choices/{choice}", response=QuestionKept)
+def choice_update(request: HttpRequest, slug: str, ident: str, choice: str, body: ChoiceFields) -> QuestionKept:
+    """Change a choice."""
+    question = _question_of(_own(request, slug), ident)
+    row = _choice_of(question, choice)
+    services.choice_save(question=question, ident=choice, fields=body.model_dump(), choice=row)
+    return _question(question)
+
+
+@router.delete("/exams/{slug}/questions/{ident}/choices/{choice}", response={204: None})
+def choice_delete(request: HttpRequest, slug: str, ident: str, choice: str) -> tuple[int, None]:
+    """Delete a choice."""
+    services.choice_delete(choice=_choice_of(_question_of(_own(request, slug), ident), choice))
+    return 204, None
+
+
+@router.post("/exams/{slug}/images", response={201: ImageKept})
+def image_upload(request: HttpRequest, slug: str, file: File[UploadedFile]) -> tuple[int, ImageKept]:
+    """Upload an image; questions and choices name it by its digest."""
+    _own(request, slug)
+    image = image_store(data=file.read())
+    return 201, ImageKept(sha256=image.sha256, type=image.content_type, width=image.width, height=image.height)
+
+
+@router.get("/exams/{slug}/images/{sha256}")
+def image_retrieve(request: HttpRequest, slug: str, sha256: str) -> HttpResponse:
+    """An image of an exam, for its author."""
+    exam = _own(request, slug)
+    image = Image.objects.filter(sha256=sha256).first()
+    if image is None or not selectors.exam_shows(exam, image):
+        raise Problem(ProblemKind.NOT_FOUND, f"{slug} shows no image {sha256!r}")
+    return HttpResponse(
+        bytes(image.data), content_type=image.content_type, headers={"X-Content-Type-Options": "nosniff"}
+    )
+
+
+def _listed(exam: Exam) -> ExamListed:
+    return ExamListed(
+        slug=exam.slug,
+        title=exam.title,
+        level=exam.level.slug,
+        questions=exam.questions.count(),
+        updated_at=exam.updated_at,
+    )
+
+
+def _for_author(exam: Exam, user: User) -> ExamForAuthor:
+    questions = selectors.questions_of(exam)
+    return ExamForAuthor(
+        **_listed(exam).model_dump(),
+        instructions=exam.instructions,
+        sittings=_sittings(exam, user),
+        items=[_question(question) for question in questions],
+        faults=[fault for question in questions for fault in selectors.question_faults(question)],
+    )
+
+
+def _for_student(exam: Exam, user: User) -> ExamForStudent:
+    paper = paper_opened_to(user, exam)
+    return ExamForStudent(
+        **_listed(exam).model_dump(),
+        instructions=exam.instructions,
+        sittings=_sittings(exam, user),
+        paper=None if paper is None else json.loads(bytes(paper.body)),
+    )
+
+
+def _sittings(exam: Exam, user: User) -> list[SittingShown]:
+    return [sitting_shown(sitting) for sitting in sittings_for(user).filter(exam=exam)]
+
+
+def sitting_shown(sitting: Sitting) -> SittingShown:
+    """A sitting as people see it."""
+    return SittingShown(
+        id=str(sitting.id),
+        name=sitting.name,
+        opens_at=sitting.opens_at,
+        closes_at=sitting.closes_at,
+        duration_seconds=sitting.duration.total_seconds(),
+        state=sitting.state,
+    )
+
+
+def _question(question: Question) -> QuestionKept:
+    return QuestionKept(
+        id=question.ident,
+        kind=question.kind,  # type: ignore[arg-type]  # the column holds the literal's words alone
+        text=question.text,
+        weight=question.weight,
+        image=question.image_id,
+        max_choices=question.max_choices,
+        value=question.value,
+        tolerance=question.tolerance,
+        choices=[
+            ChoiceKept(id=choice.ident, text=choice.text, image=choice.image_id, correct=choice.correct)
+            for choice in question.choices.all()
+        ],
+    )
+
+
+def _visible(user: User, slug: str) -> Exam:
+    exam = selectors.exams_visible_to(user).filter(slug=slug).first()
+    if exam is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"there is no exam {slug!r} for you")
+    return exam
+
+
+def _own(request: HttpRequest, slug: str) -> Exam:
+    person = person_of(request)
+    return _visible(person.doctor, slug)
+
+
+def _question_of(exam: Exam, ident: str) -> Question:
+    question = exam.questions.filter(ident=ident).first()
+    if question is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"{exam.slug} has no question {ident!r}")
+    return question
+
+
+def _choice_of(question: Question, ident: str) -> Choice:
+    choice = question.choices.filter(ident=ident).first()
+    if choice is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"question {question.ident} has no choice {ident!r}")
+    return choice

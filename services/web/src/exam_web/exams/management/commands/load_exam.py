@@ -1,0 +1,40 @@
+"""``load_exam``: an exam from a YAML document."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from exam_core.authoring import read_exam
+from exam_core.problems import Problem
+from exam_web.exams.images import inspect_image
+from exam_web.exams.services import exam_import
+from exam_web.users.models import Doctor, Level
+
+
+class Command(BaseCommand):
+    """Create or update an exam from a document; see docs/papers.md."""
+
+    help = "Create or update an exam from a YAML document."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The command's words."""
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--author", help="the Doctor whose exam it is")
+        parser.add_argument("--create-level", action="store_true", help="create the document's level if it is new")
+
+    def handle(self, *_: object, file: Path, author: str | None, create_level: bool, **__: object) -> None:
+        """Load, or name every faulty line."""
+        doctor = None
+        if author is not None:
+            doctor = Doctor.objects.filter(username=author).first()
+            if doctor is None:
+                raise CommandError(f"there is no Doctor {author!r}")
+        try:
+            document = read_exam(file.read_text(), inspect_image)
+            if create_level:
+                Level.objects.get_or_create(slug=document.level, defaults={"name": document.level})
+            exam = exam_import(document=document, author=doctor)
+        except Problem as problem:
+            raise CommandError(f"{file}: {problem.detail}") from problem
+        self.stdout.write(f"{exam.slug}: {len(document.question_ids)} questions for {document.level}")

@@ -1,0 +1,136 @@
+"""What travels over the exams API."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from ninja import Field, Schema
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+IDENT = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+Kind = Literal["single", "multiple", "numeric"]
+
+
+class ExamNew(Schema):
+    """A new exam."""
+
+    slug: str = Field(max_length=50, pattern=SLUG)
+    title: str = Field(min_length=1, max_length=200)
+    level: str
+    instructions: str = Field("", max_length=10_000)
+
+
+class ExamChange(Schema):
+    """What may change of an exam; what is left out stays."""
+
+    title: str | None = Field(None, min_length=1, max_length=200)
+    level: str | None = None
+    instructions: str | None = Field(None, max_length=10_000)
+
+
+class ChoiceFields(Schema):
+    """A choice as its Doctor writes it."""
+
+    text: str = Field("", max_length=2000)
+    image: str | None = None
+    correct: bool = False
+
+
+class ChoiceNew(ChoiceFields):
+    """A new choice."""
+
+    id: str = Field(max_length=50, pattern=IDENT)
+
+
+class QuestionFields(Schema):
+    """A question as its Doctor writes it; numbers as text keep their digits."""
+
+    kind: Kind
+    text: str = Field(min_length=1, max_length=10_000)
+    weight: Decimal = Field(Decimal(1), ge=0, le=1000, max_digits=6, decimal_places=2)
+    image: str | None = None
+    max_choices: int | None = Field(None, ge=1, le=26)
+    value: Decimal | None = Field(None, max_digits=34, decimal_places=12)
+    tolerance: Decimal = Field(Decimal(0), ge=0, max_digits=34, decimal_places=12)
+
+
+class QuestionNew(QuestionFields):
+    """A new question, with its choices or without."""
+
+    id: str = Field(max_length=50, pattern=IDENT)
+    choices: list[ChoiceNew] = Field(default_factory=list, max_length=26)
+
+
+class SittingShown(Schema):
+    """A sitting as people see it."""
+
+    id: str
+    name: str
+    opens_at: datetime
+    closes_at: datetime
+    duration_seconds: float
+    state: str
+
+
+class ExamListed(Schema):
+    """An exam in a list."""
+
+    slug: str
+    title: str
+    level: str
+    questions: int
+    updated_at: datetime
+
+
+class ExamPage(Schema):
+    """One page of a list; `next` is the offset of the following one."""
+
+    count: int
+    next: int | None
+    results: list[ExamListed]
+
+
+class ChoiceKept(ChoiceFields):
+    """A choice as it is kept."""
+
+    id: str
+
+
+class QuestionKept(Schema):
+    """A question as it is kept, key and all: for its author."""
+
+    id: str
+    kind: Kind
+    text: str
+    weight: Decimal
+    image: str | None
+    max_choices: int | None
+    value: Decimal | None
+    tolerance: Decimal
+    choices: list[ChoiceKept]
+
+
+class ExamForAuthor(ExamListed):
+    """An exam for those who may edit it."""
+
+    instructions: str
+    sittings: list[SittingShown]
+    items: list[QuestionKept]
+    faults: list[str]
+
+
+class ExamForStudent(ExamListed):
+    """An exam for a student; `paper` only once a sitting has opened, and never a key."""
+
+    instructions: str
+    sittings: list[SittingShown]
+    paper: dict[str, Any] | None
+
+
+class ImageKept(Schema):
+    """An image that was taken; name it by its digest. Sizes in pixels."""
+
+    sha256: str
+    type: str
+    width: int
+    height: int

@@ -1,0 +1,213 @@
+"""Writing exams: one by one through the API, whole from a document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Max, ProtectedError
+
+from exam_core.authoring import ExamDocument
+from exam_core.problems import Problem, ProblemKind
+from exam_web import cache
+from exam_web.exams.images import image_store
+from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.schemas import QuestionNew
+from exam_web.users.models import Doctor, Level
+
+LISTS = "exam-lists"
+"""The cache family of exam lists."""
+
+
+def exam_create(*, author: Doctor, slug: str, title: str, level: str, instructions: str = "") -> Exam:
+    """Create an empty exam.
+
+    Raises:
+        Problem: CONFLICT when the slug is taken, INVALID with the field.
+    """
+    with transaction.atomic():
+        if Exam.objects.filter(slug=slug).exists():
+            raise Problem(ProblemKind.CONFLICT, f"there is an exam {slug!r} already")
+        exam = Exam(slug=slug, title=title, level=level_named(level), instructions=instructions, author=author)
+        _save(exam)
+        cache.invalidate_on_commit(LISTS)
+    return exam
+
+
+def exam_update(*, exam: Exam, changes: Mapping[str, Any]) -> Exam:
+    """Change title, instructions or level."""
+    with transaction.atomic():
+        for name, value in changes.items():
+            setattr(exam, name, level_named(value) if name == "level" else value)
+        _save(exam)
+        cache.invalidate_on_commit(LISTS)
+    return exam
+
+
+def exam_delete(*, exam: Exam) -> None:
+    """Delete an exam that no sitting used.
+
+    Raises:
+        Problem: CONFLICT when a paper of it exists: answers and degrees refer to it.
+    """
+    with transaction.atomic():
+        try:
+            exam.delete()
+        except ProtectedError as error:
+            raise Problem(
+                ProblemKind.CONFLICT, f"{exam.slug} was used in a sitting: what was asked must stay readable"
+            ) from error
+        cache.invalidate_on_commit(LISTS)
+
+
+def question_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], question: Question | None = None) -> Question:
+    """Create a question at the end of an exam, or change one."""
+    with transaction.atomic():
+        if question is None:
+            if exam.questions.filter(ident=ident).exists():
+                raise Problem(ProblemKind.CONFLICT, f"{exam.slug} has a question {ident!r} already")
+            question = Question(exam=exam, ident=ident, position=_next_position(exam.questions.all()))
+        for name, value in _with_image(fields).items():
+            setattr(question, name, value)
+        _save(question)
+        _touch(exam)
+    return question
+
+
+def question_create(*, exam: Exam, question: QuestionNew) -> Question:
+    """Add a question with its choices, all or nothing."""
+    with transaction.atomic():
+        fields = question.model_dump(exclude={"id", "choices"})
+        row = question_save(exam=exam, ident=question.id, fields=fields)
+        for choice in question.choices:
+            choice_save(question=row, ident=choice.id, fields=choice.model_dump(exclude={"id"}))
+    return row
+
+
+def question_delete(*, question: Question) -> None:
+    """Delete a question and its choices; papers frozen before keep theirs."""
+    with transaction.atomic():
+        exam = question.exam
+        question.delete()
+        _touch(exam)
+
+
+def choice_save(*, question: Question, ident: str, fields: Mapping[str, Any], choice: Choice | None = None) -> Choice:
+    """Create a choice at the end of a question, or change one."""
+    with transaction.atomic():
+        if choice is None:
+            if question.choices.filter(ident=ident).exists():
+                raise Problem(ProblemKind.CONFLICT, f"{question.ident} has a choice {ident!r} already")
+            choice = Choice(question=question, ident=ident, position=_next_position(question.choices.all()))
+        for name, value in _with_image(fields).items():
+            setattr(choice, name, value)
+        _save(choice)
+        _touch(question.exam)
+    return choice
+
+
+def choice_delete(*, choice: Choice) -> None:
+    """Delete a choice."""
+    with transaction.atomic():
+        exam = choice.question.exam
+        choice.delete()
+        _touch(exam)
+
+
+def exam_import(*, document: ExamDocument, author: Doctor | None) -> Exam:
+    """Create or update an exam from a document, all or nothing; what the document leaves out is deleted.
+
+    Questions and choices keep their rows by their ids, so that the same document again changes nothing.
+
+    Raises:
+        Problem: INVALID when the level is unknown, CONFLICT when the exam is another Doctor's.
+    """
+    authored = document.exam
+    with transaction.atomic():
+        exam = Exam.objects.select_for_update(of=("self",)).filter(slug=authored.slug).first()
+        if exam is None:
+            exam = Exam(slug=authored.slug, author=author)
+        elif author is not None and exam.author_id != author.pk:
+            raise Problem(ProblemKind.CONFLICT, f"the exam {authored.slug!r} is another Doctor's")
+        exam.title, exam.instructions, exam.level = authored.title, authored.instructions, level_named(document.level)
+        _save(exam)
+        images = {digest: image_store(data=data) for digest, data in document.images.items()}
+        exam.questions.exclude(ident__in=document.question_ids).delete()
+        for position, (ident, question, choice_ids) in enumerate(
+            zip(document.question_ids, authored.questions, document.choice_ids, strict=True)
+        ):
+            row, _ = Question.objects.update_or_create(
+                exam=exam,
+                ident=ident,
+                defaults={
+                    "position": position,
+                    "kind": question.kind.value,
+                    "text": question.text,
+                    "weight": question.weight,
+                    "image": images[question.image.sha256] if question.image else None,
+                    "max_choices": question.max_choices,
+                    "value": question.value,
+                    "tolerance": question.tolerance,
+                },
+            )
+            row.choices.exclude(ident__in=choice_ids).delete()
+            for place, (choice_id, choice) in enumerate(zip(choice_ids, question.choices, strict=True)):
+                Choice.objects.update_or_create(
+                    question=row,
+                    ident=choice_id,
+                    defaults={
+                        "position": place,
+                        "text": choice.text,
+                        "image": images[choice.image.sha256] if choice.image else None,
+                        "correct": choice.correct,
+                    },
+                )
+        cache.invalidate_on_commit(LISTS)
+    return exam
+
+
+def level_named(slug: str) -> Level:
+    """A level by its slug.
+
+    Raises:
+        Problem: INVALID naming those that exist.
+    """
+    level = Level.objects.filter(slug=slug).first()
+    if level is None:
+        known = ", ".join(Level.objects.values_list("slug", flat=True)) or "none yet"
+        raise Problem(ProblemKind.INVALID, f"there is no level {slug!r}; levels are: {known}")
+    return level
+
+
+def _with_image(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace an image's digest by the image."""
+    changed = dict(fields)
+    if changed.get("image") is not None:
+        image = Image.objects.filter(sha256=changed["image"]).first()
+        if image is None:
+            raise Problem(ProblemKind.INVALID, f"there is no image {changed['image']!r}: upload it first")
+        changed["image"] = image
+    return changed
+
+
+def _save(row: models.Model) -> None:
+    """Save what passes the model's own checks."""
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        faults = [
+            {"where": field, "reason": str(message)} for field, each in error.message_dict.items() for message in each
+        ]
+        detail = "; ".join(f"{fault['where']}: {fault['reason']}" for fault in faults)
+        raise Problem(ProblemKind.INVALID, detail, faults=faults) from error
+    row.save()
+
+
+def _touch(exam: Exam) -> None:
+    exam.save(update_fields=["updated_at"])
+    cache.invalidate_on_commit(LISTS)
+
+
+def _next_position(rows: models.QuerySet[Any]) -> int:
+    last = rows.aggregate(last=Max("position"))["last"]
+    return 0 if last is None else int(last) + 1

@@ -1,0 +1,47 @@
+"""Whether web lives, is ready, and what it counts."""
+
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from redis.exceptions import RedisError
+
+from exam_web.problems import STORE_DOWN
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    del request
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The database answers and has the schema of this release; the cache is told of but not needed."""
+    del request
+    checks = {"database": _database(), "cache": _cache()}
+    ready = checks["database"] == "ok"
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+
+def metrics_page(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format."""
+    del request
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _database() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except STORE_DOWN as error:
+        return f"does not answer: {error}"
+    return f"{len(waiting)} migrations are not applied" if waiting else "ok"
+
+
+def _cache() -> str:
+    try:
+        cache.get("readyz")
+    except RedisError as error:
+        return f"does not answer: {error}"
+    return "ok"

@@ -1,0 +1,152 @@
+"""Sittings in the admin: to look at, and to mark for solving."""
+
+from typing import cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from exam_core.problems import Problem
+from exam_core.schedule import State
+from exam_web.readonly import ReadOnlyAdmin
+from exam_web.sittings import selectors, services
+from exam_web.sittings.models import (
+    Accommodation,
+    LedgerEntry,
+    Paper,
+    PaperKey,
+    Revision,
+    Schedule,
+    SealedBucket,
+    Sitting,
+    SittingPause,
+    SolverLease,
+)
+from exam_web.users.models import User
+
+
+@admin.register(Sitting)
+class SittingAdmin(ReadOnlyAdmin[Sitting]):
+    """Sittings; services are the one door, the actions knock there."""
+
+    list_display = ("name", "exam", "level", "state", "opens_at", "closes_at", "published_revision")
+    list_filter = ("state", "level")
+    search_fields = ("name", "exam__slug")
+    actions = ("mark_for_solving", "publish")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Sitting]:
+        """A Doctor sees the sittings of their exams."""
+        rows = super().get_queryset(request)
+        user = cast("User", request.user)
+        return rows.filter(exam__author_id=user.pk) if user.kind == User.Kind.DOCTOR else rows
+
+    def has_solve_permission(self, request: HttpRequest) -> bool:
+        """Who may end a sitting: staff with the permission to change one, and its Doctor."""
+        user = cast("User", request.user)
+        return user.kind == User.Kind.DOCTOR or user.has_perm("sittings.change_sitting")
+
+    @admin.action(description="Mark for solving: close, seal and grade", permissions=["solve"])
+    def mark_for_solving(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> HttpResponse | None:
+        """Close what is over; an open window asks whether it is to be stopped. Graders take it from there."""
+        open_ones = [row for row in sittings.filter(state=State.SCHEDULED.value) if row not in selectors.sittings_due()]
+        if open_ones and "confirmed" not in request.POST:
+            context = self.admin_site.each_context(request) | {
+                "title": "End these sittings now?",
+                "sittings": open_ones,
+                "chosen": sittings,
+                "opts": self.model._meta,  # noqa: SLF001 - the documented way to a model's options
+            }
+            return TemplateResponse(request, "sittings/confirm_stop.html", context)
+        for sitting in sittings:
+            self._solve(request, sitting, stop=sitting in open_ones)
+        return None
+
+    @admin.action(description="Publish the latest graded revision", permissions=["solve"])
+    def publish(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> None:
+        """Show degrees to the students."""
+        for sitting in sittings:
+            revision = sitting.revisions.filter(state=Revision.State.GRADED).order_by("-number").first()
+            if revision is None:
+                self.message_user(request, f"{sitting.name} has nothing graded yet", messages.WARNING)
+                continue
+            try:
+                services.revision_publish(revision=revision)
+            except Problem as problem:
+                self.message_user(request, f"{sitting.name}: {problem.detail}", messages.ERROR)
+            else:
+                self.message_user(request, f"{sitting.name}: revision {revision.number} is published")
+
+    def _solve(self, request: HttpRequest, sitting: Sitting, *, stop: bool) -> None:
+        try:
+            (services.sitting_stop if stop else services.sitting_close)(sitting=sitting.id)
+        except Problem as problem:
+            self.message_user(request, f"{sitting.name}: {problem.detail}", messages.ERROR)
+        else:
+            self.message_user(request, f"{sitting.name} is closing; graders seal and grade it")
+
+
+@admin.register(Paper)
+class PaperAdmin(ReadOnlyAdmin[Paper]):
+    """Frozen papers."""
+
+    list_display = ("exam", "digest", "created_at")
+    fields = ("exam", "digest", "source", "created_at")
+
+
+@admin.register(PaperKey)
+class PaperKeyAdmin(ReadOnlyAdmin[PaperKey]):
+    """Keys by their names; what is right is shown on the questions' own pages."""
+
+    list_display = ("paper", "digest", "created_at")
+    fields = ("paper", "digest", "created_at")
+
+
+@admin.register(Revision)
+class RevisionAdmin(ReadOnlyAdmin[Revision]):
+    """Grading revisions."""
+
+    list_display = ("sitting", "number", "state", "chunks", "started_at", "finished_at")
+    list_filter = ("state",)
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
+    """What was graded."""
+
+    list_display = ("revision", "chunk", "degrees", "graded_at")
+
+
+@admin.register(SealedBucket)
+class SealedBucketAdmin(ReadOnlyAdmin[SealedBucket]):
+    """Sealed buckets."""
+
+    list_display = ("sitting", "bucket", "answers", "students", "digest")
+
+
+@admin.register(SolverLease)
+class SolverLeaseAdmin(ReadOnlyAdmin[SolverLease]):
+    """Solver processes that may admit answers."""
+
+    list_display = ("holder", "renewed_at", "ttl", "drained_epoch")
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin[Schedule]):
+    """The schedule's epoch."""
+
+    list_display = ("epoch",)
+
+
+@admin.register(SittingPause)
+class SittingPauseAdmin(ReadOnlyAdmin[SittingPause]):
+    """Pauses."""
+
+    list_display = ("sitting", "began_at", "ended_at")
+
+
+@admin.register(Accommodation)
+class AccommodationAdmin(ReadOnlyAdmin[Accommodation]):
+    """Extra time."""
+
+    list_display = ("sitting", "student", "extra")

@@ -1,0 +1,70 @@
+"""People in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from exam_web.clock import database_now
+from exam_web.readonly import ReadOnlyAdmin
+from exam_web.users import services
+from exam_web.users.models import Doctor, Level, LoginSession, Revocation, Student, User
+
+_PERSON: Any = ("Person", {"fields": ("kind", "level")})
+
+
+@admin.register(Level)
+class LevelAdmin(admin.ModelAdmin[Level]):
+    """Levels."""
+
+    list_display = ("slug", "name")
+    search_fields = ("slug", "name")
+
+
+class PersonAdmin(UserAdmin[User]):
+    """Anyone who logs in."""
+
+    list_display = ("username", "kind", "level", "is_active", "is_staff")
+    list_filter = ("kind", "level", "is_active")
+    fieldsets = (*(UserAdmin.fieldsets or ()), _PERSON)
+    add_fieldsets = (*UserAdmin.add_fieldsets, _PERSON)
+    add_form = AdminUserCreationForm
+    actions = ("disable",)
+
+    @admin.action(description="Disable: end every login and refuse new ones")
+    def disable(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        """End everything that was issued to some people."""
+        for person in people:
+            services.account_disable(user=person, now=database_now())
+        self.message_user(request, f"{people.count()} accounts disabled")
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
+        """Save; taking the tick from «active» ends every login too."""
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data and not obj.is_active:
+            services.account_disable(user=obj, now=database_now())
+
+
+admin.site.register(User, PersonAdmin)
+admin.site.register(Student, PersonAdmin)
+admin.site.register(Doctor, PersonAdmin)
+
+
+@admin.register(LoginSession)
+class LoginSessionAdmin(ReadOnlyAdmin[LoginSession]):
+    """Logins."""
+
+    list_display = ("user", "created_at", "expires_at", "revoked_at")
+    search_fields = ("user__username",)
+    fields = ("user", "created_at", "expires_at", "revoked_at")
+
+
+@admin.register(Revocation)
+class RevocationAdmin(ReadOnlyAdmin[Revocation]):
+    """What solvers no longer honour."""
+
+    list_display = ("id", "kind", "value", "before", "expires_at")
+    list_filter = ("kind",)

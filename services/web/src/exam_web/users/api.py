@@ -1,0 +1,132 @@
+"""Logging in, and who one is."""
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import Field, Router, Schema
+
+from exam_core.problems import Problem, ProblemKind
+from exam_web import metrics
+from exam_web.auth import PersonAuth, person_of, read_token, signing_keys
+from exam_web.clock import database_now
+from exam_web.users import selectors, services, throttle
+from exam_web.users.models import User
+
+router = Router(tags=["people"])
+
+
+class Credentials(Schema):
+    """A name and a password."""
+
+    username: str = Field(max_length=150)
+    password: str = Field(max_length=1000)
+
+
+class RefreshToken(Schema):
+    """A refresh token."""
+
+    refresh: str
+
+
+class AnyToken(Schema):
+    """An access token."""
+
+    token: str
+
+
+class TokenPair(Schema):
+    """What a login gives; `expires_in` in seconds."""
+
+    access: str
+    refresh: str
+    token_type: str = "Bearer"  # noqa: S105 - RFC 6750's word
+    expires_in: int
+
+
+class Me(Schema):
+    """Whoever asks."""
+
+    id: int
+    username: str
+    name: str
+    kind: str
+    level: str | None
+
+
+@router.post("/auth/students/login", response=TokenPair, auth=None)
+def login_student(request: HttpRequest, credentials: Credentials) -> services.Tokens:
+    """Log a student in."""
+    return _login(request, credentials, User.Kind.STUDENT)
+
+
+@router.post("/auth/doctors/login", response=TokenPair, auth=None)
+def login_doctor(request: HttpRequest, credentials: Credentials) -> services.Tokens:
+    """Log a Doctor in."""
+    return _login(request, credentials, User.Kind.DOCTOR)
+
+
+@router.post("/auth/refresh", response=TokenPair, auth=None)
+def refresh(request: HttpRequest, body: RefreshToken) -> services.Tokens:
+    """Exchange a refresh token, once."""
+    del request
+    return services.refresh(token=body.refresh, issuer=_issuer())
+
+
+@router.post("/auth/logout", response={204: None}, auth=None)
+def logout(request: HttpRequest, body: RefreshToken) -> tuple[int, None]:
+    """End a login everywhere."""
+    del request
+    services.logout(token=body.refresh, issuer=_issuer())
+    return 204, None
+
+
+@router.post("/auth/verify", auth=None)
+def verify(request: HttpRequest, body: AnyToken) -> HttpResponse:
+    """Whether an access token is good, and what it says (after RFC 7662)."""
+    del request
+    try:
+        access = read_token(body.token)
+    except Problem:
+        return JsonResponse({"active": False})
+    if selectors.active_user(access.subject) is None or selectors.revoked(access):
+        return JsonResponse({"active": False})
+    return JsonResponse({"active": True} | access.claims())
+
+
+@router.get("/me", response=Me, auth=PersonAuth())
+def me(request: HttpRequest) -> Me:
+    """Who the token speaks for."""
+    user = person_of(request).user
+    return Me(
+        id=user.pk,
+        username=user.username,
+        name=user.get_full_name(),
+        kind=user.kind,
+        level=user.level.slug if user.level else None,
+    )
+
+
+def jwks(request: HttpRequest) -> HttpResponse:
+    """The public halves of the keys that sign access tokens."""
+    del request
+    return JsonResponse(signing_keys().public.to_jwks(), headers={"Cache-Control": "public, max-age=300"})
+
+
+def _login(request: HttpRequest, credentials: Credentials, kind: User.Kind) -> services.Tokens:
+    address = request.META.get("HTTP_X_FORWARDED_FOR", request.META["REMOTE_ADDR"]).split(",")[-1].strip()
+    throttle.check(credentials.username, address)
+    try:
+        tokens = services.login(
+            username=credentials.username, password=credentials.password, kind=kind, issuer=_issuer()
+        )
+    except Problem as problem:
+        metrics.LOGINS.labels(kind.value, "refused").inc()
+        if problem.kind is ProblemKind.BAD_CREDENTIALS:
+            throttle.failed(credentials.username, address)
+        raise
+    metrics.LOGINS.labels(kind.value, "accepted").inc()
+    return tokens
+
+
+def _issuer() -> services.Issuer:
+    return services.Issuer(keys=signing_keys(), now=database_now(), new_id=uuid.uuid4)

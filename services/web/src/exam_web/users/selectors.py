@@ -1,0 +1,21 @@
+"""Reading people."""
+
+from django.db.models import Q
+
+from exam_core.instants import from_micros
+from exam_core.tokens import Access
+from exam_web.users.models import LoginSession, Revocation, User
+
+
+def active_user(pk: int) -> User | None:
+    """The user with an id, if the account is not disabled."""
+    return User.objects.select_related("level").filter(pk=pk, is_active=True).first()
+
+
+def revoked(access: Access) -> bool:
+    """Whether a token's login was ended, or everything of its person was revoked since."""
+    ended = LoginSession.objects.filter(id=access.session, revoked_at__isnull=False)
+    everything = Revocation.objects.filter(
+        Q(kind=Revocation.Kind.SUBJECT, value=str(access.subject), before__gt=from_micros(access.issued_at))
+    )
+    return ended.exists() or everything.exists()

@@ -1,0 +1,44 @@
+"""A bound on guesses of a password, kept in the cache; without the cache logins go on."""
+
+import structlog
+from django.core.cache import cache
+from redis.exceptions import RedisError
+
+from exam_core.problems import Problem, ProblemKind
+
+log = structlog.get_logger(__name__)
+
+WINDOW_SECONDS = 60
+FAILURES = 10
+
+
+def check(username: str, address: str) -> None:
+    """Refuse when a name was guessed at too often from an address within the last minute.
+
+    Raises:
+        Problem: TOO_MANY_REQUESTS with Retry-After.
+    """
+    try:
+        failures = cache.get(_key(username, address), 0)
+    except RedisError as error:
+        log.warning("login throttle without its cache", error=str(error))
+        return
+    if failures >= FAILURES:
+        raise Problem(
+            ProblemKind.TOO_MANY_REQUESTS, "too many wrong passwords; wait a minute", retry_after=WINDOW_SECONDS
+        )
+
+
+def failed(username: str, address: str) -> None:
+    """Count a wrong password."""
+    key = _key(username, address)
+    try:
+        cache.add(key, 0, WINDOW_SECONDS)
+        cache.incr(key)
+    except (RedisError, ValueError) as error:
+        # ValueError: the count expired between the two calls, and with it the reason to count.
+        log.warning("login throttle did not count", error=str(error))
+
+
+def _key(username: str, address: str) -> str:
+    return f"login-failures:{address}:{username[:150]}".replace(" ", "_")
