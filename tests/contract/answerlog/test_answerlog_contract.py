@@ -21,33 +21,39 @@ OTHER_SOLVER = UUID(int=2)
 NOON = 1_790_000_000_000_000
 
 
-def answer(
-    student: int = 7, question: int = 0, seq: int = 1, value: AnswerValue | None = None, **changes: int | UUID
+def answer(  # what may differ, each by its name
+    student: int = 7,
+    question: int = 0,
+    seq: int = 1,
+    value: AnswerValue | None = None,
+    *,
+    solver: UUID = SOLVER,
+    received_at: int = NOON,
+    deadline_at: int = NOON + 60_000_000,
 ) -> Answer:
     """An answer in time, named by its content."""
     value = value or AnswerValue(choice=1)
-    made = Answer(
+    return Answer(
         student=student,
         question=question,
         seq=seq,
         request=request_id(sitting=SITTING, student=student, question=question, seq=seq, answer=value),
-        received_at=NOON + seq,
-        deadline_at=NOON + 60_000_000,
-        solver=SOLVER,
+        received_at=received_at,
+        deadline_at=deadline_at,
+        solver=solver,
         epoch=3,
         answer=value,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # fields of either type, by name
 
 
-def start(student: int = 7, **changes: int | UUID) -> Start:
+def start(student: int = 7, *, started_at: int = NOON, solver: UUID = SOLVER) -> Start:
     """A student begins."""
-    return replace(Start(student=student, started_at=NOON, solver=SOLVER, epoch=3, seed=2**63 - 1), **changes)
+    return Start(student=student, started_at=started_at, solver=solver, epoch=3, seed=2**63 - 1)
 
 
-def submission(student: int = 7, **changes: int | UUID) -> Submission:
+def submission(student: int = 7) -> Submission:
     """A student says they are done."""
-    return replace(Submission(student=student, submitted_at=NOON + 9, solver=SOLVER, epoch=3), **changes)
+    return Submission(student=student, submitted_at=NOON + 9, solver=SOLVER, epoch=3)
 
 
 def sealed(sitting: UUID, bucket: int, rows: Rows) -> SealedBucket:

@@ -284,7 +284,7 @@ async def test_one_made_before_a_fork_is_refused(
     """A Celery worker that inherits its parent's log is told to connect itself, instead of hanging for ever."""
     await cassandra_log.ping()
     parent = os.getpid()
-    monkeypatch.setattr(link.os, "getpid", lambda: parent + 1)
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
 
     with pytest.raises(RuntimeError, match="before a fork"):
         await cassandra_log.ping()

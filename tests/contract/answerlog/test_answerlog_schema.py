@@ -175,9 +175,10 @@ def test_an_older_release_refuses_a_newer_schema(
     migrate(session, migrated, lambda _line: None)
     monkeypatch.undo()
 
-    for attempt in (lambda: check(session, migrated.keyspace), lambda: migrate(session, migrated, lambda _line: None)):
-        with pytest.raises(SchemaError, match="is at version 2"):
-            attempt()
+    with pytest.raises(SchemaError, match="is at version 2"):
+        check(session, migrated.keyspace)
+    with pytest.raises(SchemaError, match="is at version 2"):
+        migrate(session, migrated, lambda _line: None)
 
 
 def test_a_released_migration_that_was_rewritten_is_refused(

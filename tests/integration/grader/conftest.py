@@ -19,6 +19,7 @@ import pytest
 import redis
 from django.db import connection
 from django.utils import timezone
+from pydantic import PostgresDsn, RedisDsn
 
 from exam_answerlog.log import AnswerLog
 from exam_answerlog.settings import CassandraSettings
@@ -26,7 +27,11 @@ from exam_core.answers import Answer, AnswerValue, Start, Submission, request_id
 from exam_core.buckets import bucket_of
 from exam_core.instants import to_micros
 from exam_core.paper import mask_of
+from exam_grader.app import create_app
+from exam_grader.broker import Broker
+from exam_grader.environment import GraderEnvironment
 from exam_grader.store import Store, cassandra_store
+from exam_grader.work import Grader
 from exam_support.stack.postgres import Postgres
 from exam_support.stack.process import Child
 from exam_web.degrees.models import Degree
@@ -193,15 +198,54 @@ def coordinate(grader_env: dict[str, str]) -> Callable[..., "subprocess.Complete
     return run
 
 
-def log_lines(text: str) -> list[dict[str, object]]:
-    """The JSON lines of a log."""
-    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+@pytest.fixture(name="wait_until")
+def _wait_until() -> Callable[..., None]:
+    """Waits for a condition."""
+    return wait_until
+
+
+@pytest.fixture
+def in_process(grader_env: dict[str, str]) -> GraderEnvironment:
+    """What the grader's modules are given when the test calls them itself."""
+    return GraderEnvironment(
+        database_url=PostgresDsn(grader_env["EXAM_DATABASE_URL"]), redis_url=RedisDsn(grader_env["EXAM_REDIS_URL"])
+    )
+
+
+@pytest.fixture
+def send(in_process: GraderEnvironment) -> Iterator[Callable[..., None]]:
+    """Sends a task as anyone could who reaches the broker."""
+    app = create_app(in_process)
+    yield lambda name, *args: app.send_task(name, args)
+    app.close()
+
+
+@pytest.fixture
+def make_grader(in_process: GraderEnvironment, cassandra_env: dict[str, str]) -> Iterator[Callable[[], Grader]]:
+    """Graders that the test calls itself, each with connections of its own."""
+    stores: list[Store] = []
+    app = create_app(in_process)
+
+    def make() -> Grader:
+        stores.append(cassandra_store(CassandraSettings.from_env(cassandra_env)))
+        return Grader(in_process, stores[-1], app, Broker(str(in_process.redis_url)))
+
+    yield make
+    for store in stores:
+        store.close()
+    app.close()
 
 
 @pytest.fixture
 def seeded(database: None, store: Store) -> Seeded:
     """A sitting that is over: a paper of every kind of question, students who answered, changed their minds and left."""
     return seed(store)
+
+
+@pytest.fixture
+def seeded_open(database: None, store: Store) -> Seeded:
+    """The same, but its window is still open."""
+    return seed(store, over=False)
 
 
 def seed(store: Store, *, publish: Sitting.Publish = Sitting.Publish.AUTOMATIC, over: bool = True) -> Seeded:
@@ -342,13 +386,3 @@ def graders_blocked(postgres: Postgres, database: None) -> Iterator[psycopg.Conn
     with psycopg.connect(dsn) as blocker:
         blocker.execute("LOCK TABLE degrees_degree IN SHARE ROW EXCLUSIVE MODE")
         yield blocker
-
-
-def graders_waiting() -> int:
-    """How many graders wait for the lock above."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'degrees_degree'::regclass"
-            " AND mode = 'RowExclusiveLock'"
-        )
-        return int(cursor.fetchone()[0])

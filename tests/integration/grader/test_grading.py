@@ -1,26 +1,159 @@
 """From answers in the answer log to degrees in the database, with the processes as they are deployed."""
 
-import subprocess
 from collections.abc import Callable
+from decimal import Decimal
+from subprocess import CompletedProcess
+from typing import Protocol
+from uuid import UUID, uuid4
 
+import httpx
 import pytest
+from django.db import connection
 
 from exam_core.schedule import State
-from exam_grader.store import Store
+from exam_support.stack.ports import free_ports
 from exam_support.stack.process import Child
+from exam_web.exams.models import Choice
+from exam_web.sittings.models import Sitting
 
 pytestmark = pytest.mark.integration
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., Child]
+Run = Callable[..., CompletedProcess[str]]
+WaitUntil = Callable[..., None]
 
 
-def test_a_sitting_that_is_over_is_graded_by_the_workers(seeded, start: Start, coordinate: Run) -> None:
+class Seeded(Protocol):
+    """See conftest."""
+
+    sitting: UUID
+    name: str
+    row: Sitting
+
+    def degrees(self, number: int = 1) -> dict[int, Decimal]: ...
+    def expected(self) -> dict[int, Decimal]: ...
+    def ledger(self, number: int = 1) -> list[int]: ...
+    def is_graded(self, number: int = 1) -> bool: ...
+    def assert_graded_once(self, number: int = 1) -> None: ...
+
+
+def test_a_sitting_that_is_over_is_graded_by_the_workers(seeded: Seeded, start: Start, coordinate: Run) -> None:
     """I run the coordinator: every degree is what a person would count, and the students see them."""
     start("worker")
-    done = coordinate("--sitting", seeded.name, "--timeout", "120")
+    done = coordinate("--sitting", seeded.name)
     assert done.returncode == 0, done.stderr
     seeded.assert_graded_once()
-    row = seeded.row
-    assert (row.state, row.published_revision) == (State.SEALED, 1)
-    assert row.seal_digest
+    assert (seeded.row.state, seeded.row.published_revision) == (State.SEALED, 1)
+    assert len(seeded.row.seal_digest) == 64
+
+
+def test_without_broker_and_worker_the_coordinator_grades_by_itself(seeded: Seeded, coordinate: Run) -> None:
+    """With --local I need no Redis and no worker."""
+    (nobody,) = free_ports(1)
+    done = coordinate("--sitting", str(seeded.sitting), "--local", EXAM_REDIS_URL=f"redis://127.0.0.1:{nobody}/0")
+    assert done.returncode == 0, done.stderr
+    seeded.assert_graded_once()
+
+
+def test_what_is_done_is_left_alone(seeded: Seeded, coordinate: Run) -> None:
+    """To run the coordinator once more changes nothing and succeeds at once."""
+    assert coordinate("--sitting", seeded.name, "--local").returncode == 0
+    before = (seeded.row.epoch, seeded.row.published_at, seeded.degrees())
+    assert coordinate("--sitting", seeded.name, "--local", "--timeout", "30").returncode == 0
+    assert (seeded.row.epoch, seeded.row.published_at, seeded.degrees()) == before
+
+
+def test_an_open_window_is_refused_and_stopped_only_on_demand(seeded_open: Seeded, coordinate: Run) -> None:
+    """I cannot grade an open sitting by mistake; with --stop I end it and grade what was answered."""
+    refused = coordinate("--sitting", seeded_open.name, "--local")
+    assert refused.returncode == 3
+    assert "--stop" in refused.stderr
+    assert seeded_open.row.state == State.SCHEDULED
+    stopped = coordinate("--sitting", seeded_open.name, "--local", "--stop")
+    assert stopped.returncode == 0, stopped.stderr
+    seeded_open.assert_graded_once()
+    assert seeded_open.row.stopped_at is not None
+
+
+def test_a_sitting_that_does_not_exist_is_refused(grader_env: dict[str, str], coordinate: Run) -> None:  # noqa: ARG001
+    """If I mistype the name I am told that there is no such sitting."""
+    refused = coordinate("--sitting", "no-such-sitting")
+    assert refused.returncode == 3
+    assert "there is no sitting 'no-such-sitting'" in refused.stderr
+
+
+def test_the_periodic_task_closes_grades_and_publishes_unasked(
+    seeded: Seeded, start: Start, wait_until: WaitUntil
+) -> None:
+    """Without an operator and without a person a sitting that is over ends in published degrees; two beats do no harm."""
+    start("worker")
+    start("beat")
+    start("beat")
+    wait_until(lambda: seeded.row.published_revision == 1, "the degrees are published")
+    seeded.assert_graded_once()
+
+
+def test_nothing_is_sealed_while_a_solver_may_still_acknowledge(seeded: Seeded, coordinate: Run) -> None:
+    """While a solver's lease lives the sitting is closing and I am told which process is waited for."""
+    holder = uuid4()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT solver_renew(%s, 30000, 0, 0, 0)", [holder])
+    waiting = coordinate("--sitting", seeded.name, "--local", "--timeout", "2")
+    assert waiting.returncode == 75
+    assert f"waiting for solver process {holder}" in waiting.stderr
+    assert (seeded.row.state, seeded.row.sealed_buckets.count()) == (State.CLOSING, 0)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT solver_release(%s)", [holder])
+    assert coordinate("--sitting", seeded.name, "--local").returncode == 0
+    seeded.assert_graded_once()
+
+
+def test_a_corrected_key_makes_a_new_revision_beside_the_old(seeded: Seeded, coordinate: Run) -> None:
+    """I correct the key and regrade: new degrees are published, and the old revision keeps its own."""
+    assert coordinate("--sitting", seeded.name, "--local").returncode == 0
+    old = seeded.degrees()
+    choices = Choice.objects.filter(question__exam=seeded.row.exam, question__ident="q0")
+    choices.update(correct=False)
+    choices.filter(ident="c2").update(correct=True)
+    regraded = coordinate("--sitting", seeded.name, "--local", "--revision", "2")
+    assert regraded.returncode == 0, regraded.stderr
+    seeded.assert_graded_once(2)
+    assert seeded.degrees(1) == old
+    assert seeded.degrees(2) != old
+    assert seeded.row.published_revision == 2
+
+
+def test_a_worker_shows_what_it_does_and_whether_it_can(
+    seeded: Seeded, start: Start, coordinate: Run, wait_until: WaitUntil
+) -> None:
+    """A worker is ready when it reaches all three stores, and its metrics are those of all its processes."""
+    (port,) = free_ports(1)
+    start("worker", EXAM_METRICS_PORT=str(port))
+
+    def ask(path: str) -> httpx.Response | None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10)
+        except httpx.TransportError:
+            return None
+
+    wait_until(lambda: (answer := ask("/readyz")) is not None and answer.status_code == 200, "the worker is ready")
+    ready = ask("/readyz")
+    assert ready is not None
+    assert ready.json() == {"broker": "ok", "database": "ok", "answerlog": "ok"}
+    assert coordinate("--sitting", seeded.name).returncode == 0
+    metrics = ask("/metrics")
+    assert metrics is not None
+    assert f'exam_grader_chunks_total{{outcome="graded"}} {len(seeded.ledger())}.0' in metrics.text
+    assert 'exam_grader_queue_depth{queue="chunks"} 0.0' in metrics.text
+    health = ask("/healthz")
+    assert health is not None
+    assert health.json() == {"loop": "ok"}
+
+
+def test_one_request_id_leads_through_all_logs(seeded: Seeded, start: Start, coordinate: Run) -> None:
+    """What graders log of a chunk carries the request id of the coordinator that asked for it."""
+    worker = start("worker")
+    assert coordinate("--sitting", seeded.name, EXAM_REQUEST_ID="req-from-the-operator").returncode == 0
+    graded = [line for line in worker.log.read_text().splitlines() if '"chunk graded"' in line]
+    assert len(graded) == len(seeded.ledger())
+    assert all('"request_id": "req-from-the-operator"' in line for line in graded)

@@ -232,6 +232,29 @@ async def test_stopping_waits_for_what_is_in_flight_and_then_gives_the_lease_bac
     assert not held.keeper.valid
 
 
+async def test_names_left_behind_are_given_back_when_nothing_is_in_flight_under_them(held: Held) -> None:
+    """A close need not wait for a name that lapsed, nor for one whose first answer was lost; but for its writes."""
+    finish = asyncio.Event()
+    writing = asyncio.create_task(held.keeper.carry(held.keeper.admit(), finish.wait))
+    await asyncio.sleep(0)
+    lapsed = held.holder
+    held.clock.advance(31)
+    held.store.answers_lost = True
+    with pytest.raises(LeaseStoreUnavailableError):
+        await held.keeper.renew()
+    held.store.answers_lost = False
+    assert len(held.schedule.leases) == 2
+    await held.keeper.renew()
+    await held.keeper.tidy()
+    assert set(held.schedule.leases) == {lapsed, held.holder}
+    finish.set()
+    await writing
+    await asyncio.sleep(0)
+    await held.keeper.tidy()
+    assert set(held.schedule.leases) == {held.holder}
+    assert held.keeper.valid
+
+
 async def test_what_does_not_finish_keeps_the_lease_until_it_expires(held: Held) -> None:
     """A write hangs while the process ends: its row stays, and the close waits for its expiry."""
     hung = asyncio.create_task(held.keeper.carry(held.keeper.admit(), asyncio.Event().wait))

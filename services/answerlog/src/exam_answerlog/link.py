@@ -157,6 +157,7 @@ class Link:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._outcome = _pending()
+        self._patience = CONNECT_TIMEOUT
         self._stop = threading.Event()
         self._renew = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="answerlog-link", daemon=True)
@@ -189,11 +190,11 @@ class Link:
 
     async def _wait(self, outcome: "Future[OpenSession | Exception]") -> None:
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with asyncio.timeout(self._patience):
                 await asyncio.wrap_future(outcome)
         except TimeoutError:
             raise AnswerLogUnavailableError(
-                f"still connecting to Cassandra at {self._settings.address} after {self._settings.timeout:g} s"
+                f"still connecting to Cassandra at {self._settings.address} after {self._patience:g} s"
             ) from None
 
     def _keep(self) -> None:
@@ -228,6 +229,7 @@ class Link:
             if self._outcome.done():
                 self._outcome = _pending()
             self._outcome.set_result(result)
+            self._patience = self._settings.timeout  # the first attempt alone may take longer than a request
         if isinstance(result, OpenSession):
             logger.info("connected to Cassandra at %s", self._settings.address)
         elif str(result) not in {str(before), _CLOSED}:

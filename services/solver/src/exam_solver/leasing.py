@@ -98,6 +98,7 @@ class LeaseKeeper:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._stopping = asyncio.Event()
+        self._left_behind: set[UUID] = set()
         self._loop: asyncio.Task[None] | None = None
         self._came_round = 0
 
@@ -216,10 +217,7 @@ class LeaseKeeper:
         self._stopping.set()
         if self._loop is not None:
             await asyncio.wait({self._loop})
-        if self._tasks:
-            logger.warning("lease_kept", reason="work in flight did not finish", in_flight=self.in_flight)
-        elif self.lease is not None:
-            await self._release(self.lease.holder)
+        await self._give_back()
         await self._store.close()
 
     async def renew(self) -> bool:
@@ -232,6 +230,8 @@ class LeaseKeeper:
         sent_at = self._clock()
         known = self._known if self._known is not None and self._known.lease.valid(sent_at) else None
         holder = self._new_holder() if known is None else known.lease.holder
+        if known is None:
+            self._left_behind.add(holder)  # until its answer is here: the row may be written and the answer lost
         renewal = await self._store.renew(
             holder,
             ttl_ms=self._ttl_ms,
@@ -263,6 +263,19 @@ class LeaseKeeper:
         )
         return True
 
+    async def tidy(self) -> None:
+        """Give back the names that this process left behind, once nothing is in flight under them.
+
+        A dead name can neither admit nor acknowledge, so nothing is lost; a close need not wait for it to expire.
+
+        Raises:
+            LeaseStoreUnavailableError: the rest is for the next time.
+        """
+        busy = {holder for holder, _ in self._in_flight}
+        for holder in self._left_behind - busy:
+            await self._store.release(holder)
+            self._left_behind.discard(holder)
+
     def _adopt(self, lease: Lease, renewal: Renewal, unchanged: Mapping[UUID, ScheduledSitting] | None) -> None:
         if renewal.sittings is not None:
             sittings: Mapping[UUID, ScheduledSitting] = {sitting.id: sitting for sitting in renewal.sittings}
@@ -271,7 +284,10 @@ class LeaseKeeper:
         else:
             raise LeaseStoreUnavailableError("a new holder was told no sittings")
         if self.lease is None or self.lease.holder != lease.holder:
+            if self.lease is not None:
+                self._left_behind.add(self.lease.holder)
             logger.info("lease_held", holder=str(lease.holder), epoch=lease.epoch)
+        self._left_behind.discard(lease.holder)
         self._epoch = lease.epoch
         self._known = Known(lease, sittings)
         self._revocations.learn(renewal.revocations, now=renewal.entered_at)
@@ -282,6 +298,7 @@ class LeaseKeeper:
             began = self._came_round = self._clock()
             try:
                 again = not await self.renew()
+                await self.tidy()
                 if failing:
                     logger.info("lease_renewal_recovered")
                 failing = False
@@ -292,13 +309,19 @@ class LeaseKeeper:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause / SECOND)
 
-    async def _release(self, holder: UUID) -> None:
+    async def _give_back(self) -> None:
+        if self.lease is not None:
+            self._left_behind.add(self.lease.holder)
         self._lapse()
         try:
-            await self._store.release(holder)
-            logger.info("lease_released", holder=str(holder))
+            await self.tidy()
         except LeaseStoreUnavailableError as error:
-            logger.warning("lease_not_released", holder=str(holder), error=str(error))
+            logger.warning("lease_not_released", error=str(error))
+        else:
+            if self._left_behind:
+                logger.warning("lease_kept", reason="work in flight did not finish", in_flight=self.in_flight)
+            else:
+                logger.info("lease_released")
 
     def _lapse(self) -> None:
         """Make the lease invalid from now on; what it told is still good for what needs no lease."""

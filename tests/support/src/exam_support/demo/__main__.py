@@ -5,6 +5,7 @@ Exit codes: 0 every check held and everything that can go wrong was tried; 1 any
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import sys
@@ -33,10 +34,10 @@ def main() -> int:
         try:
             return _run(settings, folder, console)
         except BaseException as error:
-            where = settings.folder / "logs"
-            console.print(f"\nThe run ended early: {type(error).__name__}. Logs: {where}", style="red", highlight=False)
+            console.print(f"\nThe run ended early: {type(error).__name__}.", style="red", highlight=False)
+            console.print(f"Logs: {_shown(settings.folder / 'logs')}", style="red", highlight=False, soft_wrap=True)
             if isinstance(error, (StackError, KeyboardInterrupt)):
-                console.print(str(error), style="red", markup=False)
+                console.print(str(error), style="red", markup=False, soft_wrap=True)
                 return 1
             raise
 
@@ -84,7 +85,7 @@ def _report(settings: Settings, outcome: Outcome, console: Console, progress: Pr
         console.print(f"  {mismatch.kind}: {mismatch.sitting} {mismatch.what}", style="red", markup=False)
     for failure in failures:
         console.print(f"FAILED: {failure}", style="red", markup=False)
-    console.print(f"Report: {settings.folder / 'report.json'}, timeline.svg and logs beside it", highlight=False)
+    console.print(f"Report, timeline and logs: {_shown(settings.folder)}", highlight=False, soft_wrap=True)
     return 1 if failures else 0
 
 
@@ -99,6 +100,11 @@ def _logs_kept(kept: Path) -> Iterator[Path]:
         if logs.exists():
             shutil.copytree(logs, kept / "logs")
         shutil.rmtree(folder)
+
+
+def _shown(path: Path) -> str:
+    """A path as somebody in this folder would type it."""
+    return os.path.relpath(path)
 
 
 def _await_interrupt() -> None:
