@@ -2,6 +2,7 @@
 
 import pytest
 
+from exam_answerlog.__main__ import main
 from exam_answerlog.settings import CassandraSettings, SettingsError
 
 
@@ -66,6 +67,15 @@ def test_a_wrong_variable_is_named(changes: dict[str, str], told: str) -> None:
     given = {"EXAM_CASSANDRA_HOSTS": "a"} | {f"EXAM_CASSANDRA_{name}": value for name, value in changes.items()}
     with pytest.raises(SettingsError, match=told):
         CassandraSettings.from_env(given)
+
+
+def test_the_command_names_a_wrong_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """I run the command without settings: one line says what is missing, and no traceback hides it."""
+    monkeypatch.delenv("EXAM_CASSANDRA_HOSTS", raising=False)
+    assert main(["check"]) == 1
+    assert capsys.readouterr().err.startswith("EXAM_CASSANDRA_HOSTS is missing")
 
 
 def test_the_password_is_never_shown() -> None:

@@ -41,7 +41,10 @@ class AnswerLog(Protocol):
     """
 
     async def append_answers(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
-        """Write answers of one bucket durably (LOCAL_QUORUM); idempotent."""
+        """Write answers of one bucket durably (LOCAL_QUORUM); idempotent.
+
+        All of them are written when it returns; when it raises, any of them may be.
+        """
 
     async def append_late(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
         """Keep answers that came too late, where no seal reads."""
@@ -65,10 +68,13 @@ class AnswerLog(Protocol):
         """A part of a paper, or None."""
 
     async def seal(self, sitting: UUID, bucket: int, sealed: SealedBucket) -> SealedBucket:
-        """Write a bucket's seal unless there is one; return the one that holds, as read serially."""
+        """Write a bucket's seal unless there is one; return the one that holds, as read serially.
+
+        Raises ValueError when the one that holds was altered.
+        """
 
     async def read_sealed(self, sitting: UUID, bucket: int) -> SealedBucket | None:
         """A bucket's seal, or None; raises ValueError when bytes and stored digest disagree."""
 
     async def ping(self) -> None:
-        """Whether the store answers."""
+        """Return when the store, as a quorum, answers."""
