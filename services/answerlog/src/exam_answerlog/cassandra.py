@@ -135,8 +135,8 @@ class CassandraAnswerLog(AnswerLog):
     async def seal(self, sitting: UUID, bucket: int, sealed: SealedBucket) -> SealedBucket:
         """Write a bucket's seal unless there is one; return the one that holds.
 
-        What the conditional write answers is not looked at: after a timeout nobody knows it, and the serial read that
-        follows finishes or discards whatever is under way before it tells the winner.
+        What the conditional write answers is not looked at: the serial read that follows finishes or discards whatever
+        is under way before it tells the winner, and only what it tells counts.
         """
         row = SealedRow.of(sitting, bucket, sealed)
         await self._execute(lambda on: on.prepared[_SEAL].bind(SEALED.values(row)))
