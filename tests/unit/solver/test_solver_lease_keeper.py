@@ -286,7 +286,7 @@ async def test_the_loop_renews_by_itself_and_says_that_it_lives(schedule: Memory
     seen.append(held.keeper.alive)
     await held.keeper.stop(grace=1)
     assert [*seen, held.keeper.alive] == [True, False, True, False]
-    assert held.store.released == [held.holder]
+    assert held.schedule.leases == {}
 
 
 async def test_a_loop_that_died_of_a_fault_is_seen(schedule: MemorySchedule) -> None:

@@ -36,6 +36,8 @@ EXPECTED: Final = (Problem, AnswerLogUnavailableError)
 INTERVAL: Final = SECOND
 SHORTEST_PAUSE: Final = SECOND // 10
 """Between two renewals, however slow the first was."""
+LEFT_BEHIND: Final = 64
+"""Names to be given back that are kept in mind; beyond it, which takes a store that fails oddly, some just expire."""
 STUCK_AFTER: Final = 30 * SECOND
 """A loop that has not come round for so long is not alive: one round, failures included, has shorter limits."""
 
@@ -231,7 +233,10 @@ class LeaseKeeper:
         known = self._known if self._known is not None and self._known.lease.valid(sent_at) else None
         holder = self._new_holder() if known is None else known.lease.holder
         if known is None:
-            self._left_behind.add(holder)  # until its answer is here: the row may be written and the answer lost
+            # Until its answer is here: the row may be written and the answer lost. All rows expire in the end.
+            if len(self._left_behind) >= LEFT_BEHIND:
+                self._left_behind.pop()
+            self._left_behind.add(holder)
         renewal = await self._store.renew(
             holder,
             ttl_ms=self._ttl_ms,

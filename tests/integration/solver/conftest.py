@@ -1,0 +1,65 @@
+"""The real lease functions, as web's migrations made them, and an exam's sitting to hold a lease for."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from exam_solver.lease_store import PostgresLeaseStore
+from exam_support.stack.postgres import Postgres
+from exam_web.exams.models import Choice, Exam, Question
+from exam_web.sittings.models import Schedule, Sitting
+from exam_web.sittings.services import Wish, sitting_provision
+from exam_web.users.models import Level, Student, User
+
+
+@pytest.fixture
+def sitting(transactional_db: None) -> Sitting:
+    """An open sitting of an exam with one question, for an hour."""
+    assert transactional_db is None  # it gives nothing; it makes the database
+    Schedule.objects.get_or_create(id=1)
+    level, _ = Level.objects.get_or_create(slug="year-1", defaults={"name": "Year 1"})
+    exam = Exam.objects.create(slug=f"exam-{uuid4().hex[:8]}", title="Algebra", level=level)
+    question = Question.objects.create(
+        exam=exam, ident="q", position=0, kind="single", text="Which?", weight=Decimal(1)
+    )
+    Choice.objects.bulk_create(
+        Choice(question=question, ident=f"c{n}", position=n, text=f"choice {n}", correct=n == 0) for n in range(4)
+    )
+    now = timezone.now()
+    wish = Wish(
+        exam=exam.slug,
+        opens_at=now - timedelta(minutes=1),
+        closes_at=now + timedelta(hours=1),
+        duration=timedelta(minutes=30),
+        candidates=100,
+    )
+    return sitting_provision(name=f"{exam.slug}-1", wish=wish, permute=range)
+
+
+@pytest.fixture
+def student(sitting: Sitting) -> Student:
+    """A student of the sitting's level."""
+    row = User.objects.create(
+        username=f"s-{uuid4().hex[:8]}", password="!", kind=User.Kind.STUDENT, level=sitting.level
+    )
+    return Student.objects.get(pk=row.pk)
+
+
+@pytest.fixture
+def lease_database_url(sitting: Sitting, postgres: Postgres) -> str:
+    """The test database as the solver's role reaches it."""
+    assert sitting
+    return postgres.dsn("exam_solver", connection.settings_dict["NAME"])
+
+
+@pytest.fixture
+async def store(lease_database_url: str) -> AsyncIterator[PostgresLeaseStore]:
+    """The solver's way to the lease functions."""
+    store = PostgresLeaseStore(lease_database_url, timeout=5)
+    yield store
+    await store.close()

@@ -1,0 +1,240 @@
+"""Solver processes as they are deployed, on real stores: started, killed, told to end."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from uuid import uuid4
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from exam_answerlog.cassandra import CassandraAnswerLog
+from exam_answerlog.log import PaperPart, Rows
+from exam_answerlog.settings import CassandraSettings
+from exam_core import receipts
+from exam_core.buckets import bucket_of
+from exam_core.fold import fold_answers
+from exam_core.instants import SECOND
+from exam_core.keys import PublicKeySet, SigningKeys, new_signing_jwk
+from exam_core.tokens import Access, Role, sign_access
+from exam_solver.papers import PAPER_PART
+from exam_support.stack.ports import free_ports
+from exam_support.stack.process import Child
+from exam_web.clock import database_now
+from exam_web.sittings.models import Sitting, SolverLease
+from exam_web.users.models import Student
+
+pytestmark = pytest.mark.integration
+
+READY_SECONDS = 60
+
+
+class Platform:
+    """What solver processes find around them: stores, keys, a web that publishes its key set and nothing else."""
+
+    def __init__(self, folder: Path, env: dict[str, str], sitting: Sitting, student: Student) -> None:
+        self.folder = folder
+        self.env = env
+        self.sitting = sitting
+        self.student = student
+        self.keys = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
+        keys_file = folder / "solver-keys.json"
+        keys_file.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
+        self.solver_keys: PublicKeySet = SigningKeys.from_jwks(json.loads(keys_file.read_text())).public
+        self.web = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        Thread(target=self.web.serve_forever, daemon=True).start()
+        self.env |= {
+            "PATH": os.environ["PATH"],
+            "EXAM_SOLVER_KEYS_FILE": str(keys_file),
+            "EXAM_WEB_URL": f"http://127.0.0.1:{self.web.server_port}",
+        }
+        self.solvers: list[Solver] = []
+        asyncio.run(self._distribute())
+
+    def start(self, **env: str) -> "Solver":
+        """A solver process that is ready."""
+        solver = Solver(self, len(self.solvers), env)
+        self.solvers.append(solver)
+        return solver
+
+    def close(self) -> None:
+        """End what still runs."""
+        for solver in self.solvers:
+            solver.client.close()
+            solver.child.kill()
+        self.web.shutdown()
+        self.web.server_close()
+
+    def token(self) -> str:
+        """The student's access token."""
+        now = database_now()
+        access = Access(
+            subject=self.student.pk,
+            role=Role.STUDENT,
+            level="year-1",
+            session=uuid4(),
+            token=uuid4(),
+            issued_at=now,
+            expires_at=now + 600 * SECOND,
+        )
+        return sign_access(access, self.keys)
+
+    def rows(self) -> Rows:
+        """What Cassandra holds of the student."""
+        return asyncio.run(self._read())
+
+    async def _read(self) -> Rows:
+        log = CassandraAnswerLog.connect(CassandraSettings.from_env(self.env))
+        try:
+            bucket = bucket_of(self.student.pk, self.sitting.buckets)
+            return await log.read_student(self.sitting.id, bucket, self.student.pk)
+        finally:
+            await log.close()
+
+    async def _distribute(self) -> None:
+        log = CassandraAnswerLog.connect(CassandraSettings.from_env(self.env))
+        try:
+            body = bytes(self.sitting.paper.body)
+            part = PaperPart(content_type="application/json", data=body)
+            await log.put_paper_part(self.sitting.paper_id, PAPER_PART, part)
+        finally:
+            await log.close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        published = json.dumps(self.keys.public.to_jwks()).encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(HTTPStatus.OK)
+                self.end_headers()
+                self.wfile.write(published)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        return Handler
+
+
+class Solver:
+    """One process and a client of it."""
+
+    def __init__(self, platform: Platform, number: int, env: dict[str, str]) -> None:
+        (port,) = free_ports(1)
+        self.platform = platform
+        self.log = platform.folder / f"solver-{number}.log"
+        self.child = Child(
+            f"solver-{number}",
+            [sys.executable, "-m", "exam_solver", "--port", str(port)],
+            log=self.log,
+            env=platform.env | env,
+        )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        self.child.start()
+        self.child.await_ready(self._ready, seconds=READY_SECONDS)
+
+    def begin(self) -> httpx.Response:
+        """Start or resume the student's attempt."""
+        token = self.platform.token()
+        return self.client.post(self._path("attempt"), headers={"Authorization": f"Bearer {token}"})
+
+    def put(self, attempt: str, seq: int, choice: int) -> httpx.Response:
+        """Answer the one question."""
+        return self.client.put(
+            self._path("answers/0"),
+            headers={"Authorization": f"Bearer {attempt}"},
+            json={"seq": seq, "choices": [choice]},
+        )
+
+    def lines(self) -> list[dict[str, object]]:
+        """Its log; every line of it is JSON."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def _path(self, rest: str) -> str:
+        return f"/v1/sittings/{self.platform.sitting.id}/{rest}"
+
+    def _ready(self) -> bool:
+        try:
+            return self.client.get("/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture
+def platform(
+    tmp_path: Path,
+    cassandra_env: dict[str, str],
+    redis_url: str,
+    lease_database_url: str,
+    sitting: Sitting,
+    student: Student,
+) -> Iterator[Platform]:
+    """Everything that a solver process needs."""
+    env = cassandra_env | {"EXAM_LEASE_DATABASE_URL": lease_database_url, "EXAM_REDIS_URL": redis_url}
+    platform = Platform(tmp_path, env, sitting, student)
+    yield platform
+    platform.close()
+
+
+def test_what_a_killed_solver_acknowledged_is_there_at_the_next(platform: Platform) -> None:
+    """My solver is killed in the middle: the next one has my answers, and goes on from them."""
+    first = platform.start()
+    begun = first.begin()
+    assert begun.status_code == 201
+    attempt = begun.json()["attempt_token"]
+    answer = first.put(attempt, 1, 2)
+    assert answer.status_code == 200
+    receipt = receipts.read(answer.json()["receipt"], platform.solver_keys)
+    first.child.kill()
+    assert SolverLease.objects.count() == 1  # nobody gave it back: a close has to wait until it expires
+    second = platform.start()
+    resumed = second.begin()
+    assert resumed.status_code == 200
+    assert resumed.json()["answers"] == [{"question": 0, "seq": 1, "choices": [2]}]
+    again = second.put(attempt, 1, 2)
+    assert again.json()["receipt"] is not None
+    assert receipts.read(again.json()["receipt"], platform.solver_keys) == receipt
+    assert second.put(attempt, 2, 0).status_code == 200
+    [counted] = fold_answers(platform.rows().answers).values()
+    assert (counted.seq, counted.answer.choice) == (2, 0b1)
+
+
+def test_a_solver_that_is_told_to_end_loses_nothing(platform: Platform) -> None:
+    """A rollout in the middle of the exam: every receipt is kept, the process ends well and gives its lease back."""
+    solver = platform.start()
+    attempt = solver.begin().json()["attempt_token"]
+    assert SolverLease.objects.count() == 1
+
+    def answer(seq: int) -> int | None:
+        try:
+            answer = solver.put(attempt, seq, seq % 4)
+        except httpx.TransportError:
+            return None
+        assert answer.status_code in {200, 503, 429, 409}, answer.text
+        return seq if answer.status_code == 200 else None
+
+    with ThreadPoolExecutor(8) as people:
+        waiting = [people.submit(answer, seq) for seq in range(1, 24)]
+        code = solver.child.stop()
+        acknowledged = {seq for future in waiting if (seq := future.result())}
+    assert code == 0
+    assert SolverLease.objects.count() == 0
+    assert acknowledged <= {row.seq for row in platform.rows().answers}
+    events = [line["event"] for line in solver.lines()]
+    assert "lease_released" in events
+    assert not {"fault", "work_in_flight_failed", "lease_loop_died"} & set(events)
+
+
+def test_a_solver_comes_up_and_serves_without_redis(platform: Platform) -> None:
+    """Redis is away: papers come from Cassandra."""
+    solver = platform.start(EXAM_REDIS_URL="redis://127.0.0.1:1/0")
+    begun = solver.begin()
+    assert begun.status_code == 201
+    assert solver.put(begun.json()["attempt_token"], 1, 0).status_code == 200
