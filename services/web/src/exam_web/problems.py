@@ -1,8 +1,9 @@
 """Problems as answers: the edge between the catalogue and HTTP."""
 
 import json
+from collections.abc import Callable
 
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -37,6 +38,28 @@ def store_down() -> Problem:
     )
 
 
+def method_not_allowed(allowed: str) -> Problem:
+    """The address is there and does not take the method."""
+    return Problem(ProblemKind.METHOD_NOT_ALLOWED, f"this address takes {allowed}")
+
+
+class ProblemsForMethods:
+    """Middleware: the APIs answer a wrong method without an exception, so it becomes a problem here."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Serve one request."""
+        response = self.get_response(request)
+        if response.status_code != ProblemKind.METHOD_NOT_ALLOWED.status or response["Content-Type"] == MEDIA_TYPE:
+            return response
+        allowed = response["Allow"]
+        problem = problem_response(method_not_allowed(allowed))
+        problem["Allow"] = allowed
+        return problem
+
+
 def answer_with_problems(api: NinjaAPI) -> None:
     """Let an API answer every refusal from the catalogue."""
 
@@ -62,6 +85,11 @@ def answer_with_problems(api: NinjaAPI) -> None:
     @api.exception_handler(Http404)
     def on_missing(request: HttpRequest, _: Http404) -> HttpResponse:
         return problem_response(Problem(ProblemKind.NOT_FOUND, f"there is nothing at {request.path}"))
+
+    @api.exception_handler(DataError)
+    def on_unfit(_: HttpRequest, __: DataError) -> HttpResponse:
+        # What no field's rule caught and PostgreSQL cannot hold: a NUL character in a text, a number beyond bounds.
+        return problem_response(Problem(ProblemKind.INVALID, "a value has characters or a size that cannot be kept"))
 
     for error in STORE_DOWN:
         api.add_exception_handler(error, lambda _request, _error: problem_response(store_down()))

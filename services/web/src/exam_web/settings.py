@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "import_export",
+    "ninja",
     "exam_web.users",
     "exam_web.exams",
     "exam_web.sittings",
@@ -29,7 +30,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "exam_web.observability.Observe",
+    "exam_web.health.Probes",
     "django.middleware.security.SecurityMiddleware",
+    "exam_web.headers.ContentSecurityPolicy",
+    "exam_web.problems.ProblemsForMethods",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -74,11 +78,16 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 
+# Who may write to Redis must not be able to run code here, as a pickle would: see JsonSerializer.
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": str(ENVIRONMENT.redis_url),
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        "OPTIONS": {
+            "serializer": "exam_web.cache.JsonSerializer",
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+        },
     }
 }
 

@@ -17,5 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", health.metrics_page),
 ]
 
+handler400 = errors.bad_request
 handler404 = errors.not_found
 handler500 = errors.internal

@@ -19,6 +19,10 @@ from exam_support.stack.stack import run
 for _line in (REPOSITORY / "tests/support/lint.env").read_text().splitlines():
     if not _line.startswith("#"):
         os.environ.setdefault(*_line.split("=", 1))
+# WhiteNoise warns about a folder that is not there; tests need no collected files in it.
+_static = REPOSITORY / "build/tests/static"
+_static.mkdir(parents=True, exist_ok=True)
+os.environ.setdefault("EXAM_STATIC_ROOT", str(_static))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,167 @@
+"""People, an exam and a signing key for tests of web on its real stores."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.test import Client
+from django.utils import timezone
+
+from exam_core.authoring import read_exam
+from exam_core.keys import new_signing_jwk
+from exam_support.stack.places import REPOSITORY
+from exam_web import auth
+from exam_web.exams.images import inspect_image
+from exam_web.exams.models import Exam
+from exam_web.exams.services import exam_import
+from exam_web.sittings.models import Schedule, Sitting
+from exam_web.sittings.services import Wish, sitting_provision
+from exam_web.users.models import Doctor, Level, User
+
+PASSWORD = "a long enough pass phrase"
+SAMPLES = REPOSITORY / "k8s/samples/papers"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signing_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A signing key of this run's own."""
+    path = tmp_path_factory.mktemp("keys") / "web.json"
+    path.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
+    patch = pytest.MonkeyPatch()
+    patch.setattr(auth.ENVIRONMENT, "signing_keys_file", path)
+    auth.signing_keys.cache_clear()
+    yield path
+    patch.undo()
+    auth.signing_keys.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def schedule(request: pytest.FixtureRequest, real_cache: None) -> None:
+    """The schedule's one row, which a flushed test database has lost."""
+    if "django_db" in {mark.name for mark in request.node.iter_markers()}:
+        request.getfixturevalue("transactional_db" if _transactional(request) else "db")
+        Schedule.objects.get_or_create(id=1, defaults={"epoch": 1})
+
+
+def _transactional(request: pytest.FixtureRequest) -> bool:
+    mark = request.node.get_closest_marker("django_db")
+    return bool(mark and mark.kwargs.get("transaction"))
+
+
+@dataclass(frozen=True)
+class People:
+    """One of each kind that a test needs."""
+
+    year_1: Level
+    year_2: Level
+    student: User
+    other_student: User
+    doctor: User
+    other_doctor: User
+    admin: User
+
+
+@pytest.fixture
+def people(schedule: None) -> People:
+    """Two levels with a student each, two Doctors, an administrator."""
+    year_1 = Level.objects.create(slug="year-1", name="First year")
+    year_2 = Level.objects.create(slug="year-2", name="Second year")
+
+    def person(username: str, kind: User.Kind, **more: Any) -> User:
+        user = User(username=username, kind=kind, **more)
+        user.set_password(PASSWORD)
+        user.save()
+        return user
+
+    return People(
+        year_1=year_1,
+        year_2=year_2,
+        student=person("sara", User.Kind.STUDENT, level=year_1),
+        other_student=person("omar", User.Kind.STUDENT, level=year_2),
+        doctor=person("noor", User.Kind.DOCTOR, is_staff=True),
+        other_doctor=person("adel", User.Kind.DOCTOR, is_staff=True),
+        admin=person("root", User.Kind.STAFF, is_staff=True, is_superuser=True),
+    )
+
+
+class Api:
+    """A client that speaks JSON and shows a token."""
+
+    def __init__(self, access: str | None = None) -> None:
+        self.client = Client(headers={"Authorization": f"Bearer {access}"} if access else None)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """GET."""
+        return self.client.get(path, query)
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """Any other method, with a JSON body."""
+        return self.client.generic(method, path, json.dumps(body), content_type="application/json")
+
+
+@pytest.fixture
+def log_in(people: People) -> Callable[[User], Api]:
+    """Log a person in through the API."""
+
+    def _log_in(user: User) -> Api:
+        kind = "students" if user.kind == User.Kind.STUDENT else "doctors"
+        answer = Api().send("POST", f"/api/auth/{kind}/login", {"username": user.username, "password": PASSWORD})
+        assert answer.status_code == 200, answer.content
+        return Api(answer.json()["access"])
+
+    return _log_in
+
+
+@pytest.fixture
+def algebra(people: People) -> Exam:
+    """The sample paper of twenty questions, a Doctor's own."""
+    document = read_exam((SAMPLES / "algebra-101.yaml").read_text(), inspect_image)
+    return exam_import(document=document, author=Doctor.objects.get(pk=people.doctor.pk))
+
+
+@pytest.fixture
+def provision(algebra: Exam) -> Callable[..., Sitting]:
+    """Provision a sitting of algebra, by default from an hour from now for an hour; offsets in seconds."""
+
+    def _provision(
+        name: str = "midterm", *, opens: float = 3600, closes: float = 7200, duration: float = 1800, **wish: Any
+    ) -> Sitting:
+        now = timezone.now()
+        return sitting_provision(
+            name=name,
+            wish=Wish(
+                exam=wish.pop("exam", algebra.slug),
+                opens_at=now + timedelta(seconds=opens),
+                closes_at=now + timedelta(seconds=closes),
+                duration=timedelta(seconds=duration),
+                **wish,
+            ),
+            permute=lambda n: tuple(reversed(range(n))),
+        )
+
+    return _provision
+
+
+@pytest.fixture
+def open_now(provision: Callable[..., Sitting]) -> Sitting:
+    """A sitting whose window opened a minute ago."""
+    sitting = provision("open", opens=3600, closes=7200)
+    began = timezone.now() - timedelta(minutes=1)
+    Sitting.objects.filter(id=sitting.id).update(opens_at=began)
+    return Sitting.objects.get(id=sitting.id)
+
+
+@pytest.fixture
+def over(provision: Callable[..., Sitting]) -> Sitting:
+    """A sitting whose every deadline passed a minute ago."""
+    sitting = provision("over")
+    now = timezone.now()
+    Sitting.objects.filter(id=sitting.id).update(
+        opens_at=now - timedelta(minutes=30), closes_at=now - timedelta(minutes=1)
+    )
+    return Sitting.objects.get(id=sitting.id)

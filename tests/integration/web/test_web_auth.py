@@ -1,0 +1,159 @@
+"""Logging in and out, and what a token is worth."""
+
+import json
+from uuid import uuid4
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from exam_core.instants import SECOND
+from exam_core.keys import SigningKeys, new_signing_jwk
+from exam_core.tokens import Access, Role, sign_access
+from exam_support.stack.redis_server import Redis
+from exam_web import auth
+from exam_web.clock import database_now
+from exam_web.users.models import Revocation, User
+from exam_web.users.services import account_disable
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+PASSWORD = "a long enough pass phrase"
+
+
+def login(client, kind: str, username: str, password: str = PASSWORD):
+    """Log in over HTTP."""
+    body = {"username": username, "password": password}
+    return client.post(f"/api/auth/{kind}/login", json.dumps(body), content_type="application/json")
+
+
+def post(client, path: str, **body: str):
+    """POST a JSON body."""
+    return client.post(path, json.dumps(body), content_type="application/json")
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that shows a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def access_for(user: User, *, keys: SigningKeys | None = None, issued_at: int | None = None) -> str:
+    """An access token as web would issue it."""
+    now = issued_at or database_now()
+    access = Access(
+        subject=user.pk,
+        role=Role(user.kind),
+        level="year-1",
+        session=uuid4(),
+        token=uuid4(),
+        issued_at=now,
+        expires_at=now + 600 * SECOND,
+    )
+    return sign_access(access, keys or auth.signing_keys())
+
+
+def test_students_and_doctors_log_in_at_their_own_doors(client, people) -> None:
+    """A student gets tokens at the students' login and a Doctor at the Doctors', and each learns who they are."""
+    for kind, user in (("students", people.student), ("doctors", people.doctor)):
+        answer = login(client, kind, user.username)
+        assert answer.status_code == 200
+        me = client.get("/api/me", headers=bearer(answer.json()["access"])).json()
+        assert (me["username"], me["kind"]) == (user.username, user.kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "username", "password"),
+    [("doctors", "sara", PASSWORD), ("students", "sara", "wrong"), ("students", "nobody", PASSWORD)],
+)
+def test_every_refused_login_reads_the_same(client, people, kind: str, username: str, password: str) -> None:
+    """A wrong password, an unknown name and the wrong door cannot be told apart."""
+    answer = login(client, kind, username, password)
+    assert answer.status_code == 401
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"] == "the name or the password is wrong"
+
+
+def test_a_disabled_account_is_out_at_once(client, people) -> None:
+    """Disabling an account ends its logins, and tells the solvers."""
+    access = login(client, "students", "sara").json()["access"]
+    account_disable(user=people.student, now=database_now())
+    assert client.get("/api/me", headers=bearer(access)).status_code == 401
+    assert login(client, "students", "sara").status_code == 401
+    assert Revocation.objects.filter(kind="subject", value=str(people.student.pk)).exists()
+
+
+def test_a_refresh_token_is_good_once(client, people) -> None:
+    """Refreshing gives new tokens; showing the old refresh token again ends the whole login."""
+    first = login(client, "students", "sara").json()
+    second = post(client, "/api/auth/refresh", refresh=first["refresh"]).json()
+    assert client.get("/api/me", headers=bearer(second["access"])).status_code == 200
+    stolen = post(client, "/api/auth/refresh", refresh=first["refresh"])
+    assert (stolen.status_code, stolen.json()["type"].rsplit("/", 1)[1]) == (401, "token-revoked")
+    assert client.get("/api/me", headers=bearer(second["access"])).status_code == 401
+    assert post(client, "/api/auth/refresh", refresh=second["refresh"]).status_code == 401
+
+
+def test_logging_out_ends_the_login_everywhere(client, people) -> None:
+    """After a logout neither token works, web says so to solvers, and logging out again is harmless."""
+    tokens = login(client, "students", "sara").json()
+    session = jwt.decode(tokens["access"], options={"verify_signature": False})["sid"]
+    assert post(client, "/api/auth/verify", token=tokens["access"]).json()["active"] is True
+    for _ in range(2):
+        assert post(client, "/api/auth/logout", refresh=tokens["refresh"]).status_code == 204
+    assert client.get("/api/me", headers=bearer(tokens["access"])).status_code == 401
+    assert post(client, "/api/auth/refresh", refresh=tokens["refresh"]).status_code == 401
+    assert post(client, "/api/auth/verify", token=tokens["access"]).json() == {"active": False}
+    assert Revocation.objects.get().value == session
+
+
+def test_anyone_can_check_a_token_with_the_published_keys(client, people) -> None:
+    """The JWK set at /.well-known/jwks.json verifies an access token with a plain JOSE library."""
+    token = login(client, "students", "sara").json()["access"]
+    jwks = jwt.PyJWKSet.from_dict(client.get("/.well-known/jwks.json").json())
+    key = jwks[jwt.get_unverified_header(token)["kid"]]
+    claims = jwt.decode(token, key, algorithms=["EdDSA"], audience="exam-platform", issuer="exam-web")
+    assert (claims["role"], claims["level"]) == ("student", "year-1")
+    assert all("d" not in published for published in client.get("/.well-known/jwks.json").json()["keys"])
+
+
+def test_forged_tokens_open_nothing(client, people) -> None:
+    """A token under another key, without a signature, too old or of another kind is 401 in problem+json."""
+    stranger = SigningKeys([(auth.signing_keys().kid, Ed25519PrivateKey.generate())])
+    unknown = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
+    good = access_for(people.student)
+    claims = jwt.decode(good, options={"verify_signature": False})
+    tokens = {
+        "another key": access_for(people.student, keys=stranger),
+        "an unknown key": access_for(people.student, keys=unknown),
+        "no signature": jwt.encode(claims, None, algorithm="none", headers={"typ": "at+jwt", "kid": stranger.kid}),
+        "too old": access_for(people.student, issued_at=database_now() - 3600 * SECOND),
+        "a refresh token": login(client, "students", "sara").json()["refresh"],
+        "no token": "x.y.z",
+    }
+    assert client.get("/api/me", headers=bearer(good)).status_code == 200
+    for name, token in tokens.items():
+        answer = client.get("/api/me", headers=bearer(token))
+        assert (answer.status_code, answer["Content-Type"]) == (401, "application/problem+json"), name
+        assert post(client, "/api/auth/verify", token=token).json() == {"active": False}, name
+    assert client.get("/api/me").status_code == 401
+
+
+def test_guessing_passwords_is_slowed_down(client, people) -> None:
+    """After ten wrong passwords a name is refused for a while, even with the right one."""
+    for _ in range(10):
+        assert login(client, "students", "sara", "guess").status_code == 401
+    answer = login(client, "students", "sara")
+    assert (answer.status_code, answer["Retry-After"]) == (429, "60")
+    assert login(client, "doctors", "noor").status_code == 200
+
+
+def test_logins_go_on_without_redis(client, people, redis_server: Redis, settings) -> None:
+    """With Redis away people still log in."""
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+        }
+    }
+    assert login(client, "students", "sara", "guess").status_code == 401
+    assert login(client, "students", "sara").status_code == 200
