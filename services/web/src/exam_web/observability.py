@@ -11,9 +11,10 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 
 from exam_web import metrics
+from exam_web.health import PROBES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("exam_web.access")
 
@@ -45,6 +46,11 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    logging.captureWarnings(capture=True)
+    server = logging.getLogger("gunicorn.error")
+    server.handlers, server.propagate = [], True
+    # Refusals have their line in our access log; of Django's there remain the faults, with their traceback.
+    logging.getLogger("django.request").setLevel(logging.ERROR)
 
 
 class Observe:
@@ -61,10 +67,9 @@ class Observe:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
             seconds = time.perf_counter() - began
-            # The route, not the path: paths have names in them and no bound.
-            route = request.resolver_match.route if request.resolver_match else "unknown"
-            metrics.REQUESTS.labels(request.method or "", route, response.status_code).observe(seconds)
-            if request.path not in _QUIET:
+            method = request.method if request.method in _METHODS else "other"
+            metrics.REQUESTS.labels(method, _route(request), response.status_code).observe(seconds)
+            if request.path not in PROBES:
                 log.info(
                     "request",
                     method=request.method,
@@ -74,3 +79,10 @@ class Observe:
                 )
         response["X-Request-ID"] = request_id
         return response
+
+
+def _route(request: HttpRequest) -> str:
+    """What to count a request under: the route, not the path, for paths have names in them and no bound."""
+    if request.path in PROBES:
+        return request.path
+    return request.resolver_match.route if request.resolver_match else "unknown"

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
-from exam_web import errors, health
+from exam_web import errors
 from exam_web.api import internal_api, public_api
 from exam_web.users.api import jwks
 
@@ -12,9 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", public_api.urls),
     path("internal/", internal_api.urls),
     path(".well-known/jwks.json", jwks),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
-    path("metrics", health.metrics_page),
 ]
 
 handler400 = errors.bad_request
