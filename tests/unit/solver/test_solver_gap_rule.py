@@ -135,7 +135,7 @@ def drain_ignored(world: World) -> Iterator[None]:
     """Break the drain: epochs count as drained whatever is in flight."""
     original = world.schedule.renew
 
-    def renew(holder: object, ttl: int, known: int, drained: int, revocation: int) -> object:  # noqa: ARG001
+    def renew(holder: object, ttl: int, known: int, drained: int, revocation: int) -> object:
         return original(holder, ttl, known, known, revocation)  # type: ignore[arg-type]
 
     world.schedule.renew = renew  # type: ignore[method-assign, assignment]

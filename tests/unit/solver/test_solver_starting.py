@@ -103,7 +103,6 @@ async def test_after_the_close_nobody_starts_but_who_began_may_resume(
     world: World, solver: Process, attempt: str
 ) -> None:
     """The doors are shut for starting; I sit inside and may come back to my attempt."""
-    assert attempt
     world.clock.advance(60 * 60)
     await solver.renew()
     late = await solver.ask("POST", world.path("attempt"), world.access(student=99))
@@ -126,7 +125,6 @@ async def test_a_close_known_from_old_news_is_not_final(world: World, solver: Pr
 
 async def test_a_sitting_that_is_over_gives_nothing_back(world: World, solver: Process, attempt: str) -> None:
     """The sitting is being closed: neither start nor resume."""
-    assert attempt
     world.schedule.change(world.sitting, state=State.CLOSING)
     await solver.renew()
     answer = await solver.ask("POST", world.path("attempt"), world.access())
@@ -145,13 +143,11 @@ async def test_another_levels_sitting_is_not_mine(world: World, solver: Process)
 
 async def test_the_level_is_checked_at_the_start_only(world: World, solver: Process, attempt: str) -> None:
     """I was moved to the second year in the middle of the exam: I may finish it."""
-    assert attempt
     assert (await solver.ask("POST", world.path("attempt"), world.access(level="year-2"))).status_code == 200
 
 
 async def test_nobody_starts_in_a_pause_but_may_resume(world: World, solver: Process, attempt: str) -> None:
     """The sitting is paused: new ones wait outside, I may look at my paper."""
-    assert attempt
     world.schedule.change(world.sitting, window=replace(world.window, pauses=(Pause(began=world.schedule.now),)))
     await solver.renew()
     new = await solver.ask("POST", world.path("attempt"), world.access(student=99))
