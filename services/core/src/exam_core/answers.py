@@ -21,6 +21,8 @@ MAX_NUMBER_TEXT = 64
 MAX_NUMBER_DIGITS = 34
 """As many digits as IEEE 754 decimal128 keeps; nobody types more by intent."""
 MAX_EXPONENT = 100
+SHOWN_LENGTH = 40
+"""As much of what was sent as a sentence carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +117,30 @@ def request_id(*, sitting: UUID, student: int, question: int, seq: int, answer: 
 
 
 def parse_seq(body: Mapping[str, Any]) -> int:
-    """The answer's sequence number, from 1, chosen by the device; it must rise with each change of mind."""
-    seq = body.get("seq")
+    """The answer's sequence number, from 1, chosen by the device; it must rise with each change of mind.
+
+    Raises:
+        Problem: INVALID; MALFORMED when the body is no JSON object.
+    """
+    seq = _members(body).get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 1 <= seq <= MAX_SEQ:
-        raise Problem(ProblemKind.INVALID, f"seq must be a whole number from 1 to {MAX_SEQ}, not {_shown(seq)}")
+        raise Problem(ProblemKind.INVALID, f"seq must be a whole number from 1 to {MAX_SEQ}, not {shown(seq)}")
     return seq
 
 
 def parse_answer(paper: Paper, question: int, body: Mapping[str, Any]) -> AnswerValue:
     """Check what a client sent for a question: ``{"choices": [...]}`` or ``{"value": "3.14"}``.
 
-    An empty list or a null value is a blank answer.
+    An empty list or a null value is a blank answer. Any JSON value whatever is answered with a value or a Problem.
 
     Raises:
         Problem: unknown question or choice, too many choices, an unusable number, the other kind of answer.
     """
+    body = _members(body)
     if not 0 <= question < len(paper.questions):
         raise Problem(
             ProblemKind.UNKNOWN_QUESTION,
-            f"question {question} is not in this paper: it has questions 0 to {len(paper.questions) - 1}",
-            question=question,
+            f"question {shown(question)} is not in this paper: it has questions 0 to {len(paper.questions) - 1}",
         )
     asked = paper.questions[question]
     expected = "value" if asked.kind is QuestionKind.NUMERIC else "choices"
@@ -156,7 +162,7 @@ def _parse_choices(number: int, asked: Question, chosen: object) -> int:
     if unknown := [c for c in chosen if not 0 <= c < asked.choices]:
         raise Problem(
             ProblemKind.UNKNOWN_CHOICE,
-            f"question {number} has choices 0 to {asked.choices - 1}, not {_shown(unknown[0])}",
+            f"question {number} has choices 0 to {asked.choices - 1}, not {shown(unknown[0])}",
             question=number,
         )
     if len(set(chosen)) != len(chosen):
@@ -193,13 +199,13 @@ def parse_decimal(text: str) -> Decimal:
         ValueError: not a number, not finite, or too large to be meant.
     """
     if not text.isascii() or "_" in text:
-        raise ValueError(f"{_shown(text)} is not a number")
+        raise ValueError(f"{shown(text)} is not a number")
     try:
         parsed = Decimal(text.strip().replace(",", "."))
     except InvalidOperation as error:
-        raise ValueError(f"{_shown(text)} is not a number") from error
+        raise ValueError(f"{shown(text)} is not a number") from error
     if not parsed.is_finite():
-        raise ValueError(f"{_shown(text)} is not a finite number")
+        raise ValueError(f"{shown(text)} is not a finite number")
     if len(parsed.as_tuple().digits) > MAX_NUMBER_DIGITS:
         raise ValueError(f"the number has more than {MAX_NUMBER_DIGITS} digits")
     if abs(parsed.adjusted()) > MAX_EXPONENT or abs(int(parsed.as_tuple().exponent)) > MAX_EXPONENT:
@@ -207,11 +213,22 @@ def parse_decimal(text: str) -> Decimal:
     return parsed
 
 
+def shown(value: object) -> str:
+    """A value as an error may show it: quoted, and short whatever it is."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= SHOWN_LENGTH else value[: SHOWN_LENGTH - 3] + "...")
+    if value is None or isinstance(value, bool | float):
+        return repr(value)
+    if isinstance(value, int):
+        return repr(value) if abs(value) < 10**SHOWN_LENGTH else "a number beyond all bounds"
+    return "an object" if isinstance(value, Mapping) else "a list"
+
+
+def _members(body: object) -> Mapping[str, Any]:
+    if not isinstance(body, Mapping):
+        raise Problem(ProblemKind.MALFORMED, f"an answer is a JSON object, not {shown(body)}")
+    return body
+
+
 def _bad_number(question: int, why: str) -> Problem:
     return Problem(ProblemKind.BAD_NUMBER, f"question {question}: {why}", question=question)
-
-
-def _shown(value: object) -> str:
-    """A value as an error may show it: bounded, quoted."""
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - as much as a sentence carries

@@ -1,7 +1,8 @@
 """Personal deadlines and how they come about. Pure: the same window and start give the same instant anywhere.
 
 ``deadline = min(started_at + duration, closes_at) + extra + paused``, where a pause counts only if it began
-before the deadline so far, and moves `closes_at` for those who had not started.
+before the deadline so far, and moves `closes_at` for those who had not started. What of a pause lies before the
+opening moves nothing: no clock ran that it could have stopped.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from exam_core.canonical import Json
 from exam_core.instants import rfc3339
 from exam_core.problems import Problem, ProblemKind
-from exam_core.windows import Window
+from exam_core.windows import Pause, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def ends_at(window: Window, *, max_extra: int = 0) -> int | None:
             break
         if pause.ended is None:
             return window.stopped_at
-        at += pause.ended - pause.began
+        at += _stood_still(window, pause, until=pause.ended)
     return at if window.stopped_at is None else min(at, window.stopped_at)
 
 
@@ -110,6 +111,8 @@ def check_start(window: Window, *, now: int) -> None:
     Raises:
         Problem: NOT_OPEN_YET with Retry-After, PAUSED, or STARTS_OVER.
     """
+    if window.stopped_at is not None and now >= window.stopped_at:
+        raise Problem(ProblemKind.STARTS_OVER, f"the sitting was stopped at {rfc3339(window.stopped_at)}")
     if now < window.opens_at:
         wait = -(-(window.opens_at - now) // 1_000_000)
         raise Problem(
@@ -118,8 +121,6 @@ def check_start(window: Window, *, now: int) -> None:
             retry_after=wait,
             opens_at=rfc3339(window.opens_at),
         )
-    if window.stopped_at is not None and now >= window.stopped_at:
-        raise Problem(ProblemKind.STARTS_OVER, f"the sitting was stopped at {rfc3339(window.stopped_at)}")
     closes_at = _closes_at(window, before=now)
     if now >= closes_at:
         raise Problem(ProblemKind.STARTS_OVER, f"the sitting closed for starts at {rfc3339(closes_at)}")
@@ -138,6 +139,10 @@ def _closes_at(window: Window, *, before: int) -> int:
     for pause in window.pauses:
         if pause.began >= min(before, closes_at):
             break
-        ended = before if pause.ended is None else min(pause.ended, before)
-        closes_at += ended - pause.began
+        closes_at += _stood_still(window, pause, until=before if pause.ended is None else min(pause.ended, before))
     return closes_at
+
+
+def _stood_still(window: Window, pause: Pause, *, until: int) -> int:
+    """For how long a pause kept an open window's clock from running."""
+    return max(0, until - max(pause.began, window.opens_at))

@@ -18,9 +18,17 @@ class PublicKeySet:
     keys: Mapping[str, Ed25519PublicKey]
 
     @classmethod
-    def from_jwks(cls, jwks: Mapping[str, Any]) -> Self:
-        """Read a JWK set; keys that are not Ed25519 are passed over, as RFC 7517 says."""
-        return cls({jwk["kid"]: _public_from(jwk) for jwk in jwks["keys"] if _is_ed25519(jwk)})
+    def from_jwks(cls, jwks: object) -> Self:
+        """Read a JWK set; keys that are not Ed25519 or lack a member are passed over, as RFC 7517 says.
+
+        Raises:
+            ValueError: it is no JWK set at all.
+        """
+        listed = jwks.get("keys") if isinstance(jwks, Mapping) else None
+        if not isinstance(listed, list):
+            raise ValueError("not a JWK set: it has no list of keys")  # noqa: TRY004 - whatever is wrong with it
+        found = ((jwk["kid"], _public_from(jwk)) for jwk in listed if _is_named_ed25519(jwk))
+        return cls({kid: key for kid, key in found if key is not None})
 
     def to_jwks(self) -> dict[str, Json]:
         """The set as ``/.well-known/jwks.json`` publishes it."""
@@ -39,8 +47,15 @@ class SigningKeys:
 
     @classmethod
     def from_jwks(cls, jwks: Mapping[str, Any]) -> Self:
-        """Read a private JWK set."""
-        return cls([(jwk["kid"], Ed25519PrivateKey.from_private_bytes(_unb64(jwk["d"]))) for jwk in jwks["keys"]])
+        """Read a private JWK set.
+
+        Raises:
+            ValueError: it is not one of Ed25519 keys; the message tells nothing of them.
+        """
+        try:
+            return cls([(jwk["kid"], Ed25519PrivateKey.from_private_bytes(_unb64(jwk["d"]))) for jwk in jwks["keys"]])
+        except (KeyError, TypeError, ValueError):
+            raise ValueError("not a JWK set of Ed25519 private keys, each with 'kid' and 'd'") from None
 
     @property
     def kid(self) -> str:
@@ -59,19 +74,25 @@ class SigningKeys:
 
 
 def new_signing_jwk(private: Ed25519PrivateKey) -> dict[str, Json]:
-    """A private JWK whose id is the RFC 7638 thumbprint of its public half."""
+    """A private JWK whose id begins the RFC 7638 thumbprint (SHA-256, hexadecimal) of its public half."""
     seed = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     public = private.public_key()
     kid = digest_of({"crv": "Ed25519", "kty": "OKP", "x": _public_x(public)})[:16]
     return _public_jwk(kid, public) | {"d": _b64(seed)}
 
 
-def _is_ed25519(jwk: Mapping[str, Any]) -> bool:
-    return jwk.get("kty") == "OKP" and jwk.get("crv") == "Ed25519"
+def _is_named_ed25519(jwk: object) -> bool:
+    if not isinstance(jwk, Mapping):
+        return False
+    texts = all(isinstance(jwk.get(member), str) for member in ("kid", "x"))
+    return texts and jwk.get("kty") == "OKP" and jwk.get("crv") == "Ed25519"
 
 
-def _public_from(jwk: Mapping[str, Any]) -> Ed25519PublicKey:
-    return Ed25519PublicKey.from_public_bytes(_unb64(jwk["x"]))
+def _public_from(jwk: Mapping[str, Any]) -> Ed25519PublicKey | None:
+    try:
+        return Ed25519PublicKey.from_public_bytes(_unb64(jwk["x"]))
+    except ValueError:
+        return None
 
 
 def _public_jwk(kid: str, key: Ed25519PublicKey) -> dict[str, Json]:

@@ -102,10 +102,7 @@ class Paper:
     @cached_property
     def content(self) -> Mapping[str, Any]:
         """The body as JSON."""
-        content: Mapping[str, Any] = json.loads(self.body)
-        if content.get("format") != FORMAT:
-            raise ValueError(f"paper format {content.get('format')!r} is not {FORMAT}: this release cannot read it")
-        return content
+        return _content(self.body, "paper")
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
@@ -138,7 +135,7 @@ class KeyEntry:
 
 @dataclass(frozen=True)
 class Key:
-    """The half that never leaves web and grader."""
+    """The half that never leaves web and grader, and neither does its digest: short keys could be guessed from it."""
 
     body: bytes
 
@@ -153,14 +150,19 @@ class Key:
         return digest(self.body)
 
     @cached_property
+    def content(self) -> Mapping[str, Any]:
+        """The body as JSON."""
+        return _content(self.body, "key")
+
+    @cached_property
     def paper(self) -> str:
         """The digest of the paper this key belongs to."""
-        return str(json.loads(self.body)["paper"])
+        return str(self.content["paper"])
 
     @cached_property
     def entries(self) -> tuple[KeyEntry, ...]:
         """One entry a question, in the paper's numbers."""
-        return tuple(_entry_from_json(entry) for entry in json.loads(self.body)["answers"])
+        return tuple(_entry_from_json(entry) for entry in self.content["answers"])
 
 
 Permute = Callable[[int], Sequence[int]]
@@ -168,11 +170,15 @@ Permute = Callable[[int], Sequence[int]]
 
 
 def freeze(exam: AuthoredExam, permute: Permute) -> tuple[Paper, Key]:
-    """Number an exam's choices anew and split it into the students' half and the key."""
+    """Number an exam's choices anew and split it into the students' half and the key.
+
+    Raises:
+        ValueError: `permute` gave no order of all the choices.
+    """
     questions: list[Json] = []
     entries: list[KeyEntry] = []
     for authored in exam.questions:
-        shown = [authored.choices[i] for i in permute(len(authored.choices))]
+        shown = _permuted(authored.choices, permute)
         questions.append(_question_to_json(authored, shown))
         entries.append(
             KeyEntry(
@@ -214,6 +220,20 @@ def decimal_text(number: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
+
+
+def _content(body: bytes, what: str) -> Mapping[str, Any]:
+    content: Mapping[str, Any] = json.loads(body)
+    if content.get("format") != FORMAT:
+        raise ValueError(f"{what} format {content.get('format')!r} is not {FORMAT}: this release cannot read it")
+    return content
+
+
+def _permuted(choices: Sequence[AuthoredChoice], permute: Permute) -> list[AuthoredChoice]:
+    order = permute(len(choices))
+    if sorted(order) != list(range(len(choices))):
+        raise ValueError(f"{order!r} is not an order of {len(choices)} choices")
+    return [choices[number] for number in order]
 
 
 def _question_to_json(question: AuthoredQuestion, shown: Sequence[AuthoredChoice]) -> dict[str, Json]:

@@ -5,15 +5,27 @@ A receipt can be checked with any JOSE library and the solver's published keys a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
 import jwt
 
-from exam_core.answers import Answer
+from exam_core.answers import Answer, shown
 from exam_core.keys import PublicKeySet, SigningKeys
 
-TYPE = "exam-receipt+jwt"
+if TYPE_CHECKING:
+    from jwt.types import Options
+
+TYPE: Final = "exam-receipt+jwt"
+ISSUER: Final = "exam-solver"
+MAX_LENGTH: Final = 4096
+_NOTHING_EXPIRES: Final["Options"] = {
+    "verify_aud": False,
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+    "require": ["iss"],
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +58,7 @@ class Receipt:
     def claims(self) -> dict[str, Any]:
         """The signed members."""
         return {
-            "iss": "exam-solver",
+            "iss": ISSUER,
             "sitting": str(self.sitting),
             "student": self.student,
             "question": self.question,
@@ -59,16 +71,16 @@ class Receipt:
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Self:
-        """The inverse of `claims`."""
+        """The inverse of `claims`; raises ValueError when one is missing or not what it should be."""
         return cls(
-            sitting=UUID(claims["sitting"]),
-            student=claims["student"],
-            question=claims["question"],
-            seq=claims["seq"],
-            request=UUID(claims["request"]),
-            received_at=claims["received_at"],
-            deadline_at=claims["deadline_at"],
-            answer=claims["answer"],
+            sitting=UUID(_text(claims, "sitting")),
+            student=_number(claims, "student"),
+            question=_number(claims, "question"),
+            seq=_number(claims, "seq"),
+            request=UUID(_text(claims, "request")),
+            received_at=_number(claims, "received_at"),
+            deadline_at=_number(claims, "deadline_at"),
+            answer=_text(claims, "answer"),
         )
 
 
@@ -87,13 +99,30 @@ def read(text: str, keys: PublicKeySet) -> Receipt:
     Raises:
         BadReceiptError: it is malformed, of another kind, or signed by nobody we know.
     """
+    if len(text) > MAX_LENGTH:
+        raise BadReceiptError("it is too long to be a receipt")
     try:
         header = jwt.get_unverified_header(text)
         if header.get("typ") != TYPE:
-            raise BadReceiptError(f"this is a {header.get('typ')!r}, not a receipt")
+            raise BadReceiptError(f"this is a {shown(header.get('typ'))}, not a receipt")
         key = keys.keys.get(str(header.get("kid")))
         if key is None:
-            raise BadReceiptError(f"no key {header.get('kid')!r} in the key set")
-        return Receipt.from_claims(jwt.decode(text, key, algorithms=["EdDSA"], options={"verify_aud": False}))
-    except (jwt.InvalidTokenError, KeyError, ValueError) as error:
+            raise BadReceiptError(f"no key {shown(header.get('kid'))} in the key set")
+        claims = jwt.decode(text, key, algorithms=["EdDSA"], issuer=ISSUER, options=_NOTHING_EXPIRES)
+        return Receipt.from_claims(claims)
+    except (jwt.InvalidTokenError, ValueError) as error:
         raise BadReceiptError(f"not a receipt that we signed: {error}") from error
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name!r} must be a text")  # noqa: TRY004 - one error for every member that does not fit
+    return value
+
+
+def _number(claims: Mapping[str, Any], name: str) -> int:
+    value = claims.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{name!r} must be a whole number")  # noqa: TRY004 - as above
+    return value

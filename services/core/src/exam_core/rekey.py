@@ -27,7 +27,7 @@ def rekey(paper: Paper, exam: AuthoredExam) -> Key:
     """The exam's present key in the paper's numbers.
 
     Raises:
-        NotTheSamePaperError: more than the key changed.
+        NotTheSamePaperError: more than the key changed, or the key is one that no answer to the paper could meet.
     """
     asked = paper.content["questions"]
     if len(exam.questions) != len(asked):
@@ -41,6 +41,8 @@ def _entry(number: int, question: AuthoredQuestion, asked: Mapping[str, Any]) ->
     if now != (asked["kind"], asked["text"], asked["weight"], _image_in(asked)):
         raise NotTheSamePaperError(f"question {number} changed")
     if question.kind is QuestionKind.NUMERIC:
+        if question.value is None:
+            raise NotTheSamePaperError(f"question {number} has no key any more")
         return KeyEntry(value=question.value, tolerance=question.tolerance)
     # Two choices that read the same are told apart by nothing, so they are matched in order.
     places: dict[tuple[str, str | None], list[int]] = {}
@@ -56,6 +58,10 @@ def _entry(number: int, question: AuthoredQuestion, asked: Mapping[str, Any]) ->
             right.append(place)
     if any(places.values()):
         raise NotTheSamePaperError(f"the choices of question {number} changed")
+    if not 1 <= len(right) <= asked["max_choices"]:
+        raise NotTheSamePaperError(
+            f"question {number} has {len(right)} correct choices now; 1 to {asked['max_choices']} could be chosen"
+        )
     return KeyEntry(choices=mask_of(right))
 
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
+from math import floor
 from typing import Any, Self
 
 from exam_core.answers import AnswerValue
 from exam_core.canonical import Json, digest_of
 from exam_core.paper import Key, KeyEntry, Paper, Question, QuestionKind, decimal_text
 
-_CENT = Decimal("0.01")
+_HALF = Fraction(1, 2)
 
 
 class MultipleRule(StrEnum):
@@ -81,13 +82,16 @@ def score(paper: Paper, key: Key, policy: Policy, answers: Iterable[tuple[int, A
 
 
 def _share(question: Question, right: KeyEntry, policy: Policy, answer: AnswerValue) -> Fraction:
-    """What part of the weight an answer earns: 0 … 1."""
+    """What part of the weight an answer earns: 0 … 1; nothing where the key names nothing right."""
     if question.kind is QuestionKind.NUMERIC:
-        given = Decimal(answer.value or "0")
+        if answer.value is None or right.value is None:
+            return Fraction(0)
         # Fractions, not decimals: a context would round what has many digits.
-        off = abs(Fraction(given) - Fraction(right.value if right.value is not None else 0))
+        off = abs(Fraction(answer.value) - Fraction(right.value))
         return Fraction(off <= Fraction(right.tolerance))
     chosen = answer.choice or 0
+    if not right.choices:
+        return Fraction(0)
     if question.kind is QuestionKind.MULTIPLE and policy.multiple is MultipleRule.PROPORTIONAL:
         hits = (chosen & right.choices).bit_count() - (chosen & ~right.choices).bit_count()
         return Fraction(max(0, hits), right.choices.bit_count())
@@ -95,5 +99,5 @@ def _share(question: Question, right: KeyEntry, policy: Policy, answer: AnswerVa
 
 
 def _rounded(points: Fraction) -> Decimal:
-    exact = Decimal(points.numerator) / Decimal(points.denominator)
-    return exact.quantize(_CENT, rounding=ROUND_HALF_UP)
+    # Whole cents first: dividing decimals would round once before this rounding.
+    return Decimal(floor(points * 100 + _HALF)).scaleb(-2)

@@ -4,10 +4,11 @@ Each kind has its own ``typ`` and ``aud``, so that none passes for another. Time
 clock decides what has expired, not the library's.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 import jwt
@@ -19,6 +20,11 @@ from exam_core.problems import Problem, ProblemKind
 WEB_ISSUER = "exam-web"
 SOLVER_ISSUER = "exam-solver"
 MAX_TOKEN_LENGTH = 4096
+_DIGITS: Final = re.compile(r"[0-9]{1,19}\Z")
+_FAR: Final = 2**53
+"""Beyond every instant in µs that JSON readers keep exactly."""
+
+T = TypeVar("T")
 
 
 class Role(StrEnum):
@@ -81,15 +87,16 @@ class Access:
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Self:
-        """The inverse of `claims`."""
+        """The inverse of `claims`; raises ValueError when one is missing or not what it should be."""
+        level = claims.get("level")
         return cls(
-            subject=int(claims["sub"]),
-            role=Role(claims["role"]),
-            level=claims["level"],
-            session=UUID(claims["sid"]),
-            token=UUID(claims["jti"]),
-            issued_at=claims["iat"] * SECOND,
-            expires_at=claims["exp"] * SECOND,
+            subject=_number(claims, "sub"),
+            role=Role(_text(claims, "role")),
+            level=None if level is None else _text(claims, "level"),
+            session=UUID(_text(claims, "sid")),
+            token=UUID(_text(claims, "jti")),
+            issued_at=_instant(claims, "iat", unit=SECOND),
+            expires_at=_instant(claims, "exp", unit=SECOND),
         )
 
 
@@ -113,13 +120,13 @@ class Refresh:
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Self:
-        """The inverse of `claims`."""
+        """The inverse of `claims`; raises ValueError when one is missing or not what it should be."""
         return cls(
-            subject=int(claims["sub"]),
-            session=UUID(claims["sid"]),
-            token=UUID(claims["jti"]),
-            issued_at=claims["iat"] * SECOND,
-            expires_at=claims["exp"] * SECOND,
+            subject=_number(claims, "sub"),
+            session=UUID(_text(claims, "sid")),
+            token=UUID(_text(claims, "jti")),
+            issued_at=_instant(claims, "iat", unit=SECOND),
+            expires_at=_instant(claims, "exp", unit=SECOND),
         )
 
 
@@ -147,14 +154,14 @@ class Attempt:
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Self:
-        """The inverse of `claims`."""
+        """The inverse of `claims`; raises ValueError when one is missing or not what it should be."""
         return cls(
-            student=int(claims["sub"]),
-            sitting=UUID(claims["sitting"]),
-            started_at=claims["started_at"],
-            seed=int(claims["seed"]),
-            session=UUID(claims["sid"]),
-            issued_at=claims["iat"] * SECOND,
+            student=_number(claims, "sub"),
+            sitting=UUID(_text(claims, "sitting")),
+            started_at=_instant(claims, "started_at"),
+            seed=_number(claims, "seed"),
+            session=UUID(_text(claims, "sid")),
+            issued_at=_instant(claims, "iat", unit=SECOND),
         )
 
 
@@ -180,17 +187,17 @@ def read_access(token: str, keys: PublicKeySet, *, now: int) -> Access:
         Problem: UNAUTHENTICATED or TOKEN_EXPIRED.
         UnknownKeyError: it is signed by a key that the set lacks.
     """
-    return Access.from_claims(_verify(token, TokenKind.ACCESS, keys, now=now))
+    return _read(Access.from_claims, _verify(token, TokenKind.ACCESS, keys, now=now))
 
 
 def read_refresh(token: str, keys: PublicKeySet, *, now: int) -> Refresh:
     """Check a refresh token; raises as `read_access`."""
-    return Refresh.from_claims(_verify(token, TokenKind.REFRESH, keys, now=now))
+    return _read(Refresh.from_claims, _verify(token, TokenKind.REFRESH, keys, now=now))
 
 
 def read_attempt(token: str, keys: PublicKeySet) -> Attempt:
     """Check an attempt token; raises as `read_access`, but never for its age."""
-    return Attempt.from_claims(_verify(token, TokenKind.ATTEMPT, keys, now=None))
+    return _read(Attempt.from_claims, _verify(token, TokenKind.ATTEMPT, keys, now=None))
 
 
 def kind_of(token: str) -> TokenKind:
@@ -202,8 +209,7 @@ def kind_of(token: str) -> TokenKind:
     if len(token) > MAX_TOKEN_LENGTH:
         raise _refused("it is too long to be one")
     try:
-        typ = jwt.get_unverified_header(token).get("typ")
-        return TokenKind(typ)
+        return TokenKind(str(jwt.get_unverified_header(token).get("typ")))
     except (jwt.InvalidTokenError, ValueError) as error:
         raise _refused("it is not a token of this platform") from error
 
@@ -219,7 +225,9 @@ def _verify(token: str, kind: TokenKind, keys: PublicKeySet, *, now: int | None)
     header = jwt.get_unverified_header(token)
     if header.get("alg") != "EdDSA":
         raise _refused("it is not signed with EdDSA")
-    kid = str(header.get("kid"))
+    kid = header.get("kid")
+    if not isinstance(kid, str):
+        raise _refused("it names no key")
     if kid not in keys.keys:
         raise UnknownKeyError(kid)
     required = ["iss", "aud", "sub", "iat"] + ([] if now is None else ["exp"])
@@ -235,9 +243,40 @@ def _verify(token: str, kind: TokenKind, keys: PublicKeySet, *, now: int | None)
         )
     except jwt.InvalidTokenError as error:
         raise _refused(str(error)) from error
-    if now is not None and now >= claims["exp"] * SECOND:
-        raise Problem(ProblemKind.TOKEN_EXPIRED, f"the token expired at {rfc3339(claims['exp'] * SECOND)}")
+    if now is not None:
+        expires_at = _read(lambda verified: _instant(verified, "exp", unit=SECOND), claims)
+        if now >= expires_at:
+            raise Problem(ProblemKind.TOKEN_EXPIRED, f"the token expired at {rfc3339(expires_at)}")
     return claims
+
+
+def _read(read: Callable[[Mapping[str, Any]], T], claims: Mapping[str, Any]) -> T:
+    try:
+        return read(claims)
+    except ValueError as error:
+        raise _refused(f"its claims are not those of such a token: {error}") from error
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name!r} must be a text")  # noqa: TRY004 - one error for every claim that does not fit
+    return value
+
+
+def _number(claims: Mapping[str, Any], name: str) -> int:
+    """A number that travels as text, because it may exceed what JSON readers keep."""
+    text = _text(claims, name)
+    if not _DIGITS.match(text):
+        raise ValueError(f"{name!r} must be a whole number as text")
+    return int(text)
+
+
+def _instant(claims: Mapping[str, Any], name: str, *, unit: int = 1) -> int:
+    value = claims.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value * unit < _FAR:
+        raise ValueError(f"{name!r} must be an instant as a whole number")
+    return value * unit
 
 
 def _times(issued_at: int, expires_at: int) -> dict[str, Any]:
