@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import File, Query, Router
+from ninja import File, Query, Router, Status
 from ninja.files import UploadedFile
 
 from exam_core.problems import Problem, ProblemKind
@@ -53,11 +53,11 @@ def exam_list(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
 
 
 @router.post("/exams", response={201: ExamForAuthor})
-def exam_create(request: HttpRequest, body: ExamNew) -> tuple[int, ExamForAuthor]:
+def exam_create(request: HttpRequest, body: ExamNew) -> Status[ExamForAuthor]:
     """Create an exam."""
     person = person_of(request)
     exam = services.exam_create(author=person.doctor, **body.model_dump())
-    return 201, _for_author(exam, person.user)
+    return Status(201, _for_author(exam, person.user))
 
 
 @router.get("/exams/{slug}", response=ExamForAuthor | ExamForStudent)
@@ -76,17 +76,17 @@ def exam_update(request: HttpRequest, slug: str, body: ExamChange) -> ExamForAut
 
 
 @router.delete("/exams/{slug}", response={204: None})
-def exam_delete(request: HttpRequest, slug: str) -> tuple[int, None]:
+def exam_delete(request: HttpRequest, slug: str) -> Status[None]:
     """Delete an exam that no sitting used."""
     services.exam_delete(exam=_own(request, slug))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/exams/{slug}/questions", response={201: QuestionKept})
-def question_create(request: HttpRequest, slug: str, body: QuestionNew) -> tuple[int, QuestionKept]:
+def question_create(request: HttpRequest, slug: str, body: QuestionNew) -> Status[QuestionKept]:
     """Add a question, with its choices or without."""
     question = services.question_create(exam=_own(request, slug), question=body)
-    return 201, _question(question)
+    return Status(201, _question(question))
 
 
 @router.put("/exams/{slug}/questions/{ident}", response=QuestionKept)
@@ -98,18 +98,18 @@ def question_update(request: HttpRequest, slug: str, ident: str, body: QuestionF
 
 
 @router.delete("/exams/{slug}/questions/{ident}", response={204: None})
-def question_delete(request: HttpRequest, slug: str, ident: str) -> tuple[int, None]:
+def question_delete(request: HttpRequest, slug: str, ident: str) -> Status[None]:
     """Delete a question."""
     services.question_delete(question=_question_of(_own(request, slug), ident))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/exams/{slug}/questions/{ident}/choices", response={201: QuestionKept})
-def choice_create(request: HttpRequest, slug: str, ident: str, body: ChoiceNew) -> tuple[int, QuestionKept]:
+def choice_create(request: HttpRequest, slug: str, ident: str, body: ChoiceNew) -> Status[QuestionKept]:
     """Add a choice."""
     question = _question_of(_own(request, slug), ident)
     services.choice_save(question=question, ident=body.id, fields=body.model_dump(exclude={"id"}))
-    return 201, _question(question)
+    return Status(201, _question(question))
 
 
 @router.put("/exams/{slug}/questions/{ident}/choices/{choice}", response=QuestionKept)
@@ -122,18 +122,18 @@ def choice_update(request: HttpRequest, slug: str, ident: str, choice: str, body
 
 
 @router.delete("/exams/{slug}/questions/{ident}/choices/{choice}", response={204: None})
-def choice_delete(request: HttpRequest, slug: str, ident: str, choice: str) -> tuple[int, None]:
+def choice_delete(request: HttpRequest, slug: str, ident: str, choice: str) -> Status[None]:
     """Delete a choice."""
     services.choice_delete(choice=_choice_of(_question_of(_own(request, slug), ident), choice))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/exams/{slug}/images", response={201: ImageKept})
-def image_upload(request: HttpRequest, slug: str, file: File[UploadedFile]) -> tuple[int, ImageKept]:
+def image_upload(request: HttpRequest, slug: str, file: File[UploadedFile]) -> Status[ImageKept]:
     """Upload an image; questions and choices name it by its digest."""
     _own(request, slug)
     image = image_store(data=file.read())
-    return 201, ImageKept(sha256=image.sha256, type=image.content_type, width=image.width, height=image.height)
+    return Status(201, ImageKept(sha256=image.sha256, type=image.content_type, width=image.width, height=image.height))
 
 
 @router.get("/exams/{slug}/images/{sha256}")

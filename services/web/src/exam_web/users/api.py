@@ -3,7 +3,7 @@
 import uuid
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from exam_core.problems import Problem, ProblemKind
 from exam_web import metrics
@@ -73,11 +73,11 @@ def refresh(request: HttpRequest, body: RefreshToken) -> services.Tokens:
 
 
 @router.post("/auth/logout", response={204: None}, auth=None)
-def logout(request: HttpRequest, body: RefreshToken) -> tuple[int, None]:
+def logout(request: HttpRequest, body: RefreshToken) -> Status[None]:
     """End a login everywhere."""
     del request
     services.logout(token=body.refresh, issuer=_issuer())
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/auth/verify", auth=None)

@@ -1,0 +1,255 @@
+"""Exams: who may write, who may see, and what nobody sees too early."""
+
+import base64
+import io
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.http import HttpResponse
+from PIL import Image as Pillow
+
+from exam_core.authoring import read_exam
+from exam_core.problems import Problem
+from exam_support.stack.places import REPOSITORY
+from exam_web.exams.images import MAX_BYTES, inspect_image
+from exam_web.exams.models import Choice, Exam, Question
+from exam_web.exams.services import exam_import
+from exam_web.users.models import Level
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+SAMPLES = REPOSITORY / "k8s/samples/papers"
+SINGLE = {
+    "id": "q1",
+    "kind": "single",
+    "text": "2 + 2",
+    "choices": [{"id": "a", "text": "4", "correct": True}, {"id": "b", "text": "5"}],
+}
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (8, 8)) -> bytes:
+    """A small picture."""
+    out = io.BytesIO()
+    Pillow.new("RGB", size, "white").save(out, kind)
+    return out.getvalue()
+
+
+def test_a_doctor_writes_an_exam_from_start_to_end(log_in, people) -> None:
+    """A Doctor creates an exam, adds, changes and deletes questions and choices, and deletes it again."""
+    doctor = log_in(people.doctor)
+    made = doctor.send("POST", "/api/exams", {"slug": "sums", "title": "Sums", "level": "year-1"})
+    assert made.status_code == 201
+    assert doctor.send("POST", "/api/exams/sums/questions", SINGLE).status_code == 201
+    numeric = {"id": "q2", "kind": "numeric", "text": "pi to 2 places", "value": "3.14", "weight": "2.5"}
+    assert doctor.send("POST", "/api/exams/sums/questions", numeric).status_code == 201
+    more = doctor.send("POST", "/api/exams/sums/questions/q1/choices", {"id": "c", "text": "22"})
+    assert [choice["id"] for choice in more.json()["choices"]] == ["a", "b", "c"]
+    assert doctor.send("PUT", "/api/exams/sums/questions/q1/choices/c", {"text": "twenty-two"}).status_code == 200
+    assert doctor.send("PATCH", "/api/exams/sums", {"title": "Sums and more"}).json()["title"] == "Sums and more"
+    exam = doctor.get("/api/exams/sums").json()
+    assert [item["id"] for item in exam["items"]] == ["q1", "q2"]
+    assert exam["items"][1]["weight"] == "2.50"
+    assert exam["faults"] == []
+    assert doctor.send("DELETE", "/api/exams/sums/questions/q1/choices/c").status_code == 204
+    assert doctor.send("DELETE", "/api/exams/sums/questions/q2").status_code == 204
+    assert doctor.send("DELETE", "/api/exams/sums").status_code == 204
+    assert doctor.get("/api/exams/sums").status_code == 404
+    assert not Choice.objects.exists()
+
+
+def test_a_doctor_sees_and_edits_only_own_exams(log_in, people, algebra) -> None:
+    """Another Doctor's exam is not there at all."""
+    other = log_in(people.other_doctor)
+    assert other.get("/api/exams").json()["results"] == []
+    assert other.get("/api/exams/algebra-101").status_code == 404
+    for method in ("PATCH", "DELETE"):
+        assert other.send(method, "/api/exams/algebra-101", {"title": "Mine"}).status_code == 404
+    assert other.send("POST", "/api/exams/algebra-101/questions", SINGLE).status_code == 404
+    assert Exam.objects.get().title != "Mine"
+
+
+def test_students_write_nothing(log_in, people, algebra) -> None:
+    """A student may not create, change or delete an exam, or read its images by the Doctors' door."""
+    student = log_in(people.student)
+    assert student.send("POST", "/api/exams", {"slug": "x", "title": "x", "level": "year-1"}).status_code == 403
+    assert student.send("PATCH", "/api/exams/algebra-101", {"title": "x"}).status_code == 403
+    assert student.send("DELETE", "/api/exams/algebra-101").status_code == 403
+    image = next(q.image_id for q in Question.objects.all() if q.image_id)
+    assert student.get(f"/api/exams/algebra-101/images/{image}").status_code == 403
+
+
+def test_students_see_the_exams_of_their_level(log_in, people, algebra) -> None:
+    """A student lists the exams of the own level and no other."""
+    mine = log_in(people.student).get("/api/exams").json()
+    assert [exam["slug"] for exam in mine["results"]] == ["algebra-101"]
+    assert log_in(people.other_student).get("/api/exams").json() == {"count": 0, "next": None, "results": []}
+    assert log_in(people.other_student).get("/api/exams/algebra-101").status_code == 404
+
+
+def test_nothing_of_a_question_is_seen_before_a_sitting_opens(log_in, people, provision) -> None:
+    """Before the window a student learns when, not what."""
+    provision()
+    answer = log_in(people.student).get("/api/exams/algebra-101")
+    exam = answer.json()
+    assert exam["paper"] is None
+    assert exam["sittings"][0]["name"] == "midterm"
+    for question in Question.objects.all():
+        assert question.text not in answer.content.decode()
+
+
+def test_an_open_sitting_shows_the_paper_and_never_the_key(log_in, people, open_now) -> None:
+    """Once open, a student sees every question, and no answer of the API to a student holds anything of the key."""
+    student = log_in(people.student)
+    exam = student.get("/api/exams/algebra-101").json()
+    assert len(exam["paper"]["questions"]) == 20
+    for path in ("/api/exams", "/api/exams/algebra-101", "/api/sittings", "/api/degrees", "/api/me"):
+        names = set(member_names(student.get(path).json()))
+        assert not names & {"correct", "value", "tolerance", "items", "key", "answers"}, path
+
+
+def member_names(value) -> list[str]:
+    """The names of all members in a JSON value."""
+    if isinstance(value, dict):
+        return [*value, *(name for each in value.values() for name in member_names(each))]
+    return [name for each in value for name in member_names(each)] if isinstance(value, list) else []
+
+
+def test_lists_come_in_pages(log_in, people) -> None:
+    """A long list is read page by page, and says where the next one begins."""
+    level = Level.objects.get(slug="year-1")
+    Exam.objects.bulk_create(Exam(slug=f"e-{n:02}", title="t", level=level) for n in range(5))
+    student = log_in(people.student)
+    seen, offset = [], 0
+    while offset is not None:
+        page = student.get("/api/exams", limit=2, offset=offset).json()
+        seen += [exam["slug"] for exam in page["results"]]
+        offset = page["next"]
+    assert seen == [f"e-{n:02}" for n in range(5)]
+    assert student.get("/api/exams", limit=0).status_code == 422
+
+
+def test_an_exam_that_was_sat_stays(log_in, people, provision) -> None:
+    """An exam with a sitting cannot be deleted, and the answer says why."""
+    provision()
+    answer = log_in(people.doctor).send("DELETE", "/api/exams/algebra-101")
+    assert answer.status_code == 409
+    assert "sitting" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (SINGLE | {"weight": "-1"}, "weight"),
+        (SINGLE | {"kind": "essay"}, "kind"),
+        (SINGLE | {"id": "a b"}, "id"),
+        (SINGLE | {"image": "0" * 64}, "upload it first"),
+        ({"id": "q", "kind": "single"}, "text"),
+    ],
+)
+def test_a_bad_question_is_refused_by_the_field(log_in, people, algebra, body, where) -> None:
+    """What is wrong with a question is said with its field, and nothing is kept."""
+    before = Question.objects.count()
+    answer = log_in(people.doctor).send("POST", "/api/exams/algebra-101/questions", body)
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+    assert where in answer.json()["detail"]
+    assert Question.objects.count() == before
+
+
+def test_a_question_without_a_usable_key_is_named(log_in, people, algebra) -> None:
+    """Two right choices in a single-choice question show as a fault, and keep a sitting from being made."""
+    doctor = log_in(people.doctor)
+    both = SINGLE | {"id": "odd", "choices": [c | {"correct": True} for c in SINGLE["choices"]]}
+    assert doctor.send("POST", "/api/exams/algebra-101/questions", both).status_code == 201
+    faults = doctor.get("/api/exams/algebra-101").json()["faults"]
+    assert faults == ["question odd is single-choice and has 2 correct choices"]
+
+
+def test_bad_requests_are_problems(log_in, people) -> None:
+    """Broken JSON, an unknown address and a wrong method each get their own problem."""
+    doctor = log_in(people.doctor)
+    broken = doctor.client.post("/api/exams", "{", content_type="application/json")
+    missing = doctor.get("/nowhere")
+    method = doctor.send("PUT", "/api/exams", {})
+    assert [broken.status_code, missing.status_code, method.status_code] == [400, 404, 405]
+    assert {a["Content-Type"] for a in (broken, missing, method)} == {"application/problem+json"}
+
+
+def test_images_are_checked_by_their_content(log_in, people, algebra) -> None:
+    """A real picture is kept and shown again; anything else is refused with the reason."""
+    doctor = log_in(people.doctor)
+
+    def upload(data: bytes) -> HttpResponse:
+        file = SimpleUploadedFile("x.png", data, content_type="image/png")
+        return doctor.client.post("/api/exams/algebra-101/images", {"file": file})
+
+    kept = upload(picture())
+    assert kept.status_code == 201
+    question = SINGLE | {"id": "seen", "image": kept.json()["sha256"]}
+    assert doctor.send("POST", "/api/exams/algebra-101/questions", question).status_code == 201
+    shown = doctor.get(f"/api/exams/algebra-101/images/{kept.json()['sha256']}")
+    assert (shown.content, shown["Content-Type"]) == (picture(), "image/png")
+    frames = [Pillow.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    moving = io.BytesIO()
+    frames[0].save(moving, "WEBP", save_all=True, append_images=frames[1:])
+    refused = {
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>": "not a PNG, JPEG, WEBP",
+        picture("GIF"): "not a PNG, JPEG, WEBP",
+        picture(size=(300, 300))[:100]: "cannot be decoded",
+        picture(size=(5000, 4)): "pixels",
+        b"\x89PNG" + b"0" * MAX_BYTES: "bytes",
+        moving.getvalue(): "animated",
+    }
+    for data, reason in refused.items():
+        answer = upload(data)
+        assert answer.status_code == 422, reason
+        assert reason in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["algebra-101", "geometry-201"])
+def test_importing_a_document_twice_changes_nothing(people, name: str) -> None:
+    """A document loaded again keeps every row; one that leaves a question out takes it away."""
+    text = (SAMPLES / f"{name}.yaml").read_text()
+    document = read_exam(text, inspect_image)
+    exam = exam_import(document=document, author=None)
+    rows = sorted(Question.objects.values_list("pk", "ident")), sorted(Choice.objects.values_list("pk", "ident"))
+    assert exam_import(document=document, author=None).pk == exam.pk
+    assert (
+        sorted(Question.objects.values_list("pk", "ident")),
+        sorted(Choice.objects.values_list("pk", "ident")),
+    ) == rows
+
+
+def test_a_document_for_an_unknown_level_names_those_there_are(people) -> None:
+    """Loading an exam for a level that does not exist says which do."""
+    text = (SAMPLES / "algebra-101.yaml").read_text().replace("year-1", "year-9")
+    with pytest.raises(Problem, match="levels are: year-1, year-2"):
+        exam_import(document=read_exam(text, inspect_image), author=None)
+    assert not Exam.objects.exists()
+
+
+def test_loading_a_faulty_document_names_its_lines(people, tmp_path) -> None:
+    """The command refuses a faulty file with every line and reason, and loads nothing."""
+    broken = base64.b64encode(b"not a picture").decode()
+    faulty = tmp_path / "faulty.yaml"
+    faulty.write_text(
+        "exam: faulty\ntitle: Faulty\nlevel: year-1\nquestions:\n"
+        "  - {id: a, kind: numeric, text: one, weight: -1, answer: {value: 1}}\n"
+        f"  - {{id: a, kind: numeric, text: two, answer: {{value: 1}}, image: {broken}}}\n"
+        "  - {id: c, kind: single, text: three, choices: [{id: x, text: x}, {id: y, text: y}]}\n"
+    )
+    with pytest.raises(CommandError) as refused:
+        call_command("load_exam", str(faulty))
+    said = str(refused.value)
+    for line, reason in ((5, "weight"), (6, "duplicate question id"), (6, "image is not usable"), (7, "no key")):
+        assert f"line {line}: " in said
+        assert reason in said
+    assert not Exam.objects.exists()
+
+
+def test_loading_a_sample_says_what_was_loaded(people, capsys) -> None:
+    """The command reports the exam and how many questions it has."""
+    call_command("load_exam", str(SAMPLES / "algebra-101.yaml"), author="noor")
+    assert "algebra-101: 20 questions for year-1" in capsys.readouterr().out
+    assert json.loads(json.dumps(Exam.objects.get().author_id)) == people.doctor.pk
