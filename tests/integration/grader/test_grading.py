@@ -1,10 +1,6 @@
 """From answers in the answer log to degrees in the database, with the processes as they are deployed."""
 
-from collections.abc import Callable
-from decimal import Decimal
-from subprocess import CompletedProcess
-from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -12,32 +8,12 @@ from django.db import connection
 
 from exam_core.schedule import State
 from exam_support.stack.ports import free_ports
-from exam_support.stack.process import Child
 from exam_web.exams.models import Choice
-from exam_web.sittings.models import Sitting
 
 pytestmark = pytest.mark.integration
 
-Start = Callable[..., Child]
-Run = Callable[..., CompletedProcess[str]]
-WaitUntil = Callable[..., None]
 
-
-class Seeded(Protocol):
-    """See conftest."""
-
-    sitting: UUID
-    name: str
-    row: Sitting
-
-    def degrees(self, number: int = 1) -> dict[int, Decimal]: ...
-    def expected(self) -> dict[int, Decimal]: ...
-    def ledger(self, number: int = 1) -> list[int]: ...
-    def is_graded(self, number: int = 1) -> bool: ...
-    def assert_graded_once(self, number: int = 1) -> None: ...
-
-
-def test_a_sitting_that_is_over_is_graded_by_the_workers(seeded: Seeded, start: Start, coordinate: Run) -> None:
+def test_a_sitting_that_is_over_is_graded_by_the_workers(seeded, start, coordinate) -> None:
     """I run the coordinator: every degree is what a person would count, and the students see them."""
     start("worker")
     done = coordinate("--sitting", seeded.name)
@@ -47,7 +23,7 @@ def test_a_sitting_that_is_over_is_graded_by_the_workers(seeded: Seeded, start: 
     assert len(seeded.row.seal_digest) == 64
 
 
-def test_without_broker_and_worker_the_coordinator_grades_by_itself(seeded: Seeded, coordinate: Run) -> None:
+def test_without_broker_and_worker_the_coordinator_grades_by_itself(seeded, coordinate) -> None:
     """With --local I need no Redis and no worker."""
     (nobody,) = free_ports(1)
     done = coordinate("--sitting", str(seeded.sitting), "--local", EXAM_REDIS_URL=f"redis://127.0.0.1:{nobody}/0")
@@ -55,7 +31,7 @@ def test_without_broker_and_worker_the_coordinator_grades_by_itself(seeded: Seed
     seeded.assert_graded_once()
 
 
-def test_what_is_done_is_left_alone(seeded: Seeded, coordinate: Run) -> None:
+def test_what_is_done_is_left_alone(seeded, coordinate) -> None:
     """To run the coordinator once more changes nothing and succeeds at once."""
     assert coordinate("--sitting", seeded.name, "--local").returncode == 0
     before = (seeded.row.epoch, seeded.row.published_at, seeded.degrees())
@@ -63,7 +39,7 @@ def test_what_is_done_is_left_alone(seeded: Seeded, coordinate: Run) -> None:
     assert (seeded.row.epoch, seeded.row.published_at, seeded.degrees()) == before
 
 
-def test_an_open_window_is_refused_and_stopped_only_on_demand(seeded_open: Seeded, coordinate: Run) -> None:
+def test_an_open_window_is_refused_and_stopped_only_on_demand(seeded_open, coordinate) -> None:
     """I cannot grade an open sitting by mistake; with --stop I end it and grade what was answered."""
     refused = coordinate("--sitting", seeded_open.name, "--local")
     assert refused.returncode == 3
@@ -75,17 +51,15 @@ def test_an_open_window_is_refused_and_stopped_only_on_demand(seeded_open: Seede
     assert seeded_open.row.stopped_at is not None
 
 
-def test_a_sitting_that_does_not_exist_is_refused(grader_env: dict[str, str], coordinate: Run) -> None:  # noqa: ARG001
+def test_a_sitting_that_does_not_exist_is_refused(grader_env, coordinate) -> None:
     """If I mistype the name I am told that there is no such sitting."""
     refused = coordinate("--sitting", "no-such-sitting")
     assert refused.returncode == 3
     assert "there is no sitting 'no-such-sitting'" in refused.stderr
 
 
-def test_the_periodic_task_closes_grades_and_publishes_unasked(
-    seeded: Seeded, start: Start, wait_until: WaitUntil
-) -> None:
-    """Without an operator and without a person a sitting that is over ends in published degrees; two beats do no harm."""
+def test_the_periodic_task_closes_grades_and_publishes_unasked(seeded, start, wait_until) -> None:
+    """With no operator and no person a sitting that is over ends in published degrees; two beats do no harm."""
     start("worker")
     start("beat")
     start("beat")
@@ -93,7 +67,7 @@ def test_the_periodic_task_closes_grades_and_publishes_unasked(
     seeded.assert_graded_once()
 
 
-def test_nothing_is_sealed_while_a_solver_may_still_acknowledge(seeded: Seeded, coordinate: Run) -> None:
+def test_nothing_is_sealed_while_a_solver_may_still_acknowledge(seeded, coordinate) -> None:
     """While a solver's lease lives the sitting is closing and I am told which process is waited for."""
     holder = uuid4()
     with connection.cursor() as cursor:
@@ -108,7 +82,7 @@ def test_nothing_is_sealed_while_a_solver_may_still_acknowledge(seeded: Seeded, 
     seeded.assert_graded_once()
 
 
-def test_a_corrected_key_makes_a_new_revision_beside_the_old(seeded: Seeded, coordinate: Run) -> None:
+def test_a_corrected_key_makes_a_new_revision_beside_the_old(seeded, coordinate) -> None:
     """I correct the key and regrade: new degrees are published, and the old revision keeps its own."""
     assert coordinate("--sitting", seeded.name, "--local").returncode == 0
     old = seeded.degrees()
@@ -123,9 +97,7 @@ def test_a_corrected_key_makes_a_new_revision_beside_the_old(seeded: Seeded, coo
     assert seeded.row.published_revision == 2
 
 
-def test_a_worker_shows_what_it_does_and_whether_it_can(
-    seeded: Seeded, start: Start, coordinate: Run, wait_until: WaitUntil
-) -> None:
+def test_a_worker_shows_what_it_does_and_whether_it_can(seeded, start, coordinate, wait_until) -> None:
     """A worker is ready when it reaches all three stores, and its metrics are those of all its processes."""
     (port,) = free_ports(1)
     start("worker", EXAM_METRICS_PORT=str(port))
@@ -150,7 +122,7 @@ def test_a_worker_shows_what_it_does_and_whether_it_can(
     assert health.json() == {"loop": "ok"}
 
 
-def test_one_request_id_leads_through_all_logs(seeded: Seeded, start: Start, coordinate: Run) -> None:
+def test_one_request_id_leads_through_all_logs(seeded, start, coordinate) -> None:
     """What graders log of a chunk carries the request id of the coordinator that asked for it."""
     worker = start("worker")
     assert coordinate("--sitting", seeded.name, EXAM_REQUEST_ID="req-from-the-operator").returncode == 0

@@ -5,6 +5,7 @@ Tracebacks carry no local variables: an answer key must never reach a log.
 
 import logging
 import sys
+from types import TracebackType
 
 import structlog
 from structlog.typing import Processor
@@ -46,5 +47,14 @@ def configure_logs(level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
     # The driver reports each node it connects to; that it has a session is the answer log's to say.
     logging.getLogger("cassandra").setLevel(max(root.level, logging.WARNING))
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What nobody expected ends the process with a line in the log like any other."""
+    if isinstance(error, Exception):
+        structlog.get_logger(__name__).critical("ended by a fault", exc_info=(kind, error, trace))
+    else:
+        sys.__excepthook__(kind, error, trace)

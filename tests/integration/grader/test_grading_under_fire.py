@@ -1,0 +1,195 @@
+"""Processes are killed, the broker forgets, seals are tampered with: degrees stay right or nothing is graded."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from django.db import connection, connections
+
+from exam_core.canonical import digest
+from exam_grader.app import GRADE_CHUNK
+from exam_grader.broker import CHUNKS, PREFIX
+from exam_support.stack.cassandra import Cassandra
+from exam_support.stack.postgres import Postgres
+from exam_support.stack.process import Child
+from exam_web.degrees.models import Degree
+from exam_web.sittings.models import SealedBucket
+
+pytestmark = pytest.mark.integration
+
+COORDINATE = ("coordinate", "--timeout", "120", "--sitting")
+
+
+def graders_waiting() -> int:
+    """How many graders are stopped in the middle of a chunk by `graders_blocked`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'degrees_degree'::regclass"
+            " AND mode = 'RowExclusiveLock'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _children(process: Child) -> list[int]:
+    """The processes that a process forked."""
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+@contextmanager
+def _bucket_blocked(postgres: Postgres, sitting: UUID, bucket: int) -> Iterator[None]:
+    """Whoever records this bucket waits: somebody else is about to, and never does."""
+    with psycopg.connect(postgres.dsn("exam_web", connection.settings_dict["NAME"])) as blocker:
+        blocker.execute(
+            "INSERT INTO sittings_sealedbucket (sitting_id, bucket, answers, students, digest)"
+            " VALUES (%s, %s, 0, 0, '')",
+            [sitting, bucket],
+        )
+        yield
+        blocker.rollback()
+
+
+def _tamper(cassandra: Cassandra, sitting: UUID, bucket: int) -> None:
+    """Give somebody another time of submission, and make the stored digest fit."""
+    with cassandra.session() as session:
+        key = (sitting, bucket)
+        (data,) = session.execute("SELECT data FROM exam.sealed WHERE sitting = %s AND bucket = %s", key).one()
+        forged = bytes(data).replace(b'"submitted_at":null', b'"submitted_at":1', 1)
+        assert forged != bytes(data)
+        session.execute(
+            "UPDATE exam.sealed SET data = %s, digest = %s WHERE sitting = %s AND bucket = %s",
+            (forged, bytes.fromhex(digest(forged)), *key),
+        )
+
+
+def test_a_worker_killed_in_the_middle_of_a_chunk_costs_nothing(seeded, start, wait_until, graders_blocked) -> None:
+    """Kill a worker while it writes degrees, start another: every degree is right and every chunk graded once."""
+    worker = start("worker")
+    start(*COORDINATE, seeded.name)
+    wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
+    worker.kill()
+    start("worker")
+    graders_blocked.rollback()
+    wait_until(seeded.is_graded, "the revision is graded")
+    seeded.assert_graded_once()
+
+
+def test_one_process_of_a_pool_killed_in_a_chunk_costs_nothing(seeded, start, wait_until, graders_blocked) -> None:
+    """When the system kills one process of a worker, the worker goes on and its chunk is graded again."""
+    worker = start("worker")
+    start(*COORDINATE, seeded.name)
+    wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
+    os.kill(_children(worker)[0], signal.SIGKILL)
+    graders_blocked.rollback()
+    wait_until(seeded.is_graded, "the revision is graded")
+    seeded.assert_graded_once()
+
+
+def test_a_worker_told_to_stop_gives_its_chunks_back(seeded, start, wait_until, graders_blocked, broker) -> None:
+    """A rollout stops a busy worker: what it had is in the queue again at once, for the next one."""
+    worker = start("worker")
+    start(*COORDINATE, seeded.name, EXAM_GRADER_STALL_SECONDS="600")
+    wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
+    assert worker.stop() == 0
+    assert broker.llen(PREFIX + CHUNKS) == seeded.row.buckets
+    graders_blocked.rollback()
+    start("worker")
+    wait_until(seeded.is_graded, "the revision is graded")
+    seeded.assert_graded_once()
+
+
+def test_a_broker_emptied_in_the_middle_is_made_good_for(seeded, start, wait_until, graders_blocked, broker) -> None:
+    """Redis forgets every task: the ledger knows what is missing, and it is handed out again."""
+    start("worker")
+    coordinator = start(*COORDINATE, seeded.name)
+    wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
+    broker.flushall()
+    graders_blocked.rollback()
+    wait_until(seeded.is_graded, "the revision is graded")
+    seeded.assert_graded_once()
+    assert "the ledger stands still: handing out again" in coordinator.log.read_text()
+
+
+def test_a_chunk_delivered_again_changes_nothing(seeded, start, coordinate, wait_until, send) -> None:
+    """However often the broker repeats itself, no degree is written twice."""
+    worker = start("worker")
+    assert coordinate("--sitting", seeded.name).returncode == 0
+    before = list(Degree.objects.order_by("id").values())
+    for chunk in seeded.ledger():
+        send(GRADE_CHUNK, str(seeded.sitting), 1, chunk)
+    ended = "Task exam_grader.grade_chunk"
+    wait_until(
+        lambda: (
+            sum(ended in line and "succeeded" in line for line in worker.log.read_text().splitlines())
+            == 2 * len(seeded.ledger())
+        ),
+        "every chunk was delivered twice",
+    )
+    assert list(Degree.objects.order_by("id").values()) == before
+    seeded.assert_graded_once()
+
+
+def test_a_tampered_seal_is_refused_loudly(seeded, start, coordinate, wait_until, cassandra) -> None:
+    """Somebody changes a seal in Cassandra: nothing is graded from it, and I am told which bucket it is."""
+    assert coordinate("--sitting", seeded.name, "--timeout", "1").returncode == 75
+    victim = SealedBucket.objects.filter(sitting=seeded.sitting, answers__gt=0).first()
+    assert victim is not None
+    _tamper(cassandra, seeded.sitting, victim.bucket)
+    worker = start("worker")
+    refused = coordinate("--sitting", seeded.name)
+    assert refused.returncode == 4
+    assert f"bucket {victim.bucket} is damaged" in refused.stderr
+    wait_until(lambda: len(seeded.ledger()) == seeded.row.buckets - 1, "all other chunks are graded")
+    assert victim.bucket not in seeded.ledger()
+    assert not seeded.is_graded()
+    assert Degree.objects.filter(revision=seeded.revision()).count() == len(seeded.expected()) - victim.students
+    assert f"bucket {victim.bucket} is damaged" in worker.log.read_text()
+
+
+def test_two_coordinators_at_once_end_as_one(seeded, start, wait_until) -> None:
+    """Kubernetes may start a Job's program twice: both end well, and everything is done once."""
+    start("worker")
+    both = [start(*COORDINATE, seeded.name) for _ in range(2)]
+    wait_until(lambda: not any(child.alive for child in both), "both coordinators ended")
+    assert [child._running().returncode for child in both] == [0, 0]
+    seeded.assert_graded_once()
+
+
+def test_even_without_the_lock_two_coordinators_do_no_harm(seeded, make_grader) -> None:
+    """The lock is a courtesy: two that do everything at the same time still give one set of degrees."""
+    ends: list[str] = []
+
+    def go() -> None:
+        grader = make_grader()
+        try:
+            coordinator = grader.coordinator(seeded.sitting, 1, tell=lambda _report: None, local=True, parallelism=2)
+            ends.append(coordinator.advance().phase.value)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=go) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ends == ["done", "done"]
+    seeded.assert_graded_once()
+
+
+def test_a_coordinator_killed_while_sealing_is_taken_over(seeded, start, coordinate, wait_until, postgres) -> None:
+    """The coordinator dies with some buckets sealed: the next one seals the rest and the degrees are right."""
+    with _bucket_blocked(postgres, seeded.sitting, 5):
+        first = start("coordinate", "--sitting", seeded.name, "--parallelism", "1", "--local")
+        wait_until(lambda: SealedBucket.objects.filter(sitting=seeded.sitting).count() == 5, "five buckets are sealed")
+        first.kill()
+    done = coordinate("--sitting", seeded.name, "--local")
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line)["event"] for line in done.stderr.splitlines() if '"sealing"' in line]
+    assert told[0].endswith(f"5 of {seeded.row.buckets} buckets sealed")
+    seeded.assert_graded_once()
