@@ -150,6 +150,7 @@ async def test_the_api_describes_itself(solver: Process) -> None:
     assert answer.status_code == 200
     document = answer.json()
     put = document["paths"]["/v1/sittings/{sitting}/answers/{question}"]["put"]
+    assert [parameter["name"] for parameter in put["parameters"]] == ["sitting", "question"]
     assert put["security"] == [{"attempt": []}]
     assert put["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/AnswerBody"}
     assert set(document["components"]["securitySchemes"]) == {"access", "attempt"}

@@ -1,9 +1,12 @@
-"""The routes: parse, call one function, answer. Bodies are described by `schemas` and written as bytes here."""
+"""The routes: parse, call one function, answer.
+
+Bodies and parameters are described by `schemas` and `openapi`, and read and written by hand: what FastAPI would do for
+each request to check them is done better by the paper.
+"""
 
 import json
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -21,7 +24,7 @@ from exam_solver.answering import Asked
 from exam_solver.bodies import question_number, read_object, several
 from exam_solver.caching import accepts_gzip, matches
 from exam_solver.judging import check_not_cancelled, deadline_of
-from exam_solver.openapi import ACCESS, ATTEMPT, needs, ref, takes
+from exam_solver.openapi import ACCESS, ATTEMPT, addressed, needs, ref, takes
 from exam_solver.parts import Solver
 from exam_solver.starting import Begun
 
@@ -36,13 +39,14 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 @router.post(
     SITTING + "/attempt",
     responses={200: {"model": schemas.AttemptBody}, 201: {"model": schemas.AttemptBody}, **REFUSED},
-    openapi_extra=needs(ACCESS),
+    openapi_extra=addressed("sitting") | needs(ACCESS),
     tags=["student"],
 )
-async def start(request: Request, sitting: UUID) -> Response:
+async def start(request: Request) -> Response:
     """Start the attempt (201) or resume it (200): the paper, the saved answers, the deadline, the attempt token."""
     solver = _solver(request)
     access = auth.student(request)
+    sitting = request.path_params["sitting"]
     begun = await solver.starts.begin(access, sitting)
     attempt = Attempt(
         student=access.subject,
@@ -61,14 +65,13 @@ async def start(request: Request, sitting: UUID) -> Response:
 @router.get(
     SITTING + "/paper",
     responses={200: {"model": dict[str, Any]}, 304: {}, **REFUSED},
-    openapi_extra=needs(ATTEMPT),
+    openapi_extra=addressed("sitting") | needs(ATTEMPT),
     tags=["student"],
 )
-async def paper(request: Request, sitting: UUID) -> Response:
+async def paper(request: Request) -> Response:
     """The paper in its canonical form, named by its digest."""
     solver = _solver(request)
-    auth.attempt(request)
-    scheduled = solver.keeper.sitting(sitting)
+    scheduled = solver.keeper.sitting(auth.attempt(request).sitting)
     check_not_cancelled(scheduled)
     shelved = await solver.papers.paper(scheduled.paper)
     headers = {"ETag": f'"{scheduled.paper}"', "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
@@ -82,14 +85,14 @@ async def paper(request: Request, sitting: UUID) -> Response:
 @router.get(
     SITTING + "/images/{sha256}",
     responses={200: {"content": {"image/*": {}}}, 304: {}, **REFUSED},
-    openapi_extra=needs(ATTEMPT),
+    openapi_extra=addressed("sitting", "sha256") | needs(ATTEMPT),
     tags=["student"],
 )
-async def image(request: Request, sitting: UUID, sha256: str) -> Response:
+async def image(request: Request) -> Response:
     """An image of the paper; it never changes."""
     solver = _solver(request)
-    auth.attempt(request)
-    scheduled = solver.keeper.sitting(sitting)
+    sha256: str = request.path_params["sha256"]
+    scheduled = solver.keeper.sitting(auth.attempt(request).sitting)
     check_not_cancelled(scheduled)
     part = await solver.papers.image(scheduled.paper, sha256)
     headers = {
@@ -107,14 +110,14 @@ async def image(request: Request, sitting: UUID, sha256: str) -> Response:
 @router.put(
     SITTING + "/answers/{question}",
     responses={200: {"model": schemas.AcknowledgedBody}, **REFUSED},
-    openapi_extra=needs(ATTEMPT) | takes(schemas.AnswerBody),
+    openapi_extra=addressed("sitting", "question") | needs(ATTEMPT) | takes(schemas.AnswerBody),
     tags=["student"],
 )
-async def put_answer(request: Request, sitting: UUID, question: str) -> Response:  # noqa: ARG001 - named for OpenAPI
+async def put_answer(request: Request) -> Response:
     """Save one answer; a receipt says that it counts."""
     solver = _solver(request)
     attempt = auth.attempt(request)
-    asked = Asked(question_number(question), await read_object(request))
+    asked = Asked(question_number(request.path_params["question"]), await read_object(request))
     answered = await solver.answers.answer(attempt, [asked])
     [outcome] = answered.outcomes
     if isinstance(outcome, Problem):
@@ -125,10 +128,10 @@ async def put_answer(request: Request, sitting: UUID, question: str) -> Response
 @router.post(
     SITTING + "/answers",
     responses={200: {"model": schemas.ResultsBody}, 207: {"model": schemas.ResultsBody}, **REFUSED},
-    openapi_extra=needs(ATTEMPT) | takes(schemas.AnswersBody),
+    openapi_extra=addressed("sitting") | needs(ATTEMPT) | takes(schemas.AnswersBody),
     tags=["student"],
 )
-async def post_answers(request: Request, sitting: UUID) -> Response:  # noqa: ARG001 - named for OpenAPI
+async def post_answers(request: Request) -> Response:
     """Save several answers: 200 when all count, 207 when some do, otherwise the first refusal."""
     solver = _solver(request)
     attempt = auth.attempt(request)
@@ -149,10 +152,10 @@ async def post_answers(request: Request, sitting: UUID) -> Response:  # noqa: AR
 @router.post(
     SITTING + "/submit",
     responses={200: {"model": schemas.SubmittedBody}, **REFUSED},
-    openapi_extra=needs(ATTEMPT),
+    openapi_extra=addressed("sitting") | needs(ATTEMPT),
     tags=["student"],
 )
-async def submit(request: Request, sitting: UUID) -> Response:  # noqa: ARG001 - named for OpenAPI
+async def submit(request: Request) -> Response:
     """Say that one is done. It is a statement, not a lock: answers in time still count."""
     submitted_at, deadline = await _solver(request).answers.submit(auth.attempt(request))
     return _json({"submitted_at": rfc3339(submitted_at), "deadline": deadline.to_json()})
@@ -161,14 +164,14 @@ async def submit(request: Request, sitting: UUID) -> Response:  # noqa: ARG001 -
 @router.get(
     SITTING + "/time",
     responses={200: {"model": schemas.TimeBody}, **REFUSED},
-    openapi_extra=needs(ACCESS, ATTEMPT),
+    openapi_extra=addressed("sitting") | needs(ACCESS, ATTEMPT),
     tags=["student"],
 )
-async def tell_time(request: Request, sitting: UUID) -> Response:
+async def tell_time(request: Request) -> Response:
     """The platform's time beside the window; with an attempt token the personal deadline too."""
     principal = auth.student_or_attempt(request)
     admitted = _solver(request).keeper.admit()
-    scheduled = admitted.sitting(sitting)
+    scheduled = admitted.sitting(request.path_params["sitting"])
     closes_at = personal_deadline(scheduled.window, started_at=admitted.now).closes_at
     body: dict[str, Any] = {
         "now": rfc3339(admitted.now),

@@ -17,6 +17,22 @@ _SCHEMES = {
 }
 
 
+_PARAMETERS = {
+    "sitting": {"type": "string", "format": "uuid"},
+    "question": {"type": "integer", "minimum": 0, "description": "its number in the paper"},
+    "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "an image's, as the paper names it"},
+}
+
+
+def addressed(*parameters: str) -> dict[str, Any]:
+    """What stands in a route's address."""
+    return {
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": _PARAMETERS[name]} for name in parameters
+        ]
+    }
+
+
 def ref(model: type[schemas.Described]) -> dict[str, Any]:
     """A body of this form."""
     return {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
