@@ -32,6 +32,8 @@ class Environment(BaseSettings):
     """For a gateway on the loopback alone: cookies travel without TLS, and no browser is told to insist on it."""
     access_token_seconds: int = Field(default=600, ge=30, le=3600)
     refresh_token_seconds: int = Field(default=12 * 3600, ge=600)
+    revocation_seconds: int = Field(default=7 * 24 * 3600, ge=24 * 3600)
+    """How long a revocation is kept: longer than any sitting, whose attempt tokens end with its deadlines alone."""
     lease_ttl_ms: int = Field(default=30_000, ge=1000, le=60_000)
     """The longest a solver may go without hearing of a change; solvers may be configured shorter."""
     lease_margin_ms: int = Field(default=2_000, ge=0)
@@ -47,4 +49,6 @@ class Environment(BaseSettings):
                     raise ValueError(f"EXAM_{name.upper()} must be set, to at least {MIN_SECRET} characters")
             if self.signing_keys_file is None:
                 raise ValueError("EXAM_SIGNING_KEYS_FILE must name a private JWK set")
+        if self.revocation_seconds < self.refresh_token_seconds:
+            raise ValueError("EXAM_REVOCATION_SECONDS must not be less than EXAM_REFRESH_TOKEN_SECONDS")
         return self

@@ -49,6 +49,7 @@ django_stubs_ext.monkeypatch()
 ROOT_URLCONF = "exam_web.urls"
 WSGI_APPLICATION = "exam_web.wsgi.application"
 AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "exam_web.users.backends.DoctorsBackend"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEMPLATES: list[dict[str, Any]] = [

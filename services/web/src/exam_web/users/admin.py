@@ -34,7 +34,7 @@ class PersonAdmin(UserAdmin[User]):
     add_form = AdminUserCreationForm
     actions = ("disable",)
 
-    @admin.action(description="Disable: end every login and refuse new ones")
+    @admin.action(description="Disable: end every login and refuse new ones", permissions=["change"])
     def disable(self, request: HttpRequest, people: QuerySet[User]) -> None:
         """End everything that was issued to some people."""
         for person in people:
@@ -42,10 +42,22 @@ class PersonAdmin(UserAdmin[User]):
         self.message_user(request, f"{people.count()} accounts disabled")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
-        """Save; taking the tick from «active» ends every login too."""
+        """Save; a Doctor may enter the admin, and taking the tick from «active» ends every login too."""
+        obj.is_staff = obj.is_staff or obj.kind == User.Kind.DOCTOR
         super().save_model(request, obj, form, change)
         if change and "is_active" in form.changed_data and not obj.is_active:
             services.account_disable(user=obj, now=database_now())
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """Delete, and end every login first: solvers know tokens, not accounts."""
+        services.account_disable(user=obj, now=database_now())
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """The same for several."""
+        for person in queryset:
+            services.account_disable(user=person, now=database_now())
+        super().delete_queryset(request, queryset)
 
 
 admin.site.register(User, PersonAdmin)

@@ -114,5 +114,10 @@ class Revocation(models.Model):
     before = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
 
+    class Meta:
+        """Every request with a token asks whether its person was revoked."""
+
+        indexes: ClassVar = [models.Index(fields=("kind", "value"), name="revocation_of")]
+
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"

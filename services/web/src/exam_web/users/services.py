@@ -110,7 +110,7 @@ def account_disable(*, user: User, now: int) -> None:
 def _revoke(kind: Revocation.Kind, value: str, before: int) -> None:
     # Ids must appear in their order: solvers ask for what is above the highest they know.
     locks.lock_exclusively(locks.REVOCATIONS)
-    expires_at = from_micros(before) + timedelta(seconds=ENVIRONMENT.refresh_token_seconds)
+    expires_at = from_micros(before) + timedelta(seconds=ENVIRONMENT.revocation_seconds)
     Revocation.objects.create(kind=kind, value=value, before=from_micros(before), expires_at=expires_at)
 
 

@@ -38,6 +38,9 @@ class Migration(migrations.Migration):
                 ("before", models.DateTimeField()),
                 ("expires_at", models.DateTimeField(db_index=True)),
             ],
+            options={
+                "indexes": [models.Index(fields=["kind", "value"], name="revocation_of")],
+            },
         ),
         migrations.CreateModel(
             name="User",
