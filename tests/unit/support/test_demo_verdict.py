@@ -9,7 +9,7 @@ from exam_support.demo.verdict import Report, quantiles
 from exam_support.oracle.judge import Mismatch
 
 
-def report(**changes: Any) -> Report:  # noqa: ANN401 - any member
+def report(**changes: Any) -> Report:
     """The report of a good run."""
     good = Report(
         students=300,

@@ -129,6 +129,16 @@ async def test_a_late_answer_is_not_sent_again(device: tuple[Device, Book], solv
     assert book.complaints == []
 
 
+async def test_what_is_sent_after_the_deadline_may_never_count(device: tuple[Device, Book], solver: FakeSolver) -> None:
+    """Sent too late by the platform's own time, an answer is late even if no response came; taking it is a fault."""
+    student, book = device
+    solver.first = [lose, problem(409, "deadline-passed")]
+    await student.send_late([student.sheet(0, {"choices": [1]})])
+    assert (len(book.late), book.doubtful(), book.complaints) == (1, set(), [])
+    await student.send_late([student.sheet(0, {"choices": [0]})])
+    assert "after the deadline" in book.complaints[0]
+
+
 async def test_a_refusal_without_reason_is_a_complaint(device: tuple[Device, Book], solver: FakeSolver) -> None:
     """An honest answer that is refused for another reason than its time is something to look into."""
     student, book = device

@@ -232,7 +232,7 @@ class Demo:
             acknowledged=len(said),
             counted=len({one.place for one in said}),
             sealed=sum(each.seal.count for each in evidence),
-            late_refused=len(self.book.late),
+            late_refused=counts["late_refused"],
             forged_refused=counts["forged_refused"],
             foreign_refused=counts["foreign_refused"],
             retries=counts["retries"],
@@ -262,7 +262,7 @@ class Demo:
         return (
             f"{clock:+.0f} s: {len(self.book.starts)} started, {counts['acknowledgements']} acknowledged, "
             f"{counts['retries']} sent again, {counts['resumed']} resumed, {counts['forged_refused']} forged, "
-            f"{len(self.book.late)} late refused{killed}"
+            f"{counts['late_refused']} late refused{killed}"
         )
 
     async def _tell(self, step: Step, detail: Callable[[], str]) -> None:

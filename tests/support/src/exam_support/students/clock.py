@@ -17,27 +17,35 @@ class ServerClock:
 
     def __init__(self, here: Callable[[], float] = time.monotonic) -> None:
         self._here = here
-        self._offset: float | None = None
+        self._offset = 0.0
+        self._delay: float | None = None
 
     async def ask(self, ask: Ask) -> int:
-        """Set the clock by the platform's answer, taking half of the way there and back as the delay."""
+        """What the platform says; the clock is set by its quickest answer, half of whose way counts as delay."""
         before = self._here()
-        now = await ask()
-        self._offset = now - (before + self._here()) / 2 * SECOND
-        return self.now()
+        said = await ask()
+        after = self._here()
+        if self._delay is None or after - before < self._delay:
+            self._delay = after - before
+            self._offset = said - (before + after) / 2 * SECOND
+        return said
 
     def now(self) -> int:
-        """The platform's time by the last answer."""
-        if self._offset is None:
+        """The platform's time by its quickest answer."""
+        if self._delay is None:
             raise RuntimeError("nobody has asked the platform for its time yet")
         return int(self._here() * SECOND + self._offset)
 
-    async def until(self, instant: int, ask: Ask | None = None) -> None:
-        """Wait for an instant of the platform; with `ask`, until the platform itself says so."""
+    async def until(self, instant: int) -> None:
+        """Wait for an instant of the platform, by this clock."""
         while (left := instant - self.now()) > 0:
             await asyncio.sleep(left / SECOND)
-            if ask is not None:
-                await self.ask(ask)
+
+    async def until_said(self, instant: int, ask: Ask) -> None:
+        """Wait until the platform itself says that an instant has come."""
+        await self.until(instant)
+        while (left := instant - await self.ask(ask)) > 0:
+            await asyncio.sleep(left / SECOND)
 
 
 def instant_of(text: str) -> int:

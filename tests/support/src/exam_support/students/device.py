@@ -37,7 +37,7 @@ class Device:
         self.sitting = sitting
         self.student = 0
         self.token = ""
-        self.deadline: int | None = None
+        self.deadline = 0
         self.seq = 0
         self.paper: dict[str, Any] = {}
         self.paper_digest = ""
@@ -55,6 +55,8 @@ class Device:
         body = reply.body
         self.student, self.token, self.paper = int(body["student"]), body["attempt_token"], body["paper"]
         self.seq, self.paper_digest = body["highest_seq"], body["paper_digest"]
+        if body["deadline"]["at"] is None:
+            raise GaveUpError("the sitting is paused at the start: this crowd knows no pause")
         self._note_deadline(body["deadline"])
         self._book.shown(self.sitting, body["paper"])
         started = Started(instant_of(body["started_at"]), self.deadline)
@@ -71,6 +73,14 @@ class Device:
             seq = self.seq
         return Sheet(Said(self.sitting, self.student, question, seq, content_of(body)), {"seq": seq, **body})
 
+    async def send_late(self, sheets: Sequence[Sheet]) -> None:
+        """Send answers after the deadline, by the platform's own time: whatever comes of them, none may count."""
+        self._book.late.update(sheet.said for sheet in sheets)
+        await self.send(sheets)
+        for sheet in sheets:
+            if any(entry.said == sheet.said for entry in self._book.acknowledged.get(sheet.said.place, ())):
+                self._book.complain(f"{sheet.said} was sent after the deadline and acknowledged")
+
     async def send(self, sheets: Sequence[Sheet]) -> None:
         """Send answers, one by PUT, several by POST, until each is acknowledged, refused or hopeless."""
         waiting = list(sheets)
@@ -83,7 +93,7 @@ class Device:
             waiting = self._sort(waiting, reply)
             if not waiting:
                 return
-            if self._clock.now() > (self.deadline or self._clock.now()) + PATIENCE:
+            if self._clock.now() > self.deadline + PATIENCE:
                 self._book.counts["gave_up"] += len(waiting)
                 return
             self._book.counts["retries"] += len(waiting)
@@ -116,8 +126,9 @@ class Device:
     def _sort(self, sheets: list[Sheet], reply: Reply | None) -> list[Sheet]:
         """Write down what a response says of each answer; gives those that must be sent again."""
         if reply is None or self._busy(reply):
+            self._book.counts["no_response" if reply is None else f"status_{reply.status}"] += len(sheets)
             for sheet in sheets:
-                self._doubt(sheet, None if reply is None else reply.status)
+                self._doubt(sheet)
             return sheets
         if "results" in (reply.body or {}):
             self._note_deadline(reply.body.get("deadline"))
@@ -136,7 +147,7 @@ class Device:
 
     async def _send_singly(self, sheets: Sequence[Sheet]) -> None:
         for sheet in sheets:
-            self._book.doubt(sheet.said)
+            self._doubt(sheet)
         for sheet in sheets:
             await self.send([sheet])
 
@@ -153,7 +164,7 @@ class Device:
             if result["status"] == 200:
                 self._acknowledge(sheet, result)
             elif result["status"] in _AGAIN:
-                self._doubt(sheet, result["status"])
+                self._doubt(sheet)
                 again.append(sheet)
             else:
                 problem = result["problem"]
@@ -164,14 +175,16 @@ class Device:
         self._book.acknowledge(Acknowledged(sheet.said, instant_of(body["received_at"]), body["receipt"]))
         self._book.counts["acknowledgements"] += 1
 
-    def _doubt(self, sheet: Sheet, status: int | None) -> None:
-        self._book.doubt(sheet.said)
-        self._book.counts["lost" if status is None else f"status_{status}"] += 1
+    def _doubt(self, sheet: Sheet) -> None:
+        """The outcome is not known; but what was sent after the deadline cannot count, known or not."""
+        if sheet.said not in self._book.late:
+            self._book.doubt(sheet.said)
 
-    def _refused(self, sheet: Sheet, problem: str, body: Any) -> None:  # noqa: ANN401 - shown, never read
+    def _refused(self, sheet: Sheet, problem: str, body: Any) -> None:
         self._book.counts[f"refused_{problem}"] += 1
         if problem == "deadline-passed":
             self._book.late.add(sheet.said)
+            self._book.counts["late_refused"] += 1
         elif problem != "seq-too-low":
             self._book.complain(f"student {self.student}: {sheet.said} was refused: {body}")
 
@@ -197,7 +210,7 @@ class Device:
                     return reply
                 self._book.counts[f"status_{reply.status}"] += 1
                 after = reply.retry_after
-            if self._clock.now() > (self.deadline or self._clock.now()) + PATIENCE:
+            if self.deadline and self._clock.now() > self.deadline + PATIENCE:
                 raise GaveUpError(f"{method} {path} was not answered for {PATIENCE // SECOND} s after the deadline")
             await asyncio.sleep(wait if after is None else after)
             wait = min(wait * 2, _LONGEST_WAIT)

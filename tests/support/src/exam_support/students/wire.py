@@ -106,7 +106,7 @@ class Wire:
         self._traits = traits
         self._chance = chance
 
-    async def call(self, method: str, host: str, path: str, **how: Any) -> Reply:  # noqa: ANN401 - passed on as it is
+    async def call(self, method: str, host: str, path: str, **how: Any) -> Reply:
         """A request through this network: late to arrive, late to come back, sometimes without a response.
 
         Raises:
