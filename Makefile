@@ -34,6 +34,10 @@ setup: .venv/ready ## bring everything the project needs: Python packages, Cassa
 demo: setup ## run a whole sitting on real stores and check every degree (KEEP=1 leaves it running)
 	@$(BIN)/python -m exam_support.demo
 
+.PHONY: dev
+dev: setup ## run the platform on this machine with one sitting open, until Ctrl-C
+	@$(BIN)/python -m exam_support.dev
+
 .PHONY: test
 test: setup lint ## everything: linters, types, unit, contract and integration tests on the real stores
 	@$(BIN)/pytest $(PYTEST_ARGS)
