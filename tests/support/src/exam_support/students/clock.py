@@ -38,14 +38,15 @@ class ServerClock:
 
     async def until(self, instant: int) -> None:
         """Wait for an instant of the platform, by this clock."""
-        while (left := instant - self.now()) > 0:
-            await asyncio.sleep(left / SECOND)
+        await asyncio.sleep(max(0, instant - self.now()) / SECOND)
 
     async def until_said(self, instant: int, ask: Ask) -> None:
         """Wait until the platform itself says that an instant has come."""
         await self.until(instant)
-        while (left := instant - await self.ask(ask)) > 0:
-            await asyncio.sleep(left / SECOND)
+        said = await self.ask(ask)
+        while said < instant:
+            await asyncio.sleep((instant - said) / SECOND)
+            said = await self.ask(ask)
 
 
 def instant_of(text: str) -> int:
