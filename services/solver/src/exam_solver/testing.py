@@ -135,14 +135,14 @@ class World:
     processes: list[Process] = field(default_factory=list)
 
     @classmethod
-    async def make(cls) -> Self:
-        """A platform with one open sitting of an hour; attempts last 30 minutes."""
+    async def make(cls, log: MemoryAnswerLog | None = None) -> Self:
+        """A platform with one open sitting of an hour; attempts last 30 minutes. `log`: one with its own ideas."""
         clock = ManualClock()
         schedule = MemorySchedule(clock)
         world = cls(
             clock=clock,
             schedule=schedule,
-            log=MemoryAnswerLog(),
+            log=log or MemoryAnswerLog(),
             cache=MemoryPaperCache(),
             web=MemoryWeb(new_keys()),
             solver_keys=new_keys(),
