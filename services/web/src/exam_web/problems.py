@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -90,6 +90,11 @@ def answer_with_problems(api: NinjaAPI) -> None:
     def on_unfit(_: HttpRequest, __: DataError) -> HttpResponse:
         # What no field's rule caught and PostgreSQL cannot hold: a NUL character in a text, a number beyond bounds.
         return problem_response(Problem(ProblemKind.INVALID, "a value has characters or a size that cannot be kept"))
+
+    @api.exception_handler(IntegrityError)
+    def on_race(_: HttpRequest, __: IntegrityError) -> HttpResponse:
+        # Services check before they write; what only the database finds came in between.
+        return problem_response(Problem(ProblemKind.CONFLICT, "somebody else changed it at the same time; look again"))
 
     for error in STORE_DOWN:
         api.add_exception_handler(error, lambda _request, _error: problem_response(store_down()))

@@ -4,7 +4,6 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -12,7 +11,8 @@ from exam_core.problems import Problem
 from exam_web import cache
 from exam_web.exams.images import image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
-from exam_web.exams.services import LISTS
+from exam_web.exams.selectors import exam_faults
+from exam_web.exams.services import LISTS, exam_touch
 from exam_web.readonly import ReadOnlyAdmin
 from exam_web.users.models import User
 
@@ -55,26 +55,53 @@ class QuestionInline(admin.TabularInline[Question, Exam]):
     show_change_link = True
 
 
-class OwnedAdmin(admin.ModelAdmin[Any]):
-    """What belongs to an exam: Doctors see their own alone, whatever else they may do."""
+OWNER = {Exam: "author", Question: "exam__author", Choice: "question__exam__author"}
+"""The way from each model to whose it is."""
 
-    owner = "author"
+
+class OwnedAdmin(admin.ModelAdmin[Any]):
+    """What belongs to an exam: Doctors see, choose and change their own alone."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Everything for staff, a Doctor's own for a Doctor."""
-        rows = super().get_queryset(request)
-        user = cast("User", request.user)
-        return rows.filter(**{self.owner: user.pk}) if user.kind == User.Kind.DOCTOR else rows
+        return _own(super().get_queryset(request), request)
 
-    def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
-        """Save, and forget cached lists."""
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ANN401 - Django's signature
+        """What a Doctor writes hangs on what is the Doctor's own, whatever number the form sends."""
+        model = db_field.remote_field.model
+        if model in OWNER:
+            kwargs["queryset"] = _own(model.objects.all(), request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
+        """Save; the exam's row is locked first, so that freezing sees all of this or nothing."""
+        exam = _exam_of(obj)
+        if exam.pk is not None:
+            exam_touch(exam=exam)
         super().save_model(request, obj, form, change)
         cache.invalidate_on_commit(LISTS)
 
-    def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
-        """Delete, and forget cached lists."""
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:  # noqa: ANN401 - Django's signature
+        """Delete, noting the change."""
+        exam_touch(exam=_exam_of(obj))
         super().delete_model(request, obj)
-        cache.invalidate_on_commit(LISTS)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """The same for several."""
+        for exam in {_exam_of(row) for row in queryset}:
+            exam_touch(exam=exam)
+        super().delete_queryset(request, queryset)
+
+
+def _own(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
+    user = cast("User", request.user)
+    return rows.filter(**{OWNER[rows.model]: user.pk}) if user.kind == User.Kind.DOCTOR else rows
+
+
+def _exam_of(row: Exam | Question | Choice) -> Exam:
+    if isinstance(row, Exam):
+        return row
+    return row.exam if isinstance(row, Question) else row.question.exam
 
 
 @admin.register(Exam)
@@ -86,16 +113,26 @@ class ExamAdmin(OwnedAdmin):
     search_fields = ("slug", "title")
     inlines = (QuestionInline,)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
+        """An exam that is being created has no faults to show."""
+        del request
+        return () if obj is None else ("faults",)
+
+    @admin.display(description="What keeps it from being asked")
+    def faults(self, exam: Exam) -> str:
+        """What the author has to mend before a sitting can be made."""
+        return "\n".join(exam_faults(exam)) or "nothing"
+
     def get_exclude(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
         """A Doctor does not choose the author."""
         del obj
         return ("author",) if cast("User", request.user).kind == User.Kind.DOCTOR else ()
 
-    def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
         """A new exam of a Doctor is the Doctor's own."""
         user = cast("User", request.user)
         if not change and user.kind == User.Kind.DOCTOR:
-            cast("Exam", obj).author_id = user.pk
+            obj.author_id = user.pk
         super().save_model(request, obj, form, change)
 
 
@@ -103,27 +140,18 @@ class ExamAdmin(OwnedAdmin):
 class QuestionAdmin(OwnedAdmin):
     """Questions with their choices."""
 
-    owner = "exam__author"
     form = ImageForm
     list_display = ("exam", "position", "ident", "kind", "text", "weight")
-    list_filter = ("exam", "kind")
+    list_filter = (("exam", admin.RelatedOnlyFieldListFilter), "kind")
     search_fields = ("ident", "text")
     raw_id_fields = ("image",)
     inlines = (ChoiceInline,)
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ANN401 - Django's signature
-        """A Doctor's question belongs to a Doctor's own exam."""
-        user = cast("User", request.user)
-        if db_field.name == "exam" and user.kind == User.Kind.DOCTOR:
-            kwargs["queryset"] = Exam.objects.filter(author_id=user.pk)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 @admin.register(Choice)
 class ChoiceAdmin(OwnedAdmin):
     """Choices, mostly edited on their question's page."""
 
-    owner = "question__exam__author"
     form = ImageForm
     list_display = ("question", "position", "ident", "text", "correct")
     raw_id_fields = ("question", "image")

@@ -1,8 +1,9 @@
 """The exams API: parse, call one function, answer."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from ninja import File, Query, Router, Status
 from ninja.files import UploadedFile
@@ -11,7 +12,7 @@ from exam_core.problems import Problem, ProblemKind
 from exam_web import cache
 from exam_web.auth import PersonAuth, person_of
 from exam_web.exams import selectors, services
-from exam_web.exams.images import image_store
+from exam_web.exams.images import MAX_BYTES, image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.schemas import (
     ChoiceFields,
@@ -31,12 +32,13 @@ from exam_web.exams.schemas import (
 )
 from exam_web.paging import Paging, page_of
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.selectors import paper_opened_to, sittings_for
+from exam_web.sittings.selectors import paper_named, paper_opened_to, sittings_for
 from exam_web.users.models import User
 
 router = Router(tags=["exams"], auth=PersonAuth())
 
 LIST_SECONDS = 60
+PAPER_SECONDS = 3600
 
 
 @router.get("/exams", response=ExamPage)
@@ -48,7 +50,7 @@ def exam_list(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
         services.LISTS,
         f"{scope}:{paging.limit}:{paging.offset}",
         seconds=LIST_SECONDS,
-        load=lambda: ExamPage(**page_of(selectors.exams_visible_to(user), paging, _listed)).model_dump(mode="json"),
+        load=lambda: _page(user, paging),
     )
 
 
@@ -80,6 +82,18 @@ def exam_delete(request: HttpRequest, slug: str) -> Status[None]:
     """Delete an exam that no sitting used."""
     services.exam_delete(exam=_own(request, slug))
     return Status(204, None)
+
+
+@router.get("/exams/{slug}/questions", response=list[QuestionKept])
+def question_list(request: HttpRequest, slug: str) -> list[QuestionKept]:
+    """The questions of an exam, key and all, for its author; an exam has 500 at most."""
+    return [_question(question) for question in selectors.questions_of(_own(request, slug))]
+
+
+@router.get("/exams/{slug}/questions/{ident}", response=QuestionKept)
+def question_retrieve(request: HttpRequest, slug: str, ident: str) -> QuestionKept:
+    """One question, key and all, for its author."""
+    return _question(_question_of(_own(request, slug), ident))
 
 
 @router.post("/exams/{slug}/questions", response={201: QuestionKept})
@@ -132,7 +146,8 @@ def choice_delete(request: HttpRequest, slug: str, ident: str, choice: str) -> S
 def image_upload(request: HttpRequest, slug: str, file: File[UploadedFile]) -> Status[ImageKept]:
     """Upload an image; questions and choices name it by its digest."""
     _own(request, slug)
-    image = image_store(data=file.read())
+    # One byte more than there may be is enough to refuse it.
+    image = image_store(data=file.read(MAX_BYTES + 1))
     return Status(201, ImageKept(sha256=image.sha256, type=image.content_type, width=image.width, height=image.height))
 
 
@@ -148,34 +163,43 @@ def image_retrieve(request: HttpRequest, slug: str, sha256: str) -> HttpResponse
     )
 
 
-def _listed(exam: Exam) -> ExamListed:
+def _page(user: User, paging: Paging) -> dict[str, Any]:
+    exams = selectors.exams_visible_to(user).annotate(asked=Count("questions"))
+    page = page_of(exams, paging, lambda exam: _listed(exam, questions=cast("Any", exam).asked))
+    return ExamPage(**page).model_dump(mode="json")
+
+
+def _listed(exam: Exam, *, questions: int) -> ExamListed:
     return ExamListed(
-        slug=exam.slug,
-        title=exam.title,
-        level=exam.level.slug,
-        questions=exam.questions.count(),
-        updated_at=exam.updated_at,
+        slug=exam.slug, title=exam.title, level=exam.level.slug, questions=questions, updated_at=exam.updated_at
     )
 
 
 def _for_author(exam: Exam, user: User) -> ExamForAuthor:
-    questions = selectors.questions_of(exam)
+    questions = list(selectors.questions_of(exam))
     return ExamForAuthor(
-        **_listed(exam).model_dump(),
+        **_listed(exam, questions=len(questions)).model_dump(),
         instructions=exam.instructions,
         sittings=_sittings(exam, user),
         items=[_question(question) for question in questions],
-        faults=[fault for question in questions for fault in selectors.question_faults(question)],
+        faults=selectors.faults_among(questions),
     )
 
 
 def _for_student(exam: Exam, user: User) -> ExamForStudent:
-    paper = paper_opened_to(user, exam)
+    digest = paper_opened_to(user, exam)
     return ExamForStudent(
-        **_listed(exam).model_dump(),
+        **_listed(exam, questions=exam.questions.count()).model_dump(),
         instructions=exam.instructions,
         sittings=_sittings(exam, user),
-        paper=None if paper is None else json.loads(bytes(paper.body)),
+        paper=None if digest is None else _paper(digest),
+    )
+
+
+def _paper(digest: str) -> dict[str, Any]:
+    """A paper by its name, which no change makes stale."""
+    return cache.cached(
+        "papers", digest, seconds=PAPER_SECONDS, load=lambda: json.loads(bytes(paper_named(digest).body))
     )
 
 

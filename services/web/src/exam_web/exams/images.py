@@ -27,7 +27,7 @@ def inspect_image(data: bytes) -> ImageRef:
         ValueError: too large, not one of `FORMATS`, animated, or broken; with the reason.
     """
     if len(data) > MAX_BYTES:
-        raise ValueError(f"it has {len(data)} bytes, more than {MAX_BYTES}")
+        raise ValueError(f"it has more than {MAX_BYTES} bytes")
     try:
         # Opening reads the header alone, so a bomb is refused by its size before a pixel is decoded.
         with Pillow.open(io.BytesIO(data), formats=list(FORMATS)) as image:

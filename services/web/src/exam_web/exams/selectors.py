@@ -1,23 +1,35 @@
 """Reading exams."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, QuestionKind
+from exam_core.paper import (
+    MAX_CHOICES,
+    MAX_QUESTIONS,
+    AuthoredChoice,
+    AuthoredExam,
+    AuthoredQuestion,
+    ImageRef,
+    QuestionKind,
+)
 from exam_core.problems import Problem, ProblemKind
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.users.models import User
 
+MIN_CHOICES = 2
+"""One choice is none."""
+
 
 def exams_visible_to(user: User) -> QuerySet[Exam]:
-    """The exams a person may know of: students of their level, Doctors their own, staff all."""
+    """The exams a person may know of: students of their level, Doctors their own, staff by permission."""
     exams = Exam.objects.select_related("level", "author")
     if user.kind == User.Kind.STUDENT:
         return exams.filter(level=user.level)
     if user.kind == User.Kind.DOCTOR:
         return exams.filter(author_id=user.pk)
-    return exams
+    return exams if user.has_perm("exams.view_exam") else exams.none()
 
 
 def exam_shows(exam: Exam, image: Image) -> bool:
@@ -27,15 +39,15 @@ def exam_shows(exam: Exam, image: Image) -> bool:
 
 
 def exam_authored(exam: Exam) -> tuple[AuthoredExam, list[Image]]:
-    """An exam as freezing takes it, with every image that it shows.
+    """An exam as freezing takes it, with every image that it shows: all of it at one moment, edits wait.
 
     Raises:
         Problem: PAPER_INVALID listing every question that cannot be asked.
     """
-    questions = list(questions_of(exam))
-    faults = [fault for question in questions for fault in question_faults(question)]
-    if not questions:
-        faults.append("the exam has no question")
+    with transaction.atomic():
+        Exam.objects.select_for_update(of=("self",)).get(pk=exam.pk)
+        questions = list(questions_of(exam))
+    faults = faults_among(questions)
     if faults:
         raise Problem(ProblemKind.PAPER_INVALID, f"{exam.slug}: {'; '.join(faults)}", faults=faults)
     authored = AuthoredExam(
@@ -47,25 +59,67 @@ def exam_authored(exam: Exam) -> tuple[AuthoredExam, list[Image]]:
     return authored, _images(questions)
 
 
-def question_faults(question: Question) -> Iterable[str]:
-    """What keeps a question from being asked; the same rules as for documents (`exam_core.authoring`)."""
-    name = f"question {question.ident}"
+def exam_faults(exam: Exam) -> list[str]:
+    """Everything that keeps an exam from being asked."""
+    return faults_among(list(questions_of(exam)))
+
+
+def faults_among(questions: list[Question]) -> list[str]:
+    """Everything that keeps an exam of some questions from being asked."""
+    faults = [fault for question in questions for fault in question_faults(question)]
+    if not 1 <= len(questions) <= MAX_QUESTIONS:
+        faults.append(f"the exam needs 1 to {MAX_QUESTIONS} questions and has {len(questions)}")
+    return faults
+
+
+def question_faults(question: Question) -> Iterator[str]:
+    """What keeps a question from being asked.
+
+    The rules are those of documents (`exam_core.authoring`); a test holds the two together, for a document's faults
+    have lines and these have names.
+    """
+    numeric = question.kind == QuestionKind.NUMERIC
+    reasons = _numeric_faults(question) if numeric else _choice_faults(question)
+    yield from (f"question {question.ident} {reason}" for reason in reasons)
+
+
+def _numeric_faults(question: Question) -> Iterator[str]:
+    if question.value is None:
+        yield "has no key: give its value"
+    if question.choices.all():
+        yield "is numeric and has choices"
+    if question.max_choices is not None:
+        yield "is numeric and has max_choices"
+
+
+def _choice_faults(question: Question) -> Iterator[str]:
     choices = list(question.choices.all())
-    if question.kind == QuestionKind.NUMERIC:
-        if question.value is None:
-            yield f"{name} has no key: give its value"
-        if choices:
-            yield f"{name} is numeric and has choices"
-        return
     right = sum(choice.correct for choice in choices)
-    if len(choices) < 2:  # noqa: PLR2004 - one choice is none
-        yield f"{name} needs at least two choices"
+    if not MIN_CHOICES <= len(choices) <= MAX_CHOICES:
+        yield f"needs {MIN_CHOICES} to {MAX_CHOICES} choices and has {len(choices)}"
     elif right == 0:
-        yield f"{name} has no key: mark a choice as correct"
-    if question.kind == QuestionKind.SINGLE and right > 1:
-        yield f"{name} is single-choice and has {right} correct choices"
-    if question.max_choices is not None and not max(1, right) <= question.max_choices <= len(choices):
-        yield f"{name}: max_choices must be from {max(1, right)} to {len(choices)}"
+        yield "has no key: mark a choice as correct"
+    if question.value is not None:
+        yield f"is {question.kind}-choice and has a value"
+    if question.kind == QuestionKind.SINGLE:
+        if right > 1:
+            yield f"is single-choice and has {right} correct choices"
+        if question.max_choices is not None:
+            yield "is single-choice and has max_choices"
+    elif question.max_choices is not None and not max(1, right) <= question.max_choices <= len(choices):
+        yield f"has max_choices {question.max_choices}: it must be from {max(1, right)} to {len(choices)}"
+    yield from _face_faults(choices)
+
+
+def _face_faults(choices: Iterable[Choice]) -> Iterator[str]:
+    faces: dict[tuple[str, str | None], str] = {}
+    for choice in choices:
+        face = (choice.text.strip(), choice.image_id)
+        if face == ("", None):
+            yield f"has choice {choice.ident} with neither text nor image"
+        elif face in faces:
+            yield f"has choices {faces[face]} and {choice.ident} that look the same"
+        faces.setdefault(face, choice.ident)
 
 
 def questions_of(exam: Exam) -> QuerySet[Question]:

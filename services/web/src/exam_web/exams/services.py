@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Max, ProtectedError
+from django.db.models.functions import Now
 
 from exam_core.authoring import ExamDocument
 from exam_core.problems import Problem, ProblemKind
@@ -60,9 +61,20 @@ def exam_delete(*, exam: Exam) -> None:
         cache.invalidate_on_commit(LISTS)
 
 
+def exam_touch(*, exam: Exam) -> None:
+    """Note that an exam changes, before the change and in its transaction.
+
+    The exam's row stays locked until the end, so that edits come one after another and freezing sees no half of one.
+    """
+    if not Exam.objects.filter(pk=exam.pk).update(updated_at=Now()):
+        raise Problem(ProblemKind.NOT_FOUND, f"{exam.slug} was deleted meanwhile")
+    cache.invalidate_on_commit(LISTS)
+
+
 def question_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], question: Question | None = None) -> Question:
     """Create a question at the end of an exam, or change one."""
     with transaction.atomic():
+        exam_touch(exam=exam)
         if question is None:
             if exam.questions.filter(ident=ident).exists():
                 raise Problem(ProblemKind.CONFLICT, f"{exam.slug} has a question {ident!r} already")
@@ -70,7 +82,6 @@ def question_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], question
         for name, value in _with_image(fields).items():
             setattr(question, name, value)
         _save(question)
-        _touch(exam)
     return question
 
 
@@ -87,14 +98,14 @@ def question_create(*, exam: Exam, question: QuestionNew) -> Question:
 def question_delete(*, question: Question) -> None:
     """Delete a question and its choices; papers frozen before keep theirs."""
     with transaction.atomic():
-        exam = question.exam
+        exam_touch(exam=question.exam)
         question.delete()
-        _touch(exam)
 
 
 def choice_save(*, question: Question, ident: str, fields: Mapping[str, Any], choice: Choice | None = None) -> Choice:
     """Create a choice at the end of a question, or change one."""
     with transaction.atomic():
+        exam_touch(exam=question.exam)
         if choice is None:
             if question.choices.filter(ident=ident).exists():
                 raise Problem(ProblemKind.CONFLICT, f"{question.ident} has a choice {ident!r} already")
@@ -102,22 +113,21 @@ def choice_save(*, question: Question, ident: str, fields: Mapping[str, Any], ch
         for name, value in _with_image(fields).items():
             setattr(choice, name, value)
         _save(choice)
-        _touch(question.exam)
     return choice
 
 
 def choice_delete(*, choice: Choice) -> None:
     """Delete a choice."""
     with transaction.atomic():
-        exam = choice.question.exam
+        exam_touch(exam=choice.question.exam)
         choice.delete()
-        _touch(exam)
 
 
 def exam_import(*, document: ExamDocument, author: Doctor | None) -> Exam:
     """Create or update an exam from a document, all or nothing; what the document leaves out is deleted.
 
-    Questions and choices keep their rows by their ids, so that the same document again changes nothing.
+    Questions and choices keep their rows by their ids, so that the same document again changes nothing. An exam that
+    is nobody's becomes the author's.
 
     Raises:
         Problem: INVALID when the level is unknown, CONFLICT when the exam is another Doctor's.
@@ -126,44 +136,68 @@ def exam_import(*, document: ExamDocument, author: Doctor | None) -> Exam:
     with transaction.atomic():
         exam = Exam.objects.select_for_update(of=("self",)).filter(slug=authored.slug).first()
         if exam is None:
-            exam = Exam(slug=authored.slug, author=author)
-        elif author is not None and exam.author_id != author.pk:
+            exam = Exam(slug=authored.slug)
+        elif author is not None and exam.author_id not in (None, author.pk):
             raise Problem(ProblemKind.CONFLICT, f"the exam {authored.slug!r} is another Doctor's")
+        exam.author = exam.author or author
         exam.title, exam.instructions, exam.level = authored.title, authored.instructions, level_named(document.level)
         _save(exam)
-        images = {digest: image_store(data=data) for digest, data in document.images.items()}
-        exam.questions.exclude(ident__in=document.question_ids).delete()
-        for position, (ident, question, choice_ids) in enumerate(
-            zip(document.question_ids, authored.questions, document.choice_ids, strict=True)
-        ):
-            row, _ = Question.objects.update_or_create(
-                exam=exam,
-                ident=ident,
-                defaults={
-                    "position": position,
-                    "kind": question.kind.value,
-                    "text": question.text,
-                    "weight": question.weight,
-                    "image": images[question.image.sha256] if question.image else None,
-                    "max_choices": question.max_choices,
-                    "value": question.value,
-                    "tolerance": question.tolerance,
-                },
-            )
-            row.choices.exclude(ident__in=choice_ids).delete()
-            for place, (choice_id, choice) in enumerate(zip(choice_ids, question.choices, strict=True)):
-                Choice.objects.update_or_create(
-                    question=row,
-                    ident=choice_id,
-                    defaults={
-                        "position": place,
-                        "text": choice.text,
-                        "image": images[choice.image.sha256] if choice.image else None,
-                        "correct": choice.correct,
-                    },
-                )
+        _import_choices(_import_questions(exam, document), document)
         cache.invalidate_on_commit(LISTS)
     return exam
+
+
+def _import_questions(exam: Exam, document: ExamDocument) -> list[Question]:
+    """Bring an exam's questions in line with a document, in few statements however many there are."""
+    for data in document.images.values():
+        image_store(data=data)
+    exam.questions.exclude(ident__in=document.question_ids).delete()
+    return Question.objects.bulk_create(
+        [
+            Question(
+                exam=exam,
+                ident=ident,
+                position=position,
+                kind=question.kind.value,
+                text=question.text,
+                weight=question.weight,
+                image_id=question.image.sha256 if question.image else None,
+                max_choices=question.max_choices,
+                value=question.value,
+                tolerance=question.tolerance,
+            )
+            for position, (ident, question) in enumerate(
+                zip(document.question_ids, document.exam.questions, strict=True)
+            )
+        ],
+        update_conflicts=True,
+        unique_fields=["exam", "ident"],
+        update_fields=["position", "kind", "text", "weight", "image", "max_choices", "value", "tolerance"],
+    )
+
+
+def _import_choices(questions: list[Question], document: ExamDocument) -> None:
+    wanted = [
+        Choice(
+            question=row,
+            ident=ident,
+            position=position,
+            text=choice.text,
+            image_id=choice.image.sha256 if choice.image else None,
+            correct=choice.correct,
+        )
+        for row, idents, question in zip(questions, document.choice_ids, document.exam.questions, strict=True)
+        for position, (ident, choice) in enumerate(zip(idents, question.choices, strict=True))
+    ]
+    named = {(choice.question_id, choice.ident) for choice in wanted}
+    present = Choice.objects.filter(question__in=questions).values_list("pk", "question_id", "ident")
+    Choice.objects.filter(pk__in=[pk for pk, *name in present if tuple(name) not in named]).delete()
+    Choice.objects.bulk_create(
+        wanted,
+        update_conflicts=True,
+        unique_fields=["question", "ident"],
+        update_fields=["position", "text", "image", "correct"],
+    )
 
 
 def level_named(slug: str) -> Level:
@@ -201,11 +235,6 @@ def _save(row: models.Model) -> None:
         detail = "; ".join(f"{fault['where']}: {fault['reason']}" for fault in faults)
         raise Problem(ProblemKind.INVALID, detail, faults=faults) from error
     row.save()
-
-
-def _touch(exam: Exam) -> None:
-    exam.save(update_fields=["updated_at"])
-    cache.invalidate_on_commit(LISTS)
 
 
 def _next_position(rows: models.QuerySet[Any]) -> int:

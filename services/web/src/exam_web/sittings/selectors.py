@@ -81,11 +81,15 @@ def sittings_for(user: User) -> QuerySet[Sitting]:
     return rows
 
 
-def paper_opened_to(user: User, exam: Exam) -> Paper | None:
-    """The paper of the latest sitting of an exam that has opened for a person, by PostgreSQL's clock."""
+def paper_opened_to(user: User, exam: Exam) -> str | None:
+    """The digest of the paper of an exam's latest sitting that opened for a person, by PostgreSQL's clock."""
     opened = sittings_for(user).filter(exam=exam, opens_at__lte=from_micros(database_now()))
-    latest = opened.select_related("paper").order_by("-opens_at").first()
-    return None if latest is None else latest.paper
+    return opened.order_by("-opens_at").values_list("paper_id", flat=True).first()
+
+
+def paper_named(digest: str) -> Paper:
+    """A frozen paper by its digest."""
+    return Paper.objects.get(digest=digest)
 
 
 def overlapping(*, exam: Exam, window: Window, but: Sitting | None = None) -> Iterator[Sitting]:
