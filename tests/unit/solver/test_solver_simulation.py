@@ -160,7 +160,7 @@ class Run:
 
 async def simulate(seed: int) -> tuple[int, set[tuple[int, int, int]]]:
     """How much was acknowledged, and what of it is missing."""
-    chance = Random(seed)  # noqa: S311 - a run must be repeatable, not secret
+    chance = Random(seed)
     log = MoodyLog(chance)
     world = await World.make(log)
     run = Run(world, log, chance)
