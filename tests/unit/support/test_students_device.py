@@ -2,22 +2,22 @@
 
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import httpx
 import pytest
 
 from exam_core.instants import rfc3339
 from exam_support.oracle.book import Book
 from exam_support.students.clock import ServerClock
 from exam_support.students.device import Device
+from exam_support.students.http import LostError, Request, Response
 from exam_support.students.traits import chance_of, traits_of
 from exam_support.students.wire import Gateway, Wire
 
 SITTING = "6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10"
 DEADLINE = 1_000_000_000
-Handler = Callable[[httpx.Request], httpx.Response]
+Handler = Callable[[Request], Response]
 
 
 class FakeSolver:
@@ -27,32 +27,42 @@ class FakeSolver:
         self.first: list[Handler] = []
         self.bodies: list[Any] = []
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    async def __call__(self, request: Request, *, hang_up: float | None = None) -> Response:
         """Take one request."""
-        self.bodies.append(json.loads(request.content))
+        assert hang_up is None
+        self.bodies.append(json.loads(request.body))
         return self.first.pop(0)(request) if self.first else acknowledge(request)
 
 
-def acknowledge(request: httpx.Request) -> httpx.Response:
+def respond(status: int, *, json: object, headers: Mapping[str, str] | None = None) -> Response:
+    """A response with a JSON body."""
+    return Response(status, {"content-type": "application/json", **(headers or {})}, _bytes(json))
+
+
+def acknowledge(request: Request) -> Response:
     """Acknowledge all of a request's answers."""
-    body = json.loads(request.content)
+    body = json.loads(request.body)
     deadline = {"at": rfc3339(DEADLINE)}
     if "answers" not in body:
         ours = {"question": 0, "seq": body["seq"], "received_at": rfc3339(5), "receipt": "r"}
-        return httpx.Response(200, json={**ours, "deadline": deadline})
+        return respond(200, json={**ours, "deadline": deadline})
     results = [_result(answer) for answer in body["answers"]]
-    return httpx.Response(200, json={"results": results, "deadline": deadline})
+    return respond(200, json={"results": results, "deadline": deadline})
 
 
 def problem(status: int, slug: str, **headers: str) -> Handler:
     """Refuse."""
     body = {"type": f"https://examplatform.dev/problems/{slug}", "status": status}
-    return lambda _: httpx.Response(status, json=body, headers=headers)
+    return lambda _: respond(status, json=body, headers=headers)
 
 
-def lose(request: httpx.Request) -> httpx.Response:
+def lose(request: Request) -> Response:
     """Take a request and never answer."""
-    raise httpx.ReadTimeout("lost", request=request)
+    raise LostError(request.target)
+
+
+def _bytes(content: object) -> bytes:
+    return json.dumps(content).encode()
 
 
 def _result(answer: dict[str, Any]) -> dict[str, Any]:
@@ -66,15 +76,14 @@ def solver() -> FakeSolver:
 
 
 @pytest.fixture
-async def device(solver: FakeSolver) -> AsyncIterator[tuple[Device, Book]]:
+async def device(solver: FakeSolver) -> tuple[Device, Book]:
     """A device of student 3 on a perfect network, and the book."""
     traits = dataclasses.replace(traits_of(1, 0), latency=0, loss=0)
     book, clock = Book(), ServerClock(here=lambda: 0.0)
     await clock.ask(_one_second)
-    async with Gateway("http://platform", transport=httpx.MockTransport(solver)) as gateway:
-        device = Device(Wire(gateway, traits, chance_of(1, 0, "test")), book, clock, SITTING)
-        device.student, device.token, device.deadline = 3, "token", DEADLINE
-        yield device, book
+    device = Device(Wire(Gateway(solver), traits, chance_of(1, 0, "test")), book, clock, SITTING)
+    device.student, device.token, device.deadline = 3, "token", DEADLINE
+    return device, book
 
 
 async def _one_second() -> int:
@@ -94,7 +103,7 @@ async def test_an_acknowledged_answer_is_in_the_book(device: tuple[Device, Book]
     assert book.counts["retries"] == 0
 
 
-@pytest.mark.parametrize("trouble", [lose, problem(503, "not-known-saved", **{"Retry-After": "0"}), problem(502, "")])
+@pytest.mark.parametrize("trouble", [lose, problem(503, "not-known-saved", **{"retry-after": "0"}), problem(502, "")])
 async def test_an_answer_of_unknown_outcome_is_sent_again_unchanged(
     device: tuple[Device, Book], solver: FakeSolver, trouble: Handler
 ) -> None:
@@ -153,12 +162,12 @@ async def test_of_several_answers_only_the_unknown_are_sent_again(
     """Of a batch answered in parts, what was acknowledged stays so and only the rest is sent again."""
     student, book = device
 
-    def some(request: httpx.Request) -> httpx.Response:
-        first, second, third = json.loads(request.content)["answers"]
+    def some(request: Request) -> Response:
+        first, second, third = json.loads(request.body)["answers"]
         trouble = {**second, "status": 503, "problem": {"type": "x/not-known-saved"}}
         late = {**third, "status": 409, "problem": {"type": "x/deadline-passed"}}
         results = [_result(first), trouble, late]
-        return httpx.Response(207, json={"results": results, "deadline": {"at": None}})
+        return respond(207, json={"results": results, "deadline": {"at": None}})
 
     solver.first = [some]
     await _send(student, [(0, [1]), (1, [0]), (2, [0])])

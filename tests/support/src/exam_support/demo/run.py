@@ -64,8 +64,8 @@ class Demo:
         """Everything, in order."""
         with self.progress.step("exams and people") as step:
             self._load(step)
-        seed, address = self.settings.seed, self.platform.address
-        async with crowd_of(self.people.students, address=address, seed=seed, book=self.book) as crowd:
+        seed, port = self.settings.seed, self.stack.gateway_port
+        async with crowd_of(self.people.students, port=port, seed=seed, book=self.book) as crowd:
             with self.progress.step("logins") as step:
                 await self._log_in(crowd, step)
             with self.progress.step("schedule two sittings") as step:
@@ -82,9 +82,8 @@ class Demo:
             with self.progress.step("degrees") as step:
                 shown = await self._degrees(crowd)
                 step.say(f"{len(shown)} seen by students and doctors")
-            seconds = [each for gateway in crowd.gateways for each in gateway.seconds]
         with self.progress.step("verify") as step:
-            return self._verify(scheduled, shown, killed, seconds, step)
+            return self._verify(scheduled, shown, killed, crowd.gateway.seconds, step)
 
     def _load(self, step: Step) -> None:
         step.say(f"{len(self.people.students)} students, {len(self.people.doctors)} doctors")
@@ -191,10 +190,9 @@ class Demo:
     async def _degrees(self, crowd: Crowd) -> list[tuple[str, dict[str, Any]]]:
         """(who saw it, the degree) as students see their own and doctors those of their exams."""
         seen = [("student", row) for row in await crowd.degrees()]
-        gateway = crowd.students[0].gateway
         for doctor in self.people.doctors:
-            token = await log_in_doctor(gateway, doctor.username, doctor.password)
-            seen += [("doctor", row) for row in await pages(gateway, token, "/api/degrees")]
+            token = await log_in_doctor(crowd.gateway, doctor.username, doctor.password)
+            seen += [("doctor", row) for row in await pages(crowd.gateway, token, "/api/degrees")]
         return seen
 
     def _verify(

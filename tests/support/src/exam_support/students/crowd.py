@@ -2,18 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 from exam_support.oracle.book import Book
 from exam_support.students.clock import ServerClock, instant_of
+from exam_support.students.http import Connections
 from exam_support.students.student import Account, Room, Student
 from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError
 
 _AT_ONCE = 8
 """Logins and lists in flight: before the opening nobody is in a hurry, and passwords are costly to check."""
-_GROUP = 75
-"""Students who share a pool of connections: one pool for all would queue, one each would cost too much."""
 
 
 _TIMES = 5
@@ -21,17 +20,13 @@ _TIMES = 5
 
 
 class Crowd:
-    """All students of a run and the gateways they go through."""
+    """All students of a run and what they go through."""
 
-    def __init__(self, students: Sequence[Student], book: Book, clock: ServerClock) -> None:
+    def __init__(self, students: Sequence[Student], gateway: Gateway, clock: ServerClock, book: Book) -> None:
         self.students = students
-        self.book = book
+        self.gateway = gateway
         self.clock = clock
-
-    @property
-    def gateways(self) -> set[Gateway]:
-        """The connections that everyone goes through."""
-        return {student.gateway for student in self.students}
+        self.book = book
 
     @property
     def present(self) -> list[Student]:
@@ -50,7 +45,7 @@ class Crowd:
     async def sittings(self, level: str, exam: str) -> list[dict[str, Any]]:
         """The sittings of an exam as the students of its level are shown them."""
         student = next(student for student in self.present if student.account.level == level)
-        reply = await student.gateway.call("GET", WEB, f"/api/exams/{exam}", token=student.access)
+        reply = await self.gateway.call("GET", WEB, f"/api/exams/{exam}", token=student.access)
         if reply.status != 200:
             raise GaveUpError(f"a student of {level} cannot see {exam}: {reply.status} {reply.body}")
         sittings: list[dict[str, Any]] = reply.body["sittings"]
@@ -63,7 +58,7 @@ class Crowd:
         async def ask() -> int:
             path = f"/v1/sittings/{sitting}/time"
             while True:
-                reply = await student.gateway.call("GET", SOLVER, path, token=student.access)
+                reply = await self.gateway.call("GET", SOLVER, path, token=student.access)
                 if reply.status == 200:
                     return instant_of(reply.body["now"])
                 # A solver hears of a new sitting with its next renewal.
@@ -91,7 +86,7 @@ class Crowd:
         seen: list[dict[str, Any]] = []
 
         async def one(student: Student) -> None:
-            rows = await pages(student.gateway, student.access, "/api/degrees")
+            rows = await pages(self.gateway, student.access, "/api/degrees")
             if others := [row for row in rows if row["student"] != student.account.username]:
                 self.book.complain(f"{student.account.username} is shown degrees of {others[0]['student']}")
             seen.extend(rows)
@@ -101,15 +96,14 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd_of(accounts: Sequence[Account], *, address: str, seed: int, book: Book) -> AsyncIterator[Crowd]:
-    """A crowd dialling the platform's address; its connections are closed at the end."""
-    clock = ServerClock()
-    async with AsyncExitStack() as stack:
-        students: list[Student] = []
-        for start in range(0, len(accounts), _GROUP):
-            gateway = await stack.enter_async_context(Gateway(address))
-            students += [Student(account, seed, gateway, clock, book) for account in accounts[start : start + _GROUP]]
-        yield Crowd(students, book, clock)
+async def crowd_of(accounts: Sequence[Account], *, port: int, seed: int, book: Book) -> AsyncIterator[Crowd]:
+    """A crowd dialling the platform's port on the loopback; its connections are closed at the end."""
+    connections = Connections("127.0.0.1", port)
+    gateway, clock = Gateway(connections.exchange), ServerClock()
+    try:
+        yield Crowd([Student(account, seed, gateway, clock, book) for account in accounts], gateway, clock, book)
+    finally:
+        await connections.close()
 
 
 async def pages(gateway: Gateway, token: str, path: str) -> list[dict[str, Any]]:

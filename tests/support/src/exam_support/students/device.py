@@ -7,7 +7,8 @@ from typing import Any
 
 from exam_support.oracle.book import Acknowledged, Book, Said, Started, content_of
 from exam_support.students.clock import SECOND, ServerClock, instant_of
-from exam_support.students.wire import SOLVER, GaveUpError, LostError, Reply, Wire
+from exam_support.students.http import LostError
+from exam_support.students.wire import SOLVER, GaveUpError, Reply, Wire
 
 PATIENCE = 20 * SECOND
 """How long after the deadline a device still asks what became of an answer."""

@@ -8,7 +8,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_support.oracle.book import Book, Said, content_of
-from exam_support.students.wire import SOLVER, LostError, Wire
+from exam_support.students.http import LostError
+from exam_support.students.wire import SOLVER, Wire
 
 LOUD = 1_000_000
 """The sequence number of answers that must not count: were one taken, it would win over every honest one."""

@@ -9,6 +9,7 @@ from exam_support.oracle.book import Book
 from exam_support.oracle.document import Document
 from exam_support.students.clock import SECOND, ServerClock, instant_of
 from exam_support.students.device import Device, Sheet
+from exam_support.students.http import LostError
 from exam_support.students.mischief import try_foreign, try_forged
 from exam_support.students.pen import Pen
 from exam_support.students.plan import (
@@ -21,7 +22,7 @@ from exam_support.students.plan import (
     plan_of,
 )
 from exam_support.students.traits import Mischief, Traits, chance_of, traits_of
-from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError, LostError, Wire
+from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError, Wire
 
 _BEYOND = SECOND // 5
 """How long after the deadline a late answer is sent: past any doubt between two solvers' estimates of the time."""

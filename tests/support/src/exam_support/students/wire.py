@@ -1,24 +1,21 @@
 """A device's way to the platform: slow, uneven, losing responses after requests have arrived."""
 
 import asyncio
+import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Self
+from typing import Any, Protocol
 
-import httpx
-
+from exam_support.students.http import Request, Response
 from exam_support.students.traits import Traits
 
 WEB = "localhost"
 SOLVER = "solver.localhost"
-_LOST = httpx.Timeout(30, read=0.001)
-"""Hangs up as soon as the request is on its way: it arrives, its response does not."""
 _LONGEST = 1.5
-
-
-class LostError(Exception):
-    """No response came: whether the request did anything is not known."""
+_HANG_UP = 0.05
+"""Within so many seconds a connection that fails is gone: sometimes before the platform acted, sometimes after."""
 
 
 class GaveUpError(Exception):
@@ -32,7 +29,7 @@ class Reply:
     status: int
     body: Any
     retry_after: float | None
-    headers: httpx.Headers = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
 
     @property
@@ -42,27 +39,20 @@ class Reply:
         return str(kind).rpartition("/")[2]
 
 
+class Exchange(Protocol):
+    """Sends one request and gives its response (`http.Connections.exchange`)."""
+
+    async def __call__(self, request: Request, *, hang_up: float | None = None) -> Response:
+        """Raises LostError when no response came."""
+
+
 class Gateway:
     """The platform's one address; hosts are told apart by name, dialled on loopback."""
 
-    def __init__(
-        self, address: str, *, connections: int = 100, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=address,
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            timeout=30,
-            trust_env=False,
-            transport=transport,
-        )
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
         self.seconds: list[float] = []
         """How long each answered call took, for the report."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
 
     async def call(
         self,
@@ -72,28 +62,21 @@ class Gateway:
         *,
         token: str | None = None,
         body: object = None,
-        headers: dict[str, str] | None = None,
-        hang_up: bool = False,
+        hang_up: float | None = None,
     ) -> Reply:
         """One request and its response.
 
         Raises:
             LostError: no response came.
         """
-        sent = {"Host": host, **(headers or {})}
+        headers = {"Host": host, "Accept-Encoding": "gzip"}
         if token is not None:
-            sent["Authorization"] = f"Bearer {token}"
+            headers["Authorization"] = f"Bearer {token}"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        content = b"" if body is None else json.dumps(body).encode()
         began = time.monotonic()
-        try:
-            response = await self._http.request(
-                method,
-                path,
-                headers=sent,
-                json=body,
-                timeout=_LOST if hang_up else httpx.USE_CLIENT_DEFAULT,
-            )
-        except httpx.TransportError as error:
-            raise LostError(f"{method} {path}: {type(error).__name__} {error}") from error
+        response = await self._exchange(Request(method, path, headers, content), hang_up=hang_up)
         self.seconds.append(time.monotonic() - began)
         return _reply(response)
 
@@ -113,7 +96,7 @@ class Wire:
             LostError: no response came.
         """
         await self._travel()
-        lost = self._chance.random() < self._traits.loss
+        lost = self._chance.uniform(0, _HANG_UP) if self._chance.random() < self._traits.loss else None
         reply = await self.gateway.call(method, host, path, hang_up=lost, **how)
         await self._travel()
         return reply
@@ -123,13 +106,13 @@ class Wire:
         await asyncio.sleep(min(delay, _LONGEST))
 
 
-def _reply(response: httpx.Response) -> Reply:
+def _reply(response: Response) -> Reply:
     kind = response.headers.get("content-type", "")
     after = response.headers.get("retry-after", "")
     return Reply(
-        status=response.status_code,
-        body=response.json() if "json" in kind else None,
+        status=response.status,
+        body=json.loads(response.body) if "json" in kind else None,
         retry_after=float(after) if after.isdecimal() else None,
         headers=response.headers,
-        content=response.content,
+        content=response.body,
     )
