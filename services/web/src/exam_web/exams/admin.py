@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -88,9 +89,10 @@ class OwnedAdmin(admin.ModelAdmin[Any]):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """The same for several."""
-        for exam in {_exam_of(row) for row in queryset}:
-            exam_touch(exam=exam)
-        super().delete_queryset(request, queryset)
+        with transaction.atomic():
+            for exam in {_exam_of(row) for row in queryset}:
+                exam_touch(exam=exam)
+            super().delete_queryset(request, queryset)
 
 
 def _own(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:

@@ -1,10 +1,11 @@
 """People in the admin."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -55,9 +56,10 @@ class PersonAdmin(UserAdmin[User]):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """The same for several."""
-        for person in queryset:
-            services.account_disable(user=person, now=database_now())
-        super().delete_queryset(request, queryset)
+        with transaction.atomic():
+            for person in queryset:
+                services.account_disable(user=person, now=database_now())
+            super().delete_queryset(request, queryset)
 
 
 admin.site.register(User, PersonAdmin)
@@ -67,11 +69,28 @@ admin.site.register(Doctor, PersonAdmin)
 
 @admin.register(LoginSession)
 class LoginSessionAdmin(ReadOnlyAdmin[LoginSession]):
-    """Logins."""
+    """Logins. Deleting one ends it; who may delete people may, for people take their logins with them."""
 
     list_display = ("user", "created_at", "expires_at", "revoked_at")
     search_fields = ("user__username",)
     fields = ("user", "created_at", "expires_at", "revoked_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: LoginSession | None = None) -> bool:
+        """As for people."""
+        del obj
+        return cast("User", request.user).has_perm("users.delete_user")
+
+    def delete_model(self, request: HttpRequest, obj: LoginSession) -> None:
+        """End a login, then delete it."""
+        services.session_revoke(session=obj, now=database_now())
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LoginSession]) -> None:
+        """The same for several."""
+        with transaction.atomic():
+            for session in queryset:
+                services.session_revoke(session=session, now=database_now())
+            super().delete_queryset(request, queryset)
 
 
 @admin.register(Revocation)

@@ -92,10 +92,11 @@ def logout(*, token: str, issuer: Issuer) -> None:
 
 
 def session_revoke(*, session: LoginSession, now: int) -> None:
-    """End one login everywhere; solvers hear of it with their next renewal. Inside a transaction."""
-    session.revoked_at = from_micros(now)
-    session.save(update_fields=["revoked_at"])
-    _revoke(Revocation.Kind.SESSION, str(session.id), now)
+    """End one login everywhere; solvers hear of it with their next renewal."""
+    with transaction.atomic():
+        session.revoked_at = from_micros(now)
+        session.save(update_fields=["revoked_at"])
+        _revoke(Revocation.Kind.SESSION, str(session.id), now)
 
 
 def account_disable(*, user: User, now: int) -> None:
