@@ -38,8 +38,12 @@ demo: setup ## run a whole sitting on real stores and check every degree (KEEP=1
 dev: setup ## run the platform on this machine with one sitting open, until Ctrl-C
 	@$(BIN)/python -m exam_support.dev
 
+.PHONY: kube
+kube: setup ## build Kubernetes and etcd from their sources, once for every clone (minutes; needs Go 1.24 or newer)
+	@$(BIN)/python -m exam_support.kube.install
+
 .PHONY: test
-test: setup lint ## everything: linters, types, unit, contract and integration tests on the real stores
+test: setup lint kube ## everything: linters, types, unit, contract and integration tests on the real stores
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: unit

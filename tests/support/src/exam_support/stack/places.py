@@ -7,6 +7,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[5]
 CASSANDRA_SOURCES = REPOSITORY / "tests/support/cassandra"
+KIND_SOURCES = REPOSITORY / "k8s/kind"
 
 
 def cache() -> Path:
