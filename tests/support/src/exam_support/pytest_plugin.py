@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from exam_support.kube.pytest_fixtures import control_plane, kube_namespace
+from exam_support.kube.pytest_fixtures import control_plane, kube_namespace, kube_node
 from exam_support.stack.cassandra import Cassandra
 from exam_support.stack.places import REPOSITORY, new_folder
 from exam_support.stack.postgres import Postgres
 from exam_support.stack.redis_server import Redis
 from exam_support.stack.stack import run
 
-__all__ = ["control_plane", "kube_namespace"]  # found here, defined there
+__all__ = ["control_plane", "kube_namespace", "kube_node"]  # found here, defined there
 
 for _line in (REPOSITORY / "tests/support/lint.env").read_text().splitlines():
     if not _line.startswith("#"):

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from exam_support.kube.control_plane import ControlPlane
+from exam_support.kube.node import Node
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,14 @@ def kube_namespace(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.new_namespace(name)
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def kube_node(control_plane: ControlPlane) -> Iterator[Node]:
+    """A node that runs pods' commands as processes of this machine."""
+    made = Node(control_plane)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()

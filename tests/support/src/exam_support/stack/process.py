@@ -19,8 +19,8 @@ class StackError(Exception):
 class Child:
     """A child process in a group of its own, its output in a log file.
 
-    It must be started from the main thread: the kernel ends it when the thread that started it is gone, so that
-    nothing outlives a killed test run.
+    It must be started from the main thread, or one that lives as long: the kernel ends it when the thread that started
+    it is gone, so that nothing outlives a killed test run.
 
     Args:
         name: what messages call it.
@@ -28,16 +28,25 @@ class Child:
         log: where its output goes; a restart appends.
         env: its whole environment.
         user: the user to run as, when not the present one.
+        cwd: the folder it starts in, when not the present one.
     """
 
     def __init__(
-        self, name: str, argv: Sequence[str], *, log: Path, env: Mapping[str, str], user: str | None = None
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str],
+        user: str | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.name = name
         self.log = log
         self._argv = list(argv)
         self._env = dict(env)
         self._user = user
+        self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -49,6 +58,11 @@ class Child:
     def alive(self) -> bool:
         """Whether it runs (or is paused)."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, the signal's number below zero when one ended it; None while it runs."""
+        return self._running().poll()
 
     def start(self) -> None:
         """Start it; returns before it is ready."""
@@ -63,6 +77,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._env,
+                cwd=self._cwd,
                 start_new_session=True,
             )
 
@@ -87,6 +102,16 @@ class Child:
         except subprocess.TimeoutExpired:
             return self.kill()
         finally:
+            self._end_group()
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM) and do not wait."""
+        if self.alive:
+            self._running().terminate()
+
+    def sweep(self) -> None:
+        """End what an ended one left behind in its group."""
+        if not self.alive:
             self._end_group()
 
     def kill(self) -> int | None:
