@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from kubernetes import client
+from urllib3 import BaseHTTPResponse
 
 from exam_support.kube.certificates import KeyPair
 from exam_support.stack.process import StackError
@@ -63,6 +65,13 @@ def api_client(kubeconfig: Path) -> Iterator[client.ApiClient]:
             yield made
         finally:
             made.rest_client.pool_manager.clear()
+
+
+def checked(response: BaseHTTPResponse) -> BaseHTTPResponse:
+    """A raw response as it is; a refusal is the exception that the official client makes of those it reads itself."""
+    if response.status >= HTTPStatus.BAD_REQUEST:
+        raise client.ApiException(http_resp=response)
+    return response
 
 
 def new_service_account(api: client.ApiClient, name: str, namespace: str, rules: Sequence[Rule]) -> None:

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kubernetes import client
 from urllib3.exceptions import HTTPError
@@ -23,7 +24,6 @@ from exam_support.stack.ports import free_ports
 from exam_support.stack.process import Child, StackError
 
 READY_SECONDS = 60
-OK = 200
 SERVICE_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 
 
@@ -153,7 +153,12 @@ class ControlPlane:
         )
 
     def _api_is_ready(self) -> bool:
-        return self._answers(lambda api: api.call_api("GET", f"{self.url}/readyz", _request_timeout=5).status == OK)
+        def is_ok(api: client.ApiClient) -> bool:
+            answer: Any = api.call_api("GET", f"{self.url}/readyz", _request_timeout=5)
+            # Read to its end, so that the connection can be put away.
+            return bool(answer.read() == b"ok")
+
+        return self._answers(is_ok)
 
     def _await_account(self, namespace: str) -> None:
         """Wait until a namespace has its service account: the controllers' doing, without which no pod is admitted."""

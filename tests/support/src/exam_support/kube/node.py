@@ -19,7 +19,7 @@ from typing import Any
 from kubernetes import client
 from urllib3.exceptions import HTTPError
 
-from exam_support.kube.access import REQUEST_SECONDS
+from exam_support.kube.access import REQUEST_SECONDS, checked
 from exam_support.kube.control_plane import ControlPlane
 from exam_support.kube.pod_environment import Pod
 from exam_support.kube.pod_feed import PodFeed
@@ -158,7 +158,7 @@ class Node:
             response: Any = self._scheduler.create_namespaced_pod_binding(
                 name, namespace, binding, _preload_content=False, _request_timeout=REQUEST_SECONDS
             )
-            response.release_conn()
+            checked(response).drain_conn()
         except client.ApiException as error:
             if error.status not in GONE:
                 raise

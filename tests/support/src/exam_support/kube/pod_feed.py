@@ -11,13 +11,12 @@ from kubernetes import client
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
-from exam_support.kube.access import REQUEST_SECONDS
+from exam_support.kube.access import REQUEST_SECONDS, checked
 from exam_support.kube.pod_environment import Pod
 
 WATCH_SECONDS = 20
 """A watch ends after this and all is listed anew: a watch that fell silent hides nothing for longer."""
 RETRY_SECONDS = 0.2
-OK = 200
 
 logger = logging.getLogger(__name__)
 
@@ -93,10 +92,7 @@ class PodFeed:
         asked: Any = self._core.list_pod_for_all_namespaces(
             field_selector=self._selector, _preload_content=False, **words
         )
-        response: BaseHTTPResponse = asked
-        if response.status != OK:
-            raise client.ApiException(http_resp=response)
-        return response
+        return checked(asked)
 
     def _take_one(self, happened: str, pod: Pod) -> None:
         uid = pod["metadata"]["uid"]
