@@ -117,6 +117,6 @@ def test_what_would_be_skipped_is_refused(more: dict[str, Any], named: str) -> N
 
 def test_temporary_folders_and_mounted_tokens_are_no_hindrance() -> None:
     """An emptyDir and the service account's token, which Kubernetes adds by itself, do not stop a pod."""
-    mounts = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "kube-api-access-x", "mountPath": "/var/run"}]  # noqa: S108
+    mounts = [{"name": "tmp", "mountPath": "/scratch"}, {"name": "kube-api-access-x", "mountPath": "/var/run"}]
     volumes = [{"name": "tmp", "emptyDir": {}}, {"name": "kube-api-access-x", "projected": {}}]
     check_supported({"containers": [{"name": "one", "volumeMounts": mounts}], "volumes": volumes})

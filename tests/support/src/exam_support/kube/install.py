@@ -163,8 +163,8 @@ def _go() -> str:
     go = shutil.which("go")
     if go is None:
         raise StackError(
-            f"Go is missing: install Go {wanted} or newer (the Go project has archives of it) and put its bin folder on the PATH"
-            "; Debian 12's own golang-go is too old"
+            f"Go is missing: install Go {wanted} or newer (the Go project has archives of it)"
+            " and put its bin folder on the PATH; Debian 12's own golang-go is too old"
         )
     found = re.match(r"go(\d+)\.(\d+)", _go_version(go))
     if found is None or (int(found[1]), int(found[2])) < GO_AT_LEAST:
