@@ -4,6 +4,7 @@ import structlog
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
+from exam_core.canonical import digest
 from exam_core.problems import Problem, ProblemKind
 
 log = structlog.get_logger(__name__)
@@ -41,4 +42,5 @@ def failed(username: str, address: str) -> None:
 
 
 def _key(username: str, address: str) -> str:
-    return f"login-failures:{address}:{username[:150]}".replace(" ", "_")
+    # What people type has any characters and length, and need not be readable in Redis.
+    return f"login-failures:{digest(f'{address} {username}'.encode())}"
