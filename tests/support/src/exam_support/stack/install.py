@@ -79,7 +79,11 @@ def _install_cassandra() -> None:
     with _folder_for(home) as folder:
         shutil.copy(POM, folder / "pom.xml")
         subprocess.run(
-            ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder}/lib"],  # noqa: S607
+            [  # noqa: S607 - whichever Maven is there
+                *("mvn", "-q", "-B", "-Dstyle.color=never"),
+                "dependency:copy-dependencies",
+                f"-DoutputDirectory={folder}/lib",
+            ],
             cwd=folder,
             check=True,
         )
