@@ -79,7 +79,7 @@ def _install_cassandra() -> None:
     with _folder_for(home) as folder:
         shutil.copy(POM, folder / "pom.xml")
         subprocess.run(
-            [  # noqa: S607 - whichever Maven is there
+            [
                 *("mvn", "-q", "-B", "-Dstyle.color=never"),
                 "dependency:copy-dependencies",
                 f"-DoutputDirectory={folder}/lib",
