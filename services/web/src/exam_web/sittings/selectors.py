@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, QuerySet
 
 from exam_core.deadlines import ends_at
 from exam_core.instants import from_micros, span_to_micros, to_micros
@@ -60,7 +60,9 @@ def sittings_unfinished() -> QuerySet[Sitting]:
     ungraded = closing.exclude(id__in=graded)
     regrading = closing.filter(revisions__state=Revision.State.GRADING)
     automatic = closing.filter(
-        publish=Sitting.Publish.AUTOMATIC, revisions__state=Revision.State.GRADED, published_revision=0
+        publish=Sitting.Publish.AUTOMATIC,
+        revisions__state=Revision.State.GRADED,
+        revisions__number__gt=F("published_revision"),
     )
     return (ungraded | regrading | automatic).distinct().order_by("closed_at")
 
