@@ -1,5 +1,6 @@
 """A sitting with thousands of answers in the real stores, and grader processes as they are deployed."""
 
+import asyncio
 import json
 import os
 import random
@@ -25,7 +26,7 @@ from exam_answerlog.log import AnswerLog
 from exam_answerlog.settings import CassandraSettings
 from exam_core.answers import Answer, AnswerValue, Start, Submission, request_id
 from exam_core.buckets import bucket_of
-from exam_core.instants import to_micros
+from exam_core.instants import MINUTE, to_micros
 from exam_core.paper import mask_of
 from exam_grader.app import create_app
 from exam_grader.broker import Broker
@@ -47,6 +48,7 @@ CANDIDATES = 2000
 """Many more than come, so that the sitting has many buckets: 20."""
 PYTHON = [sys.executable, "-W", "error::ResourceWarning", "-m", "exam_grader"]
 WAIT_SECONDS = 60
+HALF_AN_HOUR = 30 * MINUTE
 
 Said = dict[int, frozenset[str] | str]
 """What one student last said, by question: the texts of the choices, or the text of a number."""
@@ -186,7 +188,7 @@ def coordinate(grader_env: dict[str, str]) -> Callable[..., "subprocess.Complete
     """Runs ``python -m exam_grader coordinate …`` to its end."""
 
     def run(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(  # noqa: S603 - our own command line
+        return subprocess.run(
             [*PYTHON, "coordinate", *words],
             env=grader_env | env,
             capture_output=True,
@@ -250,7 +252,7 @@ def seeded_open(database: None, store: Store) -> Seeded:
 
 def seed(store: Store, *, publish: Sitting.Publish = Sitting.Publish.AUTOMATIC, over: bool = True) -> Seeded:
     """A new sitting with its answers in the answer log."""
-    chance = random.Random(20)  # noqa: S311 - made-up students need repeatable chance
+    chance = random.Random(20)
     exam = _new_exam(f"exam-{uuid4().hex[:12]}")
     students = _new_students(exam.level, STUDENTS + ABSENT)[:STUDENTS]
     now = timezone.now()
@@ -326,40 +328,61 @@ def _what_is_said(chance: random.Random, exam: Exam) -> Said:
 
 
 async def _write_answers(log: AnswerLog, sitting: Sitting, said: dict[int, Said], chance: random.Random) -> None:
-    """Everyone begins, says something else first, then what they mean; and says it again, late, when it is too late."""
-    paper = json.loads(bytes(sitting.paper.body))
+    """Everyone begins twice (two devices), answers everything twice, every other one submits, some are late."""
     began = to_micros(sitting.opens_at)
-    deadline = began + 30 * 60 * 1_000_000
-    solver = uuid4()
-    for student, last in said.items():
+    solvers = (uuid4(), uuid4())
+    turn = asyncio.Semaphore(16)
+
+    async def write(student: int, last: Said) -> None:
         bucket = bucket_of(student, sitting.buckets)
-        first = Start(student=student, started_at=began, solver=solver, epoch=sitting.epoch, seed=1)
-        again = Start(student=student, started_at=began + 9, solver=uuid4(), epoch=sitting.epoch, seed=1)
-        await log.append_start(sitting.id, bucket, first)
-        await log.append_start(sitting.id, bucket, again)
-        rows: list[Answer] = []
-        for question, meant in last.items():
-            values = [_other_than(paper["questions"][question]), _value(paper["questions"][question], meant)]
-            for seq, value in enumerate(values, start=1):
-                name = request_id(sitting=sitting.id, student=student, question=question, seq=seq, answer=value)
-                rows.append(
-                    Answer(
-                        student=student,
-                        question=question,
-                        seq=seq,
-                        request=name,
-                        received_at=began + seq,
-                        deadline_at=deadline,
-                        solver=solver,
-                        epoch=sitting.epoch,
-                        answer=value,
-                    )
-                )
-        chance.shuffle(rows)
-        await log.append_answers(sitting.id, bucket, rows)
-        if student % 2:
-            done = Submission(student=student, submitted_at=began + 5, solver=solver, epoch=sitting.epoch)
-            await log.append_submission(sitting.id, bucket, done)
+        async with turn:
+            for solver, after in ((solvers[0], 0), (solvers[1], 9)):
+                start = Start(student=student, started_at=began + after, solver=solver, epoch=sitting.epoch, seed=1)
+                await log.append_start(sitting.id, bucket, start)
+            await log.append_answers(sitting.id, bucket, _rows_of(sitting, student, last, began, solvers[0], chance))
+            if student % 3 == 0:
+                await log.append_late(sitting.id, bucket, _late(sitting, student, began, solvers[0]))
+            if student % 2:
+                done = Submission(student=student, submitted_at=began + 5, solver=solvers[0], epoch=sitting.epoch)
+                await log.append_submission(sitting.id, bucket, done)
+
+    await asyncio.gather(*(write(student, last) for student, last in said.items()))
+
+
+def _rows_of(
+    sitting: Sitting, student: int, last: Said, began: int, solver: UUID, chance: random.Random
+) -> list[Answer]:
+    """Two answers to each question, in any order: a first thought, and what was meant."""
+    paper = json.loads(bytes(sitting.paper.body))
+    rows: list[Answer] = []
+    for question, meant in last.items():
+        values = [_other_than(paper["questions"][question]), _value(paper["questions"][question], meant)]
+        for seq, value in enumerate(values, start=1):
+            rows.append(_answer(sitting, student, question, seq, value, began + seq, began, solver))
+    chance.shuffle(rows)
+    return rows
+
+
+def _late(sitting: Sitting, student: int, began: int, solver: UUID) -> list[Answer]:
+    """An answer to the first question that came a microsecond too late: it would be the last one."""
+    late = began + HALF_AN_HOUR + 1
+    return [_answer(sitting, student, 0, 9, AnswerValue(choice=1 << n), late, began, solver) for n in range(3)]
+
+
+def _answer(
+    sitting: Sitting, student: int, question: int, seq: int, value: AnswerValue, at: int, began: int, solver: UUID
+) -> Answer:
+    return Answer(
+        student=student,
+        question=question,
+        seq=seq,
+        request=request_id(sitting=sitting.id, student=student, question=question, seq=seq, answer=value),
+        received_at=at,
+        deadline_at=began + HALF_AN_HOUR,
+        solver=solver,
+        epoch=sitting.epoch,
+        answer=value,
+    )
 
 
 def _value(question: dict[str, object], meant: frozenset[str] | str) -> AnswerValue:
@@ -386,3 +409,18 @@ def graders_blocked(postgres: Postgres, database: None) -> Iterator[psycopg.Conn
     with psycopg.connect(dsn) as blocker:
         blocker.execute("LOCK TABLE degrees_degree IN SHARE ROW EXCLUSIVE MODE")
         yield blocker
+
+
+@pytest.fixture
+def graders_waiting() -> Callable[[], int]:
+    """Tells how many graders are held by `graders_blocked`."""
+
+    def count() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'degrees_degree'::regclass"
+                " AND mode = 'RowExclusiveLock'"
+            )
+            return int(cursor.fetchone()[0])
+
+    return count

@@ -31,5 +31,5 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["coordinate", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "0 done; 2 wrong command line; 3 refused" in told
+    assert "0 done; 1 a fault (see the log); 2 wrong command line; 3 refused" in told
     assert "75 not done yet, run again" in told
