@@ -13,7 +13,7 @@ MIN_SECRET = {"secret_key": 50, "service_token": 32}
 class Environment(BaseSettings):
     """Variables named ``EXAM_<FIELD>``. Spans carry their unit in their name."""
 
-    model_config = SettingsConfigDict(env_prefix="EXAM_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="EXAM_", extra="ignore", hide_input_in_errors=True)
 
     component: Literal["web", "grader"] = "web"
     """Who uses Django here: the grader works on web's models and is given none of web's secrets."""
