@@ -45,7 +45,9 @@ def admin(cassandra_settings: CassandraSettings) -> Iterator[Session]:
 
 
 @pytest.fixture
-async def cassandra_log(cassandra_settings: CassandraSettings, admin: Session) -> AsyncIterator[CassandraAnswerLog]:  # noqa: ARG001  # migrates
+async def cassandra_log(
+    cassandra_settings: CassandraSettings, admin: Session
+) -> AsyncIterator[CassandraAnswerLog]:  # migrates
     """An answer log in real Cassandra."""
     log = CassandraAnswerLog.connect(cassandra_settings)
     yield log
