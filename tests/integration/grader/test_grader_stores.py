@@ -23,7 +23,7 @@ def dsn(postgres, database) -> str:
     return postgres.dsn("exam_grader", connection.settings_dict["NAME"])
 
 
-def test_one_coordinator_a_sitting_holds_the_lock(dsn) -> None:
+def test_one_coordinator_a_sitting_holds_the_lock(dsn, wait_until) -> None:
     """Two coordinators of one sitting take turns; those of two sittings do not wait for each other."""
     sitting = uuid4()
     with SittingLock(dsn, sitting) as first, SittingLock(dsn, sitting) as second, SittingLock(dsn, uuid4()) as other:
@@ -32,18 +32,18 @@ def test_one_coordinator_a_sitting_holds_the_lock(dsn) -> None:
         assert other.take()
         assert first.take()
         first.release()
-        assert second.take()
+        wait_until(second.take, "PostgreSQL noticed that the connection is closed")
         assert not first.take()
 
 
-def test_the_lock_of_a_coordinator_that_died_is_free(dsn, postgres) -> None:
+def test_the_lock_of_a_coordinator_that_died_is_free(dsn, postgres, wait_until) -> None:
     """When a coordinator is killed the next one need not wait; and one that lost its connection asks anew."""
     sitting = UUID(int=2**127 + 5)
     with SittingLock(dsn, sitting) as lock, SittingLock(dsn, sitting) as next_one:
         assert lock.take()
         with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%lock'")
-        assert next_one.take()
+        wait_until(next_one.take, "PostgreSQL ended the connection")
         with pytest.raises(psycopg.OperationalError):
             lock.take()
         assert not lock.take()

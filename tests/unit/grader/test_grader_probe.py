@@ -85,6 +85,20 @@ def test_a_loop_that_stands_still_is_not_alive_unless_it_looks_for_its_broker() 
     pulse.check()
 
 
+def test_a_confirmation_lost_with_its_connection_makes_the_worker_connect_anew() -> None:
+    """A worker whose confirmations did not arrive would take nothing any more: it notices, once a connection."""
+    pulse, first, second = Pulse(), object(), object()
+    pulse.connected(first)
+    pulse.note_confirmation(first, arrived=True)
+    assert not pulse.deaf
+    pulse.note_confirmation(first, arrived=False)
+    assert pulse.deaf
+    pulse.disconnected()
+    pulse.connected(second)
+    pulse.note_confirmation(first, arrived=False)
+    assert not pulse.deaf
+
+
 def test_a_scrape_tells_how_many_tasks_wait() -> None:
     """I see in the metrics how long the queues are and what graders did."""
     CHUNKS_GRADED.labels("graded").inc(0)
