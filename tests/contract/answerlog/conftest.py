@@ -45,9 +45,7 @@ def admin(cassandra_settings: CassandraSettings) -> Iterator[Session]:
 
 
 @pytest.fixture
-async def cassandra_log(
-    cassandra_settings: CassandraSettings, admin: Session
-) -> AsyncIterator[CassandraAnswerLog]:  # migrates
+async def cassandra_log(cassandra_settings: CassandraSettings, admin: Session) -> AsyncIterator[CassandraAnswerLog]:
     """An answer log in real Cassandra."""
     log = CassandraAnswerLog.connect(cassandra_settings)
     yield log

@@ -74,7 +74,7 @@ class Wire:
 
 
 @pytest.fixture
-async def wire(cassandra_settings: CassandraSettings, admin: Session) -> AsyncIterator[Wire]:  # migrates
+async def wire(cassandra_settings: CassandraSettings, admin: Session) -> AsyncIterator[Wire]:
     """A wire to Cassandra with a port of its own, cut so far."""
     wire = Wire(cassandra_settings.hosts[0], cassandra_settings.port)
     await wire.mend()
@@ -290,9 +290,7 @@ async def test_one_made_before_a_fork_is_refused(
         await cassandra_log.ping()
 
 
-async def test_a_keyspace_without_tables_says_what_to_do(
-    cassandra_settings: CassandraSettings, admin: Session
-) -> None:  # starts
+async def test_a_keyspace_without_tables_says_what_to_do(cassandra_settings: CassandraSettings, admin: Session) -> None:
     """The migration has not run yet: the message names it."""
     log = CassandraAnswerLog.connect(replace(cassandra_settings, keyspace="nobody_made_this"))
     with pytest.raises(AnswerLogUnavailableError, match="exam_answerlog migrate"):
@@ -300,9 +298,7 @@ async def test_a_keyspace_without_tables_says_what_to_do(
     await log.close()
 
 
-async def test_hosts_of_another_data_centre_are_named(
-    cassandra_settings: CassandraSettings, admin: Session
-) -> None:  # starts
+async def test_hosts_of_another_data_centre_are_named(cassandra_settings: CassandraSettings, admin: Session) -> None:
     """A wrong data centre is told from a Cassandra that is down."""
     log = CassandraAnswerLog.connect(replace(cassandra_settings, local_dc="atlantis"))
     with pytest.raises(AnswerLogUnavailableError, match=r"EXAM_CASSANDRA_LOCAL_DC is 'atlantis'.*datacenter1"):
