@@ -73,6 +73,18 @@ def test_the_grader_needs_none_of_webs_secrets(monkeypatch: pytest.MonkeyPatch) 
     assert Environment().component == "grader"
 
 
+def test_a_database_address_is_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standby hosts, encoded passwords and TLS parameters of the address all reach PostgreSQL's client."""
+    address = "postgresql://web:p%40ss%2Fw%25rd@one.example,two.example:5433/exam?sslmode=verify-full&connect_timeout=3"
+    monkeypatch.setenv("EXAM_DATABASE_URL", address)
+    database = Environment().database()
+    assert (database["HOST"], database["PORT"]) == ("one.example,two.example", "5432,5433")
+    assert (database["USER"], database["PASSWORD"], database["NAME"]) == ("web", "p@ss/w%rd", "exam")
+    options = database["OPTIONS"]
+    assert (options["sslmode"], options["connect_timeout"]) == ("verify-full", "3")
+    assert options["pool"]["max_size"] == 12
+
+
 def test_settings_reach_for_no_file_and_no_server() -> None:
     """Reading the settings with addresses that lead nowhere succeeds: tools may read them."""
     code = "from django.conf import settings; print(settings.DATABASES['default']['HOST'], settings.DEBUG)"

@@ -1,11 +1,13 @@
 """What web reads from its environment, in one place; a missing or wrong variable is named at start-up."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
+from urllib.parse import unquote
 
 from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+POSTGRES_PORT = 5432
 MIN_SECRET = {"secret_key": 50, "service_token": 32}
 """Characters; Django warns of a shorter key."""
 
@@ -41,6 +43,20 @@ class Environment(BaseSettings):
     """How long after its expiry a lease still counts as live for the close: clock drift between boot clocks."""
     solver_role: str = Field(default="exam_solver", pattern=r"^[a-z_][a-z0-9_]*$")
     grader_role: str = Field(default="exam_grader", pattern=r"^[a-z_][a-z0-9_]*$")
+
+    def database(self) -> dict[str, Any]:
+        """PostgreSQL's address as Django takes it: all hosts (libpq tries them in order), and every parameter."""
+        hosts = self.database_url.hosts()
+        return {
+            "NAME": unquote((self.database_url.path or "/").removeprefix("/")),
+            "USER": unquote(hosts[0]["username"] or ""),
+            "PASSWORD": unquote(hosts[0]["password"] or ""),
+            "HOST": ",".join(host["host"] or "" for host in hosts),
+            "PORT": ",".join(str(host["port"] or POSTGRES_PORT) for host in hosts),
+            "OPTIONS": {"connect_timeout": 5}
+            | dict(self.database_url.query_params())
+            | {"pool": {"min_size": 1, "max_size": 12, "timeout": 5}},
+        }
 
     @model_validator(mode="after")
     def _web_has_its_secrets(self) -> Self:

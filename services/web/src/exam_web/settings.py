@@ -66,16 +66,12 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
-_HOST = ENVIRONMENT.database_url.hosts()[0]
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": {
+    "default": ENVIRONMENT.database()
+    | {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": (ENVIRONMENT.database_url.path or "/").removeprefix("/"),
-        "USER": _HOST["username"],
-        "PASSWORD": _HOST["password"],
-        "HOST": _HOST["host"],
-        "PORT": _HOST["port"] or 5432,
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 12, "timeout": 5}, "connect_timeout": 5},
+        # A connection that a failover broke is found before a request has it.
+        "CONN_HEALTH_CHECKS": True,
     }
 }
 
