@@ -47,7 +47,7 @@ class Crowd:
         student = next(student for student in self.present if student.account.level == level)
         reply = await self.gateway.call("GET", WEB, f"/api/exams/{exam}", token=student.access)
         if reply.status != 200:
-            raise GaveUpError(f"a student of {level} cannot see {exam}: {reply.status} {reply.body}")
+            raise GaveUpError(f"a student of {level} cannot see {exam}: {reply}")
         sittings: list[dict[str, Any]] = reply.body["sittings"]
         return sittings
 
@@ -113,7 +113,7 @@ async def pages(gateway: Gateway, token: str, path: str) -> list[dict[str, Any]]
     while offset is not None:
         reply = await gateway.call("GET", WEB, f"{path}?limit=200&offset={offset}", token=token)
         if reply.status != 200:
-            raise GaveUpError(f"{path}: {reply.status} {reply.body}")
+            raise GaveUpError(f"{path}: {reply}")
         entries += reply.body["results"]
         offset = reply.body["next"]
     return entries
@@ -124,7 +124,7 @@ async def log_in_doctor(gateway: Gateway, username: str, password: str) -> str:
     body = {"username": username, "password": password}
     reply = await gateway.call("POST", WEB, "/api/auth/doctors/login", body=body)
     if reply.status != 200:
-        raise GaveUpError(f"{username} could not log in: {reply.status} {reply.body}")
+        raise GaveUpError(f"{username} could not log in: {reply}")
     return str(reply.body["access"])
 
 

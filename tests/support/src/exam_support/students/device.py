@@ -52,7 +52,7 @@ class Device:
         """Start, or resume what was started `elsewhere`; waits for the opening as the platform asks to."""
         reply = await self._insist("POST", f"{self.path}/attempt", token=access)
         if reply.status not in {200, 201}:
-            raise GaveUpError(f"a student could not start: {reply.status} {reply.body}")
+            raise GaveUpError(f"a student could not start: {reply}")
         body = reply.body
         self.student, self.token, self.paper = int(body["student"]), body["attempt_token"], body["paper"]
         self.seq, self.paper_digest = body["highest_seq"], body["paper_digest"]
@@ -108,7 +108,7 @@ class Device:
         if reply.status == 200:
             self._book.submitted(self.sitting, self.student, instant_of(reply.body["submitted_at"]))
         elif reply.problem != "deadline-passed":
-            self._book.complain(f"student {self.student} could not submit: {reply.status} {reply.body}")
+            self._book.complain(f"student {self.student} could not submit: {reply}")
 
     async def _try(self, sheets: Sequence[Sheet]) -> Reply | None:
         """One request for some answers; None when no response came."""
@@ -139,7 +139,7 @@ class Device:
             self._acknowledge(sheets[0], reply.body)
             return []
         for sheet in sheets:
-            self._refused(sheet, reply.problem, reply.body)
+            self._refused(sheet, reply.problem)
         return []
 
     def _speaks_of_the_first(self, reply: Reply) -> bool:
@@ -168,8 +168,7 @@ class Device:
                 self._doubt(sheet)
                 again.append(sheet)
             else:
-                problem = result["problem"]
-                self._refused(sheet, problem["type"].rpartition("/")[2], problem)
+                self._refused(sheet, result["problem"]["type"].rpartition("/")[2])
         return again
 
     def _acknowledge(self, sheet: Sheet, body: dict[str, Any]) -> None:
@@ -181,13 +180,13 @@ class Device:
         if sheet.said not in self._book.late:
             self._book.doubt(sheet.said)
 
-    def _refused(self, sheet: Sheet, problem: str, body: Any) -> None:
+    def _refused(self, sheet: Sheet, problem: str) -> None:
         self._book.counts[f"refused_{problem}"] += 1
         if problem == "deadline-passed":
             self._book.late.add(sheet.said)
             self._book.counts["late_refused"] += 1
         elif problem != "seq-too-low":
-            self._book.complain(f"student {self.student}: {sheet.said} was refused: {body}")
+            self._book.complain(f"{sheet.said} was refused: {problem}")
 
     def _note_deadline(self, deadline: dict[str, Any] | None) -> None:
         if deadline and deadline["at"] is not None:

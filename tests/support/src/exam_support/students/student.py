@@ -77,7 +77,7 @@ class Student:
             if reply.status == 200:
                 return str(reply.body["access"])
             if reply.status not in {429, 503}:
-                raise GaveUpError(f"{self.account.username} could not log in: {reply.status} {reply.body}")
+                raise GaveUpError(f"{self.account.username} could not log in: {reply}")
             await asyncio.sleep(reply.retry_after or 1)
 
     async def sit(self, room: Room) -> None:
@@ -174,7 +174,7 @@ class Student:
         except LostError:
             return None
         if reply.status != 200:
-            self.book.complain(f"{path}: answered {reply.status} {reply.body}")
+            self.book.complain(f"{path}: answered {reply}")
             return None
         return reply.content
 

@@ -38,6 +38,11 @@ class Reply:
         kind = self.body.get("type", "") if isinstance(self.body, dict) else ""
         return str(kind).rpartition("/")[2]
 
+    def __str__(self) -> str:
+        """The status and, of a problem, what it says."""
+        detail = self.body.get("detail", "") if isinstance(self.body, dict) else ""
+        return f"{self.status} {self.problem} {detail}".rstrip()
+
 
 class Exchange(Protocol):
     """Sends one request and gives its response (`http.Connections.exchange`)."""
