@@ -102,7 +102,7 @@ def _logs_kept(kept: Path) -> Iterator[Path]:
     finally:
         logs = folder / "run/logs"
         if logs.exists():
-            shutil.copytree(logs, kept / "logs")
+            shutil.copytree(logs, kept / "logs", dirs_exist_ok=True)
         shutil.rmtree(folder)
 
 
