@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from celery import Celery, Task, bootsteps
 from celery.worker.request import Request
@@ -11,6 +11,18 @@ from celery.worker.request import Request
 from exam_grader.probe import NotSoError, ProbeServer
 
 SILENCE_SECONDS = 60.0
+
+
+class Confirmed(Protocol):
+    """A task's message: the connection it came from, and whether the broker was told that it is done."""
+
+    @property
+    def channel(self) -> object:
+        """The connection that it came from."""
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether its confirmation was sent."""
 
 
 @dataclass
@@ -24,30 +36,36 @@ class Pulse:
         last: when it last did.
         channel: the connection to the broker that tasks come from now; None while there is none.
         deaf: whether something was lost on that connection that only another connection mends.
+        awaited: confirmations made since the loop last turned; Celery sends them a little later, from the loop.
+        overdue: those made before that; by now they have been sent or are lost.
     """
 
     turning: bool = False
     last: float = field(default_factory=time.monotonic)
     channel: object = None
     deaf: bool = False
+    awaited: list[Confirmed] = field(default_factory=list)
+    overdue: list[Confirmed] = field(default_factory=list)
 
     def beat(self) -> None:
         """The loop turned."""
         self.last = time.monotonic()
+        if any(message.channel is self.channel and not message.acknowledged for message in self.overdue):
+            self.deaf = True
+        self.overdue, self.awaited = self.awaited, []
 
     def connected(self, channel: object) -> None:
         """Tasks come from this connection now, and from no other."""
         self.channel, self.deaf, self.turning = channel, False, True
-        self.beat()
+        self.last = time.monotonic()
 
     def disconnected(self) -> None:
         """Tasks come from nowhere."""
         self.channel, self.turning = None, False
 
-    def note_confirmation(self, channel: object, *, arrived: bool) -> None:
-        """A task was confirmed on the connection that it came from, or that failed."""
-        if not arrived and channel is self.channel:
-            self.deaf = True
+    def note_confirmation(self, message: Confirmed) -> None:
+        """A task is being confirmed on the connection that it came from."""
+        self.awaited.append(message)
 
     def check(self) -> None:
         """Raise when the loop should turn and does not."""
@@ -65,14 +83,14 @@ def attend_to_confirmations(app: Celery, pulse: Pulse) -> None:
 
     class AttentiveRequest(Request):
         def acknowledge(self) -> None:
-            """Confirm the task; noted when that failed."""
+            """Confirm the task; noticed when that fails."""
             super().acknowledge()
-            pulse.note_confirmation(self.message.channel, arrived=self.message.acknowledged)
+            pulse.note_confirmation(self.message)
 
         def reject(self, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery's own
-            """Give the task back; noted when that failed."""
+            """Give the task back; noticed when that fails."""
             super().reject(requeue)
-            pulse.note_confirmation(self.message.channel, arrived=self.message.acknowledged)
+            pulse.note_confirmation(self.message)
 
     class AttentiveTask(Task[Any, Any]):
         abstract = True
