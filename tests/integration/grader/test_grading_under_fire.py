@@ -150,6 +150,14 @@ def test_a_tampered_seal_is_refused_loudly(seeded, start, coordinate, wait_until
     assert f"bucket {victim.bucket} is damaged" in worker.log.read_text()
 
 
+def test_a_coordinator_told_to_stop_says_that_it_is_not_done(seeded, start, wait_until) -> None:
+    """When its pod is evicted the coordinator ends soon, with the code that says: run me again."""
+    coordinator = start(*COORDINATE, seeded.name)
+    wait_until(lambda: "chunks handed out" in coordinator.log.read_text(), "it waits for graders")
+    assert coordinator.stop() == 75
+    assert "run it again, it goes on from there" in coordinator.log.read_text()
+
+
 def test_two_coordinators_at_once_end_as_one(seeded, start, wait_until) -> None:
     """Kubernetes may start a Job's program twice: both end well, and everything is done once."""
     start("worker")
