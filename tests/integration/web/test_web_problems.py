@@ -155,6 +155,9 @@ def test_the_api_describes_itself(people) -> None:
     """The description lists every address; its page needs nothing from elsewhere."""
     described = Client().get("/api/openapi.json").json()
     assert {"/api/auth/students/login", "/api/exams/{slug}", "/api/degrees", "/api/sittings"} <= set(described["paths"])
+    refusal = described["paths"]["/api/me"]["get"]["responses"]["default"]["content"]
+    assert refusal == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    assert "detail" in described["components"]["schemas"]["Problem"]["required"]
     page = Client().get("/api/docs").content.decode()
     assert "/static/ninja/swagger-ui-bundle.js" in page
     assert "http" not in page.replace("https://www.w3.org", "")

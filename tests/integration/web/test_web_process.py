@@ -111,9 +111,8 @@ def test_a_process_without_its_stores_lives_and_says_what_is_missing(environment
     web = serve(environment)
     ready = web.get("/readyz", **POD)
     assert ready.status_code == 503
-    assert ready.json()["ready"] is False
-    assert "does not answer" in ready.json()["checks"]["database"]
-    assert "does not answer" in ready.json()["checks"]["cache"]
+    missing = "does not answer"
+    assert ready.json() == {"ready": False, "checks": {"database": missing, "cache": missing}}
     refused = web.post("/api/auth/students/login", username="sara", password="x")
     assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
     assert int(refused.headers["retry-after"]) > 0
@@ -163,13 +162,12 @@ def test_web_is_ready_once_its_schema_is_there(environment, serve, empty_databas
     environment["EXAM_DATABASE_URL"] = empty_database
     web = serve(environment)
     before = web.get("/readyz")
-    assert (before.status_code, before.json()["checks"]["database"]) == (503, before.json()["checks"]["database"])
+    assert before.status_code == 503
     assert "migrations are not applied" in before.json()["checks"]["database"]
     run(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
     after = web.get("/readyz")
     assert (after.status_code, after.json()["checks"]["database"]) == (200, "ok")
-    assert "does not answer" in after.json()["checks"]["cache"]
-    web.child.stop()
+    assert after.json()["checks"]["cache"] == "does not answer"
     with_redis = serve(environment | {"EXAM_REDIS_URL": redis_server.url})
     assert with_redis.get("/readyz").json() == {"ready": True, "checks": {"database": "ok", "cache": "ok"}}
 

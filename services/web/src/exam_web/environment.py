@@ -55,7 +55,7 @@ class Environment(BaseSettings):
             "PORT": ",".join(str(host["port"] or POSTGRES_PORT) for host in hosts),
             "OPTIONS": {"connect_timeout": 5}
             | dict(self.database_url.query_params())
-            | {"pool": {"min_size": 1, "max_size": 12, "timeout": 5}},
+            | {"pool": {"min_size": 1, "max_size": 12, "timeout": 2}},
         }
 
     @model_validator(mode="after")
