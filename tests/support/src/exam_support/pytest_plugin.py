@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from exam_support.stack.cassandra import Cassandra
 from exam_support.stack.places import REPOSITORY, new_folder
@@ -23,6 +24,10 @@ for _line in (REPOSITORY / "tests/support/lint.env").read_text().splitlines():
 _static = REPOSITORY / "build/tests/static"
 _static.mkdir(parents=True, exist_ok=True)
 os.environ.setdefault("EXAM_STATIC_ROOT", str(_static))
+
+# No example has a stopwatch: a busy machine is not a fault. In CI every run tries the same examples.
+hypothesis_settings.register_profile("exam", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis_settings.load_profile("exam")
 
 
 @pytest.fixture(scope="session")
