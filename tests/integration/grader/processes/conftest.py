@@ -44,13 +44,14 @@ def broker(redis_url: str) -> Iterator["redis.Redis"]:
 
 @pytest.fixture
 def grader_env(
-    database: None, postgres: Postgres, broker: "redis.Redis", cassandra_env: dict[str, str]
+    database: None, postgres: Postgres, broker: "redis.Redis", cassandra_env: dict[str, str], tmp_path: Path
 ) -> dict[str, str]:
     """What grader processes are given: their own role, no secret of web's."""
     name = connection.settings_dict["NAME"]
     kwargs = broker.connection_pool.connection_kwargs
     return cassandra_env | {
         "PATH": os.environ["PATH"],
+        "TMPDIR": str(tmp_path),
         "EXAM_DATABASE_URL": postgres.dsn("exam_grader", name),
         "EXAM_REDIS_URL": f"redis://:{kwargs['password']}@{kwargs['host']}:{kwargs['port']}/0",
         "EXAM_CASSANDRA_TIMEOUT_MS": "10000",

@@ -86,13 +86,14 @@ def test_one_process_of_a_pool_killed_in_a_chunk_costs_nothing(
 
 
 def test_a_worker_told_to_stop_gives_its_chunks_back(
-    seeded, start, wait_until, graders_blocked, graders_waiting, broker
+    seeded, start, wait_until, graders_blocked, graders_waiting, broker, tmp_path
 ) -> None:
     """A rollout stops a busy worker: what it had is in the queue again at once, for the next one."""
     worker = start("worker")
     start(*COORDINATE, seeded.name, EXAM_GRADER_STALL_SECONDS="600")
     wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
     assert worker.stop() == 0
+    assert list(tmp_path.glob("exam-grader-*")) == []
     assert broker.llen(PREFIX + CHUNKS) == seeded.row.buckets
     graders_blocked.rollback()
     start("worker")
