@@ -92,6 +92,19 @@ def test_guesses_from_one_address_do_not_lock_out_another(people) -> None:
     assert sara(headers={"X-Forwarded-For": "203.0.113.10"}).status_code == 200
 
 
+def test_the_admins_door_counts_guesses_too(people) -> None:
+    """Who is refused at the API's door after ten guesses is refused at the admin's as well, and the other way round."""
+    browser = Client()
+    for _ in range(5):
+        post("/api/auth/doctors/login", username="noor", password="guess")
+        browser.post("/admin/login/", {"username": "noor", "password": "guess"})
+    answer = browser.post("/admin/login/", {"username": "noor", "password": PASSWORD})
+    assert "wait a minute" in answer.content.decode()
+    assert post("/api/auth/doctors/login", username="noor", password=PASSWORD).status_code == 429
+    other = browser.post("/admin/login/?next=/admin/", {"username": "adel", "password": PASSWORD})
+    assert other.status_code == 302
+
+
 def test_an_address_that_a_client_claims_is_not_believed(people) -> None:
     """The gateway adds the real address last; what a client wrote before it changes nothing."""
     for n in range(10):

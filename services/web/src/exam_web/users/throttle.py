@@ -2,6 +2,7 @@
 
 import structlog
 from django.core.cache import cache
+from django.http import HttpRequest
 from redis.exceptions import RedisError
 
 from exam_core.canonical import digest
@@ -11,6 +12,12 @@ log = structlog.get_logger(__name__)
 
 WINDOW_SECONDS = 60
 FAILURES = 10
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where a request came from: the gateway writes it last, what a client wrote before it is not believed."""
+    forwarded: str = request.META.get("HTTP_X_FORWARDED_FOR", request.META["REMOTE_ADDR"])
+    return forwarded.rsplit(",", 1)[-1].strip()
 
 
 def check(username: str, address: str) -> None:
