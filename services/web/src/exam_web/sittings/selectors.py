@@ -48,8 +48,9 @@ def sitting_ends_at(sitting: Sitting) -> int | None:
 def sittings_due() -> list[Sitting]:
     """Scheduled sittings whose every personal deadline has passed."""
     now = database_now()
-    # The close can only be later than the window says, so the window narrows the search.
-    candidates = Sitting.objects.filter(state=State.SCHEDULED.value).prefetch_related("pauses", "accommodations")
+    # The end is never earlier than the window's close, so that narrows the search.
+    scheduled = Sitting.objects.filter(state=State.SCHEDULED.value, closes_at__lte=from_micros(now))
+    candidates = scheduled.prefetch_related("pauses")
     return [row for row in candidates if _over(row, now)]
 
 

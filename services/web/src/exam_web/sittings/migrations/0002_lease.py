@@ -107,6 +107,7 @@ GRANT EXECUTE ON FUNCTION solver_release(uuid) TO "{SOLVER}";
 GRANT SELECT ON django_migrations, users_level, exams_exam, exams_question, exams_choice, exams_image,
     sittings_paper, sittings_paperkey, sittings_sitting, sittings_sittingpause, sittings_accommodation,
     sittings_schedule, sittings_solverlease, sittings_sealedbucket, sittings_revision, sittings_ledgerentry TO "{GRADER}";
+GRANT SELECT (id) ON users_user TO "{GRADER}";
 GRANT UPDATE (state, epoch, closed_at, drained_at, sealed_at, seal_digest, stopped_at, published_revision, published_at)
     ON sittings_sitting TO "{GRADER}";
 -- A regrade reads the exam under a row lock, which takes the right to update some column: the least there is.
