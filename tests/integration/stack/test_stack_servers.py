@@ -103,13 +103,16 @@ def test_servers_run_as_nobody_where_there_is_no_user_for_them(folder: Path, mak
 
 def test_postgresql_killed_in_the_middle_of_a_query_starts_again(folder: Path) -> None:
     """A backend that is busy dies with its server, so that the memory they share is free for the next."""
-    with Postgres(folder) as server, psycopg.connect(server.dsn("exam_web")) as connection:
+    patience = "-c statement_timeout=20s"
+    with Postgres(folder) as server, psycopg.connect(server.dsn("exam_web"), options=patience) as connection:
         busy = Thread(target=_count_for_long, args=(connection,))
         busy.start()
         server.process.await_ready(lambda: _is_counting(server), seconds=10)
         server.kill()
-        busy.join()
-        server.restart()
+        try:
+            server.restart()
+        finally:
+            busy.join()
 
 
 def _count_for_long(connection: psycopg.Connection) -> None:
