@@ -84,10 +84,14 @@ def sittings_for(user: User) -> QuerySet[Sitting]:
     return rows
 
 
-def paper_opened_to(user: User, exam: Exam) -> str | None:
-    """The digest of the paper of an exam's latest sitting that opened for a person, by PostgreSQL's clock."""
-    opened = sittings_for(user).filter(exam=exam, opens_at__lte=from_micros(database_now()))
-    return opened.order_by("-opens_at").values_list("paper_id", flat=True).first()
+def paper_shown_to(user: User, exam: Exam) -> str | None:
+    """The digest of the paper of an exam's latest sitting that is over for a person.
+
+    While a sitting is open its paper is the solver's to show, to those whose clock runs: elsewhere it would be time to
+    read that nobody counts.
+    """
+    over = sittings_for(user).filter(exam=exam, state__in=(State.CLOSING.value, State.SEALED.value))
+    return over.order_by("-opens_at").values_list("paper_id", flat=True).first()
 
 
 def paper_named(digest: str) -> Paper:
