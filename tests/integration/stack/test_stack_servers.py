@@ -115,6 +115,15 @@ def test_postgresql_killed_in_the_middle_of_a_query_starts_again(folder: Path) -
             busy.join()
 
 
+def test_a_killed_postgresql_leaves_no_memory_behind(folder: Path) -> None:
+    """What a killed server shared between its processes goes with its data folder, not with the next boot."""
+    with Postgres(folder) as server:
+        maps = Path(f"/proc/{server.process.pid}/maps").read_text().splitlines()
+        shared = {Path(line.split()[-1]) for line in maps if "/PostgreSQL." in line or "/mmap." in line}
+        assert shared
+        assert all(path.is_relative_to(folder) for path in shared)
+
+
 def _count_for_long(connection: psycopg.Connection) -> None:
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT count(*) FROM generate_series(1, 100000000000)")

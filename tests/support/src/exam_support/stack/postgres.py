@@ -49,6 +49,8 @@ class Postgres(Server):
                     max_connections=200,
                     shared_buffers="256MB",
                     log_min_duration_statement="1000",
+                    # In files beside its data, so that a server that is killed leaves no memory behind.
+                    dynamic_shared_memory_type="mmap",
                 ),
             ],
             log=folder.absolute() / "logs/postgres.log",
