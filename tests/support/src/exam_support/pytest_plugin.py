@@ -42,25 +42,15 @@ def stores_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(stores_folder: Path) -> Iterator[Postgres]:
     """A real PostgreSQL with the platform's roles."""
-    server = Postgres(stores_folder)
-    server.start()
-    try:
-        server.await_ready()
+    with Postgres(stores_folder) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
 def redis_server(stores_folder: Path) -> Iterator[Redis]:
     """A real Redis."""
-    server = Redis(stores_folder)
-    server.start()
-    try:
-        server.await_ready()
+    with Redis(stores_folder) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -72,13 +62,8 @@ def redis_url(redis_server: Redis) -> str:
 @pytest.fixture(scope="session")
 def cassandra(stores_folder: Path) -> Iterator[Cassandra]:
     """A real Cassandra node, without a schema."""
-    server = Cassandra(stores_folder)
-    server.start()
-    try:
-        server.await_ready()
+    with Cassandra(stores_folder) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
