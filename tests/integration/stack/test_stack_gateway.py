@@ -219,9 +219,9 @@ def test_a_frozen_solver_is_passed_over() -> None:
         socket.create_server(("127.0.0.1", 0)) as frozen,
         _echo("alive") as alive,
         _gateway(web=_down(), solvers=[f"127.0.0.1:{frozen.getsockname()[1]}", alive.address]) as client,
-        ThreadPoolExecutor(10) as students,
+        ThreadPoolExecutor(30) as students,
     ):
-        answers = list(students.map(lambda student: _save(client, student), range(10)))
+        answers = list(students.map(lambda student: _save(client, student), range(30)))
     assert {answer.json()["service"] for answer in answers} == {"alive"}
     assert max(answer.elapsed.total_seconds() for answer in answers) > 1, "none was sent to the frozen solver"
 
