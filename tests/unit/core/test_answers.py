@@ -188,9 +188,9 @@ def test_another_answer_has_another_name(one: dict[str, Any], other: dict[str, A
 
 def test_an_answer_is_choices_or_a_number() -> None:
     """Programs cannot make an answer that is both or neither."""
-    for wrong in ({}, {"choice": 1, "value": "1"}):
+    for choice, value in ((None, None), (1, "1")):
         with pytest.raises(ValueError, match="either choices or a number"):
-            AnswerValue(**wrong)
+            AnswerValue(choice=choice, value=value)
 
 
 @given(ANYTHING | st.integers(min_value=10**100))
@@ -201,12 +201,6 @@ def test_what_is_shown_of_a_value_is_short(value: Any) -> None:
 
 def test_what_is_shown_is_quoted() -> None:
     """I recognise what I sent."""
-    assert [shown(v) for v in ("a", "b" * 50, None, 3, [1], {}, HUGE)] == [
-        "'a'",
-        f"'{'b' * 37}...'",
-        "None",
-        "3",
-        "a list",
-        "an object",
-        "a number beyond all bounds",
-    ]
+    assert [shown("a"), shown("b" * 50)] == ["'a'", f"'{'b' * 37}...'"]
+    assert [shown(None), shown(3), shown(HUGE)] == ["None", "3", "a number beyond all bounds"]
+    assert [shown([1]), shown({})] == ["a list", "an object"]

@@ -19,12 +19,14 @@ def windows(draw: st.DrawFn, *, stops: bool = True) -> Window:
     """Small windows with up to three pauses, before, in and after them."""
     opens_at = draw(st.integers(5, 20))
     closes_at = opens_at + draw(st.integers(1, 25))
-    at, pauses = draw(st.integers(0, opens_at)), []
+    pauses: list[Pause] = []
+    at: int = draw(st.integers(0, opens_at))
     for _ in range(draw(st.integers(0, 3))):
         began = at + draw(SPANS)
         at = began + draw(SPANS)
         pauses.append(Pause(began=began, ended=at))
-    if pauses and draw(st.booleans()):
+    lasts: bool = draw(st.booleans())
+    if pauses and lasts:
         pauses[-1] = Pause(began=pauses[-1].began)
     return Window(
         opens_at=opens_at,

@@ -21,69 +21,68 @@ from exam_core.lease import Admission, Lease
 
 TTL = 10
 MARGIN = 1
+SEARCH = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    stateful_step_count=40,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 ON_ITS_WAY, WAITS, GIVEN_UP = 3, 4, 5
 """How a move goes; everything else is as done."""
 
 
 @dataclass(frozen=True)
 class Weather:
-    """How often what happens, how far clocks move at a time, and how far off deadlines are put (None: a stop)."""
+    """How often what happens, how far clocks move, how far off deadlines are put (None: a stop), what reads."""
 
     moves: dict[str, int]
     spans: tuple[int, int, int, int, int, int]
     deadlines: tuple[int | None, int | None, int | None, int | None, int | None, int | None]
+    reads: tuple[int, ...] = ()
 
 
 MIXED = Weather(
-    {
-        "time_passes": 3,
-        "renewal_in_no_time": 3,
-        "renewal_moves_on": 3,
-        "write_begins": 6,
-        "read_begins": 2,
-        "work_moves_on": 3,
-        "straggler_arrives": 1,
-        "process_is_replaced": 1,
-        "schedule_changes": 2,
-    },
+    {"time": 3, "healthy": 3, "renewal": 3, "ask": 8, "work": 3, "straggler": 1, "replace": 1, "schedule": 2},
     spans=(1, 2, TTL // 2, TTL - 4, TTL - 1, TTL + MARGIN),
     deadlines=(2, TTL // 2, TTL - 1, 5 * TTL, None, None),
+    reads=(0, 1),
 )
 """Anything."""
 SLOW = Weather(
-    {"time_passes": 2, "renewal_moves_on": 3, "write_begins": 2, "work_moves_on": 1, "schedule_changes": 2},
+    {"time": 2, "renewal": 3, "ask": 2, "work": 1, "schedule": 2},
     spans=(TTL - 6, TTL - 5, TTL - 4, TTL - 3, TTL - 2, TTL - 1),
     deadlines=(2, TTL - 6, TTL - 4, TTL - 3, TTL - 3, None),
 )
 """Every answer of PostgreSQL takes long, and deadlines are close."""
 
 
-class LostError(Exception):
-    """An acknowledged answer is not in the seal."""
-
-
-class LateError(Exception):
-    """A late answer is in the seal."""
+class HarmError(Exception):
+    """An acknowledged answer is lost, or a late one counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The protocol's rules; each negative control switches one off."""
+    """The protocol's rules; each negative control switches one off.
+
+    Attributes:
+        drain: seal only when every lease has acknowledged the close, was released, or has expired.
+        in_flight: acknowledge an epoch only when all that was admitted under an older one is finished.
+        gap: acknowledge an answer only if the lease held since its admission.
+        lapse: a lapsed lease is dead; its process becomes a new holder.
+        validity_from_sending: a lease's validity runs from before its renewal was sent.
+        clock_from_sending: so does the platform's time.
+        recall_while_scheduled: what a read finds counts as saved only if it was admitted to a scheduled sitting.
+    """
 
     drain: bool = True
-    """Seal only when every lease has acknowledged the close, was released, or has expired."""
     in_flight: bool = True
-    """Acknowledge an epoch only when all that was admitted under an older one is finished."""
     gap: bool = True
-    """Acknowledge an answer only if the lease held since its admission."""
     lapse: bool = True
-    """A lapsed lease is dead; its process becomes a new holder."""
     validity_from_sending: bool = True
-    """A lease's validity runs from before its renewal was sent."""
     clock_from_sending: bool = True
-    """So does the platform's time."""
     recall_while_scheduled: bool = True
-    """What a read finds counts as saved only if the sitting was scheduled when the read was admitted."""
 
 
 @dataclass(frozen=True)
@@ -131,14 +130,6 @@ class Process:
 
 
 @dataclass
-class Row:
-    """A lease as PostgreSQL has it."""
-
-    renewed_at: int
-    drained_epoch: int = 0
-
-
-@dataclass
 class World:
     """Everything there is."""
 
@@ -147,7 +138,8 @@ class World:
     epoch: int = 1
     closing: bool = False
     deadline: int = 150
-    rows: dict[UUID, Row] = field(default_factory=dict)
+    rows: dict[UUID, tuple[int, int]] = field(default_factory=dict)
+    """PostgreSQL's leases: when renewed, and the epoch acknowledged."""
     processes: list[Process] = field(default_factory=list)
     network: list[Renewal] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
@@ -159,13 +151,9 @@ class World:
 
     # the solver process
 
-    def boot_now(self, process: Process) -> int:
-        """The process's own clock."""
-        return self.now + process.boot
-
     def send(self, process: Process) -> None:
         """Send a renewal; what is not valid any more is not renewed."""
-        boot_now = self.boot_now(process)
+        boot_now = self.now + process.boot
         known = process.lease if process.lease and (process.lease.valid(boot_now) or not self.rules.lapse) else None
         self.holders += known is None
         holder = known.holder if known else UUID(int=self.holders)
@@ -183,7 +171,7 @@ class World:
         renewal, process.renewal = process.renewal, None
         assert renewal is not None
         assert renewal.entered_at is not None
-        boot_now, told = self.boot_now(process), renewal.told
+        boot_now, told = self.now + process.boot, renewal.told
         if told is None or (self.rules.lapse and renewal.known and not renewal.known.valid(boot_now)):
             process.lease = None
             return
@@ -201,7 +189,7 @@ class World:
         """Take an answer, or read the log, if the lease allows it."""
         if process.lease is None or process.told is None:
             return
-        boot_now = self.boot_now(process)
+        boot_now = self.now + process.boot
         admission = rules_of_leases.admit(process.lease, boot_now)
         if admission is None or (process.told.closing and not read):
             return
@@ -227,7 +215,7 @@ class World:
     def finish(self, process: Process, work: Work) -> None:
         """The process learns that its work was done, and acknowledges what it may."""
         process.in_flight.remove(work)
-        if self.rules.gap and not rules_of_leases.unbroken(work.admission, process.lease, self.boot_now(process)):
+        if self.rules.gap and not rules_of_leases.unbroken(work.admission, process.lease, self.now + process.boot):
             return
         if work.answer is not None:
             saved = [work.answer]
@@ -237,36 +225,21 @@ class World:
 
     # PostgreSQL, the answer store, the sealer
 
-    def enter(self, renewal: Renewal) -> None:
-        """The lease function is called and notes the time."""
-        renewal.entered_at = self.now if renewal.entered_at is None else renewal.entered_at
-
     def execute(self, renewal: Renewal) -> None:
         """The lease function, having got its lock."""
-        self.enter(renewal)
         self.network.remove(renewal)
-        renewal.answered = True
-        if renewal.known is None:
-            self.rows[renewal.holder] = Row(self.now)
-        else:
-            row = self.rows.get(renewal.holder)
-            if row is None or (self.rules.lapse and row.renewed_at + TTL <= self.now):
-                return
-            row.renewed_at, row.drained_epoch = self.now, max(row.drained_epoch, renewal.drained_epoch)
+        renewal.answered, renewal.entered_at = True, renewal.entered_at or self.now
+        renewed_at, acknowledged = self.rows.get(renewal.holder, (0, 0))
+        if renewal.known and self.rules.lapse and renewed_at + TTL <= self.now:
+            return
+        self.rows[renewal.holder] = (self.now, max(acknowledged, renewal.drained_epoch))
         renewal.told = Told(self.epoch, self.closing, self.deadline)
 
     def seal_if_drained(self) -> None:
         """The sealer reads as early as it may: what it misses then, it would find later."""
-        waiting = (
-            r for r in self.rows.values() if r.drained_epoch < self.epoch and r.renewed_at + TTL + MARGIN > self.now
-        )
+        waiting = (self.now < at + TTL + MARGIN for at, epoch in self.rows.values() if epoch < self.epoch)
         if self.closing and self.sealed is None and not (self.rules.drain and any(waiting)):
             self.sealed = fold_answers(self.store)
-
-    def change(self, *, closing: bool, deadline: int) -> None:
-        """One change of the schedule."""
-        self.epoch += 1
-        self.closing, self.deadline = closing, deadline
 
     def apply(self, work: Work) -> None:
         """The store does what it was asked, however late."""
@@ -285,33 +258,28 @@ class Protocol(RuleBasedStateMachine):
     Hypothesis leaves whole rules out of a run to look deeper into the others, and a loss takes most of these.
     """
 
-    followed = Rules()
-    processes = 2
-    weather = MIXED
+    followed, processes, weather = Rules(), 2, MIXED
 
     def __init__(self) -> None:
         super().__init__()
         self.world = World(self.followed)
         self.world.processes.extend(Process(boot=1_000 * number) for number in range(self.processes))
         for process in self.world.processes:
-            self.renewal_in_no_time(process, 0)
+            self.healthy(process, 0)
 
-    def time_passes(self, _process: Process, how: int) -> None:
+    def time(self, _process: Process, how: int) -> None:
         """Everybody's clock runs."""
         self.world.now += self.weather.spans[how]
 
-    def renewal_in_no_time(self, process: Process, _how: int) -> None:
-        """All is well for a moment: what is on its way arrives, and another renewal goes there and back."""
-        for _ in range(2):
-            if process.renewal is None:
-                self.world.send(process)
-            elif not process.renewal.answered:
-                self.world.execute(process.renewal)
-                self.world.deliver(process)
-            else:
-                self.world.deliver(process)
+    def healthy(self, process: Process, _how: int) -> None:
+        """All is well for a moment: a renewal is answered at once."""
+        if process.renewal is None:
+            self.world.send(process)
+        if process.renewal and not process.renewal.answered:
+            self.world.execute(process.renewal)
+        self.world.deliver(process)
 
-    def renewal_moves_on(self, process: Process, how: int) -> None:
+    def renewal(self, process: Process, how: int) -> None:
         """A renewal is sent, waits for its lock, is executed, is answered, or is given up and may still arrive."""
         renewal = process.renewal
         if renewal is not None and renewal.answered:
@@ -323,26 +291,22 @@ class Protocol(RuleBasedStateMachine):
         if how == GIVEN_UP:
             process.renewal = None
         elif how == WAITS:
-            self.world.enter(renewal)
+            renewal.entered_at = renewal.entered_at or self.world.now
         elif how != ON_ITS_WAY:
             self.world.execute(renewal)
 
-    def straggler_arrives(self, _process: Process, how: int) -> None:
+    def straggler(self, _process: Process, how: int) -> None:
         """Something that nobody waits for any more takes effect all the same."""
         if self.world.network and how % 2:
             self.world.execute(self.world.network[0])
         elif self.world.works:
             self.world.apply(self.world.works[0])
 
-    def write_begins(self, process: Process, _how: int) -> None:
-        """A student sends an answer."""
-        self.world.admit(process, read=False)
+    def ask(self, process: Process, how: int) -> None:
+        """A student sends an answer, or one that may be saved already."""
+        self.world.admit(process, read=how in self.weather.reads)
 
-    def read_begins(self, process: Process, _how: int) -> None:
-        """A student sends an answer that may be saved already."""
-        self.world.admit(process, read=True)
-
-    def work_moves_on(self, process: Process, how: int) -> None:
+    def work(self, process: Process, how: int) -> None:
         """The store does what a process asked, and the process hears of it, or not yet, or gave up waiting."""
         if not process.in_flight:
             return
@@ -355,7 +319,7 @@ class Protocol(RuleBasedStateMachine):
         if how != WAITS:
             self.world.finish(process, work)
 
-    def process_is_replaced(self, process: Process, how: int) -> None:
+    def replace(self, process: Process, how: int) -> None:
         """An orderly exit gives the lease back with nothing in flight; otherwise it is a kill."""
         if how != GIVEN_UP:
             return
@@ -364,11 +328,12 @@ class Protocol(RuleBasedStateMachine):
         self.world.processes.remove(process)
         self.world.processes.append(Process(process.boot + 7))
 
-    def schedule_changes(self, _process: Process, how: int) -> None:
+    def schedule(self, _process: Process, how: int) -> None:
         """The deadline is moved, or the sitting ends: by a stop here, a natural end only comes later."""
         span = self.weather.deadlines[how]
         if not self.world.closing:
-            self.world.change(closing=span is None, deadline=self.world.now + (span or 0))
+            self.world.epoch += 1
+            self.world.closing, self.world.deadline = span is None, self.world.now + (span or 0)
 
     @invariant()
     def acknowledged_means_sealed(self) -> None:
@@ -377,14 +342,14 @@ class Protocol(RuleBasedStateMachine):
         if self.world.sealed is not None:
             lost = self.world.acknowledged - {question for _, question in self.world.sealed}
             if lost:
-                raise LostError(lost)
+                raise HarmError(f"lost: {lost}")
 
     @invariant()
     def late_is_not_sealed(self) -> None:
         """Nobody gets in after the deadline that held when they were let in."""
         for (_, question), answer in (self.world.sealed or {}).items():
             if self.world.admitted_at[question] > answer.deadline_at:
-                raise LateError(question)
+                raise HarmError(f"late: {question}")
 
 
 def search(rules: Rules, weather: Weather, *, processes: int, examples: int) -> None:
@@ -397,18 +362,7 @@ def search(rules: Rules, weather: Weather, *, processes: int, examples: int) -> 
             getattr(self, move)(self.world.processes[pick], how)
 
     Ruled.followed, Ruled.processes, Ruled.weather = rules, processes, weather
-    run_state_machine_as_test(
-        Ruled,
-        settings=settings(
-            derandomize=True,
-            database=None,
-            deadline=None,
-            max_examples=examples,
-            stateful_step_count=40,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_state_machine_as_test(Ruled, settings=settings(SEARCH, max_examples=examples))
 
 
 @pytest.mark.parametrize(("weather", "processes"), [(MIXED, 2), (SLOW, 1)], ids=["mixed", "slow"])
@@ -422,19 +376,18 @@ def test_an_acknowledged_answer_is_graded_and_a_late_one_is_not_whatever_is_dela
 @pytest.mark.parametrize(
     ("rules", "weather", "processes", "harm"),
     [
-        (Rules(drain=False), MIXED, 1, LostError),
-        (Rules(in_flight=False), SLOW, 1, LostError),
-        (Rules(gap=False), SLOW, 1, LostError),
-        (Rules(lapse=False), SLOW, 1, LostError),
-        (Rules(recall_while_scheduled=False), MIXED, 2, LostError),
-        (Rules(validity_from_sending=False), SLOW, 1, LostError),
-        (Rules(clock_from_sending=False), SLOW, 1, LateError),
+        (Rules(drain=False), MIXED, 1, "lost"),
+        (Rules(in_flight=False), SLOW, 1, "lost"),
+        (Rules(gap=False), SLOW, 1, "lost"),
+        (Rules(lapse=False), SLOW, 1, "lost"),
+        (Rules(recall_while_scheduled=False), MIXED, 2, "lost"),
+        (Rules(validity_from_sending=False), SLOW, 1, "lost"),
+        (Rules(clock_from_sending=False), SLOW, 1, "late"),
     ],
-    ids=["drain", "in-flight", "gap", "lapse", "recall", "validity", "clock"],
 )
 def test_without_any_one_of_its_rules_the_search_finds_the_harm(
-    rules: Rules, weather: Weather, processes: int, harm: type[Exception]
+    rules: Rules, weather: Weather, processes: int, harm: str
 ) -> None:
     """The proof has teeth: leave out a rule and an answer is lost, or a late one counts."""
-    with pytest.raises(harm):
+    with pytest.raises(HarmError, match=harm):
         search(rules, weather, processes=processes, examples=2_000)

@@ -111,7 +111,7 @@ def test_nothing_answered_earns_nothing(questions: list[Asked], policy: Policy) 
     blank = [AnswerValue(value="") if kind is QuestionKind.NUMERIC else AnswerValue(choice=0) for kind, *_ in questions]
     for answers in ([], blank):
         result = score(paper, key, policy, enumerate(answers))
-        assert (result.total, result.answered) == (0, 0)
+        assert (result.total, result.answered) == (Decimal(0), 0)
         assert set(result.points) == {None}
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -40,7 +40,11 @@ ACCESS = Access(
 )
 REFRESH = Refresh(subject=17, session=ID, token=ID, issued_at=NOW, expires_at=NOW + 600 * SECOND)
 ATTEMPT = Attempt(student=17, sitting=ID, started_at=NOW + 1, seed=2**63 - 1, session=ID, issued_at=NOW)
-READERS = (partial(read_access, now=NOW), partial(read_refresh, now=NOW), read_attempt)
+READERS: tuple[Callable[[str, PublicKeySet], object], ...] = (
+    partial(read_access, now=NOW),
+    partial(read_refresh, now=NOW),
+    read_attempt,
+)
 STRANGE = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers(), max_size=2)
 )
@@ -54,7 +58,7 @@ def public(keys: SigningKeys) -> PublicKeySet:
 
 def forged(keys: SigningKeys, kind: TokenKind, claims: Mapping[str, Any], **header: Any) -> str:
     """A token with the right signature and whatever else."""
-    payload = json.dumps({"iss": kind.issuer, "aud": kind.audience} | claims).encode()
+    payload = json.dumps({"iss": kind.issuer, "aud": kind.audience, **claims}).encode()
     return PyJWS().encode(
         payload, keys.private, algorithm="EdDSA", headers={"typ": kind.value, "kid": keys.kid} | header
     )
@@ -114,7 +118,7 @@ def test_a_token_without_a_real_signature_is_refused(
     head, body, signature = good.split(".")
     changed = _encoded(claims | {"sub": "18"})
     for token in (
-        jwt.encode(claims, None, algorithm="none", headers=header),
+        jwt.encode(claims, "", algorithm="none", headers=header),
         jwt.encode(claims, secret, algorithm="HS256", headers=header),
         jwt.encode(claims, other_keys.private, algorithm="EdDSA", headers=header),
         f"{head}.{changed}.{signature}",
