@@ -29,6 +29,8 @@ def cassandra_settings(cassandra: Cassandra) -> CassandraSettings:
         username=cassandra.username,
         password=cassandra.password,
         keyspace=f"contract_{uuid4().hex[:12]}",
+        # A busy machine is not an outage; those have tests of their own.
+        timeout_ms=10_000,
     )
 
 
