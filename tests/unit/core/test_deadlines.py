@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from exam_core.deadlines import Deadline, ends_at, personal_deadline
@@ -79,6 +79,7 @@ def modelled(window: Window, started_at: int, extra: int) -> int | None:
     return None
 
 
+@settings(max_examples=300)
 @given(attempts(), SPANS)
 def test_a_deadline_is_what_a_ticking_clock_says(attempt: tuple[Window, int], extra: int) -> None:
     """My time runs while I may work and stands still while I may not; what is left is nobody's formula."""
@@ -218,6 +219,9 @@ def test_extra_time_stays_within_the_close_where_the_sitting_says_so() -> None:
     assert personal_deadline(window, started_at=60, extra=30).at == 100
     assert personal_deadline(window, started_at=0, extra=30).at == 80
     assert ends_at(window, max_extra=30) == 100
+    moved = replace(window, pauses=(Pause(began=10, ended=20),))
+    assert personal_deadline(moved, started_at=50, extra=30).at == 110
+    assert ends_at(moved, max_extra=30) == 110
 
 
 def _order(deadline: Deadline) -> float:

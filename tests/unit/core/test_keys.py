@@ -70,6 +70,7 @@ def test_keys_of_other_kinds_are_passed_over(keys: SigningKeys) -> None:
     others: list[dict[str, Any]] = [
         {"kty": "RSA", "kid": "r", "n": "AQAB", "e": "AQAB"},
         {"kty": "OKP", "crv": "X25519", "kid": "x", "x": RFC_8037_X},
+        {"kty": "EC", "crv": "Ed25519", "kid": "e", "x": RFC_8037_X},
         {"kty": "OKP", "crv": "Ed25519", "x": RFC_8037_X},
         {"kty": "OKP", "crv": "Ed25519", "kid": "short", "x": "AQAB"},
     ]

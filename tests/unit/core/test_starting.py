@@ -52,6 +52,12 @@ def test_whoever_may_start_has_time() -> None:
     assert personal_deadline(RESUMED, started_at=230 * SECOND - 1).at == 230 * SECOND
 
 
+def test_a_pause_after_the_close_moves_no_close() -> None:
+    """While those with extra time wait in a pause, I am still told when starts ended."""
+    window = replace(WINDOW, pauses=(Pause(began=210 * SECOND, ended=250 * SECOND),))
+    assert personal_deadline(window, started_at=300 * SECOND).closes_at == 200 * SECOND
+
+
 def test_before_the_opening_i_am_told_how_long_to_wait() -> None:
     """The wait is rounded up, so that I do not come a moment too early."""
     with pytest.raises(Problem) as refusal:
