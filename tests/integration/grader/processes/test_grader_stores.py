@@ -107,6 +107,7 @@ def test_grading_goes_on_when_redis_comes_back(
         beat = start("beat", **env)
         coordinator = start("coordinate", "--sitting", seeded.name, **env)
         wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
+        wait_until(lambda: "Sending due task" in beat.log.read_text(), "the beat has begun")
         server.stop()
         wait_until(lambda: "the broker is away" in beat.log.read_text(), "the beat noticed")
         graders_blocked.rollback()
