@@ -326,7 +326,7 @@ def test_nobody_is_let_in_by_a_wrong_password(platform) -> None:
         ("POST", "/api/auth/students/login", MEGABYTES_10, 413, "body-too-large"),
         ("GET", "/api/auth/students/login", b"", 405, "method-not-allowed"),
         ("GET", "/api/nothing", b"", 404, "not-found"),
-        ("GET", "/internal/sittings/e2e-1", b"", 404, "not-found"),
+        ("GET", "/internal/sittings/platform-1", b"", 404, "not-found"),
         ("GET", "/metrics", b"", 404, "not-found"),
     ],
 )

@@ -216,7 +216,7 @@ class Whole:
         candidates: int = 100,
     ) -> Sitting:
         """A new sitting of an exam of its own, known to every solver, and open if it opens soon."""
-        name = f"e2e-{next(self._names)}"
+        name = f"platform-{next(self._names)}"
         text = (PAPERS / f"{exam}.yaml").read_text().replace(f"exam: {exam}\n", f"exam: {name}\n")
         reply = self.surely("PUT", "/internal/exams", content=text.encode(), **self._as_operator)
         assert reply.is_success, reply.text
@@ -342,7 +342,7 @@ class Whole:
 def whole_session() -> Iterator[Whole]:
     """The platform, furnished, with short leases."""
     people = people_of(STUDENTS, LEVELS)
-    folder = new_folder("e2e")
+    folder = new_folder("platform-test")
     try:
         with Stack(folder / "run", lease_ttl_ms=LEASE_MS) as stack:
             whole = Whole(stack, people)
