@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(firstword $(shell command -v python3.11 python3) python3.11)
 BIN := .venv/bin
-MEMBERS := services/core services/answerlog services/web services/solver services/grader tests/support
+MEMBERS := services/core services/answerlog services/web services/solver services/grader operator tests/support
 SOURCES := $(addsuffix /src,$(MEMBERS))
 LOCKED := requirements/uv.txt requirements/dev.txt
 PYTEST_ARGS ?=
@@ -39,7 +39,7 @@ dev: setup ## run the platform on this machine with one sitting open, until Ctrl
 	@$(BIN)/python -m exam_support.dev
 
 .PHONY: kube
-kube: setup ## build Kubernetes and etcd from their sources, once for every clone (minutes; needs Go 1.24 or newer)
+kube: setup ## build Kubernetes and etcd from their sources, once for every clone (minutes)
 	@$(BIN)/python -m exam_support.kube.install
 
 .PHONY: test

@@ -25,11 +25,7 @@ def django_db_modify_db_settings(postgres: Postgres) -> None:
 @pytest.fixture
 def real_cache(redis_server: Redis, settings: Settings) -> Iterator[None]:
     """Point Django's cache at the real Redis, emptied."""
-    cache = {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": redis_server.url,
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
-    }
+    cache = settings.CACHES["default"] | {"LOCATION": redis_server.url}
     settings.CACHES = {"default": cache}
     caches["default"].clear()
     yield

@@ -9,8 +9,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MEMBERS = ("core", "answerlog", "web", "solver", "grader", "support")
-DEPLOYABLES = ("web", "solver", "grader")
+MEMBERS = ("core", "answerlog", "web", "solver", "grader", "operator", "support")
+DEPLOYABLES = {
+    "web": "services/web",
+    "solver": "services/solver",
+    "grader": "services/grader",
+    "operator": "operator",
+}
 COMMON = (
     "--universal",
     "--python-version=3.11",
@@ -37,6 +42,6 @@ def compile_lock(target: str, *sources: str) -> None:
 if __name__ == "__main__":
     members = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("services/*/pyproject.toml"))]
     compile_lock("uv", "requirements/uv.in")
-    compile_lock("dev", *members, "tests/support/pyproject.toml", "--group=dev")
-    for deployable in DEPLOYABLES:
-        compile_lock(deployable, f"services/{deployable}/pyproject.toml", "--constraint=requirements/dev.txt")
+    compile_lock("dev", *members, "operator/pyproject.toml", "tests/support/pyproject.toml", "--group=dev")
+    for deployable, folder in DEPLOYABLES.items():
+        compile_lock(deployable, f"{folder}/pyproject.toml", "--constraint=requirements/dev.txt")

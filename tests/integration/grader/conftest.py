@@ -1,39 +1,25 @@
-"""A sitting with thousands of answers in the real stores, and grader processes as they are deployed."""
+"""A sitting with thousands of answers in the real stores, and what its degrees must be."""
 
+import asyncio
 import json
-import os
 import random
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
-from pathlib import Path
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
-import redis
-from django.db import connection
 from django.utils import timezone
-from pydantic import PostgresDsn, RedisDsn
 
 from exam_answerlog.log import AnswerLog
 from exam_answerlog.settings import CassandraSettings
 from exam_core.answers import Answer, AnswerValue, Start, Submission, request_id
 from exam_core.buckets import bucket_of
-from exam_core.instants import to_micros
+from exam_core.instants import MINUTE, to_micros
 from exam_core.paper import mask_of
-from exam_grader.app import create_app
-from exam_grader.broker import Broker
-from exam_grader.environment import GraderEnvironment
 from exam_grader.store import Store, cassandra_store
-from exam_grader.work import Grader
-from exam_support.stack.postgres import Postgres
-from exam_support.stack.process import Child
 from exam_web.degrees.models import Degree
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.sittings.models import LedgerEntry, Revision, Schedule, Sitting
@@ -45,19 +31,10 @@ ABSENT = 10
 QUESTIONS = 12
 CANDIDATES = 2000
 """Many more than come, so that the sitting has many buckets: 20."""
-PYTHON = [sys.executable, "-W", "error::ResourceWarning", "-m", "exam_grader"]
-WAIT_SECONDS = 60
+HALF_AN_HOUR = 30 * MINUTE
 
 Said = dict[int, frozenset[str] | str]
 """What one student last said, by question: the texts of the choices, or the text of a number."""
-
-
-def wait_until(done: Callable[[], bool], what: str, *, seconds: float = WAIT_SECONDS) -> None:
-    """Wait for a condition; it must come."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
-        time.sleep(0.02)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,106 +114,6 @@ def store(cassandra_env: dict[str, str]) -> Iterator[Store]:
 
 
 @pytest.fixture
-def broker(redis_url: str) -> Iterator["redis.Redis"]:
-    """The real Redis, emptied."""
-    with redis.Redis.from_url(redis_url) as client:
-        client.flushall()
-        yield client
-
-
-@pytest.fixture
-def grader_env(
-    database: None, postgres: Postgres, broker: "redis.Redis", cassandra_env: dict[str, str]
-) -> dict[str, str]:
-    """What grader processes are given: their own role, no secret of web's."""
-    name = connection.settings_dict["NAME"]
-    kwargs = broker.connection_pool.connection_kwargs
-    return cassandra_env | {
-        "PATH": os.environ["PATH"],
-        "EXAM_DATABASE_URL": postgres.dsn("exam_grader", name),
-        "EXAM_REDIS_URL": f"redis://:{kwargs['password']}@{kwargs['host']}:{kwargs['port']}/0",
-        "EXAM_CASSANDRA_TIMEOUT_MS": "10000",
-        "EXAM_GRADER_CONCURRENCY": "2",
-        "EXAM_GRADER_STALL_SECONDS": "2",
-        "EXAM_GRADER_VISIBILITY_SECONDS": "5",
-        "EXAM_GRADER_SHUTDOWN_SECONDS": "1",
-        "EXAM_CLOSE_POLL_SECONDS": "1",
-    }
-
-
-@pytest.fixture
-def start(grader_env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Child]]:
-    """Starts ``python -m exam_grader …`` as a child of the test; killed with it at the latest."""
-    children: list[Child] = []
-
-    def begin(*words: str, **env: str) -> Child:
-        name = f"{words[0]}-{len(children)}"
-        child = Child(name, [*PYTHON, *words], log=tmp_path / f"{name}.log", env=grader_env | env)
-        child.start()
-        children.append(child)
-        return child
-
-    yield begin
-    for child in children:
-        child.kill()
-
-
-@pytest.fixture
-def coordinate(grader_env: dict[str, str]) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Runs ``python -m exam_grader coordinate …`` to its end."""
-
-    def run(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(  # noqa: S603 - our own command line
-            [*PYTHON, "coordinate", *words],
-            env=grader_env | env,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-
-    return run
-
-
-@pytest.fixture(name="wait_until")
-def _wait_until() -> Callable[..., None]:
-    """Waits for a condition."""
-    return wait_until
-
-
-@pytest.fixture
-def in_process(grader_env: dict[str, str]) -> GraderEnvironment:
-    """What the grader's modules are given when the test calls them itself."""
-    return GraderEnvironment(
-        database_url=PostgresDsn(grader_env["EXAM_DATABASE_URL"]), redis_url=RedisDsn(grader_env["EXAM_REDIS_URL"])
-    )
-
-
-@pytest.fixture
-def send(in_process: GraderEnvironment) -> Iterator[Callable[..., None]]:
-    """Sends a task as anyone could who reaches the broker."""
-    app = create_app(in_process)
-    yield lambda name, *args: app.send_task(name, args)
-    app.close()
-
-
-@pytest.fixture
-def make_grader(in_process: GraderEnvironment, cassandra_env: dict[str, str]) -> Iterator[Callable[[], Grader]]:
-    """Graders that the test calls itself, each with connections of its own."""
-    stores: list[Store] = []
-    app = create_app(in_process)
-
-    def make() -> Grader:
-        stores.append(cassandra_store(CassandraSettings.from_env(cassandra_env)))
-        return Grader(in_process, stores[-1], app, Broker(str(in_process.redis_url)))
-
-    yield make
-    for store in stores:
-        store.close()
-    app.close()
-
-
-@pytest.fixture
 def seeded(database: None, store: Store) -> Seeded:
     """A sitting that is over: a paper of every kind of question, students who answered and changed their minds."""
     return seed(store)
@@ -250,7 +127,7 @@ def seeded_open(database: None, store: Store) -> Seeded:
 
 def seed(store: Store, *, publish: Sitting.Publish = Sitting.Publish.AUTOMATIC, over: bool = True) -> Seeded:
     """A new sitting with its answers in the answer log."""
-    chance = random.Random(20)  # noqa: S311 - made-up students need repeatable chance
+    chance = random.Random(20)
     exam = _new_exam(f"exam-{uuid4().hex[:12]}")
     students = _new_students(exam.level, STUDENTS + ABSENT)[:STUDENTS]
     now = timezone.now()
@@ -326,40 +203,61 @@ def _what_is_said(chance: random.Random, exam: Exam) -> Said:
 
 
 async def _write_answers(log: AnswerLog, sitting: Sitting, said: dict[int, Said], chance: random.Random) -> None:
-    """Everyone begins, says something else first, then what they mean; and says it again, late, when it is too late."""
-    paper = json.loads(bytes(sitting.paper.body))
+    """Everyone begins twice (two devices), answers everything twice, every other one submits, some are late."""
     began = to_micros(sitting.opens_at)
-    deadline = began + 30 * 60 * 1_000_000
-    solver = uuid4()
-    for student, last in said.items():
+    solvers = (uuid4(), uuid4())
+    turn = asyncio.Semaphore(16)
+
+    async def write(student: int, last: Said) -> None:
         bucket = bucket_of(student, sitting.buckets)
-        first = Start(student=student, started_at=began, solver=solver, epoch=sitting.epoch, seed=1)
-        again = Start(student=student, started_at=began + 9, solver=uuid4(), epoch=sitting.epoch, seed=1)
-        await log.append_start(sitting.id, bucket, first)
-        await log.append_start(sitting.id, bucket, again)
-        rows: list[Answer] = []
-        for question, meant in last.items():
-            values = [_other_than(paper["questions"][question]), _value(paper["questions"][question], meant)]
-            for seq, value in enumerate(values, start=1):
-                name = request_id(sitting=sitting.id, student=student, question=question, seq=seq, answer=value)
-                rows.append(
-                    Answer(
-                        student=student,
-                        question=question,
-                        seq=seq,
-                        request=name,
-                        received_at=began + seq,
-                        deadline_at=deadline,
-                        solver=solver,
-                        epoch=sitting.epoch,
-                        answer=value,
-                    )
-                )
-        chance.shuffle(rows)
-        await log.append_answers(sitting.id, bucket, rows)
-        if student % 2:
-            done = Submission(student=student, submitted_at=began + 5, solver=solver, epoch=sitting.epoch)
-            await log.append_submission(sitting.id, bucket, done)
+        async with turn:
+            for solver, after in ((solvers[0], 0), (solvers[1], 9)):
+                start = Start(student=student, started_at=began + after, solver=solver, epoch=sitting.epoch, seed=1)
+                await log.append_start(sitting.id, bucket, start)
+            await log.append_answers(sitting.id, bucket, _rows_of(sitting, student, last, began, solvers[0], chance))
+            if student % 3 == 0:
+                await log.append_late(sitting.id, bucket, _late(sitting, student, began, solvers[0]))
+            if student % 2:
+                done = Submission(student=student, submitted_at=began + 5, solver=solvers[0], epoch=sitting.epoch)
+                await log.append_submission(sitting.id, bucket, done)
+
+    await asyncio.gather(*(write(student, last) for student, last in said.items()))
+
+
+def _rows_of(
+    sitting: Sitting, student: int, last: Said, began: int, solver: UUID, chance: random.Random
+) -> list[Answer]:
+    """Two answers to each question, in any order: a first thought, and what was meant."""
+    paper = json.loads(bytes(sitting.paper.body))
+    rows: list[Answer] = []
+    for question, meant in last.items():
+        values = [_other_than(paper["questions"][question]), _value(paper["questions"][question], meant)]
+        for seq, value in enumerate(values, start=1):
+            rows.append(_answer(sitting, student, question, seq, value, began + seq, began, solver))
+    chance.shuffle(rows)
+    return rows
+
+
+def _late(sitting: Sitting, student: int, began: int, solver: UUID) -> list[Answer]:
+    """An answer to the first question that came a microsecond too late: it would be the last one."""
+    late = began + HALF_AN_HOUR + 1
+    return [_answer(sitting, student, 0, 9, AnswerValue(choice=1 << n), late, began, solver) for n in range(3)]
+
+
+def _answer(
+    sitting: Sitting, student: int, question: int, seq: int, value: AnswerValue, at: int, began: int, solver: UUID
+) -> Answer:
+    return Answer(
+        student=student,
+        question=question,
+        seq=seq,
+        request=request_id(sitting=sitting.id, student=student, question=question, seq=seq, answer=value),
+        received_at=at,
+        deadline_at=began + HALF_AN_HOUR,
+        solver=solver,
+        epoch=sitting.epoch,
+        answer=value,
+    )
 
 
 def _value(question: dict[str, object], meant: frozenset[str] | str) -> AnswerValue:
@@ -374,15 +272,3 @@ def _value(question: dict[str, object], meant: frozenset[str] | str) -> AnswerVa
 def _other_than(question: dict[str, object]) -> AnswerValue:
     """A first thought that does not count."""
     return AnswerValue(value="2.5") if question["kind"] == "numeric" else AnswerValue(choice=1)
-
-
-@pytest.fixture
-def graders_blocked(postgres: Postgres, database: None) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """Holds every grader in the middle of a chunk's transaction: its ledger row is written, its degrees are not.
-
-    Closing the connection lets them go on.
-    """
-    dsn = postgres.dsn("exam_web", connection.settings_dict["NAME"])
-    with psycopg.connect(dsn) as blocker:
-        blocker.execute("LOCK TABLE degrees_degree IN SHARE ROW EXCLUSIVE MODE")
-        yield blocker

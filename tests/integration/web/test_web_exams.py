@@ -16,6 +16,7 @@ from exam_support.stack.places import REPOSITORY
 from exam_web.exams.images import MAX_BYTES, inspect_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import
+from exam_web.sittings.models import Sitting
 from exam_web.users.models import Level
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -99,9 +100,11 @@ def test_nothing_of_a_question_is_seen_before_a_sitting_opens(log_in, people, pr
         assert question.text not in answer.content.decode()
 
 
-def test_an_open_sitting_shows_the_paper_and_never_the_key(log_in, people, open_now) -> None:
-    """Once open, a student sees every question, and no answer of the API to a student holds anything of the key."""
+def test_a_sitting_shows_its_paper_once_it_is_over_and_never_the_key(log_in, people, open_now) -> None:
+    """While a sitting is open its questions are the solver's to show; afterwards students see them, never the key."""
     student = log_in(people.student)
+    assert student.get("/api/exams/algebra-101").json()["paper"] is None
+    Sitting.objects.filter(id=open_now.id).update(state="sealed")
     exam = student.get("/api/exams/algebra-101").json()
     assert len(exam["paper"]["questions"]) == 20
     for path in ("/api/exams", "/api/exams/algebra-101", "/api/sittings", "/api/degrees", "/api/me"):

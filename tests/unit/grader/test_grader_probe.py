@@ -5,6 +5,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -83,6 +84,44 @@ def test_a_loop_that_stands_still_is_not_alive_unless_it_looks_for_its_broker() 
         pulse.check()
     pulse.beat()
     pulse.check()
+
+
+@dataclass
+class Message:
+    """A task's message as the pulse looks at it."""
+
+    channel: object
+    acknowledged: bool = False
+
+
+def test_a_confirmation_lost_with_its_connection_makes_the_worker_connect_anew() -> None:
+    """A worker whose confirmations did not arrive would take nothing any more: it notices, once a connection."""
+    pulse, first, second = Pulse(), object(), object()
+    pulse.connected(first)
+    pulse.note_confirmation(Message(first))
+    pulse.beat()
+    pulse.beat()
+    assert pulse.deaf
+    pulse.disconnected()
+    pulse.connected(second)
+    pulse.note_confirmation(Message(first))
+    pulse.beat()
+    pulse.beat()
+    assert not pulse.deaf
+
+
+def test_a_confirmation_that_the_loop_still_has_to_send_is_not_lost() -> None:
+    """Celery confirms from its loop, a moment after the task is done: a healthy worker keeps its connection."""
+    pulse, channel = Pulse(), object()
+    pulse.connected(channel)
+    message = Message(channel)
+    pulse.note_confirmation(message)
+    pulse.beat()
+    assert not pulse.deaf
+    message.acknowledged = True
+    pulse.beat()
+    pulse.beat()
+    assert not pulse.deaf
 
 
 def test_a_scrape_tells_how_many_tasks_wait() -> None:

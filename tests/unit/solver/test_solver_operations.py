@@ -95,7 +95,7 @@ async def test_metrics_count_what_became_of_answers(world: World, solver: Proces
 async def test_every_answer_names_its_request(solver: Process) -> None:
     """I can tell support which request it was."""
     assert re.fullmatch(r"[0-9a-f]{32}", (await solver.ask("GET", "/v1/keys")).headers["x-request-id"])
-    for given, kept in (("abc-1.2_3", True), ("a" * 65, False), ("a b", False), ('{"x":1}', False)):
+    for given, kept in (("abc-12_3", True), ("short", False), ("a" * 65, False), ("a b", False), ('{"x":1}', False)):
         answer = await solver.ask("GET", "/nothing", headers={"X-Request-ID": given})
         assert (answer.headers["x-request-id"] == given) is kept
 

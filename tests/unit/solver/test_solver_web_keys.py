@@ -98,5 +98,5 @@ async def test_nonsense_from_web_is_no_refusal(world: World, solver: Process) ->
 
 async def test_the_requests_id_travels_to_web(world: World, solver: Process) -> None:
     """One id finds my request in every log."""
-    await solver.ask("POST", world.path("attempt"), world.access(), headers={"X-Request-ID": "abc-123"})
-    assert world.web.request_ids == ["abc-123"]
+    await solver.ask("POST", world.path("attempt"), world.access(), headers={"X-Request-ID": "abcd-1234"})
+    assert world.web.request_ids == ["abcd-1234"]

@@ -15,7 +15,7 @@ MAX_DEPTH = 20
 """Nesting; a paper needs six levels."""
 MAX_FAULTS = 100
 """Nobody reads more at once."""
-_STANDARD_TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def compose(text: str) -> yaml.Node:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise invalid([Fault(line, f"the character U+{ord(error.character):04X} may not stand in YAML")]) from error
+        raise invalid([Fault(line, f"the character U+{error.character:04X} may not stand in YAML")]) from error
     try:
         root = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
@@ -78,7 +78,7 @@ class _Loader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise self._refusal(f"the alias *{event.anchor} is not taken: write it out", event)
         tag = getattr(event, "tag", None)
-        if tag is not None and not tag.startswith(_STANDARD_TAG):
+        if tag is not None and tag not in _TAGS:
             raise self._refusal(f"the tag {tag!r} is not known here", event)
         if self.depth >= MAX_DEPTH:
             raise self._refusal(f"more than {MAX_DEPTH} levels of nesting", event)

@@ -4,6 +4,7 @@ Exit codes of ``coordinate`` (see also ``--help``):
 
 ==== =====================================================================================================
 0    the revision is graded and, where publishing is automatic, published
+1    a fault of ours: the log has the traceback
 2    the command line is wrong
 3    refused: the window is still open, the sitting was cancelled or does not exist. Repeating does not help
 4    a seal is damaged: a person must look before anything is graded
@@ -56,8 +57,8 @@ def _parser() -> argparse.ArgumentParser:
             "again at any time, and run twice at once."
         ),
         epilog=(
-            "exit codes: 0 done; 2 wrong command line; 3 refused (window still open, cancelled, no such sitting); "
-            "4 a seal is damaged; 75 not done yet, run again; 78 the environment is wrong"
+            "exit codes: 0 done; 1 a fault (see the log); 2 wrong command line; 3 refused (window still open, "
+            "cancelled, no such sitting); 4 a seal is damaged; 75 not done yet, run again; 78 the environment is wrong"
         ),
     )
     coordinate.add_argument("--sitting", required=True, metavar="NAME_OR_ID", help="the sitting's name or its UUID")

@@ -17,6 +17,9 @@ CLOSE_DUE = "exam_grader.close_due"
 TASK_SECONDS = 600
 """A task that takes longer than this hangs: its process is replaced, and the ledger asks for the rest again."""
 
+PERIODIC_EXPIRES = 30.0
+"""Seconds after which a periodic task is not worth doing any more, for another one was sent long ago."""
+
 
 def create_app(environment: GraderEnvironment) -> Celery:
     """An app on the environment's Redis, without tasks."""
@@ -58,7 +61,7 @@ def create_app(environment: GraderEnvironment) -> Celery:
             "close-due": {
                 "task": CLOSE_DUE,
                 "schedule": environment.close_poll_seconds,
-                "options": {"expires": 2 * environment.close_poll_seconds},
+                "options": {"expires": PERIODIC_EXPIRES},
             }
         },
     )

@@ -3,6 +3,8 @@
 Nothing here is true beyond the moment: Redis may be emptied at any time, and PostgreSQL's ledger makes good for it.
 """
 
+import socket
+
 import redis
 
 from exam_grader.environment import GraderEnvironment
@@ -13,6 +15,7 @@ CONTROL = "control"
 """Chunks and control tasks wait apart and are taken in turns: thousands of chunks hold up no other sitting's close."""
 QUEUES = (CHUNKS, CONTROL)
 CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 10.0
 
 
 class Broker:
@@ -49,5 +52,13 @@ def transport_options(environment: GraderEnvironment) -> dict[str, object]:
         "unacked_restore_interval": min(5, environment.grader_visibility_seconds),
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": ANSWER_SECONDS,
+        # A broker whose machine vanished says nothing: the kernel has to notice, be the connection idle or not.
         "socket_keepalive": True,
+        "socket_keepalive_options": {
+            socket.TCP_KEEPIDLE: 10,
+            socket.TCP_KEEPINTVL: 5,
+            socket.TCP_KEEPCNT: 3,
+            socket.TCP_USER_TIMEOUT: 25_000,
+        },
     }

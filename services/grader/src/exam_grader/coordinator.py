@@ -17,7 +17,7 @@ from exam_grader.plan import RevisionView, Step, View, next_step
 
 log = structlog.get_logger(__name__)
 
-LOST_RACE = frozenset({ProblemKind.CONFLICT, ProblemKind.STATE_CONFLICT, ProblemKind.WINDOW_FROZEN})
+LOST_RACE = frozenset({ProblemKind.CONFLICT, ProblemKind.STATE_CONFLICT})
 """What PostgreSQL's one door says when somebody else was faster; the view that made us try is outdated then."""
 
 
@@ -30,6 +30,7 @@ class Phase(StrEnum):
     GRADING = "grading"
     PUBLISHING = "publishing"
     WAITING = "waiting"
+    AWAY = "away"
     DONE = "done"
 
 
@@ -138,7 +139,7 @@ class Coordinator:
             except Problem as problem:
                 if problem.kind not in LOST_RACE or step is lost:
                     raise
-                log.info("another coordinator was faster", step=step.name, why=problem.detail)
+                log.info("refused: looking again, somebody may have been faster", step=step.name, why=problem.detail)
                 lost = step
             else:
                 lost = None
@@ -228,9 +229,10 @@ class Coordinator:
             self.desk.verify(revision.missing)
             if self.desk.queued() >= len(revision.missing):
                 return
-            log.warning("the ledger stands still: handing out again", missing=len(revision.missing), idle=revision.idle)
+            log.warning("the ledger stands still", missing=len(revision.missing), idle=round(revision.idle, 1))
             self.reenqueued(len(revision.missing))
         self.desk.enqueue(revision.missing)
+        log.info("chunks handed out", chunks=len(revision.missing))
 
     def _graded(self, view: View, done: int, chunks: int) -> Report:
         text = f"{view.name}: {done} of {chunks} chunks of revision {self.number} graded"

@@ -4,13 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
-
 from exam_grader.coordinator import Coordinator, Phase, Report, Tell
 from exam_grader.errors import HaltedError
 from exam_grader.trouble import TROUBLE
-
-log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.25
 TROUBLE_SECONDS = 1.0
@@ -70,5 +66,4 @@ def _turn(coordinator: Coordinator, lock: Lock) -> tuple[Report, float]:
     try:
         return (coordinator.advance() if lock.take() else coordinator.watch()), POLL_SECONDS
     except TROUBLE as error:
-        log.warning("a store is away", error=str(error), kind=type(error).__name__)
-        return Report(phase=Phase.WAITING, text=f"a store is away: {error}"), TROUBLE_SECONDS
+        return Report(phase=Phase.AWAY, text=f"a store is away: {error}"), TROUBLE_SECONDS

@@ -1,5 +1,6 @@
 """Progress as a program reads it (JSON log lines) or as a person does (one line on a terminal that keeps changing)."""
 
+import logging
 from typing import TextIO
 
 import structlog
@@ -27,7 +28,8 @@ class Progress:
         if report == self._last:
             return
         if self._terminal is None:
-            log.info(report.text, phase=report.phase.value, done=report.done, total=report.total)
+            level = logging.WARNING if report.phase is Phase.AWAY else logging.INFO
+            log.log(level, report.text, phase=report.phase.value, done=report.done, total=report.total)
         else:
             self._show(report, self._terminal)
         self._last = report

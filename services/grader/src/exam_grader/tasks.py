@@ -10,7 +10,7 @@ from django.db import close_old_connections
 
 from exam_core.problems import Problem
 from exam_grader import metrics
-from exam_grader.app import CLOSE_DUE, COORDINATE, GRADE_CHUNK
+from exam_grader.app import CLOSE_DUE, COORDINATE, GRADE_CHUNK, PERIODIC_EXPIRES
 from exam_grader.errors import SealDamagedError
 from exam_grader.propagation import connect_propagation
 from exam_grader.work import Grader
@@ -58,7 +58,7 @@ def register_tasks(app: Celery, grader: Grader) -> None:
     def close_due() -> None:
         """Close what is over, and send a coordinator to everything that is closed and not graded."""
         for sitting, number in grader.close_due():
-            app.send_task(COORDINATE, (str(sitting), number), expires=grader.environment.close_poll_seconds)
+            app.send_task(COORDINATE, (str(sitting), number), expires=PERIODIC_EXPIRES)
 
     connect_propagation()
     task_postrun.connect(_give_back_connections, weak=False, dispatch_uid="exam_grader.give_back_connections")

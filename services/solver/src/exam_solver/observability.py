@@ -21,7 +21,7 @@ logger = structlog.get_logger(__name__)
 HANG_UP: Final = 499
 """The status that a request is counted under when its client did not wait for one."""
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
 
 class Metrics:

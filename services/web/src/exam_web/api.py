@@ -6,14 +6,17 @@ from exam_web.auth import ServiceAuth
 from exam_web.degrees.api import router as degrees
 from exam_web.exams.api import router as exams
 from exam_web.internal.api import router as internal
+from exam_web.openapi import DescribedAPI
 from exam_web.problems import answer_with_problems
+from exam_web.rendering import ExactRenderer
 from exam_web.sittings.api import router as sittings
 from exam_web.users.api import router as users
 
-public_api = NinjaAPI(
+public_api = DescribedAPI(
     title="Exam platform",
     version="1",
     description="Log in, exams, sittings, degrees. Errors are application/problem+json.",
+    renderer=ExactRenderer(),
 )
 public_api.add_router("", users)
 public_api.add_router("", exams)
@@ -22,7 +25,12 @@ public_api.add_router("", degrees)
 answer_with_problems(public_api)
 
 internal_api = NinjaAPI(
-    title="Exam platform, internal", urls_namespace="internal", openapi_url=None, docs_url=None, auth=ServiceAuth()
+    title="Exam platform, internal",
+    urls_namespace="internal",
+    openapi_url=None,
+    docs_url=None,
+    auth=ServiceAuth(),
+    renderer=ExactRenderer(),
 )
 internal_api.add_router("", internal)
 answer_with_problems(internal_api)

@@ -34,8 +34,12 @@ class JsonSerializer:
         return json.dumps(value, separators=(",", ":")).encode()
 
     def loads(self, data: bytes) -> Any:  # noqa: ANN401 - whatever was cached
-        """The inverse of `dumps`."""
-        return json.loads(data)
+        """The inverse of `dumps`; what is no JSON counts as not there."""
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            log.warning("cache holds what we did not write", error=str(error))
+            return None
 
 
 def cached(family: str, key: str, *, seconds: int, load: Callable[[], T]) -> T:

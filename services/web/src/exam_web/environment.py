@@ -1,18 +1,21 @@
 """What web reads from its environment, in one place; a missing or wrong variable is named at start-up."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
+from urllib.parse import unquote
 
 from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-MIN_SECRET = 32
+POSTGRES_PORT = 5432
+MIN_SECRET = {"secret_key": 50, "service_token": 32}
+"""Characters; Django warns of a shorter key."""
 
 
 class Environment(BaseSettings):
     """Variables named ``EXAM_<FIELD>``. Spans carry their unit in their name."""
 
-    model_config = SettingsConfigDict(env_prefix="EXAM_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="EXAM_", extra="ignore", hide_input_in_errors=True)
 
     component: Literal["web", "grader"] = "web"
     """Who uses Django here: the grader works on web's models and is given none of web's secrets."""
@@ -41,12 +44,26 @@ class Environment(BaseSettings):
     solver_role: str = Field(default="exam_solver", pattern=r"^[a-z_][a-z0-9_]*$")
     grader_role: str = Field(default="exam_grader", pattern=r"^[a-z_][a-z0-9_]*$")
 
+    def database(self) -> dict[str, Any]:
+        """PostgreSQL's address as Django takes it: all hosts (libpq tries them in order), and every parameter."""
+        hosts = self.database_url.hosts()
+        return {
+            "NAME": unquote((self.database_url.path or "/").removeprefix("/")),
+            "USER": unquote(hosts[0]["username"] or ""),
+            "PASSWORD": unquote(hosts[0]["password"] or ""),
+            "HOST": ",".join(host["host"] or "" for host in hosts),
+            "PORT": ",".join(str(host["port"] or POSTGRES_PORT) for host in hosts),
+            "OPTIONS": {"connect_timeout": 5}
+            | dict(self.database_url.query_params())
+            | {"pool": {"min_size": 1, "max_size": 12, "timeout": 2}},
+        }
+
     @model_validator(mode="after")
     def _web_has_its_secrets(self) -> Self:
         if self.component == "web":
-            for name in ("secret_key", "service_token"):
-                if len(getattr(self, name).get_secret_value()) < MIN_SECRET:
-                    raise ValueError(f"EXAM_{name.upper()} must be set, to at least {MIN_SECRET} characters")
+            for name, least in MIN_SECRET.items():
+                if len(getattr(self, name).get_secret_value()) < least:
+                    raise ValueError(f"EXAM_{name.upper()} must be set, to at least {least} characters")
             if self.signing_keys_file is None:
                 raise ValueError("EXAM_SIGNING_KEYS_FILE must name a private JWK set")
         if self.revocation_seconds < self.refresh_token_seconds:

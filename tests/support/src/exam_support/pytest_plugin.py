@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from exam_support.kube.pytest_fixtures import control_plane, kube_namespace, kube_node
 from exam_support.stack.cassandra import Cassandra
@@ -27,6 +28,10 @@ _static = REPOSITORY / "build/tests/static"
 _static.mkdir(parents=True, exist_ok=True)
 os.environ.setdefault("EXAM_STATIC_ROOT", str(_static))
 
+# No example has a stopwatch: a busy machine is not a fault. In CI every run tries the same examples.
+hypothesis_settings.register_profile("exam", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis_settings.load_profile("exam")
+
 
 @pytest.fixture(scope="session")
 def stores_folder() -> Iterator[Path]:
@@ -40,25 +45,15 @@ def stores_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(stores_folder: Path) -> Iterator[Postgres]:
     """A real PostgreSQL with the platform's roles."""
-    server = Postgres(stores_folder)
-    server.start()
-    try:
-        server.await_ready()
+    with Postgres(stores_folder) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
 def redis_server(stores_folder: Path) -> Iterator[Redis]:
     """A real Redis."""
-    server = Redis(stores_folder)
-    server.start()
-    try:
-        server.await_ready()
+    with Redis(stores_folder) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -70,13 +65,8 @@ def redis_url(redis_server: Redis) -> str:
 @pytest.fixture(scope="session")
 def cassandra(stores_folder: Path) -> Iterator[Cassandra]:
     """A real Cassandra node, without a schema."""
-    server = Cassandra(stores_folder)
-    server.start()
-    try:
-        server.await_ready()
+    with Cassandra(stores_folder) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,17 @@
 import argparse
 import os
 import signal
+import socket
+import warnings
 
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import setup_logging, worker_shutting_down
 
 from exam_answerlog.settings import CassandraSettings
 from exam_grader.app import create_app
 from exam_grader.broker import Broker
 from exam_grader.environment import GraderEnvironment
-from exam_grader.health import Pulse, probe_step, pulse_step
+from exam_grader.health import Pulse, attend_to_confirmations, probe_step, pulse_step
 from exam_grader.metrics import exposition
 from exam_grader.probe import ProbeServer, check_cassandra, check_database
 from exam_grader.store import cassandra_store
@@ -23,8 +26,9 @@ def run(_given: argparse.Namespace, environment: GraderEnvironment) -> int:
     cassandra = CassandraSettings.from_env(os.environ)
     broker = Broker(str(environment.redis_url))
     app = create_app(environment)
-    register_tasks(app, Grader(environment, cassandra_store(cassandra), app, broker))
     pulse = Pulse()
+    attend_to_confirmations(app, pulse)
+    register_tasks(app, Grader(environment, cassandra_store(cassandra), app, broker))
     app.steps["consumer"].add(pulse_step(pulse))
     if environment.metrics_port is not None:
         port = environment.metrics_port
@@ -36,11 +40,13 @@ def run(_given: argparse.Namespace, environment: GraderEnvironment) -> int:
         app.steps["worker"].add(
             probe_step(lambda: ProbeServer(port, metrics=exposition(broker), live={"loop": pulse.check}, ready=ready))
         )
+    # Celery asks at each lost connection whether tasks in work should not be ended; they go on, `create_app` says so.
+    warnings.filterwarnings("ignore", r"\s*In Celery 5\.1 we introduced", CPendingDeprecationWarning)
     asked: list[str] = []
     setup_logging.connect(_keep_ours, weak=False)
     worker_shutting_down.connect(lambda sig, **_: asked.append(sig), weak=False)
     worker = app.Worker(
-        hostname=f"grader-{os.getpid()}@%h",
+        hostname=f"grader-{os.getpid()}@{socket.gethostname()}",
         pool="prefork",
         concurrency=environment.grader_concurrency,
         loglevel=environment.log_level.upper(),

@@ -16,8 +16,8 @@ class DegreeAdmin(ReadOnlyAdmin[Degree]):
     """Results; a Doctor sees those of their exams."""
 
     list_display = ("student", "revision", "total", "maximum", "answered", "graded_at")
-    list_filter = ("revision__sitting",)
-    search_fields = ("student__username",)
+    # No filter by sitting: it would name every Doctor's. Sittings are found by name.
+    search_fields = ("student__username", "revision__sitting__name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Degree]:
         """Narrow a Doctor's view."""

@@ -32,7 +32,7 @@ from exam_web.exams.schemas import (
 )
 from exam_web.paging import Paging, page_of
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.selectors import paper_named, paper_opened_to, sittings_for
+from exam_web.sittings.selectors import paper_named, paper_shown_to, sittings_for
 from exam_web.users.models import User
 
 router = Router(tags=["exams"], auth=PersonAuth())
@@ -64,7 +64,7 @@ def exam_create(request: HttpRequest, body: ExamNew) -> Status[ExamForAuthor]:
 
 @router.get("/exams/{slug}", response=ExamForAuthor | ExamForStudent)
 def exam_retrieve(request: HttpRequest, slug: str) -> ExamForAuthor | ExamForStudent:
-    """One exam; a student sees nothing of a question before a sitting opened, and never a key."""
+    """One exam; a student sees nothing of a question before a sitting is over, and never a key."""
     user = person_of(request).user
     exam = _visible(user, slug)
     return _for_student(exam, user) if user.kind == User.Kind.STUDENT else _for_author(exam, user)
@@ -187,7 +187,7 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
 
 
 def _for_student(exam: Exam, user: User) -> ExamForStudent:
-    digest = paper_opened_to(user, exam)
+    digest = paper_shown_to(user, exam)
     return ExamForStudent(
         **_listed(exam, questions=exam.questions.count()).model_dump(),
         instructions=exam.instructions,

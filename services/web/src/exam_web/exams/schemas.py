@@ -120,7 +120,7 @@ class ExamForAuthor(ExamListed):
 
 
 class ExamForStudent(ExamListed):
-    """An exam for a student; `paper` only once a sitting has opened, and never a key."""
+    """An exam for a student; `paper` only once a sitting is over, and never a key."""
 
     instructions: str
     sittings: list[SittingShown]

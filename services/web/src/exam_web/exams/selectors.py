@@ -78,9 +78,12 @@ def question_faults(question: Question) -> Iterator[str]:
     The rules are those of documents (`exam_core.authoring`); a test holds the two together, for a document's faults
     have lines and these have names.
     """
+    name = f"question {question.ident}"
+    if not question.text.strip():
+        yield f"{name} has no text"
     numeric = question.kind == QuestionKind.NUMERIC
     reasons = _numeric_faults(question) if numeric else _choice_faults(question)
-    yield from (f"question {question.ident} {reason}" for reason in reasons)
+    yield from (f"{name} {reason}" for reason in reasons)
 
 
 def _numeric_faults(question: Question) -> Iterator[str]:

@@ -225,9 +225,9 @@ def _with_image(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _save(row: models.Model) -> None:
-    """Save what passes the model's own checks."""
+    """Save what passes the model's own checks; whether a name is taken only the database can say in time."""
     try:
-        row.full_clean()
+        row.full_clean(validate_unique=False)
     except ValidationError as error:
         faults = [
             {"where": field, "reason": str(message)} for field, each in error.message_dict.items() for message in each

@@ -109,6 +109,12 @@ class RevisionAdmin(ReadOnlyAdmin[Revision]):
     list_display = ("sitting", "number", "state", "chunks", "started_at", "finished_at")
     list_filter = ("state",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
+        """A Doctor sees the revisions of their exams' sittings."""
+        rows = super().get_queryset(request)
+        user = cast("User", request.user)
+        return rows.filter(sitting__exam__author_id=user.pk) if user.kind == User.Kind.DOCTOR else rows
+
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, QuerySet
 
 from exam_core.deadlines import ends_at
 from exam_core.instants import from_micros, span_to_micros, to_micros
@@ -48,8 +48,9 @@ def sitting_ends_at(sitting: Sitting) -> int | None:
 def sittings_due() -> list[Sitting]:
     """Scheduled sittings whose every personal deadline has passed."""
     now = database_now()
-    # The close can only be later than the window says, so the window narrows the search.
-    candidates = Sitting.objects.filter(state=State.SCHEDULED.value).prefetch_related("pauses", "accommodations")
+    # The end is never earlier than the window's close, so that narrows the search.
+    scheduled = Sitting.objects.filter(state=State.SCHEDULED.value, closes_at__lte=from_micros(now))
+    candidates = scheduled.prefetch_related("pauses")
     return [row for row in candidates if _over(row, now)]
 
 
@@ -60,7 +61,9 @@ def sittings_unfinished() -> QuerySet[Sitting]:
     ungraded = closing.exclude(id__in=graded)
     regrading = closing.filter(revisions__state=Revision.State.GRADING)
     automatic = closing.filter(
-        publish=Sitting.Publish.AUTOMATIC, revisions__state=Revision.State.GRADED, published_revision=0
+        publish=Sitting.Publish.AUTOMATIC,
+        revisions__state=Revision.State.GRADED,
+        revisions__number__gt=F("published_revision"),
     )
     return (ungraded | regrading | automatic).distinct().order_by("closed_at")
 
@@ -81,10 +84,14 @@ def sittings_for(user: User) -> QuerySet[Sitting]:
     return rows
 
 
-def paper_opened_to(user: User, exam: Exam) -> str | None:
-    """The digest of the paper of an exam's latest sitting that opened for a person, by PostgreSQL's clock."""
-    opened = sittings_for(user).filter(exam=exam, opens_at__lte=from_micros(database_now()))
-    return opened.order_by("-opens_at").values_list("paper_id", flat=True).first()
+def paper_shown_to(user: User, exam: Exam) -> str | None:
+    """The digest of the paper of an exam's latest sitting that is over for a person.
+
+    While a sitting is open its paper is the solver's to show, to those whose clock runs: elsewhere it would be time to
+    read that nobody counts.
+    """
+    over = sittings_for(user).filter(exam=exam, state__in=(State.CLOSING.value, State.SEALED.value))
+    return over.order_by("-opens_at").values_list("paper_id", flat=True).first()
 
 
 def paper_named(digest: str) -> Paper:

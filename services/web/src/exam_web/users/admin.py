@@ -3,18 +3,41 @@
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from exam_core.problems import Problem
 from exam_web.clock import database_now
 from exam_web.readonly import ReadOnlyAdmin
-from exam_web.users import services
+from exam_web.users import services, throttle
 from exam_web.users.models import Doctor, Level, LoginSession, Revocation, Student, User
 
 _PERSON: Any = ("Person", {"fields": ("kind", "level")})
+
+
+class LoginForm(AdminAuthenticationForm):
+    """The admin's door has the same bound on guesses as the API's; both count together."""
+
+    def clean(self) -> dict[str, Any]:
+        """Check name and password, unless they were guessed at too often."""
+        name, address = str(self.cleaned_data.get("username")), throttle.address_of(cast("HttpRequest", self.request))
+        try:
+            throttle.check(name, address)
+        except Problem as problem:
+            raise ValidationError(problem.detail, code="throttled") from problem
+        try:
+            return super().clean()
+        except ValidationError:
+            throttle.failed(name, address)
+            raise
+
+
+admin.site.login_form = LoginForm
 
 
 @admin.register(Level)

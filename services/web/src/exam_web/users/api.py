@@ -113,7 +113,7 @@ def jwks(request: HttpRequest) -> HttpResponse:
 
 
 def _login(request: HttpRequest, credentials: Credentials, kind: User.Kind) -> services.Tokens:
-    address = request.META.get("HTTP_X_FORWARDED_FOR", request.META["REMOTE_ADDR"]).split(",")[-1].strip()
+    address = throttle.address_of(request)
     throttle.check(credentials.username, address)
     try:
         tokens = services.login(

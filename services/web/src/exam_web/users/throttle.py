@@ -2,14 +2,22 @@
 
 import structlog
 from django.core.cache import cache
+from django.http import HttpRequest
 from redis.exceptions import RedisError
 
+from exam_core.canonical import digest
 from exam_core.problems import Problem, ProblemKind
 
 log = structlog.get_logger(__name__)
 
 WINDOW_SECONDS = 60
 FAILURES = 10
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where a request came from: the gateway writes it last, what a client wrote before it is not believed."""
+    forwarded: str = request.META.get("HTTP_X_FORWARDED_FOR", request.META["REMOTE_ADDR"])
+    return forwarded.rsplit(",", 1)[-1].strip()
 
 
 def check(username: str, address: str) -> None:
@@ -41,4 +49,5 @@ def failed(username: str, address: str) -> None:
 
 
 def _key(username: str, address: str) -> str:
-    return f"login-failures:{address}:{username[:150]}".replace(" ", "_")
+    # What people type has any characters and length, and need not be readable in Redis.
+    return f"login-failures:{digest(f'{address} {username}'.encode())}"

@@ -19,6 +19,7 @@ from exam_support.demo.progress import Progress
 from exam_support.demo.run import Demo, Outcome
 from exam_support.demo.settings import Settings, read_settings
 from exam_support.demo.summary import addresses, picture, summary
+from exam_support.demo.verdict import SHOWN
 from exam_support.stack.places import new_folder
 from exam_support.stack.process import StackError
 from exam_support.stack.stack import Stack
@@ -81,8 +82,11 @@ def _report(settings: Settings, outcome: Outcome, console: Console, progress: Pr
     progress.close()
     console.print(summary(report), highlight=False)
     failures = report.failures()
-    for mismatch in report.mismatches[:20]:
-        console.print(f"  {mismatch.kind}: {mismatch.sitting} {mismatch.what}", style="red", markup=False)
+    for mismatch in report.mismatches[:SHOWN]:
+        line = f"  {mismatch.kind}: {mismatch.sitting} {mismatch.what}"
+        console.print(line, style="red", markup=False, soft_wrap=True)
+    if len(report.mismatches) > SHOWN:
+        console.print(f"  … and {len(report.mismatches) - SHOWN} more in the report", style="red")
     for failure in failures:
         console.print(f"FAILED: {failure}", style="red", markup=False)
     console.print(f"Report, timeline and logs: {_shown(settings.folder)}", highlight=False, soft_wrap=True)
@@ -98,7 +102,7 @@ def _logs_kept(kept: Path) -> Iterator[Path]:
     finally:
         logs = folder / "run/logs"
         if logs.exists():
-            shutil.copytree(logs, kept / "logs")
+            shutil.copytree(logs, kept / "logs", dirs_exist_ok=True)
         shutil.rmtree(folder)
 
 

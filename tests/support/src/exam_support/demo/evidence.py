@@ -21,6 +21,12 @@ class SealRecord:
     drained_at: int | None
     sealed_at: int | None
 
+    @property
+    def events(self) -> dict[str, int]:
+        """What has happened to the sitting, and when."""
+        known = {"closing": self.closed_at, "drained": self.drained_at, "sealed": self.sealed_at}
+        return {name: at for name, at in known.items() if at is not None}
+
 
 class Postgres:
     """Reads PostgreSQL as its superuser."""

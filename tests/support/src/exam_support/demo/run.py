@@ -273,6 +273,7 @@ class Demo:
 def _about(evidence: Evidence) -> dict[str, object]:
     """What a person may want to look up of a sitting afterwards."""
     record, scheduled = evidence.record, evidence.scheduled
+    totals = sorted(float(degree.total) for degree in evidence.degrees if degree.source == "database")
     return {
         "name": scheduled.name,
         "id": scheduled.id,
@@ -281,4 +282,8 @@ def _about(evidence: Evidence) -> dict[str, object]:
         "sealed": evidence.seal.count,
         "logged": len(evidence.log),
         "students": len(evidence.seal.students),
+        "totals": {"lowest": totals[0], "median": totals[len(totals) // 2], "highest": totals[-1]} if totals else {},
+        "seconds_after_close": {
+            name: round((at - scheduled.closes_at) / SECOND, 2) for name, at in record.events.items()
+        },
     }

@@ -46,15 +46,13 @@ def picture(outcome: Outcome) -> str:
         "close": first.scheduled.closes_at,
         "solver killed": outcome.killed.killed_at,
         "solver back": outcome.killed.back_at,
-        "closing": first.record.closed_at,
-        "drained": first.record.drained_at,
-        "sealed": first.record.sealed_at,
+        **first.record.events,
     }
     report = outcome.report
     return timeline(
         f"{report.present} students, {report.acknowledged} acknowledged answers",
         (entry.received_at for entry in outcome.book.every()),
-        {name: at for name, at in marks.items() if at is not None},
+        marks,
         opens_at=first.scheduled.opens_at,
     )
 

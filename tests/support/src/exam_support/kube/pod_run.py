@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ class PodRun:
         except UnsupportedError as error:
             self._wait("NotSupported", str(error))
             return
-        self._child = Child(self._name, argv, log=self.log, env=env, cwd=self._folder)
+        self._child = Child(self._name, argv, log=self.log, env=env, keeper=threading.current_thread())
         self._child.start()
         self._started_at = _now()
         self._report("Running", {"running": {"startedAt": self._started_at}}, ready=True)
@@ -157,7 +158,7 @@ class PodRun:
         if child is not None and child.alive:
             if self._kill_at is None:
                 self._kill_at = time.monotonic() + self._pod["metadata"].get("deletionGracePeriodSeconds", 30)
-                child.terminate()
+                child.ask_to_end()
             elif time.monotonic() > self._kill_at:
                 child.kill()
             return
@@ -268,14 +269,15 @@ class PodRun:
     @property
     def _folder(self) -> Path:
         """The pod's own folder: where it starts and keeps what is temporary."""
-        folder = self._machine.folder / "pods" / str(self._pod["metadata"]["uid"])
+        name = f"{self._name.replace('/', '_')}_{self._pod['metadata']['uid']}"
+        folder = self._machine.folder / "pods" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     @property
     def log(self) -> Path:
         """Where its output goes."""
-        return self._machine.folder / "logs" / f"pod-{self._name.replace('/', '_')}.log"
+        return self._folder / "log"
 
     def _folders(self) -> dict[str, str]:
         return {"TMPDIR": str(self._folder), "HOME": str(self._folder)}

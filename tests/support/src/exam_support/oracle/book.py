@@ -34,6 +34,10 @@ class Said:
         """What it answers."""
         return self.sitting, self.student, self.question
 
+    def __str__(self) -> str:
+        """How a person finds it."""
+        return f"student {self.student}, question {self.question}, seq {self.seq} ({plain(self.content)})"
+
     @property
     def digest(self) -> str:
         """The digest that a receipt must carry: SHA-256 of the answer's one plain JSON form."""
@@ -95,7 +99,7 @@ class Book:
         for question, seen in answers.items():
             place = (sitting, student, question)
             if seen not in self._possible(place):
-                self.complain(f"student {student} resumed and saw {seen} for question {question}: never acknowledged")
+                self.complain(f"{Said(*place, *seen)} was never acknowledged and is there after resuming")
         for (where, who, question), kept in self.acknowledged.items():
             if (where, who) == (sitting, student) and kept and question not in answers:
                 self.complain(f"student {student} resumed and question {question}, acknowledged before, was gone")
@@ -154,6 +158,13 @@ def content_of(body: Mapping[str, Any]) -> Content:
     if "choices" in body:
         return frozenset(body["choices"])
     return None if body["value"] is None else number(body["value"])
+
+
+def plain(content: Content) -> str:
+    """What was answered as a person reads it."""
+    if isinstance(content, frozenset):
+        return f"choices {sorted(content)}" if content else "taken back"
+    return "taken back" if content is None else plain_number(content)
 
 
 def plain_json(value: object) -> bytes:

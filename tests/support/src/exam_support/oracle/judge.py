@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from exam_support.oracle.book import Acknowledged, Book, Place, Said
+from exam_support.oracle.book import Acknowledged, Book, Place, Said, plain
 from exam_support.oracle.document import Document
 from exam_support.oracle.receipts import BadReceiptError, Keys, check_receipt
 from exam_support.oracle.scoring import ALL_OR_NOTHING, Content, Result, score
@@ -188,7 +188,7 @@ def _intruder(book: Book, place: Place, sealed: SealedAnswer, top: Acknowledged 
             return kind, f"seq {sealed.seq} was refused ({kind}) and is sealed"
     if top is None:
         return "unasked", f"seq {sealed.seq} is sealed and was never acknowledged"
-    return "replaced", f"seq {sealed.seq} ({sealed.content}) is sealed, acknowledged last was seq {top.said.seq}"
+    return "replaced", f"seq {sealed.seq} ({plain(sealed.content)}) is sealed, acknowledged last was seq {top.said.seq}"
 
 
 def _says(said: Said, sealed: SealedAnswer) -> bool:

@@ -2,64 +2,70 @@
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
-from cassandra import AuthenticationFailed, ProtocolVersion
+from cassandra import AuthenticationFailed, OperationTimedOut, ProtocolVersion, RequestExecutionException
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import RoundRobinPolicy
-from jinja2 import Template
+from jinja2 import StrictUndefined, Template
 
-from exam_support.stack.install import cassandra_home
-from exam_support.stack.places import CASSANDRA_SOURCES
+from exam_support.stack.java import find_java, java_version
+from exam_support.stack.places import CASSANDRA_SOURCES, cassandra_home, installed, short_digest
 from exam_support.stack.ports import free_ports, listening
 from exam_support.stack.process import Child
+from exam_support.stack.server import Server
 
 _DEFAULT_SUPERUSER = ("cassandra", "cassandra")
 """What a new cluster is born with; its login is taken away as soon as ours exists."""
+_NOT_YET = (NoHostAvailable, AuthenticationFailed, OperationTimedOut, RequestExecutionException)
+"""How a node that is on its way up refuses."""
+_TEMPLATE = CASSANDRA_SOURCES / "cassandra.yaml.j2"
+_HEAP = "512m"
+# Start-up is most of a short life, and two cores have better to do than to compile a second time.
+_SHORT_LIFE = ("-XX:TieredStopAtLevel=1",)
+_OPTIONS = (
+    f"-Xms{_HEAP}",
+    f"-Xmx{_HEAP}",
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+    # One node waits for nobody: neither when it joins nor when it leaves.
+    "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+    "-Dcassandra.ring_delay_ms=1",
+    "-Dcassandra.shutdown_announce_in_ms=0",
+    "-Dcassandra.superuser_setup_delay_ms=0",
+    "-Dcassandra-foreground=yes",
+    "-Djdk.attach.allowAttachSelf=true",
+)
 
 
-class Cassandra:
-    """One Cassandra node; `username` and `password` are its superuser's, made for this run."""
+class Cassandra(Server):
+    """One Cassandra node; `username` and `password` are its superuser's, made for this run.
 
+    Args:
+        folder: where its data and log go.
+        long_lived: whether it serves long enough for full compilation to pay, as under a benchmark.
+        archive_to: where Java is to keep the classes it loaded when the node stops (see `class_archive`).
+    """
+
+    ready_seconds: ClassVar[float] = 120
     username = "exam"
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "cassandra"
+    def __init__(self, folder: Path, *, long_lived: bool = False, archive_to: Path | None = None) -> None:
+        self.folder = folder.absolute() / "cassandra"
         self.port, self._storage_port = free_ports(2)
         self.password = secrets.token_urlsafe(24)
-        self._prepared = False
-        java = shutil.which("java") or "java"
-        options = (CASSANDRA_SOURCES / "jvm.options").read_text().split()
+        self._is_ours = False
+        installed(cassandra_home())
+        classes = _class_options(archive_to)
         self._child = Child(
             "Cassandra",
-            [
-                java,
-                "-Xms512m",
-                "-Xmx512m",
-                # Start-up is most of a short life; two cores have better to do than to recompile.
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+ExitOnOutOfMemoryError",
-                f"-Dcassandra.config=file://{self.folder}/cassandra.yaml",
-                f"-Dcassandra.storagedir={self.folder}",
-                f"-Dlogback.configurationFile={CASSANDRA_SOURCES}/logback.xml",
-                "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-                "-Dcassandra.ring_delay_ms=1",
-                "-Dcassandra.superuser_setup_delay_ms=0",
-                "-Dcassandra-foreground=yes",
-                f"-Djava.io.tmpdir={self.folder}",
-                "-Djdk.attach.allowAttachSelf=true",
-                *options,
-                "-cp",
-                f"{cassandra_home()}/lib/*",
-                "org.apache.cassandra.service.CassandraDaemon",
-            ],
-            log=folder / "logs/cassandra.log",
+            command(self.folder, [*classes, *(() if long_lived else _SHORT_LIFE)]),
+            log=folder.absolute() / "logs/cassandra.log",
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         )
 
@@ -68,26 +74,23 @@ class Cassandra:
         """The server's process."""
         return self._child
 
-    def start(self) -> None:
-        """Start the node."""
+    def prepare(self) -> None:
+        """Write the configuration."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        template = Template((CASSANDRA_SOURCES / "cassandra.yaml.j2").read_text())
-        (self.folder / "cassandra.yaml").write_text(
-            template.render(folder=self.folder, port=self.port, storage_port=self._storage_port)
-        )
-        self._child.start()
+        (self.folder / "cassandra.yaml").write_text(configuration(self.folder, self.port, self._storage_port))
 
-    def await_ready(self) -> None:
-        """Wait until CQL is served to our own superuser."""
-        self._child.await_ready(lambda: listening(self.port), seconds=120)
-        if not self._prepared:
-            self._child.await_ready(self._take_over, seconds=60)
-            self._prepared = True
-        self._child.await_ready(self._answers, seconds=60)
-
-    def stop(self) -> None:
-        """Stop the node."""
-        self._child.stop()
+    def answers(self) -> bool:
+        """A query of our own superuser, who is made the first time."""
+        # A dial costs nothing; a driver that finds nobody costs seconds.
+        if not listening(self.port):
+            return False
+        try:
+            if not self._is_ours:
+                self._take_over()
+            with self.session() as session:
+                return session.execute("SELECT key FROM system.local").one() is not None
+        except _NOT_YET:
+            return False
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -95,26 +98,16 @@ class Cassandra:
         with self._session(self.username, self.password) as session:
             yield session
 
-    def _take_over(self) -> bool:
-        """Make our superuser and take the born one's login away; False while roles are not there yet."""
-        try:
-            with self._session(*_DEFAULT_SUPERUSER) as session:
-                session.execute(
-                    f"CREATE ROLE IF NOT EXISTS {self.username}"
-                    f" WITH PASSWORD = '{self.password}' AND SUPERUSER = true AND LOGIN = true"
-                )
-            with self._session(self.username, self.password) as session:
-                session.execute(f"ALTER ROLE {_DEFAULT_SUPERUSER[0]} WITH LOGIN = false AND SUPERUSER = false")
-        except (NoHostAvailable, AuthenticationFailed):
-            return False
-        return True
-
-    def _answers(self) -> bool:
-        try:
-            with self._session(self.username, self.password) as session:
-                return session.execute("SELECT key FROM system.local").one() is not None
-        except (NoHostAvailable, AuthenticationFailed):
-            return False
+    def _take_over(self) -> None:
+        """Make our superuser and take the born one's login away."""
+        with self._session(*_DEFAULT_SUPERUSER) as session:
+            session.execute(
+                f"CREATE ROLE IF NOT EXISTS {self.username}"
+                f" WITH PASSWORD = '{self.password}' AND SUPERUSER = true AND LOGIN = true"
+            )
+        with self.session() as session:
+            session.execute(f"ALTER ROLE {_DEFAULT_SUPERUSER[0]} WITH LOGIN = false AND SUPERUSER = false")
+        self._is_ours = True
 
     @contextmanager
     def _session(self, username: str, password: str) -> Iterator[Session]:
@@ -132,3 +125,43 @@ class Cassandra:
             yield cluster.connect()
         finally:
             cluster.shutdown()
+
+
+def command(folder: Path, java_options: list[str]) -> list[str]:
+    """The command line of a node whose configuration and data are in `folder`."""
+    return [
+        str(find_java()),
+        *_OPTIONS,
+        *java_options,
+        f"-Dcassandra.config={(folder / 'cassandra.yaml').as_uri()}",
+        f"-Dcassandra.storagedir={folder}",
+        f"-Dlogback.configurationFile={CASSANDRA_SOURCES}/logback.xml",
+        f"-Djava.io.tmpdir={folder}",
+        *(CASSANDRA_SOURCES / "jvm.options").read_text().split(),
+        *("-cp", _class_path()),
+        "org.apache.cassandra.service.CassandraDaemon",
+    ]
+
+
+def configuration(folder: Path, port: int, storage_port: int) -> str:
+    """The node's cassandra.yaml."""
+    template = Template(_TEMPLATE.read_text(), undefined=StrictUndefined)
+    return str(template.render(folder=folder, port=port, storage_port=storage_port))
+
+
+def class_archive() -> Path:
+    """Where the set-up keeps the classes that this configuration loads as the present Java maps them."""
+    made_of = java_version(find_java()) + _TEMPLATE.read_text()
+    return cassandra_home() / f"classes-{short_digest(made_of.encode())}.jsa"
+
+
+def _class_options(archive_to: Path | None) -> list[str]:
+    if archive_to is not None:
+        return [f"-XX:ArchiveClassesAtExit={archive_to}"]
+    archive = class_archive()
+    return [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
+
+
+def _class_path() -> str:
+    """Every jar by name, in one order: Java's archive of classes holds for one class path alone."""
+    return ":".join(str(jar) for jar in sorted((cassandra_home() / "lib").glob("*.jar")))

@@ -36,9 +36,9 @@ class Secrets:
 
 
 def web_environment(
-    postgres: Postgres, redis: Redis, cassandra: Cassandra, made: Secrets, *, static_root: Path
+    postgres: Postgres, redis: Redis, cassandra: Cassandra, made: Secrets, *, static_root: Path, gateway_port: int
 ) -> dict[str, str]:
-    """What web and its commands read."""
+    """What web and its commands read; browsers come through the gateway."""
     return (
         _common()
         | _cassandra(cassandra)
@@ -50,6 +50,8 @@ def web_environment(
             "EXAM_SERVICE_TOKEN": made.service_token,
             "EXAM_SIGNING_KEYS_FILE": str(made.web_keys),
             "EXAM_STATIC_ROOT": str(static_root),
+            "EXAM_ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "EXAM_CSRF_TRUSTED_ORIGINS": f"http://localhost:{gateway_port}",
             # The local gateway speaks plain HTTP on the loopback.
             "EXAM_INSECURE_HTTP": "1",
         }

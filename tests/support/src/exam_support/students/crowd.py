@@ -9,7 +9,7 @@ from exam_support.oracle.book import Book
 from exam_support.students.clock import ServerClock, instant_of
 from exam_support.students.http import Connections
 from exam_support.students.student import Account, Room, Student
-from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError
+from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError, surely
 
 _AT_ONCE = 8
 """Logins and lists in flight: before the opening nobody is in a hurry, and passwords are costly to check."""
@@ -45,9 +45,9 @@ class Crowd:
     async def sittings(self, level: str, exam: str) -> list[dict[str, Any]]:
         """The sittings of an exam as the students of its level are shown them."""
         student = next(student for student in self.present if student.account.level == level)
-        reply = await self.gateway.call("GET", WEB, f"/api/exams/{exam}", token=student.access)
+        reply = await surely(self.gateway, "GET", WEB, f"/api/exams/{exam}", token=student.access)
         if reply.status != 200:
-            raise GaveUpError(f"a student of {level} cannot see {exam}: {reply.status} {reply.body}")
+            raise GaveUpError(f"a student of {level} cannot see {exam}: {reply}")
         sittings: list[dict[str, Any]] = reply.body["sittings"]
         return sittings
 
@@ -111,9 +111,9 @@ async def pages(gateway: Gateway, token: str, path: str) -> list[dict[str, Any]]
     entries: list[dict[str, Any]] = []
     offset: int | None = 0
     while offset is not None:
-        reply = await gateway.call("GET", WEB, f"{path}?limit=200&offset={offset}", token=token)
+        reply = await surely(gateway, "GET", WEB, f"{path}?limit=200&offset={offset}", token=token)
         if reply.status != 200:
-            raise GaveUpError(f"{path}: {reply.status} {reply.body}")
+            raise GaveUpError(f"{path}: {reply}")
         entries += reply.body["results"]
         offset = reply.body["next"]
     return entries
@@ -122,9 +122,9 @@ async def pages(gateway: Gateway, token: str, path: str) -> list[dict[str, Any]]
 async def log_in_doctor(gateway: Gateway, username: str, password: str) -> str:
     """A doctor's access token."""
     body = {"username": username, "password": password}
-    reply = await gateway.call("POST", WEB, "/api/auth/doctors/login", body=body)
+    reply = await surely(gateway, "POST", WEB, "/api/auth/doctors/login", body=body)
     if reply.status != 200:
-        raise GaveUpError(f"{username} could not log in: {reply.status} {reply.body}")
+        raise GaveUpError(f"{username} could not log in: {reply}")
     return str(reply.body["access"])
 
 

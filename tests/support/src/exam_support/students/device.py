@@ -8,14 +8,12 @@ from typing import Any
 from exam_support.oracle.book import Acknowledged, Book, Said, Started, content_of
 from exam_support.students.clock import SECOND, ServerClock, instant_of
 from exam_support.students.http import LostError
-from exam_support.students.wire import SOLVER, GaveUpError, Reply, Wire
+from exam_support.students.wire import BUSY, SOLVER, WAITS, GaveUpError, Reply, Wire, surely
 
 PATIENCE = 20 * SECOND
 """How long after the deadline a device still asks what became of an answer."""
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 5.0
-_AGAIN = {502, 503, 504}
-_WAITS = {"sitting-paused", "not-open-yet", "too-many-requests"}
 _FOR_ALL = {"deadline-passed", "unauthenticated", "token-revoked", "forbidden", "sitting-cancelled"}
 """Refusals that concern every answer of a request alike; any other is said of the first answer alone."""
 
@@ -50,9 +48,9 @@ class Device:
 
     async def start(self, access: str, *, elsewhere: bool = False) -> None:
         """Start, or resume what was started `elsewhere`; waits for the opening as the platform asks to."""
-        reply = await self._insist("POST", f"{self.path}/attempt", token=access)
+        reply = await surely(self._wire, "POST", SOLVER, f"{self.path}/attempt", token=access)
         if reply.status not in {200, 201}:
-            raise GaveUpError(f"a student could not start: {reply.status} {reply.body}")
+            raise GaveUpError(f"a student could not start: {reply}")
         body = reply.body
         self.student, self.token, self.paper = int(body["student"]), body["attempt_token"], body["paper"]
         self.seq, self.paper_digest = body["highest_seq"], body["paper_digest"]
@@ -104,11 +102,11 @@ class Device:
 
     async def submit(self) -> None:
         """Say that the student is done."""
-        reply = await self._insist("POST", f"{self.path}/submit", token=self.token)
+        reply = await surely(self._wire, "POST", SOLVER, f"{self.path}/submit", token=self.token)
         if reply.status == 200:
             self._book.submitted(self.sitting, self.student, instant_of(reply.body["submitted_at"]))
         elif reply.problem != "deadline-passed":
-            self._book.complain(f"student {self.student} could not submit: {reply.status} {reply.body}")
+            self._book.complain(f"student {self.student} could not submit: {reply}")
 
     async def _try(self, sheets: Sequence[Sheet]) -> Reply | None:
         """One request for some answers; None when no response came."""
@@ -139,7 +137,7 @@ class Device:
             self._acknowledge(sheets[0], reply.body)
             return []
         for sheet in sheets:
-            self._refused(sheet, reply.problem, reply.body)
+            self._refused(sheet, reply.problem)
         return []
 
     def _speaks_of_the_first(self, reply: Reply) -> bool:
@@ -155,7 +153,7 @@ class Device:
     @staticmethod
     def _busy(reply: Reply) -> bool:
         """Whether the same request may succeed later."""
-        return reply.status in _AGAIN or reply.problem in _WAITS
+        return reply.status in BUSY or reply.problem in WAITS
 
     def _sort_results(self, sheets: list[Sheet], results: list[dict[str, Any]]) -> list[Sheet]:
         again: list[Sheet] = []
@@ -164,12 +162,11 @@ class Device:
             result = by_name[sheet.said.question, sheet.said.seq]
             if result["status"] == 200:
                 self._acknowledge(sheet, result)
-            elif result["status"] in _AGAIN:
+            elif result["status"] in BUSY:
                 self._doubt(sheet)
                 again.append(sheet)
             else:
-                problem = result["problem"]
-                self._refused(sheet, problem["type"].rpartition("/")[2], problem)
+                self._refused(sheet, result["problem"]["type"].rpartition("/")[2])
         return again
 
     def _acknowledge(self, sheet: Sheet, body: dict[str, Any]) -> None:
@@ -181,13 +178,13 @@ class Device:
         if sheet.said not in self._book.late:
             self._book.doubt(sheet.said)
 
-    def _refused(self, sheet: Sheet, problem: str, body: Any) -> None:
+    def _refused(self, sheet: Sheet, problem: str) -> None:
         self._book.counts[f"refused_{problem}"] += 1
         if problem == "deadline-passed":
             self._book.late.add(sheet.said)
             self._book.counts["late_refused"] += 1
         elif problem != "seq-too-low":
-            self._book.complain(f"student {self.student}: {sheet.said} was refused: {body}")
+            self._book.complain(f"{sheet.said} was refused: {problem}")
 
     def _note_deadline(self, deadline: dict[str, Any] | None) -> None:
         if deadline and deadline["at"] is not None:
@@ -196,22 +193,3 @@ class Device:
     def _check_resumed(self, body: dict[str, Any]) -> None:
         answers = {answer["question"]: (answer["seq"], content_of(answer)) for answer in body["answers"]}
         self._book.resumed(self.sitting, self.student, answers, body["highest_seq"])
-
-    async def _insist(self, method: str, path: str, *, token: str) -> Reply:
-        """A request that is safe to repeat, repeated until it is answered for good."""
-        wait = _FIRST_WAIT
-        while True:
-            try:
-                reply = await self._wire.call(method, SOLVER, path, token=token)
-            except LostError:
-                self._book.counts["responses_lost"] += 1
-                after = None
-            else:
-                if not self._busy(reply):
-                    return reply
-                self._book.counts[f"status_{reply.status}"] += 1
-                after = reply.retry_after
-            if self.deadline and self._clock.now() > self.deadline + PATIENCE:
-                raise GaveUpError(f"{method} {path} was not answered for {PATIENCE // SECOND} s after the deadline")
-            await asyncio.sleep(wait if after is None else after)
-            wait = min(wait * 2, _LONGEST_WAIT)

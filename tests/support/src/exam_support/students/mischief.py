@@ -75,7 +75,7 @@ async def _refused(  # noqa: PLR0913 - what was tried, and what must come of it
             book.counts[f"{kind}_refused"] += 1
             return
         if reply.status < 500:
-            book.complain(f"{what}: answered {reply.status} {reply.body}, expected one of {sorted(statuses)}")
+            book.complain(f"{what}: answered {reply}, expected one of {sorted(statuses)}")
             return
     book.counts[f"{kind}_unanswered"] += 1
 

@@ -22,7 +22,7 @@ from exam_support.students.plan import (
     plan_of,
 )
 from exam_support.students.traits import Mischief, Traits, chance_of, traits_of
-from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError, Wire
+from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError, Wire, surely
 
 _BEYOND = SECOND // 5
 """How long after the deadline a late answer is sent: past any doubt between two solvers' estimates of the time."""
@@ -67,18 +67,12 @@ class Student:
         self._wire = Wire(self.gateway, self.traits, self._chance_of("network"))
 
     async def log_in(self) -> str:
-        """Log in and keep the access token; asks again when no response came or the platform was busy."""
+        """Log in; gives the access token."""
         body = {"username": self.account.username, "password": self.account.password}
-        while True:
-            try:
-                reply = await self._wire.call("POST", WEB, "/api/auth/students/login", body=body)
-            except LostError:
-                continue
-            if reply.status == 200:
-                return str(reply.body["access"])
-            if reply.status not in {429, 503}:
-                raise GaveUpError(f"{self.account.username} could not log in: {reply.status} {reply.body}")
-            await asyncio.sleep(reply.retry_after or 1)
+        reply = await surely(self._wire, "POST", WEB, "/api/auth/students/login", body=body)
+        if reply.status != 200:
+            raise GaveUpError(f"{self.account.username} could not log in: {reply}")
+        return str(reply.body["access"])
 
     async def sit(self, room: Room) -> None:
         """Sit the exam as planned."""
@@ -174,20 +168,14 @@ class Student:
         except LostError:
             return None
         if reply.status != 200:
-            self.book.complain(f"{path}: answered {reply.status} {reply.body}")
+            self.book.complain(f"{path}: answered {reply}")
             return None
         return reply.content
 
     async def _ask_time(self, device: Device) -> int:
-        """The platform's time; a lost response is asked for again."""
-        while True:
-            try:
-                reply = await self.gateway.call("GET", SOLVER, f"{device.path}/time", token=device.token)
-            except LostError:
-                continue
-            if reply.status == 200:
-                return instant_of(reply.body["now"])
-            await asyncio.sleep(reply.retry_after or 1)
+        """The platform's time."""
+        reply = await surely(self.gateway, "GET", SOLVER, f"{device.path}/time", token=device.token)
+        return instant_of(reply.body["now"])
 
     def _device(self, room: Room) -> Device:
         return Device(self._wire, self.book, self.clock, room.sitting)

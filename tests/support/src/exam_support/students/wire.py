@@ -8,11 +8,17 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
-from exam_support.students.http import Request, Response
+from exam_support.students.http import LostError, Request, Response
 from exam_support.students.traits import Traits
 
 WEB = "localhost"
 SOLVER = "solver.localhost"
+BUSY = {502, 503, 504}
+"""Statuses after which the same request may succeed."""
+WAITS = {"sitting-paused", "not-open-yet", "too-many-requests"}
+"""Problems that time cures."""
+_TRIES = 60
+_PAUSE = 0.5
 _LONGEST = 1.5
 _HANG_UP = 0.05
 """Within so many seconds a connection that fails is gone: sometimes before the platform acted, sometimes after."""
@@ -37,6 +43,11 @@ class Reply:
         """The slug of the problem it states; empty when it states none."""
         kind = self.body.get("type", "") if isinstance(self.body, dict) else ""
         return str(kind).rpartition("/")[2]
+
+    def __str__(self) -> str:
+        """The status and, of a problem, what it says."""
+        detail = self.body.get("detail", "") if isinstance(self.body, dict) else ""
+        return f"{self.status} {self.problem} {detail}".rstrip()
 
 
 class Exchange(Protocol):
@@ -81,6 +92,35 @@ class Gateway:
         return _reply(response)
 
 
+class Calls(Protocol):
+    """Whoever makes calls: the gateway itself, or a student's network in front of it."""
+
+    async def call(self, method: str, host: str, path: str, *, token: str | None = None, body: object = None) -> Reply:
+        """Raises LostError when no response came."""
+
+
+async def surely(
+    calls: Calls, method: str, host: str, path: str, *, token: str | None = None, body: object = None
+) -> Reply:
+    """A call that is safe to repeat, repeated while responses are lost or the platform asks to come back later.
+
+    Raises:
+        GaveUpError: it was not answered for good.
+    """
+    for _ in range(_TRIES):
+        wait = _PAUSE
+        try:
+            reply = await calls.call(method, host, path, token=token, body=body)
+        except LostError:
+            pass
+        else:
+            if reply.status not in BUSY and reply.problem not in WAITS:
+                return reply
+            wait = _PAUSE if reply.retry_after is None else reply.retry_after
+        await asyncio.sleep(wait)
+    raise GaveUpError(f"{method} {path} was not answered after {_TRIES} tries")
+
+
 class Wire:
     """One student's network in front of the gateway."""
 
@@ -89,7 +129,7 @@ class Wire:
         self._traits = traits
         self._chance = chance
 
-    async def call(self, method: str, host: str, path: str, **how: Any) -> Reply:
+    async def call(self, method: str, host: str, path: str, *, token: str | None = None, body: object = None) -> Reply:
         """A request through this network: late to arrive, late to come back, sometimes without a response.
 
         Raises:
@@ -97,7 +137,7 @@ class Wire:
         """
         await self._travel()
         lost = self._chance.uniform(0, _HANG_UP) if self._chance.random() < self._traits.loss else None
-        reply = await self.gateway.call(method, host, path, hang_up=lost, **how)
+        reply = await self.gateway.call(method, host, path, token=token, body=body, hang_up=lost)
         await self._travel()
         return reply
 

@@ -104,11 +104,14 @@ REVOKE ALL ON FUNCTION solver_release(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION solver_renew(uuid, int, bigint, bigint, bigint) TO "{SOLVER}";
 GRANT EXECUTE ON FUNCTION solver_release(uuid) TO "{SOLVER}";
 
-GRANT SELECT ON django_migrations, users_level, users_user, exams_exam, exams_question, exams_choice, exams_image,
+GRANT SELECT ON django_migrations, users_level, exams_exam, exams_question, exams_choice, exams_image,
     sittings_paper, sittings_paperkey, sittings_sitting, sittings_sittingpause, sittings_accommodation,
     sittings_schedule, sittings_solverlease, sittings_sealedbucket, sittings_revision, sittings_ledgerentry TO "{GRADER}";
+GRANT SELECT (id) ON users_user TO "{GRADER}";
 GRANT UPDATE (state, epoch, closed_at, drained_at, sealed_at, seal_digest, stopped_at, published_revision, published_at)
     ON sittings_sitting TO "{GRADER}";
+-- A regrade reads the exam under a row lock, which takes the right to update some column: the least there is.
+GRANT UPDATE (updated_at) ON exams_exam TO "{GRADER}";
 GRANT UPDATE ON sittings_schedule, sittings_revision TO "{GRADER}";
 GRANT DELETE ON sittings_solverlease TO "{GRADER}";
 GRANT INSERT ON sittings_paperkey, sittings_sealedbucket, sittings_revision, sittings_ledgerentry TO "{GRADER}";

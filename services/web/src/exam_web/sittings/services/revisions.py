@@ -108,7 +108,8 @@ def chunk_graded(*, revision: Revision, chunk: int, degrees: Sequence[DegreeRow]
                 "INSERT INTO degrees_degree (revision_id, student_id, total, maximum, points, answered, started_at,"
                 " submitted_at, graded_at)"
                 " SELECT %s, student_id, total, maximum, points, answered, started_at, submitted_at, clock_timestamp()"
-                " FROM graded ORDER BY student_id"
+                # Who was deleted since has nobody to show a degree to, and must not keep others from theirs.
+                " FROM graded JOIN users_user ON users_user.id = student_id ORDER BY student_id"
                 " ON CONFLICT (revision_id, student_id) DO UPDATE SET total = excluded.total,"
                 " maximum = excluded.maximum, points = excluded.points, answered = excluded.answered,"
                 " started_at = excluded.started_at, submitted_at = excluded.submitted_at,"

@@ -1,0 +1,1 @@
+"""The operator: an `Exam` resource runs its sitting."""

@@ -1,0 +1,162 @@
+"""Grader processes as they are deployed, and the few ways in which a test holds and drives them."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from django.db import connection
+from pydantic import PostgresDsn, RedisDsn
+
+from exam_answerlog.settings import CassandraSettings
+from exam_grader.app import create_app
+from exam_grader.broker import Broker
+from exam_grader.environment import GraderEnvironment
+from exam_grader.store import Store, cassandra_store
+from exam_grader.work import Grader
+from exam_support.stack.postgres import Postgres
+from exam_support.stack.process import Child
+
+PYTHON = [sys.executable, "-W", "error::ResourceWarning", "-m", "exam_grader"]
+WAIT_SECONDS = 60
+
+
+def wait_until(done: Callable[[], bool], what: str, *, seconds: float = WAIT_SECONDS) -> None:
+    """Wait for a condition; it must come."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator["redis.Redis"]:
+    """The real Redis, emptied."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def grader_env(
+    database: None, postgres: Postgres, broker: "redis.Redis", cassandra_env: dict[str, str], tmp_path: Path
+) -> dict[str, str]:
+    """What grader processes are given: their own role, no secret of web's."""
+    name = connection.settings_dict["NAME"]
+    kwargs = broker.connection_pool.connection_kwargs
+    return cassandra_env | {
+        "PATH": os.environ["PATH"],
+        "TMPDIR": str(tmp_path),
+        "EXAM_DATABASE_URL": postgres.dsn("exam_grader", name),
+        "EXAM_REDIS_URL": f"redis://:{kwargs['password']}@{kwargs['host']}:{kwargs['port']}/0",
+        "EXAM_CASSANDRA_TIMEOUT_MS": "10000",
+        "EXAM_GRADER_CONCURRENCY": "2",
+        "EXAM_GRADER_STALL_SECONDS": "2",
+        "EXAM_GRADER_VISIBILITY_SECONDS": "5",
+        "EXAM_GRADER_SHUTDOWN_SECONDS": "1",
+        "EXAM_CLOSE_POLL_SECONDS": "1",
+    }
+
+
+@pytest.fixture
+def start(grader_env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Child]]:
+    """Starts ``python -m exam_grader …`` as a child of the test; killed with it at the latest."""
+    children: list[Child] = []
+
+    def begin(*words: str, **env: str) -> Child:
+        name = f"{words[0]}-{len(children)}"
+        child = Child(name, [*PYTHON, *words], log=tmp_path / f"{name}.log", env=grader_env | env)
+        child.start()
+        children.append(child)
+        return child
+
+    yield begin
+    for child in children:
+        child.kill()
+
+
+@pytest.fixture
+def coordinate(grader_env: dict[str, str]) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Runs ``python -m exam_grader coordinate …`` to its end."""
+
+    def run(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*PYTHON, "coordinate", *words],
+            env=grader_env | env,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(name="wait_until")
+def _wait_until() -> Callable[..., None]:
+    """Waits for a condition."""
+    return wait_until
+
+
+@pytest.fixture
+def in_process(grader_env: dict[str, str]) -> GraderEnvironment:
+    """What the grader's modules are given when the test calls them itself."""
+    return GraderEnvironment(
+        database_url=PostgresDsn(grader_env["EXAM_DATABASE_URL"]), redis_url=RedisDsn(grader_env["EXAM_REDIS_URL"])
+    )
+
+
+@pytest.fixture
+def send(in_process: GraderEnvironment) -> Iterator[Callable[..., None]]:
+    """Sends a task as anyone could who reaches the broker."""
+    app = create_app(in_process)
+    yield lambda name, *args: app.send_task(name, args)
+    app.close()
+
+
+@pytest.fixture
+def make_grader(in_process: GraderEnvironment, cassandra_env: dict[str, str]) -> Iterator[Callable[[], Grader]]:
+    """Graders that the test calls itself, each with connections of its own."""
+    stores: list[Store] = []
+    app = create_app(in_process)
+
+    def make() -> Grader:
+        stores.append(cassandra_store(CassandraSettings.from_env(cassandra_env)))
+        return Grader(in_process, stores[-1], app, Broker(str(in_process.redis_url)))
+
+    yield make
+    for store in stores:
+        store.close()
+    app.close()
+
+
+@pytest.fixture
+def graders_blocked(postgres: Postgres, database: None) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Holds every grader in the middle of a chunk's transaction: its ledger row is written, its degrees are not.
+
+    Closing the connection lets them go on.
+    """
+    dsn = postgres.dsn("exam_web", connection.settings_dict["NAME"])
+    with psycopg.connect(dsn) as blocker:
+        blocker.execute("LOCK TABLE degrees_degree IN SHARE ROW EXCLUSIVE MODE")
+        yield blocker
+
+
+@pytest.fixture
+def graders_waiting() -> Callable[[], int]:
+    """Tells how many graders are held by `graders_blocked`."""
+
+    def count() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'degrees_degree'::regclass"
+                " AND mode = 'RowExclusiveLock'"
+            )
+            return int(cursor.fetchone()[0])
+
+    return count

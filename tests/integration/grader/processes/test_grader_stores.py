@@ -1,0 +1,122 @@
+"""The grader's own small dealings with PostgreSQL and Redis."""
+
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from exam_grader.broker import CHUNKS, CONTROL, Broker
+from exam_grader.locks import SittingLock
+from exam_support.stack.redis_server import Redis
+from exam_web.sittings.models import Revision
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def dsn(postgres, database) -> str:
+    """The test database as the grader reaches it."""
+    return postgres.dsn("exam_grader", connection.settings_dict["NAME"])
+
+
+def test_one_coordinator_a_sitting_holds_the_lock(dsn, wait_until) -> None:
+    """Two coordinators of one sitting take turns; those of two sittings do not wait for each other."""
+    sitting = uuid4()
+    with SittingLock(dsn, sitting) as first, SittingLock(dsn, sitting) as second, SittingLock(dsn, uuid4()) as other:
+        assert first.take()
+        assert not second.take()
+        assert other.take()
+        assert first.take()
+        first.release()
+        wait_until(second.take, "PostgreSQL noticed that the connection is closed")
+        assert not first.take()
+
+
+def test_the_lock_of_a_coordinator_that_died_is_free(dsn, postgres, wait_until) -> None:
+    """When a coordinator is killed the next one need not wait; and one that lost its connection asks anew."""
+    sitting = UUID(int=2**127 + 5)
+    with SittingLock(dsn, sitting) as lock, SittingLock(dsn, sitting) as next_one:
+        assert lock.take()
+        with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%lock'")
+        wait_until(next_one.take, "PostgreSQL ended the connection")
+        with pytest.raises(psycopg.OperationalError):
+            lock.take()
+        assert not lock.take()
+
+
+def test_what_was_handed_out_is_remembered_for_a_while_only(broker, in_process, wait_until) -> None:
+    """The note that chunks were handed out ends by itself, and with the broker's memory."""
+    ours = Broker(str(in_process.redis_url))
+    assert not ours.handed_out(7)
+    ours.note_handed_out(7, 600)
+    assert (ours.handed_out(7), ours.handed_out(8)) == (True, False)
+    broker.flushall()
+    assert not ours.handed_out(7)
+    ours.note_handed_out(7, 0.05)
+    wait_until(lambda: not ours.handed_out(7), "the note ended")
+
+
+def test_the_depth_of_a_queue_is_what_waits_in_it(broker, in_process, send) -> None:
+    """I see how many chunks wait, apart from control tasks."""
+    ours = Broker(str(in_process.redis_url))
+    send("exam_grader.grade_chunk", str(uuid4()), 1, 0)
+    send("exam_grader.grade_chunk", str(uuid4()), 1, 1)
+    send("exam_grader.close_due")
+    assert (ours.depth(CHUNKS), ours.depth(CONTROL)) == (2, 1)
+    assert {key.decode().split(":")[0] for key in broker.keys("*")} == {"exam"}
+
+
+def test_what_a_dead_coordinator_left_unpublished_is_found(seeded, make_grader) -> None:
+    """Graded and to be published automatically, but the coordinator died in between: the periodic task finds it."""
+    grader = make_grader()
+    for number in (1, 2):
+        coordinator = grader.coordinator(seeded.sitting, number, tell=lambda _report: None, local=True)
+        coordinator.desk.publish = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            coordinator.advance()
+        assert seeded.row.published_revision == number - 1
+        assert (seeded.sitting, number) in set(grader.close_due())
+        assert grader.coordinate(seeded.sitting, number).phase.value == "done"
+        assert seeded.row.published_revision == number
+        assert list(grader.close_due()) == []
+
+
+def test_a_sitting_still_open_or_cancelled_is_left_alone(seeded_open, make_grader) -> None:
+    """The periodic task touches nothing that is not over."""
+    assert list(make_grader().close_due()) == []
+    assert (seeded_open.row.state, Revision.objects.count()) == ("scheduled", 0)
+    assert seeded_open.row.closes_at > timezone.now() + timedelta(minutes=30)
+
+
+def test_grading_goes_on_when_redis_comes_back(
+    seeded, start, wait_until, graders_blocked, graders_waiting, stores_folder, tmp_path: Path
+) -> None:
+    """Redis restarts in the middle, empty: workers, beat and coordinator reconnect, and every degree is right."""
+    (tmp_path / "logs").mkdir()
+    server = Redis(tmp_path)
+    server.start()
+    try:
+        server.await_ready()
+        env = {"EXAM_REDIS_URL": server.url}
+        start("worker", **env)
+        beat = start("beat", **env)
+        coordinator = start("coordinate", "--sitting", seeded.name, **env)
+        wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
+        wait_until(lambda: "Sending due task" in beat.log.read_text(), "the beat has begun")
+        server.stop()
+        wait_until(lambda: "the broker is away" in beat.log.read_text(), "the beat noticed")
+        graders_blocked.rollback()
+        wait_until(lambda: '"away"' in coordinator.log.read_text(), "the coordinator noticed")
+        server.start()
+        server.await_ready()
+        wait_until(seeded.is_graded, "the revision is graded")
+        wait_until(lambda: not coordinator.alive, "the coordinator ended")
+        assert beat.alive
+        seeded.assert_graded_once()
+    finally:
+        server.stop()

@@ -1,0 +1,183 @@
+"""Many writers at once: edits come one after another, imports are whole, freezing sees no half of a change."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from exam_core.authoring import read_exam
+from exam_core.problems import Problem, ProblemKind
+from exam_web.exams.images import inspect_image
+from exam_web.exams.models import Choice, Exam, Question
+from exam_web.exams.schemas import ChoiceNew, QuestionNew
+from exam_web.exams.selectors import exam_authored
+from exam_web.exams.services import exam_create, exam_import, exam_touch, question_create
+from exam_web.users.models import Doctor, Level
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+def document(*, questions: int = 3, choices: int = 3, slug: str = "many", title: str = "Many") -> str:
+    """A document of multiple-choice questions."""
+    return yaml.safe_dump(
+        {
+            "exam": slug,
+            "title": title,
+            "level": "year-1",
+            "questions": [
+                {
+                    "id": f"q{n}",
+                    "kind": "multiple",
+                    "text": f"{title} {n}",
+                    "choices": [{"id": f"c{m}", "text": f"{m}", "correct": m == 0} for m in range(choices)],
+                }
+                for n in range(questions)
+            ],
+        }
+    )
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Results or errors of some works begun at the same moment, each on a connection of its own."""
+    together = Barrier(len(works))
+
+    def run(work: Callable[[], Any]) -> Any:
+        try:
+            together.wait(20)
+            return work()
+        except Exception as error:  # noqa: BLE001 - the test looks at what it was
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return [future.result(60) for future in [pool.submit(run, work) for work in works]]
+
+
+@pytest.fixture
+def doctor(people) -> Doctor:
+    """The author."""
+    return Doctor.objects.get(pk=people.doctor.pk)
+
+
+def test_questions_added_at_once_all_have_a_place(doctor: Doctor) -> None:
+    """Eight questions added at the same moment stand one behind the other, none lost."""
+    exam = exam_create(author=doctor, slug="many", title="Many", level="year-1")
+
+    def add(number: int) -> Callable[[], Any]:
+        question = QuestionNew(
+            id=f"q{number}", kind="single", text="?", choices=[ChoiceNew(id=f"c{n}", text=f"{n}") for n in range(3)]
+        )
+        return lambda: question_create(exam=exam, question=question)
+
+    results = at_once(*(add(number) for number in range(8)))
+    assert [type(each) for each in results] == [Question] * 8
+    assert list(Question.objects.values_list("position", flat=True)) == list(range(8))
+
+
+def test_the_same_document_imported_by_many_at_once_is_there_once(people) -> None:
+    """An operator that asks twice at the same moment gets one exam; who lost the race is told to look again."""
+    read = read_exam(document(), inspect_image)
+    results = at_once(*(lambda: exam_import(document=read, author=None) for _ in range(4)))
+    assert {type(each).__name__ for each in results} <= {"Exam", "IntegrityError", "Problem"}
+    assert any(isinstance(each, Exam) for each in results)
+    assert exam_import(document=read, author=None).questions.count() == 3
+    assert (Exam.objects.count(), Choice.objects.count()) == (1, 9)
+
+
+def test_who_loses_a_race_for_a_name_is_told_so(people, log_in) -> None:
+    """Two Doctors who create an exam of one name at once: one has it, the other hears of a conflict."""
+    body = {"slug": "sums", "title": "Sums", "level": "year-1"}
+    clients = [log_in(people.doctor), log_in(people.other_doctor)]
+    answers = at_once(*(lambda client=client: client.send("POST", "/api/exams", body) for client in clients))
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    refused = next(answer for answer in answers if answer.status_code == 409)
+    assert refused["Content-Type"] == "application/problem+json"
+
+
+def test_freezing_waits_for_an_edit_and_sees_all_of_it(doctor: Doctor) -> None:
+    """While an exam is being changed it cannot be frozen half; freezing gets the whole change."""
+    exam = exam_import(document=read_exam(document(title="Old"), inspect_image), author=doctor)
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+
+    def freeze() -> Any:
+        try:
+            return exam_authored(exam)[0]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            exam_touch(exam=exam)
+            exam.questions.filter(ident="q0").update(text="New 0")
+            frozen = pool.submit(freeze)
+            deadline = time.monotonic() + 20
+            with connection.cursor() as cursor:
+                while True:
+                    cursor.execute(waiting)
+                    if cursor.fetchone()[0]:
+                        break
+                    assert time.monotonic() < deadline
+            exam.questions.filter(ident="q1").update(text="New 1")
+        authored = frozen.result(20)
+    assert [question.text for question in authored.questions] == ["New 0", "New 1", "Old 2"]
+
+
+def test_a_large_document_is_imported_in_few_statements(people, django_assert_max_num_queries) -> None:
+    """Two hundred questions of ten choices take no more trips to the database than two, the first time and the next."""
+    read = read_exam(document(questions=200, choices=10), inspect_image)
+    with django_assert_max_num_queries(40):
+        exam_import(document=read, author=None)
+    with django_assert_max_num_queries(40):
+        exam_import(document=read, author=None)
+    assert (Question.objects.count(), Choice.objects.count()) == (200, 2000)
+
+
+def test_a_document_that_changed_keeps_the_rows_of_what_stayed(people) -> None:
+    """Questions and choices keep their identity by their ids through reordering, removal and correction."""
+    exam_import(document=read_exam(document(questions=4, choices=4), inspect_image), author=None)
+    rows = dict(Question.objects.values_list("ident", "pk"))
+    choices = {(question, ident): pk for question, ident, pk in Choice.objects.values_list("question", "ident", "pk")}
+    changed = yaml.safe_load(document(questions=4, choices=4, title="Better"))
+    kept = [changed["questions"][n] for n in (3, 1, 0)]
+    kept[0]["choices"] = [kept[0]["choices"][n] for n in (2, 0)]
+    kept.append(changed["questions"][2] | {"id": "new"})
+    exam_import(document=read_exam(yaml.safe_dump(changed | {"questions": kept}), inspect_image), author=None)
+    assert list(Question.objects.values_list("ident", flat=True)) == ["q3", "q1", "q0", "new"]
+    after = dict(Question.objects.values_list("ident", "pk"))
+    assert {ident: after[ident] for ident in ("q0", "q1", "q3")} == {ident: rows[ident] for ident in ("q0", "q1", "q3")}
+    first = Question.objects.get(ident="q3")
+    assert list(first.choices.values_list("ident", flat=True)) == ["c2", "c0"]
+    assert [choices[first.pk, choice.ident] for choice in first.choices.all()] == [c.pk for c in first.choices.all()]
+    assert not Choice.objects.filter(question_id=rows["q2"]).exists()
+
+
+def test_an_exam_that_is_nobodys_becomes_the_authors(people, tmp_path) -> None:
+    """An exam that came with a resource may be given to a Doctor later, but not taken from one."""
+    file = tmp_path / "many.yaml"
+    file.write_text(document())
+    call_command("load_exam", str(file))
+    assert Exam.objects.get().author is None
+    call_command("load_exam", str(file), "--author", "noor")
+    call_command("load_exam", str(file))
+    assert Exam.objects.get().author_id == people.doctor.pk
+    with pytest.raises(CommandError, match="another Doctor's"):
+        call_command("load_exam", str(file), "--author", "adel")
+    with pytest.raises(CommandError, match="no Doctor 'sara'"):
+        call_command("load_exam", str(file), "--author", "sara")
+
+
+def test_an_import_that_fails_leaves_the_exam_as_it_was(people, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document is imported whole or not at all."""
+    exam_import(document=read_exam(document(title="Old"), inspect_image), author=None)
+    Level.objects.filter(slug="year-1").update(slug="year-one")
+    with pytest.raises(Problem) as refused:
+        exam_import(document=read_exam(document(title="New", questions=1), inspect_image), author=None)
+    assert refused.value.kind is ProblemKind.INVALID
+    assert (Exam.objects.get().title, Question.objects.count()) == ("Old", 3)

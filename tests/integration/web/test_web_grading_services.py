@@ -1,0 +1,155 @@
+"""From a closed sitting to published degrees: nothing twice, nothing early, nothing back."""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from exam_core.fold import SealedBucket, root_digest, seal_bucket
+from exam_core.problems import Problem, ProblemKind
+from exam_web.degrees.models import Degree
+from exam_web.degrees.rows import DegreeRow
+from exam_web.exams.models import Choice
+from exam_web.sittings import selectors
+from exam_web.sittings.models import LedgerEntry, Sitting
+from exam_web.sittings.services import (
+    bucket_sealed,
+    chunk_graded,
+    revision_complete,
+    revision_open,
+    revision_publish,
+    sitting_close,
+    sitting_drained,
+    sitting_sealed,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+def refused(kind: ProblemKind, call, **arguments: object) -> None:
+    """Make a call that must be refused."""
+    with pytest.raises(Problem) as problem:
+        call(**arguments)
+    assert problem.value.kind is kind, problem.value.detail
+
+
+def empty(sitting: Sitting, bucket: int) -> SealedBucket:
+    """The seal of a bucket that nobody answered in."""
+    return seal_bucket(sitting=sitting.id, bucket=bucket, answers=[], starts=[], submissions=[])
+
+
+def degree(student: int, total: str) -> DegreeRow:
+    """A degree out of twenty."""
+    return DegreeRow(
+        student=student,
+        total=Decimal(total),
+        maximum=Decimal(20),
+        points=[total, None],
+        answered=1,
+        started_at=timezone.now(),
+        submitted_at=None,
+    )
+
+
+@pytest.fixture
+def sealed(over: Sitting) -> Sitting:
+    """A sitting that is sealed, nobody having come."""
+    sitting_close(sitting=over.id)
+    assert sitting_drained(sitting=over.id).drained
+    digests = []
+    for bucket in range(over.buckets):
+        bucket_sealed(sitting=over.id, bucket=bucket, sealed=empty(over, bucket))
+        digests.append(empty(over, bucket).digest)
+    return sitting_sealed(sitting=over.id, root=root_digest(over.id, digests))
+
+
+def test_only_what_is_over_is_due(open_now: Sitting, provision) -> None:
+    """The periodic close finds a sitting once its last deadline has passed, extra time included."""
+    assert selectors.sittings_due() == []
+    Sitting.objects.filter(id=open_now.id).update(closes_at=timezone.now() - timedelta(seconds=1))
+    assert [row.id for row in selectors.sittings_due()] == [open_now.id]
+
+
+def test_nothing_is_sealed_before_the_drain(over: Sitting) -> None:
+    """A bucket is recorded only once nothing acknowledged can still be on its way."""
+    refused(ProblemKind.STATE_CONFLICT, bucket_sealed, sitting=over.id, bucket=0, sealed=empty(over, 0))
+    sitting_close(sitting=over.id)
+    refused(ProblemKind.STATE_CONFLICT, bucket_sealed, sitting=over.id, bucket=0, sealed=empty(over, 0))
+    sitting_drained(sitting=over.id)
+    for _ in range(2):
+        bucket_sealed(sitting=over.id, bucket=0, sealed=empty(over, 0))
+    other = seal_bucket(sitting=uuid4(), bucket=0, answers=[], starts=[], submissions=[])
+    refused(ProblemKind.CONFLICT, bucket_sealed, sitting=over.id, bucket=0, sealed=other)
+
+
+def test_a_seal_is_whole_and_has_the_right_root(over: Sitting) -> None:
+    """A sitting is sealed when every bucket is, under the root that they give."""
+    sitting_close(sitting=over.id)
+    sitting_drained(sitting=over.id)
+    refused(ProblemKind.STATE_CONFLICT, sitting_sealed, sitting=over.id, root="0" * 64)
+    digests = [empty(over, bucket).digest for bucket in range(over.buckets)]
+    for bucket in range(over.buckets):
+        bucket_sealed(sitting=over.id, bucket=bucket, sealed=empty(over, bucket))
+    refused(ProblemKind.CONFLICT, sitting_sealed, sitting=over.id, root="0" * 64)
+    root = root_digest(over.id, digests)
+    assert sitting_sealed(sitting=over.id, root=root).seal_digest == root
+    assert sitting_sealed(sitting=over.id, root=root).state == "sealed"
+
+
+def test_a_revision_freezes_its_key(sealed: Sitting) -> None:
+    """The first revision has the paper's key, a later one the corrected; numbers leave no gap."""
+    refused(ProblemKind.STATE_CONFLICT, revision_open, sitting=sealed.id, number=2)
+    first = revision_open(sitting=sealed.id, number=1)
+    choice = Choice.objects.filter(question__kind="single", correct=True).first()
+    other = choice.question.choices.filter(correct=False).first()
+    Choice.objects.filter(pk=choice.pk).update(correct=False)
+    Choice.objects.filter(pk=other.pk).update(correct=True)
+    assert revision_open(sitting=sealed.id, number=1).key_id == first.key_id
+    assert revision_open(sitting=sealed.id, number=2).key_id != first.key_id
+
+
+def test_a_chunk_is_graded_once(sealed: Sitting, people) -> None:
+    """A chunk delivered again changes nothing, whatever it brings; one for a deleted student harms nobody."""
+    revision = revision_open(sitting=sealed.id, number=1)
+    gone = 10**9
+    assert chunk_graded(revision=revision, chunk=0, degrees=[degree(people.student.pk, "7.5"), degree(gone, "1")])
+    assert not chunk_graded(revision=revision, chunk=0, degrees=[degree(people.student.pk, "20")])
+    assert [(d.student_id, d.total, d.points) for d in Degree.objects.all()] == [
+        (people.student.pk, Decimal("7.50"), ["7.5", None])
+    ]
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_a_student_sees_what_is_published_and_only_the_own(sealed: Sitting, people, log_in) -> None:
+    """Degrees show once their revision is complete and published, to their student and their Doctor."""
+    revision = revision_open(sitting=sealed.id, number=1)
+    refused(ProblemKind.STATE_CONFLICT, revision_complete, revision=revision)
+    refused(ProblemKind.STATE_CONFLICT, revision_publish, revision=revision)
+    for chunk in range(revision.chunks):
+        rows = [degree(people.student.pk, "7.5"), degree(people.other_student.pk, "3")] if chunk == 0 else []
+        chunk_graded(revision=revision, chunk=chunk, degrees=rows)
+    assert selectors.missing_chunks(revision) == []
+    revision_complete(revision=revision)
+    student, doctor = log_in(people.student), log_in(people.doctor)
+    assert student.get("/api/degrees").json()["count"] == 0
+    assert doctor.get("/api/degrees", exam="algebra-101").json()["count"] == 2
+    revision_publish(revision=revision)
+    (mine,) = student.get("/api/degrees").json()["results"]
+    assert (mine["total"], mine["student"], mine["points"]) == ("7.50", "sara", ["7.5", None])
+    assert log_in(people.other_doctor).get("/api/degrees").json()["count"] == 0
+
+
+def test_publishing_never_falls_back(sealed: Sitting) -> None:
+    """Once a later revision is published an earlier one cannot be."""
+    revisions = []
+    for number in (1, 2):
+        revision = revision_open(sitting=sealed.id, number=number)
+        for chunk in range(revision.chunks):
+            chunk_graded(revision=revision, chunk=chunk, degrees=[])
+        revisions.append(revision_complete(revision=revision))
+    assert revision_publish(revision=revisions[1]).published_revision == 2
+    assert revision_publish(revision=revisions[1]).published_revision == 2
+    refused(ProblemKind.CONFLICT, revision_publish, revision=revisions[0])
+    assert Sitting.objects.get().published_revision == 2

@@ -1,0 +1,176 @@
+"""What operator and tools call, on real stores: behind one token, in the order of a sitting's life."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from django.utils import timezone
+
+from exam_support.stack.cassandra import Cassandra
+from exam_support.stack.places import REPOSITORY
+from exam_support.stack.redis_server import Redis
+from exam_web.settings import ENVIRONMENT
+from exam_web.sittings import distribution
+from exam_web.sittings.models import Sitting
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+PAPER = (REPOSITORY / "k8s/samples/papers/algebra-101.yaml").read_text()
+
+
+class Internal:
+    """A client with a service token."""
+
+    def __init__(self, client, token: str) -> None:
+        self.client = client
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def __call__(self, method: str, path: str, body: Any = None) -> Any:
+        """One call with a JSON body, or with text as it is."""
+        data = body if isinstance(body, str) else json.dumps(body)
+        return self.client.generic(
+            method, f"/internal{path}", data, content_type="application/json", headers=self.headers
+        )
+
+
+@pytest.fixture
+def internal(client, people, cassandra_env, redis_server: Redis, monkeypatch) -> Internal:
+    """The service token's way in, to real Cassandra and Redis."""
+    for name, value in cassandra_env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distribution.ENVIRONMENT, "redis_url", redis_server.url)
+    return Internal(client, ENVIRONMENT.service_token.get_secret_value())
+
+
+def wish(**changes: Any) -> dict:
+    """What a sitting should be: from an hour from now, for an hour."""
+    now = timezone.now().replace(microsecond=123456)
+    return {
+        "exam": "algebra-101",
+        "opens_at": (now + timedelta(hours=1)).isoformat(),
+        "closes_at": (now + timedelta(hours=2)).isoformat(),
+        "duration_us": 1_800_000_000,
+        "candidates": 100,
+    } | changes
+
+
+def test_only_the_service_token_opens_the_inner_door(client, internal, log_in, people) -> None:
+    """No token, a wrong one and a person's are all 401."""
+    student = log_in(people.student)
+    answers = [
+        client.get("/internal/sittings/x"),
+        Internal(client, "wrong")("GET", "/sittings/x"),
+        Internal(client, "wrong-é")("GET", "/sittings/x"),
+        student.get("/internal/sittings/x"),
+    ]
+    assert [answer.status_code for answer in answers] == [401] * 4
+    assert internal("GET", "/sittings/x").status_code == 404
+
+
+def test_a_faulty_paper_is_refused_by_its_lines(internal) -> None:
+    """A paper with mistakes is 422 with every line and reason, and leaves no exam behind."""
+    faulty = PAPER.replace("kind: single", "kind: essay", 1).replace("title:", "tittle:", 1)
+    answer = internal("PUT", "/exams", faulty)
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+    reasons = {(fault["line"], fault["reason"].split(" ")[0]) for fault in answer.json()["faults"]}
+    assert len(reasons) >= 2
+    assert all(line > 0 for line, _ in reasons)
+    assert internal("PUT", "/sittings/midterm", wish()).status_code == 404
+
+
+def test_provisioning_carries_the_paper_to_the_solvers_and_nothing_of_the_key(
+    internal, cassandra: Cassandra, redis_server: Redis
+) -> None:
+    """After provisioning Cassandra has the paper and its two pictures, Redis the paper, and neither the key."""
+    assert internal("PUT", "/exams", PAPER).json() == {"slug": "algebra-101", "level": "year-1", "questions": 20}
+    status = internal("PUT", "/sittings/midterm", wish()).json()
+    assert (status["state"], status["name"], status["seal"]) == ("scheduled", "midterm", None)
+    with cassandra.session() as session:
+        rows = list(session.execute("SELECT digest, part, data FROM exam.papers"))
+    parts = {row.part: bytes(row.data) for row in rows if row.digest == status["paper"] or row.part != "paper"}
+    sitting = Sitting.objects.get()
+    assert parts["paper"] == bytes(sitting.paper.body)
+    assert {image.sha256 for image in sitting.paper.images.all()} <= parts.keys()
+    with redis.Redis.from_url(redis_server.url) as client:
+        assert client.get(f"paper:{status['paper']}") == parts["paper"]
+        kept = b"".join(client.get(key) or b"" for key in client.keys("*") if client.type(key) == b"string")
+    key = bytes(sitting.key.body)
+    assert b'"answers"' in key
+    for public in (kept, *parts.values()):
+        assert key not in public
+        assert b"tolerance" not in public
+        assert b"correct" not in public
+
+
+def test_a_sitting_is_carried_through_its_life(internal, people) -> None:
+    """Extend, accommodate, pause, resume, stop: each call answers with the sitting as it is then."""
+    internal("PUT", "/exams", PAPER)
+    first = internal("PUT", "/sittings/midterm", wish()).json()
+    again = internal("PUT", "/sittings/midterm", wish(**{k: first["window"][k] for k in ("opens_at", "closes_at")}))
+    assert again.json()["epoch"] == first["epoch"], "asking again changes nothing"
+    later = (timezone.now() + timedelta(hours=3)).isoformat()
+    moved = internal("PATCH", "/sittings/midterm/window", {"closes_at": later}).json()
+    assert moved["window"]["closes_at"] > first["window"]["closes_at"]
+    extra = internal("PUT", "/sittings/midterm/accommodations/sara", {"extra_us": 600_000_000}).json()
+    assert extra["ends_at"] > moved["ends_at"]
+    assert internal("POST", "/sittings/midterm/pause").json()["window"]["paused"] is True
+    assert internal("POST", "/sittings/midterm/resume").json()["window"]["paused"] is False
+    assert internal("POST", "/sittings/midterm/close").status_code == 409
+    stopped = internal("POST", "/sittings/midterm/stop").json()
+    assert (stopped["state"], stopped["drained"], stopped["waiting_for"]) == ("closing", True, [])
+    assert internal("PUT", "/sittings/midterm/revisions/1").status_code == 409, "nothing is graded before the seal"
+    assert internal("POST", "/sittings/midterm/revisions/1/publish").status_code == 404
+    assert internal("POST", "/sittings/midterm/cancel").status_code == 409
+    assert internal("GET", f"/sittings/{first['id']}").json()["state"] == "closing"
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"duration_us": 0}, "duration_us"),
+        ({"candidates": 0}, "candidates"),
+        ({"opens_at": "soon"}, "opens_at"),
+        ({"publish": "never"}, "publish"),
+        ({"closes_at": "2020-01-01T00:00:00Z"}, "close after it opens"),
+    ],
+)
+def test_a_bad_wish_is_refused_by_its_field(internal, changes, where: str) -> None:
+    """What is wrong with a wished-for sitting is named, and no sitting is made."""
+    internal("PUT", "/exams", PAPER)
+    answer = internal("PUT", "/sittings/midterm", wish(**changes))
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+    assert where in answer.json()["detail"]
+    assert not Sitting.objects.exists()
+
+
+def test_without_cassandra_the_sitting_is_safe_and_asking_again_finishes(internal, monkeypatch, cassandra_env) -> None:
+    """With Cassandra away provisioning is 503 with Retry-After; the sitting is kept, and asking again finishes it."""
+    internal("PUT", "/exams", PAPER)
+    body = wish()
+    monkeypatch.setenv("EXAM_CASSANDRA_PORT", "1")
+    refused = internal("PUT", "/sittings/midterm", body)
+    assert (refused.status_code, "Retry-After" in refused) == (503, True)
+    kept = Sitting.objects.get()
+    monkeypatch.setenv("EXAM_CASSANDRA_PORT", cassandra_env["EXAM_CASSANDRA_PORT"])
+    done = internal("PUT", "/sittings/midterm", body)
+    assert (done.status_code, done.json()["id"]) == (200, str(kept.id))
+
+
+def test_the_grader_may_do_what_it_must_and_no_more(people, algebra, postgres) -> None:
+    """The grader's role reads papers and writes seals; it reads no password and changes no exam."""
+    from django.db import connection  # noqa: PLC0415 - the test database's name is known only now
+
+    dsn = postgres.dsn("exam_grader", connection.settings_dict["NAME"])
+    with psycopg.connect(dsn, autocommit=True) as grader:
+        assert grader.execute("SELECT count(*) FROM sittings_paperkey").fetchone() == (0,)
+        for forbidden in (
+            "SELECT password FROM users_user",
+            "UPDATE exams_choice SET correct = true",
+            "DELETE FROM sittings_sealedbucket",
+            "UPDATE sittings_sitting SET opens_at = now()",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                grader.execute(forbidden)

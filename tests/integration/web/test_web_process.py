@@ -1,0 +1,211 @@
+"""Web as it is deployed: a process of its own under gunicorn, with its stores and without them."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from exam_core.keys import new_signing_jwk
+from exam_support.stack.ports import free_ports
+from exam_support.stack.postgres import Postgres
+from exam_support.stack.process import Child, StackError
+from exam_support.stack.redis_server import Redis
+from exam_support.stack.stack import run
+
+pytestmark = pytest.mark.integration
+
+POD = {"Host": "10.42.0.17:8000"}
+"""How Kubernetes and Prometheus address a pod."""
+
+
+class Web:
+    """A running web process."""
+
+    def __init__(self, child: Child, port: int) -> None:
+        self.child = child
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20)
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """GET, by default under the host that is allowed."""
+        return self.http.get(path, headers={"Host": "localhost"} | headers)
+
+    def post(self, path: str, **body: str) -> httpx.Response:
+        """POST a JSON body."""
+        return self.http.post(path, json=body, headers={"Host": "localhost"})
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it wrote to its log since the worker began, each line read as JSON."""
+        lines = self.child.log.read_text().splitlines()
+        start = next(n for n, line in enumerate(lines) if line.startswith("{"))
+        return [json.loads(line) for line in lines[start:]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """What web is given when neither PostgreSQL nor Redis is there."""
+    nobody, nothing = free_ports(2)
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
+    return {
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C.UTF-8",
+        "DJANGO_SETTINGS_MODULE": "exam_web.settings",
+        "EXAM_DATABASE_URL": f"postgresql://exam_web:x@127.0.0.1:{nobody}/exam",
+        "EXAM_REDIS_URL": f"redis://127.0.0.1:{nothing}/0",
+        "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
+        "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
+        "EXAM_SIGNING_KEYS_FILE": str(keys),
+        "EXAM_STATIC_ROOT": str(tmp_path),
+    }
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], Web]]:
+    """Start web under gunicorn as its image does."""
+    started: list[Web] = []
+
+    def _serve(env: dict[str, str]) -> Web:
+        (port,) = free_ports(1)
+        words = ("-m", "gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application")
+        argv = [sys.executable, *words]
+        child = Child("web", argv, log=tmp_path / "web.log", env=env | {"EXAM_BIND": f"127.0.0.1:{port}"})
+        web = Web(child, port)
+        started.append(web)
+
+        def healthy() -> bool:
+            try:
+                return web.http.get("/healthz", headers=POD).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        child.start()
+        child.await_ready(healthy, seconds=30)
+        return web
+
+    yield _serve
+    for web in started:
+        web.http.close()
+        web.child.stop()
+
+
+@pytest.fixture
+def empty_database(postgres: Postgres) -> Iterator[str]:
+    """The address of a new database without a table; gone at the end."""
+    name = f"web_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres.dsn(database="postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} OWNER exam_web")  # type: ignore[call-overload]  # a name of our own
+        yield postgres.dsn("exam_web", name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+def test_a_process_without_its_stores_lives_and_says_what_is_missing(environment, serve) -> None:
+    """With PostgreSQL and Redis away web runs, is not ready, and answers 503 with the time to come back."""
+    web = serve(environment)
+    ready = web.get("/readyz", **POD)
+    assert ready.status_code == 503
+    missing = "does not answer"
+    assert ready.json() == {"ready": False, "checks": {"database": missing, "cache": missing}}
+    refused = web.post("/api/auth/students/login", username="sara", password="x")
+    assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
+    assert int(refused.headers["retry-after"]) > 0
+    assert web.get("/admin/login/").status_code == 200
+    assert web.get("/.well-known/jwks.json").json()["keys"]
+
+
+def test_a_host_that_is_not_ours_is_refused_but_probes_are_not(environment, serve) -> None:
+    """Probes and metrics are answered under a pod's address; everything else wants one of our hosts."""
+    web = serve(environment)
+    assert web.get("/metrics", **POD).status_code == 200
+    assert web.get("/.well-known/jwks.json", **POD).status_code == 400
+    counted = web.get("/metrics", **POD).text
+    assert 'exam_web_request_seconds_count{method="GET",route="/metrics",status="200"} 1.0' in counted
+
+
+def test_methods_and_addresses_of_strangers_do_not_grow_the_metrics(environment, serve) -> None:
+    """Whatever is asked for, unknown methods and addresses are counted together."""
+    web = serve(environment)
+    for n in range(5):
+        web.http.request(f"FOO{n}", f"/nothing-{n}", headers={"Host": "localhost"})
+    counted = web.get("/metrics").text
+    assert 'exam_web_request_seconds_count{method="other",route="unknown",status="404"} 5.0' in counted
+    assert "FOO" not in counted
+    assert "nothing-" not in counted
+
+
+def test_every_line_of_the_log_is_json_and_has_the_request_id(environment, serve) -> None:
+    """Access lines, warnings and tracebacks are JSON under the request's id; probes are not logged."""
+    web = serve(environment)
+    web.get("/api/me", **{"Authorization": "Bearer x.y.z", "X-Request-ID": "id-of-this-request"})
+    web.get("/readyz")
+    (line,) = (line for line in web.lines() if line["event"] == "request")
+    assert (line["request_id"], line["path"], line["status"]) == ("id-of-this-request", "/api/me", 503)
+    assert {"method", "seconds", "timestamp", "level", "logger"} <= set(line)
+
+
+def test_a_process_that_cannot_sign_does_not_come_up(environment, serve) -> None:
+    """Without a usable key file web stops and names the variable, rather than failing at the first login."""
+    Path(environment["EXAM_SIGNING_KEYS_FILE"]).write_text("{}")
+    with pytest.raises(StackError, match="EXAM_SIGNING_KEYS_FILE"):
+        serve(environment)
+
+
+def test_web_is_ready_once_its_schema_is_there(environment, serve, empty_database: str, redis_server: Redis) -> None:
+    """A release is ready when its migrations are applied, and stays ready without Redis."""
+    environment["EXAM_DATABASE_URL"] = empty_database
+    web = serve(environment)
+    before = web.get("/readyz")
+    assert before.status_code == 503
+    assert "migrations are not applied" in before.json()["checks"]["database"]
+    run(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
+    after = web.get("/readyz")
+    assert (after.status_code, after.json()["checks"]["database"]) == (200, "ok")
+    assert after.json()["checks"]["cache"] == "does not answer"
+    with_redis = serve(environment | {"EXAM_REDIS_URL": redis_server.url})
+    assert with_redis.get("/readyz").json() == {"ready": True, "checks": {"database": "ok", "cache": "ok"}}
+
+
+def test_broken_connections_are_replaced_unseen(environment, serve, empty_database: str, postgres: Postgres) -> None:
+    """After a failover the next requests are served at once: no one meets the broken connections."""
+    environment["EXAM_DATABASE_URL"] = empty_database
+    run(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
+    web = serve(environment)
+    assert web.post("/api/auth/verify", token="x.y.z").json() == {"active": False}
+    assert web.get("/readyz").status_code == 200
+    name = empty_database.rsplit("/", 1)[1]
+    with psycopg.connect(postgres.dsn(database="postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+    for _ in range(8):
+        assert web.post("/api/auth/verify", token="x.y.z").status_code == 200
+
+
+def test_an_administrator_logs_in_where_the_gateway_speaks_plain_http(
+    environment, serve, empty_database: str, redis_server: Redis
+) -> None:
+    """On the local stack the admin's cookies travel without TLS; elsewhere they do not."""
+    env = environment | {
+        "EXAM_DATABASE_URL": empty_database,
+        "EXAM_REDIS_URL": redis_server.url,
+        "EXAM_INSECURE_HTTP": "1",
+        "ADMIN_PASSWORD": "correct horse battery",
+    }
+    run(["-m", "exam_web", "migrate", "--verbosity", "0"], env)
+    run(["-m", "exam_web", "create_admin", "--username", "boss", "--password-env", "ADMIN_PASSWORD"], env)
+    for insecure, inside in (("1", True), ("0", False)):
+        web = serve(env | {"EXAM_INSECURE_HTTP": insecure})
+        token = web.get("/admin/login/").cookies["csrftoken"]
+        form = {"username": "boss", "password": "correct horse battery", "csrfmiddlewaretoken": token}
+        answer = web.http.post(
+            "/admin/login/?next=/admin/", data=form, headers={"Host": "localhost", "Cookie": f"csrftoken={token}"}
+        )
+        assert answer.status_code == 302
+        # The cookie jar gives a secure cookie back over TLS alone, as a browser does.
+        assert (web.get("/admin/").status_code == 200) is inside
+        web.child.stop()

@@ -1,0 +1,218 @@
+"""Exam as code: good documents are read, bad ones refused with every fault, its line and its reason."""
+
+import base64
+import hashlib
+from decimal import Decimal
+
+import pytest
+
+from exam_core.authoring import read_exam
+from exam_core.documents import MAX_DEPTH, MAX_DOCUMENT, MAX_FAULTS
+from exam_core.paper import ImageRef, QuestionKind
+from exam_core.problems import Problem, ProblemKind
+
+IMAGE = base64.b64encode(b"a picture").decode()
+
+
+def inspected(data: bytes) -> ImageRef:
+    """Takes every image but an empty one."""
+    if not data:
+        raise ValueError("it is empty")
+    return ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=1, height=1)
+
+
+def faults(text: str) -> list[tuple[int, str]]:
+    """What is wrong with a document: (line, reason)."""
+    with pytest.raises(Problem) as refused:
+        read_exam(text, inspected)
+    assert refused.value.kind is ProblemKind.PAPER_INVALID
+    listed = refused.value.extra["faults"]
+    assert isinstance(listed, list)
+    told = [(fault["line"], fault["reason"]) for fault in listed]
+    assert "; ".join(f"line {line}: {reason}" for line, reason in told) == refused.value.detail
+    return told
+
+
+GOOD = f"""\
+exam: algebra-101
+title: Algebra 101
+level: year-1
+instructions: Answer all.
+questions:
+  - id: one
+    kind: single
+    text: "One?"
+    image: {IMAGE}
+    choices:
+      - {{id: a, text: "1", correct: true}}
+      - {{id: b, text: "2"}}
+  - id: some
+    kind: multiple
+    weight: 1.50
+    max_choices: 2
+    text: Which?
+    choices:
+      - {{id: a, text: "1", correct: yes}}
+      - {{id: b, image: {IMAGE}, correct: false}}
+      - {{id: c, text: "3", correct: TRUE}}
+  - id: many
+    kind: numeric
+    weight: 0
+    text: |
+      How many?
+      Really.
+    answer: {{value: "3,14", tolerance: 0.01}}
+"""
+
+
+def test_a_good_document_is_read_as_it_is_written() -> None:
+    """Every field that I wrote is in the exam, and nothing else."""
+    document = read_exam(GOOD, inspected)
+    one, some, many = document.exam.questions
+    assert (document.exam.slug, document.exam.title, document.level) == ("algebra-101", "Algebra 101", "year-1")
+    assert document.exam.instructions == "Answer all."
+    assert document.question_ids == ("one", "some", "many")
+    assert document.choice_ids == (("a", "b"), ("a", "b", "c"), ())
+    assert [question.kind for question in document.exam.questions] == list(QuestionKind)
+    assert [question.weight for question in document.exam.questions] == [1, Decimal("1.5"), 0]
+    assert [choice.correct for choice in one.choices] == [True, False]
+    assert [choice.correct for choice in some.choices] == [True, False, True]
+    assert (some.max_choices, one.max_choices) == (2, None)
+    assert (many.text, many.value, many.tolerance) == ("How many?\nReally.\n", Decimal("3.14"), Decimal("0.01"))
+    assert one.image == some.choices[1].image == inspected(b"a picture")
+    assert document.images == {inspected(b"a picture").sha256: b"a picture"}
+
+
+def changed(old: str, new: str, *, times: int = 1) -> str:
+    """The good document with a change."""
+    assert old in GOOD
+    return GOOD.replace(old, new, times)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        # the document
+        ("", 1, "the document is empty"),
+        ("# nothing", 1, "the document is empty"),
+        ("x" * (MAX_DOCUMENT + 1), 1, "longer than"),
+        ("[]", 1, "expected a mapping"),
+        ("a: b: c", 1, "not YAML"),
+        ("exam: a\n---\nexam: b\n", 2, "not YAML"),
+        (changed("Answer all.", "\x07"), 4, "U+0007"),
+        (changed("level", "\x00level"), 3, "U+0000"),
+        (changed("Algebra 101", "\ud800"), 2, "U+D800"),
+        (changed("title: Algebra 101", "titel: Algebra 101"), 2, "'titel' is not known here; known are exam"),
+        (changed("title: Algebra 101", "[title]: Algebra 101"), 2, "a list or mapping is not known here"),
+        (changed("title: Algebra 101", "? {a: b}\n: c"), 2, "a list or mapping is not known here"),
+        (changed("level: year-1\n", ""), 1, "'level' is missing"),
+        (changed("level: year-1", "exam: again"), 3, "'exam' is given twice"),
+        (changed("level: year-1", "<<: {level: year-1}"), 3, "'<<' is not known here"),
+        # what no paper needs
+        (changed("Answer all.", "*anchor"), 4, "the alias *anchor is not taken"),
+        ("a: &a [*a]", 1, "the alias *a is not taken"),
+        (changed("Answer all.", "!env HOME"), 4, "the tag '!env' is not known here"),
+        (changed("Answer all.", "!!python/name:os.system x"), 4, "is not known here"),
+        ("[" * (MAX_DEPTH + 1), 1, "levels of nesting"),
+        ("[" * 100_000, 1, "levels of nesting"),
+        ("- " * 5_000, 1, "levels of nesting"),
+        (changed("Answer all.", '"\\U00110000"'), 4, "too large"),
+        (changed("Answer all.", '"\\UFFFFFFFF"'), 4, "too large"),
+        (f"%YAML 1.{'1' * 5_000}\n--- a", 1, "too large"),
+        # texts and names
+        (changed("Answer all.", '"\\0"'), 4, "instructions has the character U+0000"),
+        (changed("Answer all.", '"\\ud800"'), 4, "instructions has the character U+D800"),
+        (changed("Answer all.", '"\\e[31m"'), 4, "instructions has the character U+001B"),
+        (changed("Answer all.", "x" * 10_001), 4, "instructions is longer than 10000"),
+        (changed("Answer all.", ""), 4, "instructions must not be empty"),
+        (changed("Algebra 101", "null"), 2, "title must not be empty"),
+        (changed("Algebra 101", "[a]"), 2, "title must be a single value"),
+        (changed("Algebra 101", "x" * 201), 2, "title is longer than 200"),
+        (changed("algebra-101", "Algebra"), 1, "exam 'Algebra' must be small letters"),
+        (changed("algebra-101", "a" * 51), 1, "at most 50"),
+        (changed("year-1", "jahr-é"), 3, "level 'jahr-é' must be small letters"),
+        (changed("id: one", "id: -one"), 6, "id '-one' must be letters"),
+        (changed("id: one", "id: [one]"), 6, "a question's id must be a single value"),
+        (changed("id: some", "id: one"), 13, "duplicate question id 'one': the first is on line 6"),
+        (changed("{id: b, text", "{id: a, text"), 12, "duplicate choice id 'a': the first is on line 11"),
+        # questions
+        (changed("  - id: one", "  - one\n  - id: one"), 6, "expected a mapping with id, kind, text"),
+        (changed("    kind: single\n", ""), 6, "'kind' is missing"),
+        (changed("kind: single", "kind: essay"), 7, "kind 'essay' is not one of single, multiple, numeric"),
+        (changed("kind: single", "kind: [single]"), 7, "kind must be a single value"),
+        (changed('text: "One?"', "text: [One]"), 8, "text must be a single value"),
+        (changed('text: "One?"', "text:"), 8, "text must not be empty"),
+        (changed("weight: 1.50", "weight: 1.501"), 15, "weight has at most 2 decimal places"),
+        (changed("weight: 1.50", "weight: 1001"), 15, "weight must be from 0 to 1000"),
+        (changed("weight: 1.50", "weight: -1"), 15, "weight must be from 0 to 1000"),
+        (changed("weight: 1.50", "weight: .nan"), 15, "weight: '.nan' is not a number"),
+        (changed("weight: 1.50", "weight: heavy"), 15, "weight: 'heavy' is not a number"),
+        (changed(f"image: {IMAGE}", "image: '%%%'"), 9, "the image is not usable"),
+        (changed(f"image: {IMAGE}", "image: é"), 9, "the image is not usable"),
+        (changed(f"image: {IMAGE}", "image: {a: b}"), 9, "image must be a single value"),
+        # choices
+        (changed('      - {id: b, text: "2"}\n', ""), 11, "choices must have 2 to 26 items, not 1"),
+        (changed(", correct: true}", "}"), 6, "the question has no key"),
+        (changed('{id: b, text: "2"}', '{id: b, text: "2", correct: on}'), 6, "one correct choice, not 2"),
+        (changed('{id: b, text: "2"}', "{id: b}"), 12, "a choice needs a text or an image"),
+        (changed('{id: b, text: "2"}', '{id: b, text: "1 "}'), 12, "this choice looks like the one on line 11"),
+        (changed("correct: true}", "correct: 1}"), 11, "correct must be true or false, not '1'"),
+        (changed("correct: true}", "correct: [true]}"), 11, "correct must be a single value"),
+        (changed("correct: true}", "correct: !!bool maybe}"), 11, "correct must be true or false, not 'maybe'"),
+        (changed("max_choices: 2", "max_choices: 1"), 16, "max_choices must be a number from 2 (the key) to 3"),
+        (changed("max_choices: 2", "max_choices: 4"), 16, "max_choices must be a number from 2 (the key) to 3"),
+        (changed("max_choices: 2", "max_choices: ٢"), 16, "max_choices must be a number"),
+        (changed("max_choices: 2", f"max_choices: {'2' * 5_000}"), 16, "max_choices must be a number"),
+        (changed("max_choices: 2", "answer: {value: 1}"), 16, "marks choices as correct, it has no answer"),
+        # numeric questions
+        (changed('    answer: {value: "3,14", tolerance: 0.01}\n', ""), 22, "the question has no key"),
+        (changed('value: "3,14", ', ""), 28, "'value' is missing"),
+        (changed('answer: {value: "3,14", tolerance: 0.01}', "answer: 3.14"), 28, "expected a mapping with value"),
+        (changed('"3,14"', "pi"), 28, "value: 'pi' is not a number"),
+        (changed('"3,14"', "[3]"), 28, "value must be a single value"),
+        (changed('"3,14"', "1e22"), 28, "value has more than 22 digits before the point"),
+        (changed('"3,14"', "0.0000000000001"), 28, "value has more than 12 decimal places"),
+        (changed('"3,14"', "1e999999999999999999999"), 28, "value: "),
+        (changed("0.01", "-0.01"), 28, "tolerance must not be negative"),
+        (changed("0.01", "close"), 28, "tolerance: 'close' is not a number"),
+        (changed("0.01", "null"), 28, "tolerance must not be empty"),
+        (changed("    weight: 0\n", "    choices: []\n"), 24, "a numeric question has an answer, not choices"),
+    ],
+)
+def test_a_fault_is_told_with_its_line_and_reason(text: str, line: int, reason: str) -> None:
+    """I find the line that is wrong, and know what is wrong with it, without asking anybody."""
+    told = faults(text)
+    assert any(at == line and reason in why for at, why in told), told
+
+
+def test_a_single_fault_is_told_once() -> None:
+    """One mistake is one message, not an avalanche."""
+    for text in (changed("Algebra 101", "null"), changed("kind: single", "kind: essay"), changed("0.01", "close")):
+        assert len(faults(text)) == 1
+
+
+def test_all_faults_are_told_at_once_from_top_to_bottom() -> None:
+    """I mend everything in one go."""
+    text = GOOD.replace("kind: single", "kind: essay").replace("weight: 1.50", "weight: x").replace("year-1", "Year 1")
+    assert [line for line, _ in faults(text)] == [3, 7, 15]
+
+
+def test_of_very_many_faults_the_first_are_told() -> None:
+    """Even a hopeless document gets an answer that a person can read."""
+    told = faults("questions: [" + "x, " * 400 + "]")
+    assert len(told) == MAX_FAULTS + 1
+    assert told[-1][1].startswith("and 303 more")
+
+
+def test_too_many_questions_are_refused() -> None:
+    """A paper has its limits."""
+    question = "  - {id: q%d, kind: numeric, text: 'How many?', answer: {value: 1}}\n"
+    text = "exam: a\ntitle: A\nlevel: b\nquestions:\n" + "".join(question % n for n in range(501))
+    assert faults(text) == [(5, "questions must have 1 to 500 items, not 501")]
+    assert len(read_exam(text.replace(question % 500, ""), inspected).exam.questions) == 500
+
+
+def test_a_bomb_of_aliases_costs_nothing() -> None:
+    """Ten lines that would grow to billions are refused at the first alias."""
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
+    assert faults("\n".join(lines)) == [(2, "not YAML: the alias *a0 is not taken: write it out")]

@@ -1,0 +1,208 @@
+"""Whatever document is given to the author's door, it is taken whole or refused in order: never a crash."""
+
+import hashlib
+from typing import Any
+
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exam_core.answers import AnswerValue
+from exam_core.authoring import ExamDocument, read_exam
+from exam_core.paper import ImageRef, QuestionKind, decimal_text, freeze
+from exam_core.problems import Problem, ProblemKind
+from exam_core.scoring import Policy, score
+
+GOOD = """\
+exam: algebra-101
+title: Algebra 101
+level: year-1
+questions:
+  - id: one
+    kind: single
+    text: "One?"
+    image: QUJD
+    choices:
+      - {id: a, text: "1", correct: true}
+      - {id: b, text: "2"}
+  - id: some
+    kind: multiple
+    weight: 1.50
+    max_choices: 2
+    text: Which?
+    choices:
+      - {id: a, text: "1", correct: yes}
+      - {id: b, image: QUJD, correct: false}
+      - {id: c, text: "3", correct: TRUE}
+  - id: many
+    kind: numeric
+    text: |
+      How many?
+    answer: {value: "3,14", tolerance: 0.01}
+"""
+NASTY = (
+    *("&a", "*a", "<<:", "!x", "!!bool", "? ", "- ", ": ", "{", "}", "[", "]", "'", '"', "|", ">", "#", "%", "@", "`"),
+    *("---", "...", "\n", "\t", "\r\n", "\x00", "\x85", "\ud800", "\ufeff", "é", "٣", "\\U00110000", "\\ud800", "\\0"),
+    *("null", "~", "true", "maybe", "1e999", "-0", ".inf", "NaN", "1_0", "0x1F", "2026-01-01", "=", "9" * 40),
+    *("id", "kind", "text", "choices", "answer", "value", "single", "numeric", "[[[[[[[[[[[[[[[[[[[[[[[["),
+)
+LINES = GOOD.splitlines(keepends=True)
+KEYS = (
+    "exam",
+    "title",
+    "level",
+    "questions",
+    "id",
+    "kind",
+    "text",
+    "weight",
+    "choices",
+    "correct",
+    "answer",
+    "value",
+    "x",
+)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=6)
+    | st.dates()
+    | st.binary(max_size=3)
+    | st.sampled_from(("single", "multiple", "numeric", "1", "a", "3,14", "QUJD"))
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=6,
+)
+
+
+def inspected(data: bytes) -> ImageRef:
+    """Takes every image of three bytes."""
+    if len(data) != 3:
+        raise ValueError("it is no picture of ours")
+    return ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=1, height=1)
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """The good document after some accidents with an editor."""
+    lines = list(LINES)
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(lines) - 1))
+        line = lines[place]
+        column = draw(st.integers(0, len(line)))
+        accident = draw(st.sampled_from(("insert", "replace", "cut", "delete", "repeat", "move", "indent")))
+        if accident == "insert":
+            lines[place] = line[:column] + draw(st.sampled_from(NASTY)) + line[column:]
+        elif accident == "replace":
+            lines[place] = line.split(":", maxsplit=1)[0] + ": " + draw(st.sampled_from(NASTY)) + "\n"
+        elif accident == "cut":
+            lines[place] = line[:column]
+        elif accident == "delete":
+            lines[place] = ""
+        elif accident == "repeat":
+            lines[place] = line * 2
+        elif accident == "move":
+            lines.insert(draw(st.integers(0, len(lines) - 1)), lines.pop(place))
+        else:
+            lines[place] = "  " + line
+    return "".join(lines)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> str:
+    """The good document with some of its parts replaced by anything, removed or repeated."""
+    root = yaml.safe_load(GOOD)
+    for _ in range(draw(st.integers(1, 3))):
+        parts = list(_containers(root))
+        part = parts[draw(st.integers(0, len(parts) - 1))]
+        places = list(part) if isinstance(part, dict) else list(range(len(part)))
+        if not places:
+            continue
+        place = draw(st.sampled_from(places))
+        if draw(st.booleans()):
+            part[place] = draw(VALUES)
+        elif isinstance(part, dict):
+            del part[place]
+        else:
+            part.append(part[place])
+    return yaml.dump(
+        root, allow_unicode=draw(st.booleans()), default_flow_style=draw(st.sampled_from((None, True, False)))
+    )
+
+
+def _containers(node: Any) -> Any:
+    if isinstance(node, dict | list):
+        yield node
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _containers(child)
+
+
+@settings(max_examples=150)
+@given(texts())
+def test_no_accident_with_an_editor_crashes_the_reader(text: str) -> None:
+    """Whatever I do to my document, I get an exam or the lines and reasons why not."""
+    taken_or_refused(text)
+
+
+@settings(max_examples=150)
+@given(trees())
+def test_no_value_in_any_place_crashes_the_reader(text: str) -> None:
+    """Whatever stands where something else should, I get an exam or the lines and reasons why not."""
+    taken_or_refused(text)
+
+
+@given(st.text(st.characters(), max_size=40) | st.text(st.sampled_from("".join(NASTY)), max_size=40))
+def test_no_text_at_all_crashes_the_reader(text: str) -> None:
+    """Even a file that was never meant as a document is refused in order."""
+    taken_or_refused(text)
+
+
+def taken_or_refused(text: str) -> None:
+    """The one thing that must hold for every document."""
+    try:
+        document = read_exam(text, inspected)
+    except Problem as refused:
+        outcome: ExamDocument | Problem = refused
+    else:
+        outcome = document
+    if isinstance(outcome, Problem):
+        refused_in_order(outcome, text)
+    else:
+        usable(outcome)
+
+
+def refused_in_order(problem: Problem, text: str) -> None:
+    """A refusal names lines of the document and says what is wrong there."""
+    assert problem.kind is ProblemKind.PAPER_INVALID
+    faults = problem.extra["faults"]
+    assert isinstance(faults, list)
+    assert faults
+    # YAML knows more line ends than one, and the end of a document is a line after its last.
+    last = len(text.splitlines()) + 2
+    for fault in faults:
+        assert 1 <= fault["line"] <= last
+        assert 0 < len(fault["reason"]) < 400
+
+
+def usable(document: ExamDocument) -> None:
+    """What was taken can be frozen, stored and answered right."""
+    paper, key = freeze(document.exam, range)
+    paper.body.decode()
+    assert b"\\u0000" not in paper.body
+    questions = document.exam.questions
+    assert len(document.question_ids) == len(set(document.question_ids)) == len(questions) >= 1
+    assert [len(ids) for ids in document.choice_ids] == [len(question.choices) for question in questions]
+    assert paper.images == document.images.keys()
+    right = [
+        AnswerValue(value=decimal_text(entry.value))
+        if asked.kind is QuestionKind.NUMERIC and entry.value is not None
+        else AnswerValue(choice=entry.choices)
+        for asked, entry in zip(paper.questions, key.entries, strict=True)
+    ]
+    result = score(paper, key, Policy(), enumerate(right))
+    assert result.total == result.maximum
+    assert not any(answer.blank for answer in right)

@@ -1,0 +1,211 @@
+"""The fold: of everything that was ever written, what counts, in one form of bytes."""
+
+import json
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_core.answers import Answer, AnswerValue, Start, Submission, request_id
+from exam_core.canonical import digest
+from exam_core.deadlines import personal_deadline
+from exam_core.fold import SealedBucket, earliest_start, fold_answers, root_digest, seal_bucket
+from exam_core.windows import Window
+
+SITTING = UUID("6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10")
+SOLVERS = [UUID(int=n) for n in (1, 2)]
+VALUES = st.builds(AnswerValue, choice=st.integers(0, 3)) | st.builds(
+    AnswerValue, value=st.sampled_from(("", "1", "2"))
+)
+
+
+def answered(
+    value: AnswerValue, *, student: int = 1, question: int = 0, seq: int = 1, at: int = 10, until: int = 100
+) -> Answer:
+    """An answer as a solver writes it."""
+    return Answer(
+        student=student,
+        question=question,
+        seq=seq,
+        request=request_id(sitting=SITTING, student=student, question=question, seq=seq, answer=value),
+        received_at=at,
+        deadline_at=until,
+        solver=SOLVERS[0],
+        epoch=1,
+        answer=value,
+    )
+
+
+ANSWERS = st.lists(
+    st.builds(
+        answered,
+        VALUES,
+        student=st.integers(1, 2),
+        question=st.integers(0, 1),
+        seq=st.integers(1, 3),
+        at=st.integers(0, 12),
+        until=st.integers(5, 12),
+    ),
+    max_size=12,
+)
+STARTS = st.lists(
+    st.builds(
+        Start,
+        student=st.integers(1, 3),
+        started_at=st.integers(0, 9),
+        solver=st.sampled_from(SOLVERS),
+        epoch=st.just(1),
+        seed=st.just(1),
+    ),
+    max_size=4,
+)
+SUBMISSIONS = st.lists(
+    st.builds(
+        Submission,
+        student=st.integers(1, 3),
+        submitted_at=st.integers(0, 9),
+        solver=st.sampled_from(SOLVERS),
+        epoch=st.just(1),
+    ),
+    max_size=3,
+)
+
+
+def sealed(answers: list[Answer], starts: list[Start], submissions: list[Submission]) -> SealedBucket:
+    """The seal of a bucket."""
+    return seal_bucket(sitting=SITTING, bucket=3, answers=answers, starts=starts, submissions=submissions)
+
+
+@given(ANSWERS)
+def test_of_each_students_answers_to_a_question_the_last_that_came_in_time_counts(answers: list[Answer]) -> None:
+    """My last change of mind counts, by the order I gave it, and what came late does not."""
+    modelled: dict[tuple[int, int], Answer] = {}
+    for answer in sorted(answers, key=lambda a: (a.seq, a.received_at, a.request.bytes)):
+        if answer.received_at <= answer.deadline_at:
+            modelled[answer.student, answer.question] = answer
+    counted = fold_answers(answers)
+    assert {place: a.rank for place, a in counted.items()} == {place: a.rank for place, a in modelled.items()}
+    assert {place: a.answer for place, a in counted.items()} == {place: a.answer for place, a in modelled.items()}
+
+
+@given(ANSWERS, STARTS, SUBMISSIONS, st.data())
+def test_no_order_and_no_repetition_changes_the_seal(
+    answers: list[Answer], starts: list[Start], submissions: list[Submission], data: st.DataObject
+) -> None:
+    """Whichever way a bucket is read, and whatever was written twice, the seal has the same bytes."""
+    again = sealed(
+        data.draw(st.permutations(answers + answers[:3])),
+        data.draw(st.permutations(starts + starts[:1])),
+        data.draw(st.permutations(submissions + submissions[:1])),
+    )
+    assert again == sealed(answers, starts, submissions)
+
+
+@given(ANSWERS, STARTS, SUBMISSIONS)
+def test_a_seal_reads_back_as_what_counts(
+    answers: list[Answer], starts: list[Start], submissions: list[Submission]
+) -> None:
+    """Graders find in the bytes everyone who sat, and exactly the answers that count."""
+    seal = SealedBucket(sealed(answers, starts, submissions).data)
+    counted = fold_answers(answers)
+    kept = {(sat.student, a.question): (a.seq, a.received_at, a.request) for sat in seal.students for a in sat.answers}
+    assert kept == {place: answer.rank for place, answer in counted.items()}
+    assert {(s.student, a.question): a.answer for s in seal.students for a in s.answers} == {
+        place: answer.answer for place, answer in counted.items()
+    }
+    assert seal.count == len(counted)
+    sat = {student for student, _ in counted} | {s.student for s in starts} | {s.student for s in submissions}
+    assert [one.student for one in seal.students] == sorted(sat)
+    for one in seal.students:
+        began = [start.started_at for start in starts if start.student == one.student]
+        said = [submission.submitted_at for submission in submissions if submission.student == one.student]
+        assert (one.started_at, one.submitted_at) == (min(began, default=None), min(said, default=None))
+
+
+def test_a_seal_has_the_same_bytes_in_every_release() -> None:
+    """What was sealed last year has the digest that was published last year."""
+    answers = [answered(AnswerValue(choice=5)), answered(AnswerValue(value="3.14"), question=1, seq=2)]
+    start = Start(student=1, started_at=5, solver=SOLVERS[0], epoch=1, seed=1)
+    seal = sealed(answers, [start, replace(start, student=2)], [])
+    assert seal.data == (
+        b'{"bucket":3,"format":1,"sitting":"6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10","students":['
+        b'{"answers":[[0,1,"%s",10,5,null],[1,2,"%s",10,null,"3.14"]],"started_at":5,"student":1,"submitted_at":null},'
+        b'{"answers":[],"started_at":5,"student":2,"submitted_at":null}]}'
+        % tuple(str(answer.request).encode() for answer in answers)
+    )
+    assert seal.digest == digest(seal.data)
+    assert root_digest(SITTING, [seal.digest]) == root_digest(SITTING, iter([seal.digest]))
+    assert root_digest(SITTING, [seal.digest, "b"]) != root_digest(SITTING, ["b", seal.digest])
+
+
+def test_absent_is_not_blank() -> None:
+    """Who never came is not in the seal; who came and answered nothing, or took it back, is."""
+    start = Start(student=1, started_at=5, solver=SOLVERS[0], epoch=1, seed=1)
+    blank = answered(AnswerValue(choice=0), student=2)
+    late = answered(AnswerValue(choice=1), student=3, at=101, until=100)
+    students = sealed([blank, late], [start], []).students
+    assert [(sat.student, len(sat.answers)) for sat in students] == [(1, 0), (2, 1)]
+    assert students[1].answers[0].answer.blank
+
+
+def test_racing_starts_lose_nobodys_answers() -> None:
+    """Two devices started me at two servers: the earlier start holds, and answers given under either count."""
+    first = Start(student=1, started_at=5, solver=SOLVERS[1], epoch=1, seed=1)
+    second = Start(student=1, started_at=7, solver=SOLVERS[0], epoch=1, seed=1)
+    assert earliest_start([second, first]) == first
+    assert earliest_start([replace(first, solver=SOLVERS[0]), first]) == replace(first, solver=SOLVERS[0])
+    assert earliest_start([]) is None
+    window = Window(opens_at=0, closes_at=1_000, duration=50)
+    ends = [personal_deadline(window, started_at=start.started_at).at for start in (first, second)]
+    assert ends == [55, 57]
+    under_first = answered(AnswerValue(choice=1), at=54, until=55)
+    under_second = answered(AnswerValue(choice=2), question=1, at=57, until=57)
+    seal = sealed([under_first, under_second], [second, first], [])
+    assert seal.count == 2
+    assert seal.students[0].started_at == 5
+
+
+@pytest.mark.parametrize("at", [50, 100, 101, 5_000])
+def test_a_late_retry_never_removes_what_was_acknowledged(at: int) -> None:
+    """I send an acknowledged answer again, too late: it goes on counting."""
+    acknowledged = answered(AnswerValue(choice=1), at=20)
+    retry = replace(acknowledged, received_at=at, solver=SOLVERS[1])
+    for rows in ([acknowledged, retry], [retry, acknowledged]):
+        counted = fold_answers(rows)[1, 0]
+        assert (counted.request, counted.answer) == (acknowledged.request, acknowledged.answer)
+        assert counted.in_time
+
+
+def test_a_late_change_of_mind_does_not_count() -> None:
+    """With a higher seq but after the deadline, my old answer stays."""
+    old, new = answered(AnswerValue(choice=1)), answered(AnswerValue(choice=2), seq=2, at=101)
+    assert fold_answers([new, old])[1, 0] == old
+
+
+def test_what_was_admitted_under_a_longer_deadline_counts_after_it_shrank() -> None:
+    """My extra time was taken back after I had used some of it: what was saved meanwhile stays saved."""
+    window = Window(opens_at=0, closes_at=1_000, duration=50)
+    longer = personal_deadline(window, started_at=0, extra=30).at
+    shorter = personal_deadline(window, started_at=0).at
+    assert (longer, shorter) == (80, 50)
+    answer = answered(AnswerValue(choice=1), at=70, until=80)
+    assert fold_answers([answer])[1, 0] == answer
+
+
+def test_what_was_admitted_while_a_stop_had_not_been_heard_of_counts() -> None:
+    """A server that could not reach PostgreSQL took my answer after the stop, with a valid lease: it counts."""
+    window = Window(opens_at=0, closes_at=1_000, duration=500)
+    stopped = replace(window, stopped_at=40)
+    assert personal_deadline(stopped, started_at=0).at == 40
+    known = personal_deadline(window, started_at=0).at
+    assert known == 500
+    answer = answered(AnswerValue(choice=1), at=60, until=known)
+    assert fold_answers([answer])[1, 0] == answer
+
+
+def test_a_seal_of_another_format_is_refused() -> None:
+    """A release that cannot read a seal does not grade from it."""
+    with pytest.raises(ValueError, match="seal format 2"):
+        _ = SealedBucket(json.dumps({"format": 2, "students": []}).encode()).students

@@ -1,0 +1,97 @@
+"""Keys as JSON Web Keys."""
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_core.canonical import canonical
+from exam_core.keys import PublicKeySet, SigningKeys, new_signing_jwk
+
+RFC_8037_SEED = urlsafe_b64decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=")
+RFC_8037_X = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+JWKS = st.fixed_dictionaries(
+    {},
+    optional={
+        "keys": ANYTHING
+        | st.lists(
+            st.fixed_dictionaries(
+                {"kty": st.just("OKP"), "crv": st.just("Ed25519")},
+                optional={"kid": ANYTHING, "x": ANYTHING, "d": ANYTHING},
+            ),
+            max_size=2,
+        )
+    },
+)
+
+
+def test_a_key_is_written_as_rfc_8037_writes_it() -> None:
+    """Any JOSE library reads our keys: the example of the RFC comes out as printed there."""
+    jwk = new_signing_jwk(Ed25519PrivateKey.from_private_bytes(RFC_8037_SEED))
+    thumbprint = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{RFC_8037_X}"}}'.encode()).hexdigest()
+    assert jwk == {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "use": "sig",
+        "alg": "EdDSA",
+        "kid": thumbprint[:16],
+        "x": RFC_8037_X,
+        "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    }
+
+
+def test_public_keys_tell_nothing_of_private_ones(keys: SigningKeys) -> None:
+    """What is published has no private member, and reads back as the same keys."""
+    published = keys.public.to_jwks()
+    assert all("d" not in jwk for jwk in json.loads(canonical(published))["keys"])
+    assert PublicKeySet.from_jwks(published).keys.keys() == {keys.kid}
+
+
+def test_the_first_key_signs_and_all_are_honoured(keys: SigningKeys, other_keys: SigningKeys) -> None:
+    """A rotation puts the new key first and keeps the old one for what it signed."""
+    both = SigningKeys([*other_keys.keys, *keys.keys])
+    assert both.kid == other_keys.kid
+    assert set(both.public.keys) == {keys.kid, other_keys.kid}
+
+
+def test_keys_of_other_kinds_are_passed_over(keys: SigningKeys) -> None:
+    """A key set that grows a kind we do not know goes on working."""
+    mine = keys.public.to_jwks()["keys"]
+    others: list[dict[str, Any]] = [
+        {"kty": "RSA", "kid": "r", "n": "AQAB", "e": "AQAB"},
+        {"kty": "OKP", "crv": "X25519", "kid": "x", "x": RFC_8037_X},
+        {"kty": "EC", "crv": "Ed25519", "kid": "e", "x": RFC_8037_X},
+        {"kty": "OKP", "crv": "Ed25519", "x": RFC_8037_X},
+        {"kty": "OKP", "crv": "Ed25519", "kid": "short", "x": "AQAB"},
+    ]
+    assert set(PublicKeySet.from_jwks({"keys": [*others, *mine]}).keys) == {keys.kid}  # type: ignore[misc]
+
+
+@given(JWKS | ANYTHING)
+def test_what_is_no_key_set_is_an_error_by_name(jwks: Any) -> None:
+    """Whatever is fetched or mounted as a key set, a program learns at once that it is none."""
+    for read in (PublicKeySet.from_jwks, SigningKeys.from_jwks):
+        try:
+            read(jwks)
+        except ValueError as error:
+            assert "key" in str(error)  # noqa: PT017 - or it is one
+
+
+def test_a_broken_private_key_is_not_told_of() -> None:
+    """The message about a private key that cannot be read holds nothing of it."""
+    with pytest.raises(ValueError, match="Ed25519 private keys") as error:
+        SigningKeys.from_jwks({"keys": [{"kid": "k", "d": "c2VjcmV0"}]})
+    assert "c2VjcmV0" not in str(error.value)
+    assert error.value.__cause__ is None
+    with pytest.raises(ValueError, match="at least one"):
+        SigningKeys([])

@@ -1,0 +1,194 @@
+"""Freezing an exam: two halves, of which the students' tells nothing of the other."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_core.answers import AnswerValue, parse_answer
+from exam_core.paper import (
+    AuthoredChoice,
+    AuthoredExam,
+    AuthoredQuestion,
+    ImageRef,
+    Key,
+    KeyEntry,
+    Paper,
+    QuestionKind,
+    freeze,
+    mask_of,
+    numbers_of,
+)
+from exam_core.scoring import MultipleRule, Policy, score
+
+IMAGE = ImageRef(sha256="ab" * 32, type="image/png", width=3, height=4)
+WEIGHTS = st.decimals(min_value=0, max_value=1000, places=2)
+
+
+@st.composite
+def choice_questions(draw: st.DrawFn) -> AuthoredQuestion:
+    """A question with choices and a key that fits it."""
+    kind = draw(st.sampled_from((QuestionKind.SINGLE, QuestionKind.MULTIPLE)))
+    size = draw(st.integers(2, 6))
+    one = st.integers(0, size - 1).map(lambda place: 1 << place)
+    right = numbers_of(draw(one if kind is QuestionKind.SINGLE else st.integers(1, (1 << size) - 1)))
+    return AuthoredQuestion(
+        kind=kind,
+        text="which?",
+        weight=draw(WEIGHTS),
+        image=draw(st.none() | st.just(IMAGE)),
+        choices=tuple(AuthoredChoice(text=f"choice {place}", correct=place in right) for place in range(size)),
+    )
+
+
+NUMERIC_QUESTIONS = st.builds(
+    AuthoredQuestion,
+    kind=st.just(QuestionKind.NUMERIC),
+    text=st.just("how many?"),
+    weight=WEIGHTS,
+    value=st.decimals(min_value=-1000, max_value=1000, places=3),
+    tolerance=st.decimals(min_value=0, max_value=5, places=3),
+)
+EXAMS = st.builds(
+    AuthoredExam,
+    slug=st.just("e"),
+    title=st.just("E"),
+    instructions=st.just(""),
+    questions=st.lists(choice_questions() | NUMERIC_QUESTIONS, min_size=1, max_size=4).map(tuple),
+)
+
+
+def _drawn_for(exam: AuthoredExam, data: st.DataObject) -> list[list[int]]:
+    """A numbering of each question's choices."""
+    return [data.draw(st.permutations(range(len(question.choices)))) for question in exam.questions]
+
+
+def _frozen(exam: AuthoredExam, orders: list[list[int]]) -> tuple[Paper, Key]:
+    """An exam frozen in a given numbering."""
+    given = iter(orders)
+    return freeze(exam, lambda _size: next(given))
+
+
+@given(EXAMS, st.sampled_from(MultipleRule), st.data())
+def test_whatever_order_choices_are_frozen_in_an_answer_earns_the_same(
+    exam: AuthoredExam, rule: MultipleRule, data: st.DataObject
+) -> None:
+    """My mark depends on what I ticked, not on the number it got."""
+    orders = _drawn_for(exam, data)
+    (paper, key), (mixed, mixed_key) = freeze(exam, range), _frozen(exam, orders)
+    answers, mapped = [], []
+    for number, question in enumerate(exam.questions):
+        if question.kind is QuestionKind.NUMERIC:
+            value = str(data.draw(st.decimals(min_value=-1000, max_value=1000, places=3)))
+            answers.append((number, parse_answer(paper, number, {"value": value})))
+            mapped.append((number, parse_answer(mixed, number, {"value": value})))
+            continue
+        single = question.kind is QuestionKind.SINGLE
+        ticked = st.sampled_from([0, *(1 << n for n in range(len(question.choices)))])
+        chosen = numbers_of(data.draw(ticked if single else st.integers(0, (1 << len(question.choices)) - 1)))
+        renumbered = [orders[number].index(place) for place in chosen]
+        answers.append((number, parse_answer(paper, number, {"choices": chosen})))
+        mapped.append((number, parse_answer(mixed, number, {"choices": renumbered})))
+    policy = Policy(multiple=rule)
+    assert score(paper, key, policy, answers) == score(mixed, mixed_key, policy, mapped)
+
+
+@given(EXAMS, st.data())
+def test_the_paper_says_nothing_of_the_key(exam: AuthoredExam, data: st.DataObject) -> None:
+    """With another key, under the same numbering, the paper is the same to the last byte."""
+    orders = _drawn_for(exam, data)
+    paper, _ = _frozen(exam, orders)
+    rekeyed = replace(
+        exam,
+        questions=tuple(
+            replace(
+                question,
+                value=None if question.value is None else question.value + data.draw(st.integers(-5, 5)),
+                tolerance=Decimal(data.draw(st.integers(0, 5))),
+                choices=tuple(replace(c, correct=data.draw(st.booleans())) for c in question.choices),
+            )
+            for question in exam.questions
+        ),
+    )
+    assert _frozen(rekeyed, orders)[0].body == paper.body
+
+
+@given(EXAMS, st.data())
+def test_the_key_names_the_choices_that_are_right(exam: AuthoredExam, data: st.DataObject) -> None:
+    """What the author marked is what the key holds, by the numbers of the paper."""
+    paper, key = _frozen(exam, _drawn_for(exam, data))
+    assert key.paper == paper.digest
+    for question, asked, entry in zip(exam.questions, paper.content["questions"], key.entries, strict=True):
+        texts = [choice["text"] for choice in asked.get("choices", ())]
+        assert sorted(texts) == sorted(choice.text for choice in question.choices)
+        assert {texts[n] for n in numbers_of(entry.choices)} == {c.text for c in question.choices if c.correct}
+        assert (entry.value, entry.tolerance) == (question.value, question.tolerance)
+
+
+@given(EXAMS)
+def test_a_frozen_paper_reads_as_it_was_written(exam: AuthoredExam) -> None:
+    """Kinds, weights and the number of choices come back from the stored bytes."""
+    paper, key = freeze(exam, range)
+    again = Paper(paper.body)
+    assert again.digest == paper.digest
+    assert Key(key.body).entries == key.entries
+    for question, asked in zip(exam.questions, again.questions, strict=True):
+        assert (asked.kind, asked.weight, asked.choices) == (question.kind, question.weight, len(question.choices))
+
+
+def test_a_paper_lists_its_images_and_limits() -> None:
+    """A solver knows which images to serve and how many choices to take."""
+    choices = (
+        AuthoredChoice(text="", correct=True, image=replace(IMAGE, sha256="cd" * 32)),
+        _choice("b"),
+        _choice("c"),
+    )
+    multiple = AuthoredQuestion(
+        kind=QuestionKind.MULTIPLE, text="?", weight=Decimal(1), image=IMAGE, choices=choices, max_choices=2
+    )
+    questions = (multiple, replace(multiple, max_choices=None, image=None), replace(multiple, kind=QuestionKind.SINGLE))
+    paper, _ = freeze(AuthoredExam(slug="e", title="E", instructions="", questions=questions), range)
+    assert paper.images == {"ab" * 32, "cd" * 32}
+    assert [question.max_choices for question in paper.questions] == [2, 3, 1]
+
+
+@pytest.mark.parametrize("order", [[0], [0, 0], [1, 2], [0, 1, 2]])
+def test_numbering_that_is_no_order_is_refused(order: list[int]) -> None:
+    """No choice gets lost by a broken source of chance."""
+    question = AuthoredQuestion(
+        kind=QuestionKind.SINGLE, text="?", weight=Decimal(1), choices=(_choice("a"), _choice("b"))
+    )
+    exam = AuthoredExam(slug="e", title="E", instructions="", questions=(question,))
+    with pytest.raises(ValueError, match="not an order of 2 choices"):
+        freeze(exam, lambda _size: order)
+
+
+def test_a_format_of_another_release_is_refused() -> None:
+    """A release that cannot read a paper or a key says so and guesses nothing."""
+    body = json.dumps({"format": 2, "questions": [], "answers": []}).encode()
+    with pytest.raises(ValueError, match="paper format 2"):
+        _ = Paper(body).questions
+    with pytest.raises(ValueError, match="key format 2"):
+        _ = Key(body).entries
+
+
+@given(st.sets(st.integers(0, 25)))
+def test_a_mask_holds_the_numbers_put_in(numbers: set[int]) -> None:
+    """A set of choices fits one number and comes back sorted."""
+    assert numbers_of(mask_of(numbers)) == sorted(numbers)
+    assert AnswerValue(choice=mask_of(numbers)).to_json() == {"choices": sorted(numbers)}
+
+
+def test_a_key_is_canonical() -> None:
+    """The same key has the same digest whoever writes it."""
+    entries = (KeyEntry(choices=0b110), KeyEntry(value=Decimal("1.50"), tolerance=Decimal("0.0")))
+    assert Key.of(paper="p", entries=entries).body == (
+        b'{"answers":[{"choices":[1,2]},{"tolerance":"0","value":"1.5"}],"format":1,"paper":"p"}'
+    )
+
+
+def _choice(text: str) -> AuthoredChoice:
+    return AuthoredChoice(text=text, correct=False)

@@ -1,0 +1,393 @@
+"""«Acknowledged means graded», as a model that Hypothesis drives to its worst: any delay, loss, freeze or kill.
+
+The model has PostgreSQL (one clock, lease rows, a schedule), solver processes with boot clocks of their own, and an
+answer store. Solver and seal use `exam_core.lease` and `exam_core.fold`; the rest follows `docs/architecture.md`,
+«Acknowledged means graded». Every rule of the protocol can be switched off, and then the search must find a harm: a
+model in which nothing can go wrong would prove nothing.
+"""
+
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from exam_core import lease as rules_of_leases
+from exam_core.answers import Answer, AnswerValue
+from exam_core.fold import fold_answers
+from exam_core.lease import Admission, Lease
+
+TTL = 10
+MARGIN = 1
+SEARCH = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    stateful_step_count=40,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+ON_ITS_WAY, WAITS, GIVEN_UP = 3, 4, 5
+"""How a move goes; everything else is as done."""
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How often what happens, how far clocks move, how far off deadlines are put (None: a stop), what reads."""
+
+    moves: dict[str, int]
+    spans: tuple[int, int, int, int, int, int]
+    deadlines: tuple[int | None, int | None, int | None, int | None, int | None, int | None]
+    reads: tuple[int, ...] = ()
+
+
+MIXED = Weather(
+    {"time": 3, "healthy": 3, "renewal": 3, "ask": 8, "work": 3, "straggler": 1, "replace": 1, "schedule": 2},
+    spans=(1, 2, TTL // 2, TTL - 4, TTL - 1, TTL + MARGIN),
+    deadlines=(2, TTL // 2, TTL - 1, 5 * TTL, None, None),
+    reads=(0, 1),
+)
+"""Anything."""
+SLOW = Weather(
+    {"time": 2, "renewal": 3, "ask": 2, "work": 1, "schedule": 2},
+    spans=(TTL - 6, TTL - 5, TTL - 4, TTL - 3, TTL - 2, TTL - 1),
+    deadlines=(2, TTL - 6, TTL - 4, TTL - 3, TTL - 3, None),
+)
+"""Every answer of PostgreSQL takes long, and deadlines are close."""
+
+
+class HarmError(Exception):
+    """An acknowledged answer is lost, or a late one counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The protocol's rules; each negative control switches one off.
+
+    Attributes:
+        drain: seal only when every lease has acknowledged the close, was released, or has expired.
+        in_flight: acknowledge an epoch only when all that was admitted under an older one is finished.
+        gap: acknowledge an answer only if the lease held since its admission.
+        lapse: a lapsed lease is dead; its process becomes a new holder.
+        validity_from_sending: a lease's validity runs from before its renewal was sent.
+        clock_from_sending: so does the platform's time.
+        recall_while_scheduled: what a read finds counts as saved only if it was admitted to a scheduled sitting.
+    """
+
+    drain: bool = True
+    in_flight: bool = True
+    gap: bool = True
+    lapse: bool = True
+    validity_from_sending: bool = True
+    clock_from_sending: bool = True
+    recall_while_scheduled: bool = True
+
+
+@dataclass(frozen=True)
+class Told:
+    """What PostgreSQL answers to a renewal."""
+
+    epoch: int
+    closing: bool
+    deadline: int
+
+
+@dataclass(eq=False)
+class Renewal:
+    """A renewal on its way: sent, entered at PostgreSQL, answered (None: lapsed)."""
+
+    holder: UUID
+    known: Lease | None
+    sent_at: int
+    drained_epoch: int
+    entered_at: int | None = None
+    answered: bool = False
+    told: Told | None = None
+
+
+@dataclass(eq=False)
+class Work:
+    """A write or a read in flight; `found` is what a read saw."""
+
+    admission: Admission
+    answer: Answer | None
+    scheduled: bool
+    found: list[Answer] | None = None
+    applied: bool = False
+
+
+@dataclass(eq=False)
+class Process:
+    """A solver process; its boot clock has nothing to do with PostgreSQL's but its pace."""
+
+    boot: int
+    lease: Lease | None = None
+    told: Told | None = None
+    renewal: Renewal | None = None
+    in_flight: list[Work] = field(default_factory=list)
+
+
+@dataclass
+class World:
+    """Everything there is."""
+
+    rules: Rules
+    now: int = 100
+    epoch: int = 1
+    closing: bool = False
+    deadline: int = 150
+    rows: dict[UUID, tuple[int, int]] = field(default_factory=dict)
+    """PostgreSQL's leases: when renewed, and the epoch acknowledged."""
+    processes: list[Process] = field(default_factory=list)
+    network: list[Renewal] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
+    store: list[Answer] = field(default_factory=list)
+    acknowledged: set[int] = field(default_factory=set)
+    sealed: dict[tuple[int, int], Answer] | None = None
+    admitted_at: dict[int, int] = field(default_factory=dict)
+    holders: int = 0
+
+    # the solver process
+
+    def send(self, process: Process) -> None:
+        """Send a renewal; what is not valid any more is not renewed."""
+        boot_now = self.now + process.boot
+        known = process.lease if process.lease and (process.lease.valid(boot_now) or not self.rules.lapse) else None
+        self.holders += known is None
+        holder = known.holder if known else UUID(int=self.holders)
+        process.renewal = Renewal(holder, known, boot_now, self.drained_epoch(process) if known else 0)
+        self.network.append(process.renewal)
+
+    def drained_epoch(self, process: Process) -> int:
+        """The epoch below which nothing of this holder is in flight."""
+        assert process.lease is not None
+        mine = [w.admission.epoch for w in process.in_flight if w.admission.holder == process.lease.holder]
+        return min(mine, default=process.lease.epoch) if self.rules.in_flight else process.lease.epoch
+
+    def deliver(self, process: Process) -> None:
+        """PostgreSQL's answer reaches the process."""
+        renewal, process.renewal = process.renewal, None
+        assert renewal is not None
+        assert renewal.entered_at is not None
+        boot_now, told = self.now + process.boot, renewal.told
+        if told is None or (self.rules.lapse and renewal.known and not renewal.known.valid(boot_now)):
+            process.lease = None
+            return
+        late_by = boot_now - renewal.sent_at
+        lease = Lease(
+            holder=renewal.holder, sent_at=renewal.sent_at, entered_at=renewal.entered_at, ttl=TTL, epoch=told.epoch
+        )
+        if not self.rules.validity_from_sending:
+            lease = replace(lease, sent_at=boot_now, entered_at=lease.entered_at + late_by)
+        if not self.rules.clock_from_sending:
+            lease = replace(lease, entered_at=lease.entered_at - late_by)
+        process.lease, process.told = lease, told
+
+    def admit(self, process: Process, *, read: bool) -> None:
+        """Take an answer, or read the log, if the lease allows it."""
+        if process.lease is None or process.told is None:
+            return
+        boot_now = self.now + process.boot
+        admission = rules_of_leases.admit(process.lease, boot_now)
+        if admission is None or (process.told.closing and not read):
+            return
+        number = len(self.admitted_at)
+        answer = None
+        if not read:
+            self.admitted_at[number] = self.now
+            answer = Answer(
+                student=1,
+                question=number,
+                seq=1,
+                request=UUID(int=number),
+                received_at=admission.received_at,
+                deadline_at=process.told.deadline,
+                solver=admission.holder,
+                epoch=admission.epoch,
+                answer=AnswerValue(choice=1),
+            )
+        work = Work(admission, answer, scheduled=not process.told.closing)
+        process.in_flight.append(work)
+        self.works.append(work)
+
+    def finish(self, process: Process, work: Work) -> None:
+        """The process learns that its work was done, and acknowledges what it may."""
+        process.in_flight.remove(work)
+        if self.rules.gap and not rules_of_leases.unbroken(work.admission, process.lease, self.now + process.boot):
+            return
+        if work.answer is not None:
+            saved = [work.answer]
+        else:
+            saved = (work.found or []) if work.scheduled or not self.rules.recall_while_scheduled else []
+        self.acknowledged |= {answer.question for answer in saved if answer.in_time}
+
+    # PostgreSQL, the answer store, the sealer
+
+    def execute(self, renewal: Renewal) -> None:
+        """The lease function, having got its lock."""
+        self.network.remove(renewal)
+        renewal.answered, renewal.entered_at = True, renewal.entered_at or self.now
+        renewed_at, acknowledged = self.rows.get(renewal.holder, (0, 0))
+        if renewal.known and self.rules.lapse and renewed_at + TTL <= self.now:
+            return
+        self.rows[renewal.holder] = (self.now, max(acknowledged, renewal.drained_epoch))
+        renewal.told = Told(self.epoch, self.closing, self.deadline)
+
+    def seal_if_drained(self) -> None:
+        """The sealer reads as early as it may: what it misses then, it would find later."""
+        waiting = (self.now < at + TTL + MARGIN for at, epoch in self.rows.values() if epoch < self.epoch)
+        if self.closing and self.sealed is None and not (self.rules.drain and any(waiting)):
+            self.sealed = fold_answers(self.store)
+
+    def apply(self, work: Work) -> None:
+        """The store does what it was asked, however late."""
+        self.works.remove(work)
+        work.applied = True
+        if work.answer is not None:
+            self.store.append(work.answer)
+        else:
+            work.found = list(self.store)
+
+
+class Protocol(RuleBasedStateMachine):
+    """What may happen, in any order; a move that is not possible at the moment does nothing.
+
+    A process that is frozen is one that nothing happens to for a while. There is one rule for all moves, because
+    Hypothesis leaves whole rules out of a run to look deeper into the others, and a loss takes most of these.
+    """
+
+    followed, processes, weather = Rules(), 2, MIXED
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(self.followed)
+        self.world.processes.extend(Process(boot=1_000 * number) for number in range(self.processes))
+        for process in self.world.processes:
+            self.healthy(process, 0)
+
+    def time(self, _process: Process, how: int) -> None:
+        """Everybody's clock runs."""
+        self.world.now += self.weather.spans[how]
+
+    def healthy(self, process: Process, _how: int) -> None:
+        """All is well for a moment: a renewal is answered at once."""
+        if process.renewal is None:
+            self.world.send(process)
+        if process.renewal and not process.renewal.answered:
+            self.world.execute(process.renewal)
+        self.world.deliver(process)
+
+    def renewal(self, process: Process, how: int) -> None:
+        """A renewal is sent, waits for its lock, is executed, is answered, or is given up and may still arrive."""
+        renewal = process.renewal
+        if renewal is not None and renewal.answered:
+            self.world.deliver(process)
+            return
+        if renewal is None:
+            self.world.send(process)
+            renewal = self.world.network[-1]
+        if how == GIVEN_UP:
+            process.renewal = None
+        elif how == WAITS:
+            renewal.entered_at = renewal.entered_at or self.world.now
+        elif how != ON_ITS_WAY:
+            self.world.execute(renewal)
+
+    def straggler(self, _process: Process, how: int) -> None:
+        """Something that nobody waits for any more takes effect all the same."""
+        if self.world.network and how % 2:
+            self.world.execute(self.world.network[0])
+        elif self.world.works:
+            self.world.apply(self.world.works[0])
+
+    def ask(self, process: Process, how: int) -> None:
+        """A student sends an answer, or one that may be saved already."""
+        self.world.admit(process, read=how in self.weather.reads)
+
+    def work(self, process: Process, how: int) -> None:
+        """The store does what a process asked, and the process hears of it, or not yet, or gave up waiting."""
+        if not process.in_flight:
+            return
+        work = process.in_flight[how % len(process.in_flight)]
+        if how == GIVEN_UP:
+            process.in_flight.remove(work)
+            return
+        if not work.applied:
+            self.world.apply(work)
+        if how != WAITS:
+            self.world.finish(process, work)
+
+    def replace(self, process: Process, how: int) -> None:
+        """An orderly exit gives the lease back with nothing in flight; otherwise it is a kill."""
+        if how != GIVEN_UP:
+            return
+        if process.lease and not process.in_flight and not process.renewal:
+            self.world.rows.pop(process.lease.holder, None)
+        self.world.processes.remove(process)
+        self.world.processes.append(Process(process.boot + 7))
+
+    def schedule(self, _process: Process, how: int) -> None:
+        """The deadline is moved, or the sitting ends: by a stop here, a natural end only comes later."""
+        span = self.weather.deadlines[how]
+        if not self.world.closing:
+            self.world.epoch += 1
+            self.world.closing, self.world.deadline = span is None, self.world.now + (span or 0)
+
+    @invariant()
+    def acknowledged_means_sealed(self) -> None:
+        """No student loses an answer that they hold a receipt for."""
+        self.world.seal_if_drained()
+        if self.world.sealed is not None:
+            lost = self.world.acknowledged - {question for _, question in self.world.sealed}
+            if lost:
+                raise HarmError(f"lost: {lost}")
+
+    @invariant()
+    def late_is_not_sealed(self) -> None:
+        """Nobody gets in after the deadline that held when they were let in."""
+        for (_, question), answer in (self.world.sealed or {}).items():
+            if self.world.admitted_at[question] > answer.deadline_at:
+                raise HarmError(f"late: {question}")
+
+
+def search(rules: Rules, weather: Weather, *, processes: int, examples: int) -> None:
+    """Let Hypothesis look for a loss under some rules."""
+    moves = [move for move, weight in weather.moves.items() for _ in range(weight)]
+
+    class Ruled(Protocol):
+        @rule(move=st.sampled_from(moves), pick=st.integers(0, processes - 1), how=st.integers(0, 5))
+        def somebody_moves(self, move: str, pick: int, how: int) -> None:
+            getattr(self, move)(self.world.processes[pick], how)
+
+    Ruled.followed, Ruled.processes, Ruled.weather = rules, processes, weather
+    run_state_machine_as_test(Ruled, settings=settings(SEARCH, max_examples=examples))
+
+
+@pytest.mark.parametrize(("weather", "processes"), [(MIXED, 2), (SLOW, 1)], ids=["mixed", "slow"])
+def test_an_acknowledged_answer_is_graded_and_a_late_one_is_not_whatever_is_delayed_lost_or_killed(
+    weather: Weather, processes: int
+) -> None:
+    """When I hold a receipt my answer counts, however badly the platform is beaten meanwhile."""
+    search(Rules(), weather, processes=processes, examples=200)
+
+
+@pytest.mark.parametrize(
+    ("rules", "weather", "processes", "harm"),
+    [
+        (Rules(drain=False), MIXED, 1, "lost"),
+        (Rules(in_flight=False), SLOW, 1, "lost"),
+        (Rules(gap=False), SLOW, 1, "lost"),
+        (Rules(lapse=False), SLOW, 1, "lost"),
+        (Rules(recall_while_scheduled=False), MIXED, 2, "lost"),
+        (Rules(validity_from_sending=False), SLOW, 1, "lost"),
+        (Rules(clock_from_sending=False), SLOW, 1, "late"),
+    ],
+)
+def test_without_any_one_of_its_rules_the_search_finds_the_harm(
+    rules: Rules, weather: Weather, processes: int, harm: str
+) -> None:
+    """The proof has teeth: leave out a rule and an answer is lost, or a late one counts."""
+    with pytest.raises(HarmError, match=harm):
+        search(rules, weather, processes=processes, examples=2_000)

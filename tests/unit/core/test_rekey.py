@@ -1,0 +1,105 @@
+"""A corrected key for a paper that was asked already."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_core.paper import (
+    AuthoredChoice,
+    AuthoredExam,
+    AuthoredQuestion,
+    ImageRef,
+    KeyEntry,
+    QuestionKind,
+    freeze,
+    mask_of,
+)
+from exam_core.rekey import NotTheSamePaperError, rekey
+
+
+def _choices(*right: str) -> tuple[AuthoredChoice, ...]:
+    return tuple(AuthoredChoice(text=text, correct=text in right) for text in "abcd")
+
+
+SINGLE = AuthoredQuestion(kind=QuestionKind.SINGLE, text="one", weight=Decimal(1), choices=_choices("a"))
+MULTIPLE = AuthoredQuestion(
+    kind=QuestionKind.MULTIPLE, text="some", weight=Decimal("1.5"), choices=_choices("a", "b"), max_choices=2
+)
+NUMERIC = AuthoredQuestion(kind=QuestionKind.NUMERIC, text="how many", weight=Decimal(1), value=Decimal(3))
+EXAM = AuthoredExam(slug="e", title="E", instructions="", questions=(SINGLE, MULTIPLE, NUMERIC))
+
+
+def _changed(number: int, **changes: object) -> AuthoredExam:
+    questions = list(EXAM.questions)
+    questions[number] = replace(questions[number], **changes)  # type: ignore[arg-type]
+    return replace(EXAM, questions=tuple(questions))
+
+
+@given(st.permutations(range(4)), st.permutations(range(4)))
+def test_an_exam_that_did_not_change_gives_the_key_it_was_frozen_with(order: list[int], later: list[int]) -> None:
+    """Grading again with the same key gives the same key, even if choices were rearranged meanwhile."""
+    paper, key = freeze(EXAM, lambda size: [n for n in order if n < size])
+    rearranged = [replace(q, choices=tuple(q.choices[n] for n in later) if q.choices else ()) for q in EXAM.questions]
+    assert rekey(paper, replace(EXAM, questions=tuple(rearranged))) == key
+
+
+@given(st.permutations(range(4)))
+def test_a_corrected_key_marks_what_is_right_now(order: list[int]) -> None:
+    """When my teacher corrects the key, the choice that is right now earns the points, whatever its number."""
+    paper, _ = freeze(EXAM, lambda size: [n for n in order if n < size])
+    corrected = replace(
+        EXAM,
+        questions=(
+            replace(SINGLE, choices=_choices("c")),
+            replace(MULTIPLE, choices=_choices("d")),
+            replace(NUMERIC, value=Decimal(4), tolerance=Decimal("0.5")),
+        ),
+    )
+    key = rekey(paper, corrected)
+    assert key.entries[0].choices == mask_of([order.index(2)])
+    assert key.entries[1].choices == mask_of([order.index(3)])
+    assert key.entries[2] == KeyEntry(value=Decimal(4), tolerance=Decimal("0.5"))
+
+
+IMAGE = ImageRef(sha256="ab" * 32, type="image/png", width=1, height=1)
+FIFTH = AuthoredChoice(text="e", correct=False)
+PICTURED = AuthoredChoice(text="d", correct=False, image=IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("exam", "why"),
+    [
+        (replace(EXAM, questions=EXAM.questions[:2]), "2 questions now, not 3"),
+        (_changed(0, text="two"), "question 0 changed"),
+        (_changed(1, weight=Decimal(2)), "question 1 changed"),
+        (_changed(2, image=IMAGE), "question 2 changed"),
+        (_changed(0, kind=QuestionKind.MULTIPLE), "question 0 changed"),
+        (_changed(0, choices=_choices("a")[:3]), "choices of question 0 changed"),
+        (
+            _changed(0, choices=(*_choices("a"), AuthoredChoice(text="e", correct=False))),
+            "choices of question 0 changed",
+        ),
+        (
+            _changed(0, choices=(*_choices("a")[:3], replace(_choices()[3], image=IMAGE))),
+            "choices of question 0 changed",
+        ),
+        (_changed(0, choices=_choices()), "question 0 has 0 correct choices now"),
+        (_changed(0, choices=_choices("a", "b")), "question 0 has 2 correct choices now; 1 to 1"),
+        (_changed(1, choices=_choices("a", "b", "c")), "question 1 has 3 correct choices now; 1 to 2"),
+        (_changed(2, value=None), "question 2 has no key"),
+    ],
+)
+def test_what_was_not_asked_is_not_graded(exam: AuthoredExam, why: str) -> None:
+    """A changed question, or a key that no answer could meet, is refused by its reason."""
+    paper, _ = freeze(EXAM, range)
+    with pytest.raises(NotTheSamePaperError, match=why):
+        rekey(paper, exam)
+
+
+def test_a_changed_title_is_no_changed_question() -> None:
+    """What nobody was asked may change."""
+    paper, key = freeze(EXAM, range)
+    assert rekey(paper, replace(EXAM, title="Other", instructions="more")) == key

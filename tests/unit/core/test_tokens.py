@@ -1,0 +1,240 @@
+"""Tokens: good ones say who comes, all others are refused by a Problem, whatever is wrong with them."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jwt import PyJWS
+
+from exam_core.instants import SECOND
+from exam_core.keys import PublicKeySet, SigningKeys
+from exam_core.problems import Problem, ProblemKind
+from exam_core.tokens import (
+    Access,
+    Attempt,
+    Refresh,
+    Role,
+    TokenKind,
+    UnknownKeyError,
+    kind_of,
+    read_access,
+    read_attempt,
+    read_refresh,
+    sign_access,
+    sign_attempt,
+    sign_refresh,
+)
+
+NOW = 1_790_000_000 * SECOND
+ID = UUID("6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10")
+ACCESS = Access(
+    subject=17, role=Role.STUDENT, level="year-1", session=ID, token=ID, issued_at=NOW, expires_at=NOW + 600 * SECOND
+)
+REFRESH = Refresh(subject=17, session=ID, token=ID, issued_at=NOW, expires_at=NOW + 600 * SECOND)
+ATTEMPT = Attempt(student=17, sitting=ID, started_at=NOW + 1, seed=2**63 - 1, session=ID, issued_at=NOW)
+READERS: tuple[Callable[[str, PublicKeySet], object], ...] = (
+    partial(read_access, now=NOW),
+    partial(read_refresh, now=NOW),
+    read_attempt,
+)
+STRANGE = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers(), max_size=2)
+)
+
+
+@pytest.fixture(scope="module")
+def public(keys: SigningKeys) -> PublicKeySet:
+    """What checks the tokens."""
+    return keys.public
+
+
+def forged(keys: SigningKeys, kind: TokenKind, claims: Mapping[str, Any], **header: Any) -> str:
+    """A token with the right signature and whatever else."""
+    payload = json.dumps({"iss": kind.issuer, "aud": kind.audience, **claims}).encode()
+    return PyJWS().encode(
+        payload, keys.private, algorithm="EdDSA", headers={"typ": kind.value, "kid": keys.kid} | header
+    )
+
+
+def refusal(token: str, public: PublicKeySet) -> set[ProblemKind | None]:
+    """How each reader takes a token; None for one that accepts it."""
+    outcomes: set[ProblemKind | None] = set()
+    for read in READERS:
+        try:
+            read(token, public)
+        except Problem as problem:
+            outcomes.add(problem.kind)
+        except UnknownKeyError:
+            outcomes.add(None)
+        else:
+            outcomes.add(None)
+    return outcomes
+
+
+def test_what_was_signed_is_read_back(keys: SigningKeys, public: PublicKeySet) -> None:
+    """Whoever logs in or starts an attempt is recognised as who they are."""
+    assert read_access(sign_access(ACCESS, keys), public, now=NOW) == ACCESS
+    assert read_refresh(sign_refresh(REFRESH, keys), public, now=NOW) == REFRESH
+    assert read_attempt(sign_attempt(ATTEMPT, keys), public) == ATTEMPT
+
+
+def test_a_token_ends_with_its_time(keys: SigningKeys, public: PublicKeySet) -> None:
+    """A token is good until its last microsecond by the platform's clock, and then it has expired."""
+    token = sign_access(ACCESS, keys)
+    assert read_access(token, public, now=ACCESS.expires_at - 1) == ACCESS
+    with pytest.raises(Problem) as refused:
+        read_access(token, public, now=ACCESS.expires_at)
+    assert refused.value.kind is ProblemKind.TOKEN_EXPIRED
+    assert refused.value.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_no_kind_of_token_passes_for_another(keys: SigningKeys, public: PublicKeySet) -> None:
+    """The token of an attempt opens nothing else, and neither does a refresh token."""
+    tokens = (sign_access(ACCESS, keys), sign_refresh(REFRESH, keys), sign_attempt(ATTEMPT, keys))
+    for place, token in enumerate(tokens):
+        assert kind_of(token) is list(TokenKind)[place]
+        for other, read in enumerate(READERS):
+            if other != place:
+                with pytest.raises(Problem, match="another kind"):
+                    read(token, public)
+
+
+def test_a_token_without_a_real_signature_is_refused(
+    keys: SigningKeys, other_keys: SigningKeys, public: PublicKeySet
+) -> None:
+    """No signature, one made with a public key as a secret, somebody else's, or a changed text: none gets in."""
+    claims = ACCESS.claims() | {"iss": "exam-web", "aud": "exam-platform"}
+    header = {"typ": TokenKind.ACCESS.value, "kid": keys.kid}
+    secret = keys.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    good = sign_access(ACCESS, keys)
+    head, body, signature = good.split(".")
+    changed = _encoded(claims | {"sub": "18"})
+    for token in (
+        jwt.encode(claims, "", algorithm="none", headers=header),
+        jwt.encode(claims, secret, algorithm="HS256", headers=header),
+        jwt.encode(claims, other_keys.private, algorithm="EdDSA", headers=header),
+        f"{head}.{changed}.{signature}",
+        f"{head}.{body}.",
+        f"{_encoded(header | {'alg': 'none'})}.{body}.",
+        f"{_encoded(header | {'alg': 'EdDSA', 'crit': ['x']})}.{body}.{signature}",
+        good[:-3],
+    ):
+        assert refusal(token, public) == {ProblemKind.UNAUTHENTICATED}
+
+
+@pytest.mark.parametrize(
+    ("claims", "header"),
+    [
+        ({"aud": "exam-solver"}, {}),
+        ({"aud": None}, {}),
+        ({"iss": "exam-solver"}, {}),
+        ({}, {"typ": "JWT"}),
+        ({}, {"typ": None}),
+        ({}, {"typ": "exam-receipt+jwt"}),
+    ],
+)
+def test_a_token_for_somebody_else_is_refused(
+    keys: SigningKeys, public: PublicKeySet, claims: dict[str, Any], header: dict[str, Any]
+) -> None:
+    """Signed by us but for another reader or another use, it opens nothing."""
+    token = forged(keys, TokenKind.ACCESS, ACCESS.claims() | claims, **header)
+    assert refusal(token, public) == {ProblemKind.UNAUTHENTICATED}
+
+
+def test_a_key_that_is_not_known_is_named_and_no_key_is_refused(
+    keys: SigningKeys, other_keys: SigningKeys, public: PublicKeySet
+) -> None:
+    """A new key is worth a look at the key set; a token that names none is not."""
+    with pytest.raises(UnknownKeyError) as unknown:
+        read_access(sign_access(ACCESS, other_keys), public, now=NOW)
+    assert unknown.value.kid == other_keys.kid
+    claims = ACCESS.claims() | {"iss": "exam-web", "aud": "exam-platform"}
+    nameless = jwt.encode(claims, keys.private, algorithm="EdDSA", headers={"typ": "at+jwt"})
+    with pytest.raises(Problem, match="names no key"):
+        read_access(nameless, public, now=NOW)
+
+
+CLAIMS = ("iss", "aud", "nbf", "sub", "role", "level", "sid", "jti", "iat", "exp", "sitting", "started_at", "seed")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(TokenKind),
+    strange=st.dictionaries(st.sampled_from(CLAIMS), STRANGE, min_size=1, max_size=3),
+    missing=st.sets(st.sampled_from(CLAIMS), max_size=2),
+)
+def test_mangled_claims_are_a_refusal_and_never_a_crash(
+    keys: SigningKeys, public: PublicKeySet, kind: TokenKind, strange: dict[str, Any], missing: set[str]
+) -> None:
+    """Even a token with our signature is refused in order when its claims make no sense."""
+    whole = ACCESS.claims() | REFRESH.claims() | ATTEMPT.claims() | strange
+    token = forged(keys, kind, {name: claim for name, claim in whole.items() if name not in missing})
+    assert refusal(token, public) <= {ProblemKind.UNAUTHENTICATED, ProblemKind.TOKEN_EXPIRED, None}
+
+
+@pytest.mark.parametrize("wrong", [17, "x", "-1", "1_0", "٣", "", "1" * 20, None, True, [17], {"a": 1}])
+@pytest.mark.parametrize(
+    ("kind", "claims", "name"),
+    [
+        (TokenKind.ACCESS, ACCESS.claims(), "sub"),
+        (TokenKind.REFRESH, REFRESH.claims(), "sub"),
+        (TokenKind.ATTEMPT, ATTEMPT.claims(), "seed"),
+        (TokenKind.ACCESS, ACCESS.claims(), "role"),
+        (TokenKind.ACCESS, ACCESS.claims(), "sid"),
+        (TokenKind.ATTEMPT, ATTEMPT.claims(), "sitting"),
+    ],
+    ids=["access-sub", "refresh-sub", "seed", "role", "sid", "sitting"],
+)
+def test_each_claim_is_what_it_should_be_or_the_token_is_refused(
+    keys: SigningKeys, public: PublicKeySet, kind: TokenKind, claims: dict[str, Any], name: str, wrong: Any
+) -> None:
+    """Nearly right is not right."""
+    assert refusal(forged(keys, kind, claims | {name: wrong}), public) == {ProblemKind.UNAUTHENTICATED}
+
+
+@pytest.mark.parametrize("wrong", ["1790000000", -1, 1.5, True, 2**53, None])
+def test_instants_are_whole_numbers_of_this_age(keys: SigningKeys, public: PublicKeySet, wrong: Any) -> None:
+    """A time that is none, or beyond all bounds, is no time."""
+    for kind, claims, name in (
+        (TokenKind.ACCESS, ACCESS.claims(), "exp"),
+        (TokenKind.ACCESS, ACCESS.claims(), "iat"),
+        (TokenKind.ATTEMPT, ATTEMPT.claims(), "started_at"),
+    ):
+        assert refusal(forged(keys, kind, claims | {name: wrong}), public) == {ProblemKind.UNAUTHENTICATED}
+
+
+@given(
+    st.text(max_size=80) | st.binary(max_size=80).map(lambda data: base64.urlsafe_b64encode(data).decode() + "..e30")
+)
+def test_any_text_is_refused_in_order(public: PublicKeySet, text: str) -> None:
+    """Whatever stands in the header field, I am told that it is no token."""
+    assert refusal(text, public) == {ProblemKind.UNAUTHENTICATED}
+
+
+def test_no_text_is_too_wicked(public: PublicKeySet) -> None:
+    """Deep nesting, strange types and great length are refused like anything else."""
+    deep = base64.urlsafe_b64encode(b'{"typ":' + b"[" * 1_400 + b"]" * 1_400 + b"}").decode()
+    for text in (
+        f"{deep}.e30.AA",
+        f"{_encoded({'typ': ['at+jwt'], 'alg': 'EdDSA'})}.e30.AA",
+        f"{_encoded({'typ': 'at+jwt', 'alg': 'EdDSA', 'kid': 7})}.e30.AA",
+        f"{_encoded({'typ': 'at+jwt', 'alg': ['EdDSA'], 'kid': 'k'})}.e30.AA",
+        f"{_encoded([])}.e30.AA",
+        "\ud800.e30.AA",
+        "a" * 5_000,
+        "",
+        "..",
+    ):
+        assert refusal(text, public) == {ProblemKind.UNAUTHENTICATED}
+
+
+def _encoded(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()

@@ -1,0 +1,150 @@
+"""A sitting's window: what one is, and what may become of it when."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_core.deadlines import ends_at
+from exam_core.problems import Problem, ProblemKind
+from exam_core.windows import Pause, Window, may_become
+
+TTL = 30
+WINDOW = Window(opens_at=1_000, closes_at=2_000, duration=500)
+EARLY, FREEZING, OPEN, ENDED = 900, 970, 1_500, 2_000
+"""Instants: before `opens_at` - TTL, the first at which some solver may not hear of a change in time, open, over."""
+
+
+@pytest.mark.parametrize(
+    ("now", "change", "allowed"),
+    [
+        (EARLY, {"opens_at": 1_100}, True),
+        (EARLY, {"opens_at": 950, "closes_at": 960}, True),
+        (EARLY, {"closes_at": 1_001, "duration": 1}, True),
+        (EARLY, {"extra_past_close": False}, True),
+        (EARLY, {"opens_at": 900}, False),
+        (EARLY, {"opens_at": 800}, False),
+        (FREEZING - 1, {"opens_at": 1_001}, True),
+        (FREEZING, {"opens_at": 1_001}, False),
+        (FREEZING, {"opens_at": 999}, False),
+        (FREEZING, {"duration": 501}, False),
+        (FREEZING, {"duration": 499}, False),
+        (FREEZING, {"closes_at": 1_999}, False),
+        (FREEZING, {"closes_at": 2_001}, True),
+        (FREEZING, {"extra_past_close": False}, False),
+        (OPEN, {"closes_at": 3_000}, True),
+        (OPEN, {}, True),
+        (OPEN, {"closes_at": 1_800}, False),
+        (OPEN, {"closes_at": 3_000, "duration": 600}, False),
+        (ENDED - 1, {"closes_at": 3_000}, True),
+        (ENDED, {"closes_at": 3_000}, False),
+        (ENDED, {}, False),
+    ],
+)
+def test_a_window_may_be_moved_before_it_opens_extended_while_it_is_open_and_never_afterwards(
+    *, now: int, change: dict[str, Any], allowed: bool
+) -> None:
+    """What I was promised when the exam opened can only get better for me."""
+    verdict = _refusal(WINDOW, replace(WINDOW, **change), now=now)
+    assert (verdict is None) is allowed
+    assert verdict in (None, ProblemKind.WINDOW_FROZEN)
+
+
+def test_extra_time_may_become_allowed_past_the_close_at_any_time() -> None:
+    """Letting extra time reach past the close is an extension."""
+    strict = replace(WINDOW, extra_past_close=False)
+    assert _refusal(strict, WINDOW, now=OPEN) is None
+
+
+def test_a_paused_window_may_be_extended_however_late_it_is() -> None:
+    """While a pause lasts the sitting is not over, so its end may still be moved."""
+    paused = replace(WINDOW, pauses=(Pause(began=1_900),))
+    assert _refusal(paused, replace(paused, closes_at=3_000), now=9_000) is None
+
+
+def test_a_stopped_window_is_over() -> None:
+    """A stop is final."""
+    stopped = replace(WINDOW, stopped_at=1_200)
+    assert _refusal(stopped, replace(stopped, closes_at=3_000), now=1_201) is ProblemKind.WINDOW_FROZEN
+
+
+def test_pauses_and_stops_are_not_edits_of_a_window() -> None:
+    """A program that tries to pause by editing is wrong, whatever the time."""
+    with pytest.raises(ValueError, match="their own operations"):
+        may_become(WINDOW, replace(WINDOW, stopped_at=1_200), now=EARLY, ends_at=2_000, lease_ttl=TTL)
+
+
+@given(now=st.integers(0, 3_000), closes_at=st.integers(1_001, 4_000), duration=st.integers(1, 900))
+def test_nothing_allowed_takes_time_from_anybody_in_the_room(now: int, closes_at: int, duration: int) -> None:
+    """Whatever the rules let pass once some solver may have opened, every deadline stays or moves back."""
+    new = replace(WINDOW, closes_at=closes_at, duration=duration)
+    if now >= WINDOW.opens_at - TTL and _refusal(WINDOW, new, now=now) is None:
+        assert new.closes_at >= WINDOW.closes_at
+        assert new.duration == WINDOW.duration
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"closes_at": 1_000}, "close after it opens"),
+        ({"duration": 0}, "positive"),
+        ({"duration": -1}, "positive"),
+        ({"pauses": (Pause(began=10, ended=20), Pause(began=19, ended=30))}, "overlap"),
+        ({"pauses": (Pause(began=10), Pause(began=20, ended=30))}, "overlap"),
+        ({"pauses": (Pause(began=10, ended=9),)}, "end before it began"),
+    ],
+)
+def test_a_window_that_makes_no_sense_is_refused(change: dict[str, Any], why: str) -> None:
+    """Nonsense is told at once and by its reason."""
+    with pytest.raises(Problem, match=why) as refusal:
+        replace(WINDOW, **change)
+    assert refusal.value.kind is ProblemKind.INVALID
+
+
+@given(
+    opens_at=st.integers(0, 2**52),
+    length=st.integers(1, 2**40),
+    duration=st.integers(1, 2**40),
+    spans=st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), max_size=3),
+    lasts=st.booleans(),
+    stopped_at=st.none() | st.integers(0, 2**52),
+    extra_past_close=st.booleans(),
+)
+def test_a_window_travels_unchanged(
+    *,
+    opens_at: int,
+    length: int,
+    duration: int,
+    spans: list[tuple[int, int]],
+    lasts: bool,
+    stopped_at: int | None,
+    extra_past_close: bool,
+) -> None:
+    """The solver judges by the same window that PostgreSQL holds."""
+    at, pauses = 0, []
+    for wait, span in spans:
+        pauses.append(Pause(began=at + wait, ended=at + wait + span))
+        at += wait + span
+    if lasts:
+        pauses.append(Pause(began=at))
+    window = Window(
+        opens_at=opens_at,
+        closes_at=opens_at + length,
+        duration=duration,
+        pauses=tuple(pauses),
+        stopped_at=stopped_at,
+        extra_past_close=extra_past_close,
+    )
+    assert Window.from_json(json.loads(json.dumps(window.to_json()))) == window
+    assert window.paused is lasts
+
+
+def _refusal(old: Window, new: Window, *, now: int) -> ProblemKind | None:
+    try:
+        may_become(old, new, now=now, ends_at=ends_at(old), lease_ttl=TTL)
+    except Problem as problem:
+        return problem.kind
+    return None

@@ -1,0 +1,135 @@
+"""What keeps a question from being asked: the same for a document and for rows written one by one."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_core.authoring import read_exam
+from exam_core.paper import MAX_QUESTIONS, ImageRef
+from exam_core.problems import Problem
+from exam_web.exams.models import Choice, Question
+from exam_web.exams.selectors import faults_among
+
+CHOICES = [{"id": "a", "text": "4", "correct": True}, {"id": "b", "text": "5"}]
+SINGLE = {"id": "q", "kind": "single", "text": "2 + 2", "choices": CHOICES}
+MULTIPLE = SINGLE | {"kind": "multiple"}
+NUMERIC = {"id": "q", "kind": "numeric", "text": "pi", "answer": {"value": "3.14", "tolerance": "0.01"}}
+
+
+def as_document(question: dict[str, Any]) -> str:
+    """A document with one question."""
+    return yaml.safe_dump({"exam": "e", "title": "t", "level": "year-1", "questions": [question]})
+
+
+def as_rows(question: dict[str, Any]) -> Question:
+    """The same question as the rows that API and admin write."""
+    answer = question.get("answer", {})
+    row = Question(
+        pk=1,
+        ident=question["id"],
+        kind=question["kind"],
+        text=question["text"],
+        max_choices=question.get("max_choices"),
+        value=Decimal(answer["value"]) if "value" in answer else None,
+        tolerance=Decimal(answer.get("tolerance", 0)),
+    )
+    row._prefetched_objects_cache = {
+        "choices": [
+            Choice(ident=each["id"], text=each.get("text", ""), correct=each.get("correct", False))
+            for each in question.get("choices", ())
+        ]
+    }
+    return row
+
+
+def no_image(data: bytes) -> ImageRef:
+    """Documents of these tests show no image."""
+    raise ValueError(f"{len(data)} bytes")
+
+
+def document_refused(question: dict[str, Any]) -> bool:
+    """Whether a document with the question is refused."""
+    try:
+        read_exam(as_document(question), no_image)
+    except Problem:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("question", [SINGLE, MULTIPLE, NUMERIC, MULTIPLE | {"max_choices": 2}])
+def test_a_good_question_has_no_fault(question: dict[str, Any]) -> None:
+    """A question with text, key and enough choices can be asked."""
+    assert not document_refused(question)
+    assert faults_among([as_rows(question)]) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        (SINGLE | {"choices": CHOICES[:1]}, "question q needs 2 to 26 choices and has 1"),
+        (
+            SINGLE | {"choices": [CHOICES[0], *({"id": f"c{n}", "text": f"{n} x"} for n in range(26))]},
+            "question q needs 2 to 26 choices and has 27",
+        ),
+        (
+            SINGLE | {"choices": [{"id": "a", "text": "4"}, CHOICES[1]]},
+            "question q has no key: mark a choice as correct",
+        ),
+        (
+            SINGLE | {"choices": [each | {"correct": True} for each in CHOICES]},
+            "question q is single-choice and has 2 correct choices",
+        ),
+        (SINGLE | {"max_choices": 1}, "question q is single-choice and has max_choices"),
+        (MULTIPLE | {"max_choices": 3}, "question q has max_choices 3: it must be from 1 to 2"),
+        (
+            MULTIPLE | {"choices": [CHOICES[0], {"id": "b", "text": "4 "}]},
+            "question q has choices a and b that look the same",
+        ),
+        (MULTIPLE | {"choices": [CHOICES[0], {"id": "b"}]}, "question q has choice b with neither text nor image"),
+        (SINGLE | {"answer": {"value": "1"}}, "question q is single-choice and has a value"),
+        ({"id": "q", "kind": "numeric", "text": "pi"}, "question q has no key: give its value"),
+        (NUMERIC | {"choices": CHOICES}, "question q is numeric and has choices"),
+        (NUMERIC | {"max_choices": 1}, "question q is numeric and has max_choices"),
+        (NUMERIC | {"text": "  "}, "question q has no text"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_says_why(question: dict[str, Any], reason: str) -> None:
+    """Each fault is named with its question, and a document with the same fault is refused as well."""
+    assert document_refused(question)
+    assert reason in faults_among([as_rows(question)])
+
+
+def test_an_exam_has_some_questions_but_not_any_number() -> None:
+    """An exam without a question, or with more than a paper holds, cannot be asked."""
+    assert faults_among([]) == ["the exam needs 1 to 500 questions and has 0"]
+    assert faults_among([as_rows(SINGLE)] * (MAX_QUESTIONS + 1)) == ["the exam needs 1 to 500 questions and has 501"]
+
+
+TEXTS = st.sampled_from(["4", "5", "4 ", "five"])
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> dict[str, Any]:
+    """A question as an author might get it right or wrong."""
+    question = {"id": "q", "kind": draw(st.sampled_from(["single", "multiple", "numeric"])), "text": draw(TEXTS)}
+    if draw(st.booleans()):
+        texts = draw(st.lists(st.none() | TEXTS | st.uuids().map(str), min_size=1, max_size=28))
+        question["choices"] = [
+            {"id": f"c{n}", "correct": draw(st.booleans())} | ({} if text is None else {"text": text})
+            for n, text in enumerate(texts)
+        ]
+    if draw(st.booleans()):
+        question["max_choices"] = draw(st.integers(1, 30))
+    if draw(st.booleans()):
+        question["answer"] = {"value": draw(st.integers(-5, 5).map(str)), "tolerance": "0.5"}
+    return question
+
+
+@given(questions())
+def test_rows_and_documents_are_judged_alike(question: dict[str, Any]) -> None:
+    """Whatever the question, it can be asked from rows exactly when a document with it is accepted."""
+    assert bool(faults_among([as_rows(question)])) == document_refused(question)
