@@ -1,0 +1,138 @@
+"""Carries out what a plan says, one call each; every one of them may be repeated."""
+
+from base64 import b64decode
+from collections.abc import Awaitable, Callable
+
+from exam_core.instants import SECOND
+from exam_operator import metrics
+from exam_operator.errors import OutdatedError, RefusedError
+from exam_operator.facts import Facts, Sitting
+from exam_operator.kube import Kube
+from exam_operator.manifests import grading_job, job_name
+from exam_operator.planner import Action, Verb
+from exam_operator.platform import Platform
+from exam_operator.resource import FINALIZER, Json, Resource
+
+PAPER_TYPE = "examplatform.dev/paper"
+"""The only type of Secret that is read: a resource must not be a way to other people's."""
+
+Do = Callable[[Resource, Facts, Action], Awaitable[object]]
+
+
+class Hands:
+    """What the operator can do.
+
+    Args:
+        kube: the API server.
+        platform: web.
+        namespace: where Jobs are made.
+        job_template: the PodTemplateSpec of a grading Job.
+    """
+
+    def __init__(self, kube: Kube, platform: Platform, *, namespace: str, job_template: Json) -> None:
+        self._kube = kube
+        self._platform = platform
+        self._namespace = namespace
+        self._job_template = job_template
+        self._known: dict[Verb, Do] = {
+            Verb.HOLD: self._hold,
+            Verb.PROVISION: self._provision,
+            Verb.CHANGE_WINDOW: self._change_window,
+            Verb.PAUSE: self._pause,
+            Verb.RESUME: self._resume,
+            Verb.STOP: self._stop,
+            Verb.CANCEL: self._cancel,
+            Verb.CLOSE: self._close,
+            Verb.CREATE_JOB: self._create_job,
+            Verb.RELEASE_JOB: self._release_job,
+            Verb.DELETE_JOB: self._delete_job,
+            Verb.PUBLISH: self._publish,
+            Verb.LET_GO: self._let_go,
+        }
+
+    async def do(self, resource: Resource, facts: Facts, action: Action) -> None:
+        """Do one thing.
+
+        Raises:
+            RefusedError: it cannot be as wished.
+            OutdatedError: something changed since it was looked at.
+            AwayError: somebody does not answer.
+        """
+        await self._known[action.verb](resource, facts, action)
+
+    async def _hold(self, resource: Resource, _facts: Facts, _action: Action) -> None:
+        await self._kube.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], version=resource.version)
+
+    async def _let_go(self, resource: Resource, _facts: Facts, _action: Action) -> None:
+        rest = [each for each in resource.finalizers if each != FINALIZER]
+        await self._kube.set_finalizers(resource.key, rest, version=resource.version)
+
+    async def _provision(self, resource: Resource, _facts: Facts, _action: Action) -> None:
+        await self._import_paper(resource)
+        await self._platform.provision(resource.key.sitting, resource.spec)
+
+    async def _change_window(self, resource: Resource, facts: Facts, _action: Action) -> None:
+        epoch = _sitting(facts).epoch
+        await self._platform.change_window(resource.key.sitting, resource.spec, epoch=epoch)
+
+    async def _pause(self, resource: Resource, facts: Facts, _action: Action) -> None:
+        await self._platform.pause(resource.key.sitting, epoch=_sitting(facts).epoch)
+
+    async def _resume(self, resource: Resource, facts: Facts, _action: Action) -> None:
+        await self._platform.resume(resource.key.sitting, epoch=_sitting(facts).epoch)
+
+    async def _stop(self, resource: Resource, facts: Facts, _action: Action) -> None:
+        await self._platform.stop(resource.key.sitting, epoch=_sitting(facts).epoch)
+
+    async def _cancel(self, resource: Resource, facts: Facts, _action: Action) -> None:
+        await self._platform.cancel(resource.key.sitting, epoch=_sitting(facts).epoch)
+
+    async def _close(self, resource: Resource, facts: Facts, _action: Action) -> None:
+        closed = await self._platform.end(resource.key.sitting)
+        ends_at = _sitting(facts).ends_at
+        if ends_at is not None:
+            metrics.CLOSE_SKEW.observe(max(0, closed.now - ends_at) / SECOND)
+
+    async def _create_job(self, resource: Resource, facts: Facts, action: Action) -> None:
+        if action.revision > 1:
+            # A regrade is for a corrected key, which for an exam as code is in its paper.
+            await self._import_paper(resource)
+        job = grading_job(
+            self._job_template,
+            namespace=self._namespace,
+            key=resource.key,
+            sitting=_sitting(facts).id,
+            revision=action.revision,
+            parallelism=resource.spec.grading.parallelism,
+        )
+        await self._kube.create_job(job)
+
+    async def _release_job(self, _resource: Resource, facts: Facts, action: Action) -> None:
+        await self._kube.release_job(job_name(_sitting(facts).id, action.revision), action.job)
+
+    async def _delete_job(self, _resource: Resource, facts: Facts, action: Action) -> None:
+        await self._kube.delete_job(job_name(_sitting(facts).id, action.revision), action.job)
+
+    async def _publish(self, resource: Resource, _facts: Facts, action: Action) -> None:
+        await self._platform.publish(resource.key.sitting, action.revision)
+
+    async def _import_paper(self, resource: Resource) -> None:
+        """Pass the paper on to web; it is neither kept nor logged."""
+        where = resource.spec.paper_from
+        if where is None:
+            return
+        secret = await self._kube.secret(resource.key.namespace, where.name)
+        if secret is None:
+            raise RefusedError("PaperMissing", f"there is no Secret {where.name} that the operator may read")
+        if secret.get("type") != PAPER_TYPE:
+            raise RefusedError("PaperMissing", f"Secret {where.name} is not of type {PAPER_TYPE}: no other is read")
+        document = secret.get("data", {}).get(where.key)
+        if document is None:
+            raise RefusedError("PaperMissing", f"Secret {where.name} has no key {where.key}")
+        await self._platform.import_paper(resource.spec.exam, b64decode(document))
+
+
+def _sitting(facts: Facts) -> Sitting:
+    if facts.sitting is None:
+        raise OutdatedError("the sitting is not there any more")
+    return facts.sitting

@@ -1,0 +1,29 @@
+"""Durations as Kubernetes users write them: ``90m``, ``1h30m``, ``1.5h``, ``45s``."""
+
+import re
+from fractions import Fraction
+
+from exam_core.instants import HOUR, MILLISECOND, MINUTE, SECOND
+
+_UNITS: dict[str, int | Fraction] = {
+    "h": HOUR,
+    "m": MINUTE,
+    "s": SECOND,
+    "ms": MILLISECOND,
+    "us": 1,
+    "µs": 1,
+    "ns": Fraction(1, 1000),
+}
+_PART = r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)"
+_WHOLE = re.compile(rf"\+?((?:{_PART})+|0)")
+
+
+def parse_duration(text: str) -> int:
+    """A duration in Go's notation as microseconds; a fraction of one is dropped.
+
+    Raises:
+        ValueError: it is not written that way, or is negative.
+    """
+    if _WHOLE.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not a duration like 90m, 1h30m or 45s")
+    return int(sum(Fraction(number) * _UNITS[unit] for number, unit in re.findall(_PART, text)))

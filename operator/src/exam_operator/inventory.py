@@ -1,0 +1,52 @@
+"""All `Exam`s as last seen, from whichever side: the watch, a list, or an answer to a write."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import structlog
+
+from exam_operator.resource import Json, Key, Resource, key_of
+
+log = structlog.get_logger(__name__)
+
+
+class Inventory:
+    """What scaling counts. Nothing is decided for an `Exam` from here: that reads it anew."""
+
+    def __init__(self) -> None:
+        self._changed: Callable[[], None] = lambda: None
+        self._resources: dict[Key, Resource] = {}
+
+    def __iter__(self) -> Iterator[Resource]:
+        """All of them."""
+        return iter(list(self._resources.values()))
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._resources)
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """Have somebody called when something is different."""
+        self._changed = changed
+
+    def keep(self, body: Json) -> None:
+        """Remember one."""
+        try:
+            resource = Resource.from_json(body)
+        except (KeyError, ValueError) as error:
+            log.warning("an Exam cannot be read", exam=str(key_of(body)), error=str(error))
+            return
+        if self._resources.get(resource.key) != resource:
+            self._resources[resource.key] = resource
+            self._changed()
+
+    def forget(self, key: Key) -> None:
+        """It is gone."""
+        if self._resources.pop(key, None) is not None:
+            self._changed()
+
+    def keep_only(self, keys: Iterable[Key]) -> list[Key]:
+        """Forget all that are not among these; which ones were."""
+        gone = self._resources.keys() - set(keys)
+        for key in gone:
+            self.forget(key)
+        return list(gone)

@@ -1,0 +1,231 @@
+"""The Kubernetes API, as the operator uses it: JSON in, JSON out, nothing repeated behind anyone's back."""
+
+import json
+import os
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from exam_operator.errors import AwayError, OutdatedError
+from exam_operator.manifests import LABELS, MANAGER
+from exam_operator.resource import GROUP, PLURAL, VERSION, Key
+
+Json = Mapping[str, Any]
+
+API_SERVER = "the API server"
+TIMEOUT = aiohttp.ClientTimeout(total=15, connect=3)
+MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+PAGE = 500
+
+
+class Kube:
+    """A client of the API server.
+
+    Args:
+        api: the official client, configured.
+        namespace: the operator's own, where Jobs, autoscalers and budgets are.
+    """
+
+    def __init__(self, api: client.ApiClient, namespace: str) -> None:
+        self._api = api
+        self._jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        self._deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        self._autoscalers = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
+        self._budgets = f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
+
+    # Exams
+
+    async def exam(self, key: Key) -> Json | None:
+        """An Exam; None when it is gone, whatever else has its name now."""
+        found = await self._get(_exam(key))
+        return found if found is not None and found["metadata"]["uid"] == key.uid else None
+
+    async def exams(self, namespace: str | None = None) -> list[Json]:
+        """All Exams, of one namespace or of every one."""
+        where = f"/namespaces/{namespace}" if namespace else ""
+        return await self._list(f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}")
+
+    async def set_finalizers(self, key: Key, finalizers: list[str], *, version: str) -> None:
+        """Replace an Exam's finalizers, unless it has changed since `version`."""
+        metadata = {"uid": key.uid, "resourceVersion": version, "finalizers": finalizers}
+        await self._call("PATCH", _exam(key), {"metadata": metadata}, content_type=MERGE)
+
+    async def set_status(self, exam: Json, status: Json) -> Json:
+        """Replace the status of an Exam, unless it has changed since it was read; the Exam then."""
+        return await self._call("PUT", f"{_exam_of(exam)}/status", {**exam, "status": status})
+
+    async def say(self, event: Json) -> None:
+        """Make an Event; one of its name has said the same."""
+        path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
+        try:
+            await self._call("POST", path, event)
+        except AlreadyThereError:
+            return
+
+    async def secret(self, namespace: str, name: str) -> Json | None:
+        """A Secret; None when there is none, or none that the operator may read."""
+        try:
+            return await self._get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        except ForbiddenError:
+            return None
+
+    async def namespace_ends(self, name: str) -> bool:
+        """Whether a namespace is being deleted, or is gone."""
+        found = await self._get(f"/api/v1/namespaces/{name}")
+        return found is None or "deletionTimestamp" in found["metadata"]
+
+    # Jobs
+
+    async def job(self, name: str) -> Json | None:
+        """A Job of the operator's namespace."""
+        return await self._get(f"{self._jobs}/{name}")
+
+    async def jobs(self) -> list[Json]:
+        """All Jobs that the operator made."""
+        selector = ",".join(f"{name}={value}" for name, value in LABELS.items())
+        return await self._list(self._jobs, selector=selector)
+
+    async def create_job(self, job: Json) -> None:
+        """Make a Job; one of its name is left as it is."""
+        try:
+            await self._call("POST", self._jobs, job)
+        except AlreadyThereError:
+            return
+
+    async def release_job(self, name: str, uid: str) -> None:
+        """Let a suspended Job run, if it is still the one that is meant."""
+        body = {"metadata": {"uid": uid}, "spec": {"suspend": False}}
+        await self._call("PATCH", f"{self._jobs}/{name}", body, content_type=MERGE)
+
+    async def delete_job(self, name: str, uid: str) -> None:
+        """Delete a Job and its pods, if it is still the one that is meant."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self._call("DELETE", f"{self._jobs}/{name}", body)
+        except NotThereError:
+            return
+
+    # Scaling
+
+    async def deployment(self, name: str) -> Json | None:
+        """A Deployment of the operator's namespace."""
+        return await self._get(f"{self._deployments}/{name}")
+
+    async def autoscaler(self, name: str) -> Json | None:
+        """A HorizontalPodAutoscaler of the operator's namespace."""
+        return await self._get(f"{self._autoscalers}/{name}")
+
+    async def budget(self, name: str) -> Json | None:
+        """A PodDisruptionBudget of the operator's namespace."""
+        return await self._get(f"{self._budgets}/{name}")
+
+    async def apply_autoscaler(self, body: Json) -> None:
+        """Make an autoscaler be as it should."""
+        await self._apply(f"{self._autoscalers}/{body['metadata']['name']}", body)
+
+    async def apply_budget(self, body: Json) -> None:
+        """Make a budget be as it should."""
+        await self._apply(f"{self._budgets}/{body['metadata']['name']}", body)
+
+    # the wire
+
+    async def _get(self, path: str) -> Json | None:
+        try:
+            return await self._call("GET", path)
+        except NotThereError:
+            return None
+
+    async def _list(self, path: str, *, selector: str = "") -> list[Json]:
+        found: list[Json] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._call("GET", path, query=query)
+            found += page["items"]
+            more = page["metadata"].get("continue")
+            if not more:
+                return found
+            query["continue"] = more
+
+    async def _apply(self, path: str, body: Json) -> None:
+        await self._call("PATCH", path, body, query={"fieldManager": MANAGER, "force": "true"}, content_type=APPLY)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        request = await self._api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = await self._api.call_api(*request, _request_timeout=TIMEOUT)
+            content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's own
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AwayError(API_SERVER, f"{type(error).__name__} {error}".strip()) from error
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise _trouble(method, path, response.status, response.headers.get("Retry-After", ""), content)
+        answer: Json = json.loads(content)
+        return answer
+
+
+class NotThereError(Exception):
+    """There is no such object."""
+
+
+class AlreadyThereError(OutdatedError):
+    """An object of this name is there already."""
+
+
+class ForbiddenError(AwayError):
+    """The operator may not do this: its role lacks something, or the namespace is going."""
+
+
+def _trouble(method: str, path: str, code: int, retry_after: str, content: bytes) -> Exception:
+    try:
+        status = json.loads(content)
+    except ValueError:
+        status = {}
+    why = f"{method} {path}: {code} {status.get('message', content[:200].decode(errors='replace'))}"
+    if code == HTTPStatus.NOT_FOUND:
+        return NotThereError(why)
+    if code == HTTPStatus.CONFLICT:
+        return AlreadyThereError(why) if status.get("reason") == "AlreadyExists" else OutdatedError(why)
+    if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return ForbiddenError(API_SERVER, why)
+    return AwayError(API_SERVER, why, retry_after=float(retry_after) if retry_after.isdecimal() else None)
+
+
+def _exam(key: Key) -> str:
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{key.namespace}/{PLURAL}/{key.name}"
+
+
+def _exam_of(body: Json) -> str:
+    metadata = body["metadata"]
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{metadata['namespace']}/{PLURAL}/{metadata['name']}"
+
+
+async def connect() -> client.ApiClient:
+    """The official client: as ``KUBECONFIG`` says where it is set, otherwise as a pod of the cluster."""
+    configuration = client.Configuration()
+    if os.environ.get("KUBECONFIG"):
+        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    configuration.retries = 0
+    configuration.proxy = None
+    # Neither proxies nor credentials that the environment happens to name.
+    configuration.client_session_kwargs = {"trust_env": False}
+    return client.ApiClient(configuration)

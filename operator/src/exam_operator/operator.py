@@ -1,0 +1,119 @@
+"""The operator as a whole: who wakes whom."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from exam_operator import metrics
+from exam_operator.canary import Canary
+from exam_operator.errors import AwayError
+from exam_operator.inventory import Inventory
+from exam_operator.kube import Kube
+from exam_operator.queue import DueQueue
+from exam_operator.reconcile import IN_CIRCLES, Reconciler
+from exam_operator.resource import Json, Key, key_of
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> int:
+    """This machine's UTC time in µs."""
+    return time.time_ns() // 1000
+
+
+class Operator:
+    """Watches, lists and deadlines on one side, reconciling on the other; the queue between them.
+
+    Args:
+        kube: the API server.
+        queue: which Exam is due when.
+        canary: notices when the watch has gone silent.
+        inventory: what was seen of all Exams.
+        namespaces: whose Exams count; none for all.
+        resync: seconds between full lists.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        queue: DueQueue[Key],
+        canary: Canary,
+        inventory: Inventory,
+        *,
+        namespaces: Sequence[str],
+        resync: float,
+    ) -> None:
+        self._kube = kube
+        self._queue = queue
+        self._canary = canary
+        self._inventory = inventory
+        self._namespaces = namespaces
+        self._resync = resync
+        self._listed = False
+
+    def watched(self, body: Json, *, gone: bool) -> None:
+        """The watch tells of an Exam."""
+        self._canary.watched(body, gone=gone)
+        if not gone:
+            self._inventory.keep(body)
+        self._queue.add(key_of(body))
+
+    def wake_all(self) -> None:
+        """Look at every Exam."""
+        for resource in self._inventory:
+            self._queue.add(resource.key)
+
+    def live(self) -> str:
+        """Why the process should be started anew; empty when it need not."""
+        return self._canary.silent(utc_now())
+
+    def ready(self) -> str:
+        """Why nothing is done yet; empty when it is."""
+        return "" if self._listed else "the Exams have not been listed yet"
+
+    def measure(self) -> None:
+        """Set what is measured when somebody looks."""
+        metrics.QUEUE.set(len(self._queue))
+        metrics.EXAMS.set(len(self._inventory))
+
+    async def resync(self) -> None:
+        """List everything now and then, and look at all of it: what no event told of is found here."""
+        while True:
+            try:
+                await self._list()
+            except AwayError as error:
+                log.warning("listing is put off", why=str(error))
+            await asyncio.sleep(self._resync)
+
+    async def work(self, reconciler: Reconciler) -> None:
+        """Reconcile what is due, one after the other, for ever."""
+        while True:
+            key = await self._queue.take()
+            try:
+                with metrics.RECONCILE_SECONDS.time():
+                    again = await reconciler.reconcile(key)
+                if again is not None:
+                    self._queue.add(key, utc_now() + again)
+            except Exception:
+                # One Exam that nobody foresaw must not keep the others from theirs.
+                metrics.RECONCILES.labels("fault").inc()
+                log.exception("a fault", exam=str(key))
+                self._queue.add(key, utc_now() + IN_CIRCLES)
+            finally:
+                self._queue.done(key)
+
+    async def _list(self) -> None:
+        bodies: list[Json] = []
+        for namespace in self._namespaces or (None,):
+            bodies += await self._kube.exams(namespace)
+        self._canary.listed(bodies, utc_now())
+        keys = [key_of(body) for body in bodies]
+        for gone in self._inventory.keep_only(keys):
+            self._queue.forget(gone)
+        for body in bodies:
+            self._inventory.keep(body)
+        for key in keys:
+            self._queue.add(key)
+        self._listed = True

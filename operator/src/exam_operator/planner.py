@@ -1,0 +1,175 @@
+"""What is to be done next for one `Exam`: a pure function of what is wished for, what is there, and the time.
+
+It is asked again after every action and whenever something may have changed, so each answer is one action at most: an
+operator that is killed between any two of them goes on where the facts say, not where it remembers.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exam_core.instants import SECOND
+from exam_core.schedule import State
+from exam_operator.facts import Facts, JobState, Sitting
+from exam_operator.resource import Desired, Resource
+
+REFUSED_AGAIN_AFTER = 30 * SECOND
+"""What web refused is asked for again after this: an exam may have been written since, another window have moved."""
+DRAIN_POLL = SECOND // 2
+JOB_POLL = SECOND
+AFTER_END = 1
+"""A sitting may be closed when the last deadline has passed, not at it."""
+
+
+class Verb(StrEnum):
+    """Everything the operator does for a sitting."""
+
+    HOLD = "hold"
+    PROVISION = "provision"
+    CHANGE_WINDOW = "change-window"
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    CANCEL = "cancel"
+    CLOSE = "close"
+    CREATE_JOB = "create-job"
+    RELEASE_JOB = "release-job"
+    DELETE_JOB = "delete-job"
+    PUBLISH = "publish"
+    LET_GO = "let-go"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing to do; `revision` for those of grading, `job` the uid of the Job that is meant."""
+
+    verb: Verb
+    revision: int = 0
+    job: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The next action, or None at rest; then when to look again (platform's time, µs), None when nothing is due."""
+
+    action: Action | None = None
+    wake_at: int | None = None
+
+
+REST = Plan()
+
+
+def plan(resource: Resource, facts: Facts, now: int) -> Plan:
+    """What to do next; `now` is the platform's time in µs."""
+    if facts.namespace_ends or (resource.deleting and not resource.held):
+        return _do(Verb.LET_GO) if resource.held else REST
+    if facts.sitting is None:
+        return _without_sitting(resource, facts, now)
+    if not resource.held:
+        return _do(Verb.HOLD)
+    if facts.sitting.state is State.CANCELLED:
+        return _over(resource)
+    if facts.sitting.state is State.SCHEDULED:
+        return _scheduled(resource, facts.sitting, facts, now)
+    return _closed(resource, facts.sitting, facts, now)
+
+
+def _without_sitting(resource: Resource, facts: Facts, now: int) -> Plan:
+    if resource.deleting:
+        return _do(Verb.LET_GO)
+    if resource.spec.desired is Desired.CANCELLED:
+        return REST
+    if not resource.held:
+        return _do(Verb.HOLD)
+    return _unless_refused(Verb.PROVISION, resource, facts, now)
+
+
+def _scheduled(resource: Resource, sitting: Sitting, facts: Facts, now: int) -> Plan:
+    """Before the end: the wish is carried to PostgreSQL, whose answer holds; nothing waits for a refused wish."""
+    rests = _rests(sitting, resource, now)
+    for verb in _wishes(resource, sitting, now):
+        wished = _unless_refused(verb, resource, facts, now)
+        if wished.action is not None:
+            return wished
+        rests = _sooner(rests, wished)
+    return rests
+
+
+def _wishes(resource: Resource, sitting: Sitting, now: int) -> list[Verb]:
+    """What has to happen for the sitting to be as wished, the most urgent first."""
+    spec = resource.spec
+    wishes = []
+    if sitting.ends_at is not None and now > sitting.ends_at:
+        return [Verb.CLOSE]
+    if spec.desired is Desired.CANCELLED or (resource.deleting and not sitting.opened(now)):
+        return [Verb.CANCEL]
+    if spec.desired is Desired.STOPPED_AND_GRADE:
+        return [Verb.STOP]
+    if spec.window != sitting.window:
+        wishes.append(Verb.CHANGE_WINDOW)
+    if spec.desired is Desired.PAUSED and not sitting.paused:
+        wishes.append(Verb.PAUSE)
+    if spec.desired is Desired.SCHEDULED and sitting.paused:
+        wishes.append(Verb.RESUME)
+    return wishes
+
+
+def _rests(sitting: Sitting, resource: Resource, now: int) -> Plan:
+    """The next moment at which the clock alone changes something."""
+    opens_at = sitting.window.opens_at
+    moments = [opens_at - resource.spec.solver.prewarm, opens_at]
+    if sitting.ends_at is not None:
+        moments.append(sitting.ends_at + AFTER_END)
+    return Plan(wake_at=min((moment for moment in moments if moment > now), default=None))
+
+
+def _closed(resource: Resource, sitting: Sitting, facts: Facts, now: int) -> Plan:
+    """After the end: drained, then one Job a revision, then shown."""
+    if sitting.state is State.CLOSING and not sitting.drained:
+        return Plan(wake_at=now + DRAIN_POLL)
+    revision = wanted_revision(resource, sitting)
+    if revision is not None:
+        return _grade(resource, revision, facts, now)
+    if resource.spec.grading.automatic and sitting.published_revision < sitting.graded_revision:
+        return _unless_refused(Verb.PUBLISH, resource, facts, now, revision=sitting.graded_revision)
+    return _over(resource)
+
+
+def wanted_revision(resource: Resource, sitting: Sitting) -> int | None:
+    """The revision to grade next, one after the other; None when all that were wished for are graded."""
+    graded = sitting.graded_revision
+    return graded + 1 if graded < resource.spec.grading.revision else None
+
+
+def _grade(resource: Resource, revision: int, facts: Facts, now: int) -> Plan:
+    job = facts.job
+    if job is None:
+        return _unless_refused(Verb.CREATE_JOB, resource, facts, now, revision=revision)
+    # The ledger says that this revision is not graded: a Job that has ended, well or not, has not done it.
+    if job.state in (JobState.FAILED, JobState.COMPLETE):
+        return _do(Verb.DELETE_JOB, revision=revision, job=job.uid)
+    # Recorded first (the status that goes with this plan does), so that whoever comes after knows which one it was.
+    if job.state is JobState.SUSPENDED and facts.job_slot and resource.recorded_job == job.uid:
+        return _do(Verb.RELEASE_JOB, revision=revision, job=job.uid)
+    return Plan(wake_at=now + JOB_POLL)
+
+
+def _over(resource: Resource) -> Plan:
+    """Nothing more is wished for; a resource that is being deleted may go."""
+    return _do(Verb.LET_GO) if resource.deleting and resource.held else REST
+
+
+def _do(verb: Verb, *, revision: int = 0, job: str = "") -> Plan:
+    return Plan(action=Action(verb=verb, revision=revision, job=job))
+
+
+def _unless_refused(verb: Verb, resource: Resource, facts: Facts, now: int, *, revision: int = 0) -> Plan:
+    """The action, unless web has said no to it lately for the same wish."""
+    refusal = facts.refusal(verb.value, resource.generation)
+    if refusal is not None and now < refusal.at + REFUSED_AGAIN_AFTER:
+        return Plan(wake_at=refusal.at + REFUSED_AGAIN_AFTER)
+    return _do(verb, revision=revision)
+
+
+def _sooner(one: Plan, other: Plan) -> Plan:
+    moments = [each.wake_at for each in (one, other) if each.wake_at is not None]
+    return Plan(wake_at=min(moments, default=None))

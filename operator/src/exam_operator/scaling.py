@@ -1,0 +1,120 @@
+"""Keeps as many solver pods and graders as all sittings want: two autoscalers and two disruption budgets in all."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from exam_core.instants import SECOND
+from exam_operator import metrics
+from exam_operator.capacity import Demand, demand, solvers_wanted
+from exam_operator.errors import AwayError
+from exam_operator.inventory import Inventory
+from exam_operator.kube import Kube
+from exam_operator.manifests import autoscaler, disruption_budget
+from exam_operator.resource import Json, Resource
+from exam_operator.status import Capacity
+
+log = structlog.get_logger(__name__)
+
+SOON = 1.0
+"""Seconds between looks while pods are awaited, or something failed."""
+
+
+class Scaling:
+    """Carries demand to the autoscalers, and knows how many solver pods are ready.
+
+    Args:
+        kube: the API server.
+        now: the platform's time in µs.
+        namespace: where the Deployments are.
+        solvers: the name of the solver's Deployment.
+        graders: the name of the graders' Deployment.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        now: Callable[[], int],
+        *,
+        namespace: str,
+        solvers: str,
+        graders: str,
+    ) -> None:
+        self._kube = kube
+        self._now = now
+        self._namespace = namespace
+        self._solvers = solvers
+        self._graders = graders
+        self._changed: Callable[[], None] = lambda: None
+        self._wake = asyncio.Event()
+        self._known: tuple[int, int] | None = None
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """Have somebody called when the number of ready or wanted solver pods has changed."""
+        self._changed = changed
+
+    def wake(self) -> None:
+        """Look again: something that demand depends on has changed."""
+        self._wake.set()
+
+    def capacity(self, resource: Resource) -> Capacity | None:
+        """Solver pods from one sitting's point of view; None while nothing is known."""
+        if self._known is None:
+            return None
+        floor, ready = self._known
+        return Capacity(floor=floor, ready=ready, wanted=solvers_wanted(resource))
+
+    async def run(self, inventory: Inventory, *, resync: float) -> None:
+        """Keep scaling for ever."""
+        while True:
+            self._wake.clear()
+            wanted = demand(inventory, self._now())
+            try:
+                ready = await self._carry(wanted)
+            except AwayError as error:
+                log.warning("scaling is put off", why=str(error))
+                ready = None
+            wait = resync
+            if ready is None or ready < wanted.solvers:
+                wait = SOON
+            if wanted.changes_at is not None:
+                wait = min(wait, max(0.0, (wanted.changes_at - self._now()) / SECOND))
+            try:
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _carry(self, wanted: Demand) -> int:
+        """Make autoscalers and budgets as they should be; how many solver pods are ready."""
+        solver = await self._one(self._solvers, wanted.solvers, wanted.solver_ceiling)
+        await self._one(self._graders, wanted.graders, wanted.graders)
+        ready: int = 0 if solver is None else solver.get("status", {}).get("readyReplicas", 0)
+        metrics.SOLVERS_WANTED.set(wanted.solvers)
+        metrics.SOLVERS_READY.set(ready)
+        known = (wanted.solvers, ready)
+        if known != self._known:
+            self._known = known
+            log.info("solver pods", wanted=wanted.solvers, ready=ready)
+            self._changed()
+        return ready
+
+    async def _one(self, deployment: str, floor: int, ceiling: int) -> Json | None:
+        """One Deployment's autoscaler and budget; the Deployment, None when there is none."""
+        found = await self._kube.deployment(deployment)
+        if found is None:
+            log.warning("there is no such Deployment: its pods cannot be scaled", deployment=deployment)
+            return None
+        made = await self._kube.autoscaler(deployment)
+        should = autoscaler(deployment, namespace=self._namespace, floor=floor, ceiling=ceiling)
+        if made is None or _bounds(made) != _bounds(should):
+            await self._kube.apply_autoscaler(should)
+        if await self._kube.budget(deployment) is None:
+            selector = found["spec"]["selector"]
+            await self._kube.apply_budget(disruption_budget(deployment, namespace=self._namespace, selector=selector))
+        return found
+
+
+def _bounds(made: Json) -> tuple[int, int]:
+    return made["spec"].get("minReplicas", 1), made["spec"]["maxReplicas"]
