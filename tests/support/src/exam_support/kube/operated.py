@@ -48,7 +48,9 @@ class Operated:
         (self.folder / "logs").mkdir(parents=True)
         control_plane.new_namespace(namespace)
         self._grant()
-        self.apply(_secret(GRADER_ENV, stack.grader_env))
+        # The PATH and the like are the image's.
+        own = {name: value for name, value in stack.grader_env.items() if name.startswith(("EXAM_", "DJANGO_"))}
+        self.apply(_secret(GRADER_ENV, own))
         for name in (SOLVER, GRADER):
             self.apply(_deployment(name, pods))
         self._job_template = self.folder / "job-template.yaml"

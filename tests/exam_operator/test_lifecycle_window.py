@@ -1,0 +1,172 @@
+"""A sitting up to its end: provisioned, warmed up, opened, extended, paused; each step is told and none is undone."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from exam_support.demo.platform import PAPERS
+from exam_support.waiting import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+
+def test_an_exam_becomes_a_sitting_with_a_frozen_paper(world) -> None:
+    """If I apply an Exam, its sitting is there before the window, and the status names it and its paper."""
+    world.apply("midterm", opens_in=300)
+    status = world.await_phase("midterm", "Warming", "Scheduled")
+    sitting = world.sitting("midterm")
+    assert (status["sittingId"], status["paperDigest"], status["epoch"]) == (
+        sitting["id"],
+        sitting["paper"],
+        sitting["epoch"],
+    )
+    assert status["observedGeneration"] == 1
+    assert "reason" not in status
+    for kind, holds in (("Accepted", "True"), ("Provisioned", "True"), ("Open", "False"), ("Degraded", "False")):
+        assert world.condition("midterm", kind)["status"] == holds
+    assert world.get("midterm")["metadata"]["finalizers"] == ["examplatform.dev/sitting"]
+    assert "Warming" in [reason for reason, _ in world.events("midterm")]
+
+
+def test_an_exam_as_code_is_written_before_it_is_frozen(world) -> None:
+    """If an Exam names a Secret with its paper, the exam is made from it; the paper is in no status and no log."""
+    slug = f"{world.namespace}-code"
+    paper = (PAPERS / "geometry-201.yaml").read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "paper"},
+        "type": "examplatform.dev/paper",
+        "stringData": {"paper.yaml": paper},
+    }
+    world.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+    reference = {"secretKeyRef": {"name": "paper", "key": "paper.yaml"}}
+    world.apply("coded", opens_in=300, exam=slug, paperFrom=reference)
+    world.await_condition("coded", "Provisioned", "True")
+    assert world.sitting("coded")["exam"] == slug
+    question = next(line.partition("text:")[2].strip() for line in paper.splitlines() if "text:" in line)
+    assert question
+    assert question not in json.dumps(world.get("coded"))
+    assert question not in world.operator.process.log.read_text()
+
+
+def test_only_secrets_of_papers_are_read(world) -> None:
+    """If an Exam names some other Secret, the operator says that it reads none but papers, and does nothing."""
+    world.kubectl("create", "secret", "generic", "password", "--from-literal=paper.yaml=exam: x")
+    reference = {"secretKeyRef": {"name": "password", "key": "paper.yaml"}}
+    world.apply("nosy", opens_in=300, paperFrom=reference)
+    refused = world.await_condition("nosy", "Accepted", "False", "PaperMissing")
+    assert "examplatform.dev/paper" in refused["message"]
+    assert world.status("nosy")["reason"] == "PaperMissing"
+    assert "sittingId" not in world.status("nosy")
+
+
+def test_solvers_are_there_before_the_window_opens(world) -> None:
+    """If many candidates are expected, their solver pods are ready before the window opens, and fewer before that."""
+    solver = {"candidatesPerReplica": 100, "prewarm": "8s", "maxReplicas": 4}
+    world.apply("big", opens_in=14, lasts=60, candidates=350, solver=solver)
+    world.await_phase("big", "Scheduled")
+    assert world.status("big")["capacity"]["wanted"] == 4
+    before = world.owned("hpa", "exam-solver")["spec"]["minReplicas"]
+    world.await_phase("big", "Warming")
+    world.await_condition("big", "CapacityReady", "True")
+    world.await_phase("big", "Warming", "Open")
+    scaled = world.owned("hpa", "exam-solver")["spec"]
+    assert scaled["minReplicas"] >= before + 4
+    assert world.owned("deployment", "exam-solver")["status"]["readyReplicas"] >= 4
+    world.await_phase("big", "Open")
+    assert world.condition("big", "CapacityReady")["status"] == "True"
+    assert world.owned("pdb", "exam-solver")["spec"]["maxUnavailable"] == 1
+    world.patch("big", {"desiredState": "StoppedAndGrade"})
+    world.await_phase("big", "Graded")
+    eventually(lambda: world.owned("hpa", "exam-solver")["spec"]["minReplicas"] <= before, "solvers go down again")
+
+
+def test_an_open_window_may_be_extended(world) -> None:
+    """If I move the close of an open sitting later, it stays open for longer."""
+    made = world.apply("longer", lasts=120)
+    world.await_phase("longer", "Open")
+    epoch = world.status("longer")["epoch"]
+    later = made["spec"]["window"]["closesAt"]
+    moved = (datetime.fromisoformat(later) + timedelta(seconds=300)).isoformat(timespec="milliseconds")
+    world.patch("longer", {"window": {"closesAt": moved.replace("+00:00", "Z")}})
+    eventually(lambda: world.status("longer")["epoch"] > epoch, "the window is moved")
+    assert world.condition("longer", "Accepted")["status"] == "True"
+    assert datetime.fromisoformat(world.sitting("longer")["window"]["closes_at"]) == datetime.fromisoformat(moved)
+    assert world.status("longer")["phase"] == "Open"
+
+
+def test_an_open_window_is_not_shortened(world) -> None:
+    """If I move the close of an open sitting earlier, I am told why not, and nothing changes for the students."""
+    made = world.apply("shorter", lasts=600)
+    world.await_phase("shorter", "Open")
+    before = world.sitting("shorter")["window"]
+    closes_at = made["spec"]["window"]["closesAt"]
+    earlier = datetime.fromisoformat(closes_at) - timedelta(seconds=300)
+    text = earlier.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    world.patch("shorter", {"window": {"closesAt": text}})
+    refused = world.await_condition("shorter", "Accepted", "False", "WindowFrozen")
+    assert "not shortened" in refused["message"]
+    assert refused["observedGeneration"] == 2
+    assert world.sitting("shorter")["window"] == before
+    assert world.status("shorter")["phase"] == "Open"
+    assert "WindowFrozen" in [reason for reason, _ in world.events("shorter")]
+    world.patch("shorter", {"window": {"closesAt": closes_at}})
+    world.await_condition("shorter", "Accepted", "True")
+    assert "reason" not in world.status("shorter")
+
+
+def test_a_window_may_move_freely_before_it_opens(world) -> None:
+    """If I move a window that is still far off, PostgreSQL follows, earlier and later."""
+    world.apply("moved", opens_in=3600, lasts=600, solver={"prewarm": "1m"})
+    world.await_phase("moved", "Scheduled")
+    for minutes in (90, 45):
+        opens_at = (datetime.now(UTC) + timedelta(minutes=minutes)).replace(microsecond=0)
+        closes_at = opens_at + timedelta(minutes=5)
+        window = {"opensAt": opens_at.isoformat(), "closesAt": closes_at.isoformat(), "duration": "30m"}
+        world.patch("moved", {"window": window})
+        text = opens_at.isoformat().replace("+00:00", "Z")
+        eventually(lambda text=text: world.status("moved")["window"]["opensAt"] == text, "the window is moved")
+        assert world.sitting("moved")["window"]["duration_us"] == 30 * 60 * 1_000_000
+
+
+def test_a_sitting_is_paused_and_goes_on(world) -> None:
+    """If I pause a sitting, nobody's clock runs until I let it go on; the end moves by as much."""
+    world.apply("paused", lasts=300)
+    ends_at = world.await_phase("paused", "Open")["window"]["endsAt"]
+    world.patch("paused", {"desiredState": "Paused"})
+    status = world.await_phase("paused", "Paused")
+    assert "endsAt" not in status["window"]
+    assert world.condition("paused", "Open")["reason"] == "Paused"
+    world.patch("paused", {"desiredState": "Scheduled"})
+    status = world.await_phase("paused", "Open")
+    assert status["window"]["endsAt"] > ends_at
+
+
+def test_two_exams_may_not_overlap_on_one_paper(world) -> None:
+    """If two Exams ask for one exam at the same time, the second is refused and says which one is in its way."""
+    slug = world.written()
+    world.apply("one", lasts=600, exam=slug)
+    world.await_phase("one", "Open")
+    world.apply("two", opens_in=60, lasts=600, exam=slug)
+    refused = world.await_condition("two", "Accepted", "False", "Conflict")
+    assert world.status("one")["sitting"] in refused["message"]
+    assert world.status("two")["phase"] == "Pending"
+    world.patch("one", {"desiredState": "Cancelled"})
+    world.await_phase("one", "Cancelled")
+    # Asked for again by itself: nobody has to touch the second Exam.
+    world.await_condition("two", "Accepted", "True", seconds=90)
+
+
+def test_an_exam_that_does_not_exist_is_waited_for(world) -> None:
+    """If the exam is not written yet, I am told; once it is, the sitting is made by itself."""
+    slug = f"{world.namespace}-later"
+    world.apply("early", opens_in=600, exam=slug)
+    refused = world.await_condition("early", "Accepted", "False", "ExamNotFound")
+    assert slug in refused["message"]
+    assert world.status("early")["phase"] == "Pending"
+    document = (PAPERS / "algebra-101.yaml").read_text().replace("exam: algebra-101\n", f"exam: {slug}\n")
+    assert world.internal("PUT", "/internal/exams", content=document.encode()).is_success
+    world.await_condition("early", "Provisioned", "True", seconds=90)
+    assert "reason" not in world.status("early")
