@@ -5,14 +5,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
-from exam_support.kube.exams import install_crd
 
 from exam_support.demo.people import people_of
 from exam_support.demo.platform import PAPERS, Platform
 from exam_support.kube.control_plane import ControlPlane
+from exam_support.kube.exams import install_crd
 from exam_support.kube.node import Node
 from exam_support.kube.operated import Operated
 from exam_support.stack.places import new_folder
@@ -21,7 +22,7 @@ from exam_support.stack.stack import Stack
 from exam_support.waiting import eventually
 
 LEVELS = ("year-1", "year-2")
-LEASE_MS = 2_000
+LEASE_MS = 3_000
 PATIENCE = 60
 
 
@@ -35,7 +36,6 @@ class World:
         self.operator = service
         self.namespace = namespace
         self.platform = Platform(operated.stack)
-        self._exams = 0
 
     # the resource
 
@@ -45,8 +45,7 @@ class World:
 
     def written(self, text: str | None = None) -> str:
         """A Doctor writes an exam; its slug."""
-        self._exams += 1
-        slug = f"{self.namespace}-{self._exams}"
+        slug = f"exam-{uuid4().hex[:12]}"
         document = text or (PAPERS / "algebra-101.yaml").read_text()
         document = document.replace("exam: algebra-101\n", f"exam: {slug}\n")
         reply = self.internal("PUT", "/internal/exams", content=document.encode())
@@ -166,8 +165,9 @@ def operated() -> Iterator[Operated]:
     control_plane: ControlPlane | None = None
     node: Node | None = None
     try:
-        with Stack(folder / "run", lease_ttl_ms=LEASE_MS, beat=False) as stack:
+        with Stack(folder / "run", lease_ttl_ms=LEASE_MS) as stack:
             try:
+                stack.beat.stop()
                 control_plane = ControlPlane(stack.folder)
                 control_plane.start()
                 Platform(stack).load_people(people)

@@ -1,6 +1,7 @@
 """The end of a sitting: closed on time or by hand, sealed, graded once, published, graded anew; or let go of."""
 
 import json
+from uuid import uuid4
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_a_cancelled_sitting_is_not_graded(world) -> None:
 
 def test_a_corrected_key_is_graded_anew_beside_the_old_degrees(world) -> None:
     """If I correct the key and raise the revision, a second grading runs; the first stays as it was."""
-    slug = f"{world.namespace}-regrade"
+    slug = f"regrade-{uuid4().hex[:12]}"
     paper = (PAPERS / "geometry-201.yaml").read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
     assert world.internal("PUT", "/internal/exams", content=paper.encode()).is_success
     grading = {"publish": "Automatic"}

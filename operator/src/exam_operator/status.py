@@ -78,11 +78,14 @@ def status_of(resource: Resource, facts: Facts, capacity: Capacity | None, skew:
             "sittingId": sitting.id,
             "epoch": sitting.epoch,
             "paperDigest": sitting.paper,
-            "window": {
-                "opensAt": moment(sitting.window.opens_at),
-                "closesAt": moment(sitting.window.closes_at),
-                "endsAt": moment(sitting.ends_at),
-            },
+            "window": _without_nothing(
+                {
+                    "opensAt": moment(sitting.window.opens_at),
+                    "closesAt": moment(sitting.window.closes_at),
+                    # None while a pause lasts: nobody knows yet.
+                    "endsAt": moment(sitting.ends_at),
+                }
+            ),
             "seal": _seal(sitting),
             "grading": _grading(resource, sitting, facts),
             "publishedRevision": sitting.published_revision or None,
