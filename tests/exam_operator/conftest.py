@@ -4,14 +4,16 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import httpx
 import pytest
+from kubernetes import client
 
-from exam_support.demo.people import people_of
+from exam_support.demo.people import People, people_of
 from exam_support.demo.platform import PAPERS, Platform
+from exam_support.kube.access import REQUEST_SECONDS
 from exam_support.kube.control_plane import ControlPlane
 from exam_support.kube.exams import install_crd
 from exam_support.kube.node import Node
@@ -19,18 +21,26 @@ from exam_support.kube.operated import Operated
 from exam_support.stack.places import new_folder
 from exam_support.stack.services import Service
 from exam_support.stack.stack import Stack
+from exam_support.students.student import Account
 from exam_support.waiting import eventually
 
 LEVELS = ("year-1", "year-2")
 LEASE_MS = 3_000
 PATIENCE = 60
+OWNED = {
+    "hpa": ("autoscaling/v2", "horizontalpodautoscalers"),
+    "pdb": ("policy/v1", "poddisruptionbudgets"),
+    "deployment": ("apps/v1", "deployments"),
+}
+"""Where what the operator owns is found."""
 
 
 class World:
     """What a test of the operator can see and do."""
 
-    def __init__(self, operated: Operated, service: Service, namespace: str) -> None:
+    def __init__(self, operated: Operated, service: Service, namespace: str, api: client.ApiClient) -> None:
         self.operated = operated
+        self._api = api
         self.control_plane = operated.control_plane
         self.stack = operated.stack
         self.operator = service
@@ -84,8 +94,7 @@ class World:
 
     def get(self, name: str) -> dict[str, Any]:
         """An Exam; empty when it is gone."""
-        said = self.kubectl("get", "exam", name, "--ignore-not-found", "-o", "json")
-        return json.loads(said) if said else {}
+        return self._read(f"/apis/examplatform.dev/v1alpha1/namespaces/{self.namespace}/exams/{name}")
 
     def status(self, name: str) -> dict[str, Any]:
         """An Exam's status."""
@@ -131,17 +140,23 @@ class World:
 
     def owned(self, kind: str, name: str) -> dict[str, Any]:
         """An object in the operator's namespace; empty when it is not there."""
-        said = self.control_plane.kubectl(
-            "-n", self.operated.namespace, "get", kind, name, "--ignore-not-found", "-o", "json"
-        )
-        return json.loads(said) if said else {}
+        return self._read(f"/apis/{OWNED[kind][0]}/namespaces/{self.operated.namespace}/{OWNED[kind][1]}/{name}")
 
     def jobs(self, sitting: str) -> list[dict[str, Any]]:
         """The grading Jobs of a sitting, by its id."""
-        selector = f"examplatform.dev/sitting={sitting}"
-        said = self.control_plane.kubectl("-n", self.operated.namespace, "get", "jobs", "-l", selector, "-o", "json")
-        jobs: list[dict[str, Any]] = json.loads(said)["items"]
+        query = f"labelSelector=examplatform.dev%2Fsitting%3D{sitting}"
+        path = f"/apis/batch/v1/namespaces/{self.operated.namespace}/jobs?{query}"
+        jobs: list[dict[str, Any]] = self._read(path)["items"]
         return jobs
+
+    def _read(self, path: str) -> dict[str, Any]:
+        """What is at an address of the API server; empty when there is nothing."""
+        answer: Any = self._api.call_api("GET", f"{self.control_plane.url}{path}", _request_timeout=REQUEST_SECONDS)
+        body: dict[str, Any] = json.loads(answer.read())
+        if answer.status == httpx.codes.NOT_FOUND:
+            return {}
+        assert answer.status == httpx.codes.OK, body
+        return body
 
     # PostgreSQL's side
 
@@ -157,11 +172,77 @@ class World:
         )
 
 
+class Student:
+    """A student of the level that the sample exam is for."""
+
+    def __init__(self, stack: Stack, account: Account) -> None:
+        self._web = f"{stack.web.url}/api/auth/students/login"
+        self._solver = stack.solvers[0].url
+        self._account = account
+        self._http = httpx.Client(timeout=30, trust_env=False)
+        self._access = ""
+        self._sitting = ""
+        self._token = ""
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def sits(self, sitting: Mapping[str, Any]) -> Self:
+        """Start as soon as the sitting opens."""
+        credentials = {"username": self._account.username, "password": self._account.password}
+        reply = self._http.post(self._web, json=credentials, headers={"Host": "localhost"})
+        self._access = reply.raise_for_status().json()["access"]
+        self._sitting = f"{self._solver}/v1/sittings/{sitting['id']}"
+
+        def started() -> str | None:
+            headers = {"Host": "solver.localhost", "Authorization": f"Bearer {self._access}"}
+            reply = self._http.post(f"{self._sitting}/attempt", headers=headers)
+            return str(reply.json()["attempt_token"]) if reply.is_success else None
+
+        self._token = eventually(started, "the sitting is open to students")
+        return self
+
+    def answer(self, question: int, body: Mapping[str, Any]) -> httpx.Response:
+        """Send an answer, again while the platform asks for that."""
+        headers = {"Host": "solver.localhost", "Authorization": f"Bearer {self._token}"}
+
+        def answered() -> httpx.Response | None:
+            reply = self._http.put(f"{self._sitting}/answers/{question}", json=dict(body), headers=headers)
+            return None if reply.status_code == httpx.codes.SERVICE_UNAVAILABLE else reply
+
+        return eventually(answered, "the solver has an answer")
+
+    def until_closed(self, sitting: Mapping[str, Any]) -> None:
+        """Wait until no deadline of a sitting can be met any more."""
+        closes_at = datetime.fromisoformat(sitting["ends_at"])
+        eventually(lambda: datetime.now(UTC) > closes_at + timedelta(seconds=1), "the window is over")
+
+
 @pytest.fixture(scope="session")
-def operated() -> Iterator[Operated]:
+def people() -> People:
+    """Those who exist."""
+    return people_of(40, LEVELS)
+
+
+@pytest.fixture(scope="session")
+def accounts(people: People) -> Iterator[Account]:
+    """Students whom no test has met."""
+    return iter([account for account in people.students if account.level == LEVELS[0]])
+
+
+@pytest.fixture
+def student(operated: Operated, accounts: Iterator[Account]) -> Iterator[Student]:
+    """A student of the test's own."""
+    made = Student(operated.stack, next(accounts))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def operated(people: People) -> Iterator[Operated]:
     """A control plane with the Exam resource, a stack without its own clockwork, and a place for operators."""
     folder = new_folder("operator-test")
-    people = people_of(8, LEVELS)
     control_plane: ControlPlane | None = None
     node: Node | None = None
     try:
@@ -206,9 +287,10 @@ def world(operated: Operated, running_operator: Service, request: pytest.Fixture
     name = "t-" + request.node.name.removeprefix("test_").replace("_", "-").split("[")[0][:40].rstrip("-")
     made = f"{name}-{abs(hash(request.node.nodeid)) % 10_000}"
     operated.control_plane.new_namespace(made)
-    world = World(operated, running_operator, made)
-    yield world
-    world.platform.close()
+    with operated.control_plane.api() as api:
+        world = World(operated, running_operator, made, api)
+        yield world
+        world.platform.close()
     operated.control_plane.kubectl("delete", "namespace", made, "--wait=false")
 
 

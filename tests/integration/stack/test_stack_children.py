@@ -126,7 +126,7 @@ def test_only_the_main_thread_starts_children(folder: Path) -> None:
     thread = Thread(target=start)
     thread.start()
     thread.join()
-    assert "main thread" in refusals[0]
+    assert "start it from thread MainThread" in refusals[0]
 
 
 def test_nothing_outlives_a_killed_owner(folder: Path) -> None:

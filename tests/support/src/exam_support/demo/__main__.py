@@ -5,23 +5,17 @@ Exit codes: 0 every check held and everything that can go wrong was tried; 1 any
 
 import asyncio
 import json
-import os
-import shutil
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+from exam_support.demo.frame import Say, print_failures, run_folder, shown, stack_of
 from exam_support.demo.progress import Progress
 from exam_support.demo.run import Demo, Outcome
 from exam_support.demo.settings import Settings, read_settings
 from exam_support.demo.summary import addresses, picture, summary
-from exam_support.demo.verdict import SHOWN
-from exam_support.stack.places import new_folder
-from exam_support.stack.process import StackError
 from exam_support.stack.stack import Stack
 
 
@@ -29,22 +23,15 @@ def main() -> int:
     """Run the demo; the exit code."""
     settings = read_settings()
     console = Console()
-    shutil.rmtree(settings.folder, ignore_errors=True)
-    settings.folder.mkdir(parents=True)
-    with _logs_kept(settings.folder) as folder:
-        try:
-            return _run(settings, folder, console)
-        except BaseException as error:
-            console.print(f"\nThe run ended early: {type(error).__name__}.", style="red", highlight=False)
-            console.print(f"Logs: {_shown(settings.folder / 'logs')}", style="red", highlight=False, soft_wrap=True)
-            if isinstance(error, (StackError, KeyboardInterrupt)):
-                console.print(str(error), style="red", markup=False, soft_wrap=True)
-                return 1
-            raise
+    with run_folder("demo", settings.folder, console) as folder:
+        return _run(settings, folder, console)
 
 
 def _run(settings: Settings, folder: Path, console: Console) -> int:
-    with Progress(console) as progress, _stack(settings, folder, progress) as stack:
+    def make(say: Say) -> Stack:
+        return Stack(folder / "run", solvers=settings.solvers, say=say)
+
+    with Progress(console) as progress, stack_of(progress, make) as stack:
         demo = Demo(settings, stack, progress)
         try:
             outcome = asyncio.run(demo.run())
@@ -58,21 +45,6 @@ def _run(settings: Settings, folder: Path, console: Console) -> int:
     return code
 
 
-@contextmanager
-def _stack(settings: Settings, folder: Path, progress: Progress) -> Iterator[Stack]:
-    """The stack, each thing that it says a step of its own."""
-    with ExitStack() as ends:
-        steps = ends.enter_context(ExitStack())
-
-        def say(what: str) -> None:
-            steps.close()
-            steps.enter_context(progress.step(what))
-
-        stack = ends.enter_context(Stack(folder / "run", solvers=settings.solvers, say=say))
-        steps.close()
-        yield stack
-
-
 def _report(settings: Settings, outcome: Outcome, console: Console, progress: Progress) -> int:
     """Write report and picture, show the table; the exit code."""
     report = outcome.report
@@ -82,33 +54,9 @@ def _report(settings: Settings, outcome: Outcome, console: Console, progress: Pr
     progress.close()
     console.print(summary(report), highlight=False)
     failures = report.failures()
-    for mismatch in report.mismatches[:SHOWN]:
-        line = f"  {mismatch.kind}: {mismatch.sitting} {mismatch.what}"
-        console.print(line, style="red", markup=False, soft_wrap=True)
-    if len(report.mismatches) > SHOWN:
-        console.print(f"  … and {len(report.mismatches) - SHOWN} more in the report", style="red")
-    for failure in failures:
-        console.print(f"FAILED: {failure}", style="red", markup=False)
-    console.print(f"Report, timeline and logs: {_shown(settings.folder)}", highlight=False, soft_wrap=True)
+    print_failures(console, report.mismatches, failures)
+    console.print(f"Report, timeline and logs: {shown(settings.folder)}", highlight=False, soft_wrap=True)
     return 1 if failures else 0
-
-
-@contextmanager
-def _logs_kept(kept: Path) -> Iterator[Path]:
-    """A folder for the run that is removed at its end; its logs stay beside the report."""
-    folder = new_folder("demo")
-    try:
-        yield folder
-    finally:
-        logs = folder / "run/logs"
-        if logs.exists():
-            shutil.copytree(logs, kept / "logs", dirs_exist_ok=True)
-        shutil.rmtree(folder)
-
-
-def _shown(path: Path) -> str:
-    """A path as somebody in this folder would type it."""
-    return os.path.relpath(path)
 
 
 def _await_interrupt() -> None:
