@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 
 .PHONY: help
 help: ## list the habits
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: .venv/ready ## bring everything the project needs: Python packages, Cassandra, PostgreSQL, Redis, nginx
@@ -33,6 +33,14 @@ setup: .venv/ready ## bring everything the project needs: Python packages, Cassa
 .PHONY: demo
 demo: setup ## run a whole sitting on real stores and check every degree (KEEP=1 leaves it running)
 	@$(BIN)/python -m exam_support.demo
+
+.PHONY: operator-demo
+operator-demo: setup kube ## apply the sample Exams to a real API server and watch the operator run their sittings
+	@$(BIN)/python -m exam_support.operator_demo
+
+.PHONY: operator-bench
+operator-bench: setup kube ## how soon the operator acts when 200 Exams open and close in one second
+	@$(BIN)/python -m exam_support.operator_bench
 
 .PHONY: dev
 dev: setup ## run the platform on this machine with one sitting open, until Ctrl-C

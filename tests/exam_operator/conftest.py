@@ -14,9 +14,7 @@ from kubernetes import client
 from exam_support.demo.people import People, people_of
 from exam_support.demo.platform import PAPERS, Platform
 from exam_support.kube.access import REQUEST_SECONDS
-from exam_support.kube.control_plane import ControlPlane
-from exam_support.kube.exams import install_crd
-from exam_support.kube.node import Node
+from exam_support.kube.exams import exam_cluster
 from exam_support.kube.operated import Operated
 from exam_support.stack.places import new_folder
 from exam_support.stack.services import Service
@@ -243,25 +241,10 @@ def student(operated: Operated, accounts: Iterator[Account]) -> Iterator[Student
 def operated(people: People) -> Iterator[Operated]:
     """A control plane with the Exam resource, a stack without its own clockwork, and a place for operators."""
     folder = new_folder("operator-test")
-    control_plane: ControlPlane | None = None
-    node: Node | None = None
     try:
-        with Stack(folder / "run", lease_ttl_ms=LEASE_MS) as stack:
-            try:
-                stack.beat.stop()
-                control_plane = ControlPlane(stack.folder)
-                control_plane.start()
-                Platform(stack).load_people(people)
-                control_plane.await_ready()
-                install_crd(control_plane)
-                node = Node(control_plane)
-                node.start()
+        with Stack(folder / "run", lease_ttl_ms=LEASE_MS, beat=False) as stack:
+            with exam_cluster(stack.folder, meanwhile=lambda: Platform(stack).load_people(people)) as control_plane:
                 yield Operated(control_plane, stack, "exam-platform")
-            finally:
-                if node is not None:
-                    node.stop()
-                if control_plane is not None:
-                    control_plane.stop()
     finally:
         shutil.rmtree(folder)
 

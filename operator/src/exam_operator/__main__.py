@@ -38,6 +38,7 @@ async def run(environment: Environment, job_template: Json) -> None:
             namespace=environment.namespace,
             solvers=environment.solver_deployment,
             graders=environment.grader_deployment,
+            max_jobs=environment.max_jobs,
         )
         operator = Operator(
             kube,
@@ -48,7 +49,7 @@ async def run(environment: Environment, job_template: Json) -> None:
             resync=environment.resync_seconds,
         )
         inventory.subscribe(scaling.wake)
-        scaling.subscribe(operator.wake_all)
+        scaling.subscribe(operator.wake_warm)
         hands = Hands(kube, platform, namespace=environment.namespace, job_template=job_template)
         reconciler = Reconciler(kube, platform, hands, scaling, inventory, max_jobs=environment.max_jobs)
         probes = serving(

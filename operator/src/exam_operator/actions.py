@@ -16,7 +16,7 @@ from exam_operator.resource import FINALIZER, Json, Resource
 PAPER_TYPE = "examplatform.dev/paper"
 """The only type of Secret that is read: a resource must not be a way to other people's."""
 
-Do = Callable[[Resource, Facts, Action], Awaitable[object]]
+Do = Callable[[Resource, Facts, Action], Awaitable[Sitting | None]]
 
 
 class Hands:
@@ -50,15 +50,15 @@ class Hands:
             Verb.LET_GO: self._let_go,
         }
 
-    async def do(self, resource: Resource, facts: Facts, action: Action) -> None:
-        """Do one thing.
+    async def do(self, resource: Resource, facts: Facts, action: Action) -> Sitting | None:
+        """Do one thing; the sitting afterwards, where that was told.
 
         Raises:
             RefusedError: it cannot be as wished.
             OutdatedError: something changed since it was looked at.
             AwayError: somebody does not answer.
         """
-        await self._known[action.verb](resource, facts, action)
+        return await self._known[action.verb](resource, facts, action)
 
     async def _hold(self, resource: Resource, _facts: Facts, _action: Action) -> None:
         await self._kube.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], version=resource.version)
@@ -67,31 +67,32 @@ class Hands:
         rest = [each for each in resource.finalizers if each != FINALIZER]
         await self._kube.set_finalizers(resource.key, rest, version=resource.version)
 
-    async def _provision(self, resource: Resource, _facts: Facts, _action: Action) -> None:
+    async def _provision(self, resource: Resource, _facts: Facts, _action: Action) -> Sitting:
         await self._import_paper(resource)
-        await self._platform.provision(resource.key.sitting, resource.spec)
+        return await self._platform.provision(resource.key.sitting, resource.spec)
 
-    async def _change_window(self, resource: Resource, facts: Facts, _action: Action) -> None:
+    async def _change_window(self, resource: Resource, facts: Facts, _action: Action) -> Sitting:
         epoch = _sitting(facts).epoch
-        await self._platform.change_window(resource.key.sitting, resource.spec, epoch=epoch)
+        return await self._platform.change_window(resource.key.sitting, resource.spec, epoch=epoch)
 
-    async def _pause(self, resource: Resource, facts: Facts, _action: Action) -> None:
-        await self._platform.pause(resource.key.sitting, epoch=_sitting(facts).epoch)
+    async def _pause(self, resource: Resource, facts: Facts, _action: Action) -> Sitting:
+        return await self._platform.pause(resource.key.sitting, epoch=_sitting(facts).epoch)
 
-    async def _resume(self, resource: Resource, facts: Facts, _action: Action) -> None:
-        await self._platform.resume(resource.key.sitting, epoch=_sitting(facts).epoch)
+    async def _resume(self, resource: Resource, facts: Facts, _action: Action) -> Sitting:
+        return await self._platform.resume(resource.key.sitting, epoch=_sitting(facts).epoch)
 
-    async def _stop(self, resource: Resource, facts: Facts, _action: Action) -> None:
-        await self._platform.stop(resource.key.sitting, epoch=_sitting(facts).epoch)
+    async def _stop(self, resource: Resource, facts: Facts, _action: Action) -> Sitting:
+        return await self._platform.stop(resource.key.sitting, epoch=_sitting(facts).epoch)
 
-    async def _cancel(self, resource: Resource, facts: Facts, _action: Action) -> None:
-        await self._platform.cancel(resource.key.sitting, epoch=_sitting(facts).epoch)
+    async def _cancel(self, resource: Resource, facts: Facts, _action: Action) -> Sitting:
+        return await self._platform.cancel(resource.key.sitting, epoch=_sitting(facts).epoch)
 
-    async def _close(self, resource: Resource, facts: Facts, _action: Action) -> None:
+    async def _close(self, resource: Resource, facts: Facts, _action: Action) -> Sitting:
         closed = await self._platform.end(resource.key.sitting)
         ends_at = _sitting(facts).ends_at
         if ends_at is not None:
             metrics.CLOSE_SKEW.observe(max(0, closed.now - ends_at) / SECOND)
+        return closed
 
     async def _create_job(self, resource: Resource, facts: Facts, action: Action) -> None:
         if action.revision > 1:
@@ -113,8 +114,8 @@ class Hands:
     async def _delete_job(self, _resource: Resource, facts: Facts, action: Action) -> None:
         await self._kube.delete_job(job_name(_sitting(facts).id, action.revision), action.job)
 
-    async def _publish(self, resource: Resource, _facts: Facts, action: Action) -> None:
-        await self._platform.publish(resource.key.sitting, action.revision)
+    async def _publish(self, resource: Resource, _facts: Facts, action: Action) -> Sitting:
+        return await self._platform.publish(resource.key.sitting, action.revision)
 
     async def _import_paper(self, resource: Resource) -> None:
         """Pass the paper on to web; it is neither kept nor logged."""

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
+from heapq import nlargest
+from math import ceil
 
 from exam_core.instants import to_micros
 from exam_operator.resource import Resource
@@ -23,32 +26,42 @@ class Demand:
 
 
 def solvers_wanted(resource: Resource) -> int:
-    """How many solver pods one sitting wants."""
-    solver = resource.spec.solver
-    enough = -(-resource.spec.candidates // solver.candidates_per_replica)
-    return min(max(enough, solver.min_replicas), solver.max_replicas)
+    """How many solver pods one sitting wants for itself."""
+    return max(ceil(_share(resource)), resource.spec.solver.min_replicas)
 
 
-def demand(resources: Iterable[Resource], now: int) -> Demand:
-    """What all sittings want together: solvers from the pre-warming until drained, graders while there is grading."""
-    solvers, ceiling, graders = 0, 0, 0
+def demand(resources: Iterable[Resource], now: int, *, max_jobs: int) -> Demand:
+    """What all sittings want together.
+
+    Solvers from the pre-warming until drained: candidates are added up before they are rounded to pods, for many small
+    sittings share some. Graders while there is grading, for as many Jobs as may run at once.
+    """
+    share, least, ceiling = Fraction(0), BASELINE, 0
+    graders = []
     changes = []
     for resource in resources:
         warm_from = _warm_from(resource)
         if warm_from is not None and warm_from <= now:
-            solvers += solvers_wanted(resource)
+            share += _share(resource)
+            least = max(least, resource.spec.solver.min_replicas)
             ceiling += resource.spec.solver.max_replicas
         elif warm_from is not None:
             changes.append(warm_from)
         if resource.status.get("phase") == Phase.GRADING:
-            graders += resource.spec.grading.parallelism
-    floor = max(solvers, BASELINE)
+            graders.append(resource.spec.grading.parallelism)
+    floor = max(ceil(share), least)
     return Demand(
         solvers=floor,
         solver_ceiling=max(ceiling, floor),
-        graders=max(graders, BASELINE),
+        graders=max(sum(nlargest(max_jobs, graders)), BASELINE),
         changes_at=min(changes, default=None),
     )
+
+
+def _share(resource: Resource) -> Fraction:
+    """How much of solver pods its candidates need, the last one not rounded up."""
+    solver = resource.spec.solver
+    return min(Fraction(resource.spec.candidates, solver.candidates_per_replica), Fraction(solver.max_replicas))
 
 
 def _warm_from(resource: Resource) -> int | None:

@@ -25,7 +25,7 @@ class Inventory:
         return len(self._resources)
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        """Have somebody called when something is different."""
+        """Have somebody called when something that is counted is different."""
         self._changed = changed
 
     def keep(self, body: Json) -> None:
@@ -35,9 +35,15 @@ class Inventory:
         except (KeyError, ValueError) as error:
             log.warning("an Exam cannot be read", exam=str(key_of(body)), error=str(error))
             return
-        if self._resources.get(resource.key) != resource:
-            self._resources[resource.key] = resource
+        before = self._resources.get(resource.key)
+        self._resources[resource.key] = resource
+        if before is None or _counted(before) != _counted(resource):
             self._changed()
+
+    def has(self, body: Json) -> bool:
+        """Whether this very version of an Exam is the one last seen."""
+        resource = self._resources.get(key_of(body))
+        return resource is not None and resource.version == body["metadata"]["resourceVersion"]
 
     def forget(self, key: Key) -> None:
         """It is gone."""
@@ -50,3 +56,9 @@ class Inventory:
         for key in gone:
             self.forget(key)
         return list(gone)
+
+
+def _counted(resource: Resource) -> tuple[object, ...]:
+    """What scaling depends on."""
+    status = resource.status
+    return resource.spec, status.get("phase"), status.get("sittingId"), status.get("window")

@@ -14,6 +14,7 @@ from exam_operator.kube import Kube
 from exam_operator.queue import DueQueue
 from exam_operator.reconcile import IN_CIRCLES, Reconciler
 from exam_operator.resource import Json, Key, key_of
+from exam_operator.status import WARM
 
 log = structlog.get_logger(__name__)
 
@@ -56,14 +57,17 @@ class Operator:
     def watched(self, body: Json, *, gone: bool) -> None:
         """The watch tells of an Exam."""
         self._canary.watched(body, gone=gone)
+        # What a look at it has read or written already is no news.
+        if gone or not self._inventory.has(body):
+            self._queue.add(key_of(body))
         if not gone:
             self._inventory.keep(body)
-        self._queue.add(key_of(body))
 
-    def wake_all(self) -> None:
-        """Look at every Exam."""
+    def wake_warm(self) -> None:
+        """Look at every Exam that tells how many solver pods there are."""
         for resource in self._inventory:
-            self._queue.add(resource.key)
+            if resource.status.get("phase") in WARM:
+                self._queue.add(resource.key)
 
     def live(self) -> str:
         """Why the process should be started anew; empty when it need not."""

@@ -16,6 +16,8 @@ REFUSED_AGAIN_AFTER = 30 * SECOND
 """What web refused is asked for again after this: an exam may have been written since, another window have moved."""
 DRAIN_POLL = SECOND // 2
 JOB_POLL = SECOND
+JOB_QUEUE_POLL = 3 * SECOND
+"""How soon one that waits for its turn looks again: with many that wait, some one of them looks all the time."""
 AFTER_END = 1
 """A sitting may be closed when the last deadline has passed, not at it."""
 
@@ -148,7 +150,9 @@ def _grade(resource: Resource, revision: int, facts: Facts, now: int) -> Plan:
     if job.state in (JobState.FAILED, JobState.COMPLETE):
         return _do(Verb.DELETE_JOB, revision=revision, job=job.uid)
     # Recorded first (the status that goes with this plan does), so that whoever comes after knows which one it was.
-    if job.state is JobState.SUSPENDED and facts.job_slot and resource.recorded_job == job.uid:
+    if job.state is JobState.SUSPENDED and resource.recorded_job == job.uid:
+        if not facts.job_slot:
+            return Plan(wake_at=now + JOB_QUEUE_POLL)
         return _do(Verb.RELEASE_JOB, revision=revision, job=job.uid)
     return Plan(wake_at=now + JOB_POLL)
 

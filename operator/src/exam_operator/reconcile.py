@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 PASSES = 24
 """More steps than a whole life has: whoever needs more goes in circles, and somebody else's turn comes first."""
 IN_CIRCLES = SECOND
+COUNT_EVERY = 0.5
+"""Seconds for which a count of running Jobs is good enough to say that there is no place for another."""
 CLOSE_PATH_BACKOFF = 1.0
 """Seconds, doubled once: what students wait for is not put off for longer."""
 LONGEST_BACKOFF = 30.0
@@ -54,6 +56,8 @@ class Reconciler:
         self._inventory = inventory
         self._max_jobs = max_jobs
         self._releasing = asyncio.Lock()
+        self._counted_at = -COUNT_EVERY
+        self._had_slot = True
         self._refusals: dict[Key, dict[Verb, Refusal]] = {}
         self._failures: dict[Key, int] = {}
 
@@ -76,10 +80,11 @@ class Reconciler:
             return again
 
     async def _until_rest(self, key: Key) -> int | None:
+        told: Sitting | None = None
         for _ in range(PASSES):
             # The sitting before the resource: then its epoch is older than the wish, and whoever carries an older wish
             # to PostgreSQL than somebody else just did is told so there.
-            sitting = await self._platform.look(key.sitting)
+            sitting = told or await self._platform.look(key.sitting)
             body = await self._kube.exam(key)
             if body is None:
                 self.forget(key)
@@ -90,9 +95,14 @@ class Reconciler:
             facts = await self._facts(resource, sitting, now)
             planned = plan(resource, facts, now)
             if planned.action is not None:
-                await self._act(resource, facts, planned.action, now)
+                told = await self._act(resource, facts, planned.action, now)
+                if planned.action.verb is Verb.CLOSE:
+                    # Those that end in the same second come first; what is to be said of this one can wait for them.
+                    return 0
             elif not await self._tell(body, resource, facts, now):
-                return None if planned.wake_at is None else max(0, planned.wake_at - now)
+                return None if planned.wake_at is None else max(0, planned.wake_at - self._platform.now)
+            else:
+                told = sitting
         return IN_CIRCLES
 
     async def _facts(self, resource: Resource, sitting: Sitting | None, now: int) -> Facts:
@@ -102,7 +112,7 @@ class Reconciler:
             revision = wanted_revision(resource, sitting)
             if revision is not None:
                 job = await self._job(sitting, revision)
-                slot = job is None or job.state is not JobState.SUSPENDED or await self._job_slot()
+                slot = job is None or job.state is not JobState.SUSPENDED or await self._may_have_slot()
         return Facts(
             sitting=sitting,
             job=job,
@@ -120,20 +130,29 @@ class Reconciler:
             raise AwayError(f"Job {name}", "is of another sitting, or somebody else's: delete it")
         return Job.from_json(body)
 
-    async def _job_slot(self) -> bool:
+    async def _may_have_slot(self) -> bool:
+        """Whether another Job may run, as of a moment ago: hundreds that wait must not count hundreds of Jobs each."""
+        loop = asyncio.get_running_loop()
+        if loop.time() > self._counted_at + COUNT_EVERY:
+            self._counted_at = loop.time()
+            self._had_slot = await self._has_slot()
+        return self._had_slot
+
+    async def _has_slot(self) -> bool:
         running = [job for job in map(Job.from_json, await self._kube.jobs()) if job.state is JobState.RUNNING]
         return len(running) < self._max_jobs
 
-    async def _act(self, resource: Resource, facts: Facts, action: Action, now: int) -> None:
-        outcome = "done"
+    async def _act(self, resource: Resource, facts: Facts, action: Action, now: int) -> Sitting | None:
+        """Do what was planned; the sitting afterwards, where that was told."""
+        outcome, told = "done", None
         try:
             if action.verb is Verb.RELEASE_JOB:
                 # Counted and released under one lock: two at once must not both take the last place.
                 async with self._releasing:
-                    if await self._job_slot():
+                    if await self._has_slot():
                         await self._hands.do(resource, facts, action)
             else:
-                await self._hands.do(resource, facts, action)
+                told = await self._hands.do(resource, facts, action)
             self._refusals.get(resource.key, {}).pop(action.verb, None)
         except RefusedError as error:
             outcome = "refused"
@@ -154,6 +173,7 @@ class Reconciler:
         finally:
             metrics.ACTIONS.labels(action.verb.value, outcome).inc()
             log.info("action", verb=action.verb.value, outcome=outcome, revision=action.revision or None)
+        return told
 
     async def _tell(self, body: Json, resource: Resource, facts: Facts, now: int) -> bool:
         """Bring the status up to date; whether it was not."""

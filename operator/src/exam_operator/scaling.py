@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 SOON = 1.0
 """Seconds between looks while pods are awaited, or something failed."""
+AT_ONCE = 0.25
+"""Seconds for which changes are gathered: hundreds of sittings that end together are one change of demand."""
 
 
 class Scaling:
@@ -30,6 +32,7 @@ class Scaling:
         namespace: where the Deployments are.
         solvers: the name of the solver's Deployment.
         graders: the name of the graders' Deployment.
+        max_jobs: how many grading Jobs may run at once.
     """
 
     def __init__(
@@ -40,12 +43,14 @@ class Scaling:
         namespace: str,
         solvers: str,
         graders: str,
+        max_jobs: int,
     ) -> None:
         self._kube = kube
         self._now = now
         self._namespace = namespace
         self._solvers = solvers
         self._graders = graders
+        self._max_jobs = max_jobs
         self._changed: Callable[[], None] = lambda: None
         self._wake = asyncio.Event()
         self._known: tuple[int, int] | None = None
@@ -69,7 +74,7 @@ class Scaling:
         """Keep scaling for ever."""
         while True:
             self._wake.clear()
-            wanted = demand(inventory, self._now())
+            wanted = demand(inventory, self._now(), max_jobs=self._max_jobs)
             try:
                 ready = await self._carry(wanted)
             except AwayError as error:
@@ -85,6 +90,7 @@ class Scaling:
                     await self._wake.wait()
             except TimeoutError:
                 continue
+            await asyncio.sleep(AT_ONCE)
 
     async def _carry(self, wanted: Demand) -> int:
         """Make autoscalers and budgets as they should be; how many solver pods are ready."""

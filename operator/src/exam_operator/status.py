@@ -37,6 +37,10 @@ class Phase(StrEnum):
     CANCELLED = "Cancelled"
 
 
+WARM = frozenset({Phase.WARMING, Phase.OPEN, Phase.PAUSED})
+"""While these last, it is told how many solver pods are ready."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
     """Solver pods: how many all sittings of now want together, how many are ready, how many this one wants."""
@@ -71,7 +75,8 @@ class Saying:
 def status_of(resource: Resource, facts: Facts, capacity: Capacity | None, skew: int, now: int) -> Status:
     """The status of a resource whose sitting could be looked at; `skew` is the platform's clock less ours, in µs."""
     sitting = facts.sitting
-    said: Status = {"phase": phase_of(resource, facts, now).value}
+    phase = phase_of(resource, facts, now)
+    said: Status = {"phase": phase.value}
     if sitting is not None:
         said |= {
             "sitting": resource.key.sitting,
@@ -92,7 +97,7 @@ def status_of(resource: Resource, facts: Facts, capacity: Capacity | None, skew:
             "publishedAt": moment(sitting.published_at),
         }
     if capacity is not None:
-        said["capacity"] = {"wanted": capacity.wanted, "ready": capacity.ready}
+        said["capacity"] = {"wanted": capacity.wanted} | ({"ready": capacity.ready} if phase in WARM else {})
     conditions = dict(_conditions(resource, facts, capacity, now))
     conditions["Degraded"] = _degraded(facts, skew)
     return _finished(resource, _without_nothing(said), conditions, now)
@@ -169,10 +174,9 @@ def _conditions(
         yield "Provisioned", ("False", "NotProvisioned", "there is no sitting yet")
         return
     yield "Provisioned", ("True", "Provisioned", f"sitting {resource.key.sitting}, paper {sitting.paper[:12]}")
-    if capacity is not None:
-        text = f"{capacity.ready} of {capacity.floor} solver pods are ready"
-        yield "CapacityReady", ("True", "Ready", text) if capacity.enough else ("False", "NotReady", text)
     phase = phase_of(resource, facts, now)
+    if capacity is not None:
+        yield "CapacityReady", _capacity_ready(capacity, phase)
     is_open = phase in {Phase.OPEN, Phase.PAUSED}
     yield "Open", ("True" if is_open else "False", phase.value, _window_text(sitting))
     if sitting.seal is None:
@@ -185,6 +189,13 @@ def _conditions(
         yield "Published", ("True", "Published", f"revision {sitting.published_revision}")
     else:
         yield "Published", ("False", "NotPublished", "degrees are not shown to students")
+
+
+def _capacity_ready(capacity: Capacity, phase: Phase) -> Condition:
+    if phase not in WARM:
+        return ("False", "NotWarm", "solver pods are kept ready from the pre-warming to the end of the sitting")
+    text = f"{capacity.ready} of {capacity.floor} solver pods are ready"
+    return ("True", "Ready", text) if capacity.enough else ("False", "NotReady", text)
 
 
 def _accepted(resource: Resource, facts: Facts) -> Condition:

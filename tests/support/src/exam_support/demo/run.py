@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from exam_support.demo.attending import LOOK_EVERY, degrees_shown, log_in, rooms_of, telling
 from exam_support.demo.evidence import Postgres
 from exam_support.demo.judging import REVISION, Evidence, Scheduled, acknowledged_by, collect, degree_of, judge_sitting
 from exam_support.demo.kill import Killed, kill_and_restart
@@ -20,7 +21,7 @@ from exam_support.oracle.judge import Mismatch, SeenDegree
 from exam_support.oracle.scoring import ALL_OR_NOTHING, PROPORTIONAL
 from exam_support.stack.stack import Stack
 from exam_support.students.clock import SECOND
-from exam_support.students.crowd import Crowd, crowd_of, log_in_doctor, pages
+from exam_support.students.crowd import Crowd, crowd_of
 from exam_support.students.student import Room
 
 EXAMS = ("algebra-101", "geometry-201")
@@ -31,7 +32,6 @@ _DURATION_SHARE = 5 / 6
 _KILL_AT = 0.4
 """When a solver is killed, as a share of the window."""
 _GRADED_WITHIN = 120
-_LOOK_EVERY = 0.5
 
 
 @dataclass
@@ -67,10 +67,10 @@ class Demo:
         seed, port = self.settings.seed, self.stack.gateway_port
         async with crowd_of(self.people.students, port=port, seed=seed, book=self.book) as crowd:
             with self.progress.step("logins") as step:
-                await self._log_in(crowd, step)
+                await log_in(crowd, step)
             with self.progress.step("schedule two sittings") as step:
                 scheduled = self._schedule(step)
-                rooms = await self._rooms(crowd, scheduled)
+                rooms = await rooms_of(crowd, scheduled)
             with self.progress.step("sitting") as step:
                 killed = await self._sit(crowd, rooms, step)
             with self.progress.step("close, seal, grade") as step:
@@ -80,7 +80,7 @@ class Demo:
                     self.platform.publish(sitting.name, REVISION)
                 step.say(f"revision {REVISION} of {len(scheduled)} sittings")
             with self.progress.step("degrees") as step:
-                shown = await self._degrees(crowd)
+                shown = await degrees_shown(crowd, self.people.doctors)
                 step.say(f"{len(shown)} seen by students and doctors")
         with self.progress.step("verify") as step:
             return self._verify(scheduled, shown, killed, crowd.gateway.seconds, step)
@@ -92,15 +92,6 @@ class Demo:
             self.platform.load_exam(PAPERS / f"{exam}.yaml", doctor.username)
         questions = ", ".join(f"{document.exam}: {len(document.questions)} questions" for document in self.documents)
         step.say(f"{len(self.people.students)} students; {questions}")
-
-    async def _log_in(self, crowd: Crowd, step: Step) -> None:
-        async with asyncio.TaskGroup() as group:
-            ticker = group.create_task(
-                self._tell(step, lambda: f"{self.book.counts['logins']} of {len(crowd.present)} students")
-            )
-            await crowd.log_in()
-            ticker.cancel()
-        step.say(f"{self.book.counts['logins']} students")
 
     def _schedule(self, step: Step) -> list[Scheduled]:
         """Two sittings in the same window; a few students are granted extra time in each."""
@@ -141,31 +132,13 @@ class Demo:
             extra=extra,
         )
 
-    async def _rooms(self, crowd: Crowd, scheduled: list[Scheduled]) -> dict[str, Room]:
-        """Where the students of each level sit, as the platform shows it to them."""
-        for sitting in scheduled:
-            shown = await crowd.sittings(sitting.document.level, sitting.document.exam)
-            if [each["id"] for each in shown] != [sitting.id]:
-                self.book.complain(f"students of {sitting.document.level} are shown {shown}, not sitting {sitting.id}")
-        await crowd.set_clock(scheduled[0].id)
-        return {
-            here.document.level: Room(
-                sitting=here.id, neighbour=there.id, document=here.document, opens_at=here.opens_at
-            )
-            for here, there in zip(scheduled, reversed(scheduled), strict=True)
-        }
-
     async def _sit(self, crowd: Crowd, rooms: Mapping[str, Room], step: Step) -> Killed:
         """The sitting; at some point in it a solver is killed and started again."""
         opens_at = next(iter(rooms.values())).opens_at
-        async with asyncio.TaskGroup() as group:
-            ticker = group.create_task(self._tell(step, lambda: self._doing(crowd, opens_at)))
+        async with telling(step, lambda: self._doing(crowd, opens_at)), asyncio.TaskGroup() as group:
             killing = group.create_task(self._kill(crowd, opens_at))
             await crowd.sit(rooms)
-            killed = await killing
-            ticker.cancel()
-        step.say(self._doing(crowd, opens_at))
-        return killed
+        return killing.result()
 
     async def _kill(self, crowd: Crowd, opens_at: int) -> Killed:
         await crowd.clock.until(opens_at + int(self.settings.seconds * _KILL_AT * SECOND))
@@ -179,21 +152,13 @@ class Demo:
         async with asyncio.timeout(_GRADED_WITHIN):
             while waiting := [each for each in map(self._state, scheduled) if "graded" not in each]:
                 step.say("; ".join(waiting))
-                await asyncio.sleep(_LOOK_EVERY)
+                await asyncio.sleep(LOOK_EVERY)
         step.say("; ".join(map(self._state, scheduled)))
 
     def _state(self, sitting: Scheduled) -> str:
         seen = self.platform.sitting(sitting.name)
         revisions = [each for each in seen["revisions"] if each["number"] == REVISION]
         return f"{sitting.name} {revisions[0]['state'] if revisions else seen['state']}"
-
-    async def _degrees(self, crowd: Crowd) -> list[tuple[str, dict[str, Any]]]:
-        """(who saw it, the degree) as students see their own and doctors those of their exams."""
-        seen = [("student", row) for row in await crowd.degrees()]
-        for doctor in self.people.doctors:
-            token = await log_in_doctor(crowd.gateway, doctor.username, doctor.password)
-            seen += [("doctor", row) for row in await pages(crowd.gateway, token, "/api/degrees")]
-        return seen
 
     def _verify(
         self,
@@ -262,12 +227,6 @@ class Demo:
             f"{counts['retries']} sent again, {counts['resumed']} resumed, {counts['forged_refused']} forged, "
             f"{counts['late_refused']} late refused{killed}"
         )
-
-    async def _tell(self, step: Step, detail: Callable[[], str]) -> None:
-        """Keep a step's detail up to date until cancelled."""
-        while True:
-            step.say(detail())
-            await asyncio.sleep(_LOOK_EVERY)
 
 
 def _about(evidence: Evidence) -> dict[str, object]:

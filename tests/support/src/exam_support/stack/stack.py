@@ -28,6 +28,7 @@ class Stack:
         folder: where data, logs and secrets of this run go; one that does not exist yet.
         solvers: how many solver processes.
         lease_ttl_ms: how long a solver may go on without PostgreSQL.
+        beat: whether the graders' clockwork runs, which ends sittings in time; an operator does that instead of it.
         long_lived: whether Cassandra serves long enough for full compilation to pay, as under a benchmark.
         say: hears what is being done.
     """
@@ -38,6 +39,7 @@ class Stack:
         *,
         solvers: int = 2,
         lease_ttl_ms: int = 30_000,
+        beat: bool = True,
         long_lived: bool = False,
         say: Say = lambda _: None,
     ) -> None:
@@ -48,6 +50,7 @@ class Stack:
         self.redis = Redis(folder)
         self.cassandra = Cassandra(folder, long_lived=long_lived)
         self._say = say
+        self._with_beat = beat
         stores = (self.postgres, self.redis, self.cassandra)
         lease = {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms)}
         gateway_port, web_port, worker_port, beat_port, *solver_ports = free_ports(4 + solvers)
@@ -73,8 +76,9 @@ class Stack:
 
     @property
     def services(self) -> dict[str, Service]:
-        """Our own services by name: web, solver-1 and on, grader-worker, grader-beat."""
-        return {each.name: each for each in (self.web, *self.solvers, self.worker, self.beat)}
+        """Our own services by name: web, solver-1 and on, grader-worker, and grader-beat where it runs."""
+        beat = (self.beat,) if self._with_beat else ()
+        return {each.name: each for each in (self.web, *self.solvers, self.worker, *beat)}
 
     @property
     def web_url(self) -> str:
