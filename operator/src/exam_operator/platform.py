@@ -14,7 +14,7 @@ from exam_operator.resource import Spec
 
 WEB = "web"
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
-_LOOK_AGAIN = frozenset({"epoch-changed", ProblemKind.STATE_CONFLICT.slug})
+_LOOK_AGAIN = frozenset({ProblemKind.EPOCH_CHANGED.slug, ProblemKind.STATE_CONFLICT.slug})
 _OUR_FAULT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 
 Clock = Callable[[], int]

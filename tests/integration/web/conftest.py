@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,10 +15,13 @@ from django.utils import timezone
 from exam_core.authoring import read_exam
 from exam_core.keys import new_signing_jwk
 from exam_support.stack.places import REPOSITORY
+from exam_support.stack.redis_server import Redis
 from exam_web import auth
 from exam_web.exams.images import inspect_image
 from exam_web.exams.models import Exam
 from exam_web.exams.services import exam_import
+from exam_web.settings import ENVIRONMENT
+from exam_web.sittings import distribution
 from exam_web.sittings.models import Schedule, Sitting
 from exam_web.sittings.services import Wish, sitting_provision
 from exam_web.users.models import Doctor, Level, User
@@ -165,3 +168,46 @@ def over(provision: Callable[..., Sitting]) -> Sitting:
         opens_at=now - timedelta(minutes=30), closes_at=now - timedelta(minutes=1)
     )
     return Sitting.objects.get(id=sitting.id)
+
+
+class Internal:
+    """A client that has a service token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """One call with a JSON body, or with text as it is."""
+        data = body if isinstance(body, str) else json.dumps(body)
+        headers = {"Authorization": f"Bearer {self._token}"} | headers
+        return Client().generic(method, f"/internal{path}", data, content_type="application/json", headers=headers)
+
+    def knowing(self, token: str) -> Self:
+        """The same with another token."""
+        return type(self)(token)
+
+
+@pytest.fixture
+def internal(people: People, cassandra_env: dict[str, str], redis_server: Redis, monkeypatch) -> Internal:
+    """The service token's way in, to real Cassandra and Redis."""
+    for name, value in cassandra_env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distribution.ENVIRONMENT, "redis_url", redis_server.url)
+    return Internal(ENVIRONMENT.service_token.get_secret_value())
+
+
+@pytest.fixture
+def wish() -> Callable[..., dict[str, Any]]:
+    """What a sitting of algebra should be: from an hour from now, for an hour."""
+
+    def _wish(**changes: Any) -> dict[str, Any]:
+        now = timezone.now().replace(microsecond=123456)
+        return {
+            "exam": "algebra-101",
+            "opens_at": (now + timedelta(hours=1)).isoformat(),
+            "closes_at": (now + timedelta(hours=2)).isoformat(),
+            "duration_us": 1_800_000_000,
+            "candidates": 100,
+        } | changes
+
+    return _wish

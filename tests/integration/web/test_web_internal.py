@@ -1,8 +1,6 @@
 """What operator and tools call, on real stores: behind one token, in the order of a sitting's life."""
 
-import json
 from datetime import timedelta
-from typing import Any
 
 import psycopg
 import pytest
@@ -12,8 +10,6 @@ from django.utils import timezone
 from exam_support.stack.cassandra import Cassandra
 from exam_support.stack.places import REPOSITORY
 from exam_support.stack.redis_server import Redis
-from exam_web.settings import ENVIRONMENT
-from exam_web.sittings import distribution
 from exam_web.sittings.models import Sitting
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -21,56 +17,20 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 PAPER = (REPOSITORY / "k8s/samples/papers/algebra-101.yaml").read_text()
 
 
-class Internal:
-    """A client with a service token."""
-
-    def __init__(self, client, token: str) -> None:
-        self.client = client
-        self.headers = {"Authorization": f"Bearer {token}"}
-
-    def __call__(self, method: str, path: str, body: Any = None) -> Any:
-        """One call with a JSON body, or with text as it is."""
-        data = body if isinstance(body, str) else json.dumps(body)
-        return self.client.generic(
-            method, f"/internal{path}", data, content_type="application/json", headers=self.headers
-        )
-
-
-@pytest.fixture
-def internal(client, people, cassandra_env, redis_server: Redis, monkeypatch) -> Internal:
-    """The service token's way in, to real Cassandra and Redis."""
-    for name, value in cassandra_env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(distribution.ENVIRONMENT, "redis_url", redis_server.url)
-    return Internal(client, ENVIRONMENT.service_token.get_secret_value())
-
-
-def wish(**changes: Any) -> dict:
-    """What a sitting should be: from an hour from now, for an hour."""
-    now = timezone.now().replace(microsecond=123456)
-    return {
-        "exam": "algebra-101",
-        "opens_at": (now + timedelta(hours=1)).isoformat(),
-        "closes_at": (now + timedelta(hours=2)).isoformat(),
-        "duration_us": 1_800_000_000,
-        "candidates": 100,
-    } | changes
-
-
 def test_only_the_service_token_opens_the_inner_door(client, internal, log_in, people) -> None:
     """No token, a wrong one and a person's are all 401."""
     student = log_in(people.student)
     answers = [
         client.get("/internal/sittings/x"),
-        Internal(client, "wrong")("GET", "/sittings/x"),
-        Internal(client, "wrong-é")("GET", "/sittings/x"),
+        internal.knowing("wrong")("GET", "/sittings/x"),
+        internal.knowing("wrong-é")("GET", "/sittings/x"),
         student.get("/internal/sittings/x"),
     ]
     assert [answer.status_code for answer in answers] == [401] * 4
     assert internal("GET", "/sittings/x").status_code == 404
 
 
-def test_a_faulty_paper_is_refused_by_its_lines(internal) -> None:
+def test_a_faulty_paper_is_refused_by_its_lines(internal, wish) -> None:
     """A paper with mistakes is 422 with every line and reason, and leaves no exam behind."""
     faulty = PAPER.replace("kind: single", "kind: essay", 1).replace("title:", "tittle:", 1)
     answer = internal("PUT", "/exams", faulty)
@@ -82,7 +42,7 @@ def test_a_faulty_paper_is_refused_by_its_lines(internal) -> None:
 
 
 def test_provisioning_carries_the_paper_to_the_solvers_and_nothing_of_the_key(
-    internal, cassandra: Cassandra, redis_server: Redis
+    internal, cassandra: Cassandra, redis_server: Redis, wish
 ) -> None:
     """After provisioning Cassandra has the paper and its two pictures, Redis the paper, and neither the key."""
     assert internal("PUT", "/exams", PAPER).json() == {"slug": "algebra-101", "level": "year-1", "questions": 20}
@@ -105,7 +65,7 @@ def test_provisioning_carries_the_paper_to_the_solvers_and_nothing_of_the_key(
         assert b"correct" not in public
 
 
-def test_a_sitting_is_carried_through_its_life(internal, people) -> None:
+def test_a_sitting_is_carried_through_its_life(internal, people, wish) -> None:
     """Extend, accommodate, pause, resume, stop: each call answers with the sitting as it is then."""
     internal("PUT", "/exams", PAPER)
     first = internal("PUT", "/sittings/midterm", wish()).json()
@@ -137,7 +97,7 @@ def test_a_sitting_is_carried_through_its_life(internal, people) -> None:
         ({"closes_at": "2020-01-01T00:00:00Z"}, "close after it opens"),
     ],
 )
-def test_a_bad_wish_is_refused_by_its_field(internal, changes, where: str) -> None:
+def test_a_bad_wish_is_refused_by_its_field(internal, changes, where: str, wish) -> None:
     """What is wrong with a wished-for sitting is named, and no sitting is made."""
     internal("PUT", "/exams", PAPER)
     answer = internal("PUT", "/sittings/midterm", wish(**changes))
@@ -146,7 +106,9 @@ def test_a_bad_wish_is_refused_by_its_field(internal, changes, where: str) -> No
     assert not Sitting.objects.exists()
 
 
-def test_without_cassandra_the_sitting_is_safe_and_asking_again_finishes(internal, monkeypatch, cassandra_env) -> None:
+def test_without_cassandra_the_sitting_is_safe_and_asking_again_finishes(
+    internal, monkeypatch, cassandra_env, wish
+) -> None:
     """With Cassandra away provisioning is 503 with Retry-After; the sitting is kept, and asking again finishes it."""
     internal("PUT", "/exams", PAPER)
     body = wish()

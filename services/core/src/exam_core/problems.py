@@ -33,6 +33,7 @@ class ProblemKind(Enum):
     NOT_FOUND = Kind("not-found", 404, "There is nothing here")
     METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "This address does not take that method")
     CONFLICT = Kind("conflict", 409, "Somebody else changed it first")
+    EPOCH_CHANGED = Kind("epoch-changed", 412, "It has changed since it was looked at")
     TOO_MANY_REQUESTS = Kind("too-many-requests", 429, "Too many requests")
     # who is asking
     UNAUTHENTICATED = Kind("unauthenticated", 401, "A valid token is needed")

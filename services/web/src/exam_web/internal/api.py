@@ -15,6 +15,7 @@ from exam_core.scoring import MultipleRule, Policy
 from exam_web.clock import database_now
 from exam_web.exams.images import inspect_image
 from exam_web.exams.services import exam_import
+from exam_web.internal.precondition import expected_epoch
 from exam_web.internal.schemas import (
     ExamImported,
     Extra,
@@ -37,13 +38,17 @@ _random = secrets.SystemRandom()
 
 
 @router.put("/exams", response=ExamImported)
-def exam_put(request: HttpRequest) -> ExamImported:
-    """Create or update an exam from a YAML document in the body."""
+def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
+    """Create or update an exam from a YAML document in the body, which must be of exam `slug` where that is named."""
     try:
         text = request.body.decode()
     except UnicodeDecodeError as error:
         raise Problem(ProblemKind.PAPER_INVALID, f"the document is not UTF-8: {error}") from error
     document = read_exam(text, inspect_image)
+    if slug is not None and document.exam.slug != slug:
+        raise Problem(
+            ProblemKind.PAPER_INVALID, f"the document is of exam {document.exam.slug!r}, where one of {slug!r} is expected"
+        )
     exam = exam_import(document=document, author=None)
     return ExamImported(slug=exam.slug, level=exam.level.slug, questions=len(document.question_ids))
 
@@ -77,40 +82,45 @@ def sitting_get(request: HttpRequest, name: str) -> SittingStatus:
 @router.patch("/sittings/{name}/window", response=SittingStatus)
 def window_patch(request: HttpRequest, name: str, body: WindowChange) -> SittingStatus:
     """Move a window, as far as the clock allows."""
-    del request
     duration = None if body.duration_us is None else timedelta(microseconds=body.duration_us)
     sitting = selectors.sitting_named(name).id
     return _status(
-        services.window_change(sitting=sitting, opens_at=body.opens_at, closes_at=body.closes_at, duration=duration)
+        services.window_change(
+            sitting=sitting,
+            opens_at=body.opens_at,
+            closes_at=body.closes_at,
+            duration=duration,
+            epoch=expected_epoch(request),
+        )
     )
 
 
 @router.post("/sittings/{name}/pause", response=SittingStatus)
 def pause(request: HttpRequest, name: str) -> SittingStatus:
     """Stop everybody's clock."""
-    del request
-    return _status(services.pause_begin(sitting=selectors.sitting_named(name).id))
+    sitting = selectors.sitting_named(name).id
+    return _status(services.pause_begin(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/resume", response=SittingStatus)
 def resume(request: HttpRequest, name: str) -> SittingStatus:
     """Let everybody's clock run again."""
-    del request
-    return _status(services.pause_end(sitting=selectors.sitting_named(name).id))
+    sitting = selectors.sitting_named(name).id
+    return _status(services.pause_end(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/stop", response=SittingStatus)
 def stop(request: HttpRequest, name: str) -> SittingStatus:
     """End a sitting now."""
-    del request
-    return _status(services.sitting_stop(sitting=selectors.sitting_named(name).id))
+    sitting = selectors.sitting_named(name).id
+    return _status(services.sitting_stop(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/cancel", response=SittingStatus)
 def cancel(request: HttpRequest, name: str) -> SittingStatus:
     """Cancel a sitting: nothing of it is graded."""
-    del request
-    return _status(services.sitting_cancel(sitting=selectors.sitting_named(name).id))
+    sitting = selectors.sitting_named(name).id
+    return _status(services.sitting_cancel(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/close", response=SittingStatus)
@@ -123,13 +133,17 @@ def close(request: HttpRequest, name: str) -> SittingStatus:
 @router.put("/sittings/{name}/accommodations/{username}", response=SittingStatus)
 def accommodation_put(request: HttpRequest, name: str, username: str, body: Extra) -> SittingStatus:
     """Grant a student extra time."""
-    del request
     student = Student.objects.filter(username=username).first()
     if student is None:
         raise Problem(ProblemKind.NOT_FOUND, f"there is no student {username!r}")
     sitting = selectors.sitting_named(name).id
     return _status(
-        services.accommodation_set(sitting=sitting, student=student, extra=timedelta(microseconds=body.extra_us))
+        services.accommodation_set(
+            sitting=sitting,
+            student=student,
+            extra=timedelta(microseconds=body.extra_us),
+            epoch=expected_epoch(request),
+        )
     )
 
 

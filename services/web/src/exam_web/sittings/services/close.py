@@ -64,13 +64,13 @@ def sitting_close(*, sitting: UUID) -> Sitting:
         return compare_and_set(row, expected=State.SCHEDULED, state=State.CLOSING.value, closed_at=from_micros(now))
 
 
-def sitting_stop(*, sitting: UUID) -> Sitting:
-    """End a sitting now, whatever its window says; closed already, it changes nothing.
+def sitting_stop(*, sitting: UUID, epoch: int | None = None) -> Sitting:
+    """End a sitting now, whatever its window says; closed already, it changes nothing. `epoch` as in `changing`.
 
     Raises:
         Problem: STATE_CONFLICT when it was cancelled.
     """
-    with changing(sitting) as (row, now):
+    with changing(sitting, epoch) as (row, now):
         if row.state in _CLOSED:
             return row
         require_state(row, State.SCHEDULED)

@@ -15,14 +15,28 @@ from exam_web.sittings.models import Schedule, Sitting
 
 
 @contextmanager
-def changing(sitting: UUID) -> Iterator[tuple[Sitting, int]]:
+def changing(sitting: UUID, epoch: int | None = None) -> Iterator[tuple[Sitting, int]]:
     """A transaction that may change one sitting: (the sitting as it is now, the platform's time).
 
     The schedule's lock is held from before the row is read, so nothing a caller checks can change before it writes.
+
+    Args:
+        sitting: which one.
+        epoch: what its epoch must be, for a change that was decided on an earlier look; None for whatever it is.
+
+    Raises:
+        Problem: EPOCH_CHANGED when it is another.
     """
     with transaction.atomic():
         locks.lock_exclusively(locks.SCHEDULE)
-        yield Sitting.objects.prefetch_related("pauses").get(id=sitting), database_now()
+        row = Sitting.objects.prefetch_related("pauses").get(id=sitting)
+        if epoch is not None and row.epoch != epoch:
+            raise Problem(
+                ProblemKind.EPOCH_CHANGED,
+                f"{row.name} is at epoch {row.epoch}, no longer at {epoch}: look again before you change it",
+                epoch=row.epoch,
+            )
+        yield row, database_now()
 
 
 def next_epoch() -> int:

@@ -21,13 +21,14 @@ def window_change(
     opens_at: datetime | None = None,
     closes_at: datetime | None = None,
     duration: timedelta | None = None,
+    epoch: int | None = None,
 ) -> Sitting:
-    """Move a window; what is None stays.
+    """Move a window; what is None stays. `epoch` as in `changing`, here and below.
 
     Raises:
         Problem: WINDOW_FROZEN with the rule that forbids it, STATE_CONFLICT once it is closing.
     """
-    with changing(sitting) as (row, now):
+    with changing(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         old = row.window
         new = Window(
@@ -57,9 +58,9 @@ def window_change(
         )
 
 
-def pause_begin(*, sitting: UUID) -> Sitting:
+def pause_begin(*, sitting: UUID, epoch: int | None = None) -> Sitting:
     """Stop everybody's clock; again while it lasts changes nothing."""
-    with changing(sitting) as (row, now):
+    with changing(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if row.window.paused:
             return row
@@ -68,9 +69,9 @@ def pause_begin(*, sitting: UUID) -> Sitting:
         return compare_and_set(row, expected=State.SCHEDULED)
 
 
-def pause_end(*, sitting: UUID) -> Sitting:
+def pause_end(*, sitting: UUID, epoch: int | None = None) -> Sitting:
     """Let everybody's clock run again; without a pause it changes nothing."""
-    with changing(sitting) as (row, now):
+    with changing(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if not row.window.paused:
             return row
@@ -78,14 +79,14 @@ def pause_end(*, sitting: UUID) -> Sitting:
         return compare_and_set(row, expected=State.SCHEDULED)
 
 
-def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta) -> Sitting:
+def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta, epoch: int | None = None) -> Sitting:
     """Grant a student extra time in a sitting; zero takes it back.
 
     It may shrink only before the window opens: what somebody counts on in the room is not taken away.
     """
     if not timedelta(0) <= extra <= timedelta(hours=24):
         raise Problem(ProblemKind.INVALID, f"extra time is from nothing to 24 hours, not {extra}")
-    with changing(sitting) as (row, now):
+    with changing(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if student.level_id != row.level_id:
             raise Problem(ProblemKind.INVALID, f"{student.username} is not of the level of {row.name}")
@@ -99,9 +100,9 @@ def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta) -> S
         return compare_and_set(row, expected=State.SCHEDULED)
 
 
-def sitting_cancel(*, sitting: UUID) -> Sitting:
+def sitting_cancel(*, sitting: UUID, epoch: int | None = None) -> Sitting:
     """Cancel a sitting: nothing of it is graded. Again changes nothing."""
-    with changing(sitting) as (row, _):
+    with changing(sitting, epoch) as (row, _):
         if row.state == State.CANCELLED.value:
             return row
         require_state(row, State.SCHEDULED)
