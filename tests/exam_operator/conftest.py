@@ -242,9 +242,13 @@ def operated(people: People) -> Iterator[Operated]:
     """A control plane with the Exam resource, a stack without its own clockwork, and a place for operators."""
     folder = new_folder("operator-test")
     try:
-        with Stack(folder / "run", lease_ttl_ms=LEASE_MS, beat=False) as stack:
-            with exam_cluster(stack.folder, meanwhile=lambda: Platform(stack).load_people(people)) as control_plane:
-                yield Operated(control_plane, stack, "exam-platform")
+        stack = Stack(folder / "run", lease_ttl_ms=LEASE_MS, beat=False)
+
+        def meanwhile() -> None:
+            Platform(stack).load_people(people)
+
+        with stack, exam_cluster(stack.folder, meanwhile=meanwhile) as control_plane:
+            yield Operated(control_plane, stack, "exam-platform")
     finally:
         shutil.rmtree(folder)
 
