@@ -54,6 +54,10 @@ kube: setup ## build Kubernetes and etcd from their sources, once for every clon
 test: setup lint kube ## everything: linters, types, unit, contract and integration tests on the real stores
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
+.PHONY: test-faults
+test-faults: setup kube ## the operator killed before and after every change it makes, not only a sample (ten minutes)
+	@EXAM_FAULTS=all $(BIN)/pytest tests/exam_operator/test_faults.py $(PYTEST_ARGS)
+
 .PHONY: unit
 unit: setup ## the tests that need no server
 	@$(BIN)/pytest tests/unit $(PYTEST_ARGS)

@@ -124,6 +124,16 @@ class World:
 
         return eventually(there, f"{name}: {kind}={holds} {reason or ''}", seconds=seconds)
 
+    def await_job(self, name: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
+        """Wait until an Exam's grading Job runs; its status."""
+
+        def running() -> dict[str, Any] | None:
+            status = self.status(name)
+            jobs = self.jobs(status["sittingId"]) if "sittingId" in status else []
+            return status if jobs and jobs[0].get("status", {}).get("active") else None
+
+        return eventually(running, f"the Job of {name} runs", seconds=seconds)
+
     def await_gone(self, name: str, *, seconds: float = PATIENCE) -> None:
         """Wait until an Exam is gone."""
         eventually(lambda: not self.get(name), f"{name} is gone", seconds=seconds)
@@ -155,6 +165,10 @@ class World:
             return {}
         assert answer.status == httpx.codes.OK, body
         return body
+
+    def probe(self, service: Service, path: str) -> httpx.Response:
+        """What an operator says of itself."""
+        return httpx.get(f"{service.url}/{path}", trust_env=False, timeout=5)
 
     # PostgreSQL's side
 

@@ -23,13 +23,7 @@ def _paused(server) -> Iterator[None]:
 def _grading(world, name) -> dict:
     """A sitting whose Job runs and cannot finish, for the graders take no chunks; its status."""
     world.apply(name, lasts=600, desiredState="StoppedAndGrade")
-
-    def running() -> dict | None:
-        status = world.status(name)
-        jobs = world.jobs(status["sittingId"]) if "sittingId" in status else []
-        return status if jobs and jobs[0].get("status", {}).get("active") else None
-
-    return eventually(running, f"the Job of {name} runs", seconds=60)
+    return world.await_job(name)
 
 
 def test_web_away_over_the_close_only_delays_the_grading(world) -> None:

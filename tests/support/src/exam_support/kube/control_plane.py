@@ -18,7 +18,7 @@ from exam_support.kube.access import (
     request_token,
     write_kubeconfig,
 )
-from exam_support.kube.certificates import Authority, signing_keys
+from exam_support.kube.certificates import Authority, KeyPair, signing_keys
 from exam_support.kube.install import program
 from exam_support.stack.ports import free_ports
 from exam_support.stack.process import Child, StackError
@@ -63,6 +63,10 @@ class ControlPlane:
     def authority(self) -> Path:
         """The certificate that clients check the API server against."""
         return self._authority.certificate
+
+    def serving_certificate(self, name: str) -> KeyPair:
+        """A certificate for somebody who stands on the loopback before the API server."""
+        return self._authority.server(name)
 
     def start(self) -> None:
         """Start what does not run of etcd and the API server; returns before they are ready."""

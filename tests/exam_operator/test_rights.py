@@ -1,0 +1,91 @@
+"""What the operator may do in the cluster is what it does, no less and no more."""
+
+import json
+
+import pytest
+import yaml
+
+from exam_support.demo.platform import PAPERS
+from exam_support.kube.fault_proxy import FaultProxy
+from exam_support.kube.operated import RBAC
+from exam_support.waiting import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+
+def granted() -> dict[str, set[tuple[str, str, str]]]:
+    """(group, resource, verb) of each role in `operator/rbac.yaml`, by the role's kind."""
+    return {
+        role["kind"]: {
+            (group, resource, verb)
+            for rule in role["rules"]
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+            for verb in rule["verbs"]
+        }
+        for role in yaml.safe_load_all(RBAC.read_text())
+    }
+
+
+def test_every_right_is_used_and_none_is_missing(world) -> None:
+    """If I read the operator's roles, I see what it really asks of the API server, whatever a sitting goes through."""
+    world.operator.stop()
+    with FaultProxy(world.control_plane) as proxy:
+        operator = world.operated.operator("observed", server=proxy.url, env={"EXAM_OPERATOR_RESYNC_SECONDS": "2"})
+        operator.start()
+        operator.await_ready()
+        try:
+            _everything(world)
+        finally:
+            operator.stop()
+    world.operator.start()
+    world.operator.await_ready()
+    own = world.operated.namespace
+    asked = [passed.request for passed in proxy.passed]
+    inside = {right for request in asked if request.namespace == own for right in request.rights}
+    outside = {right for request in asked if request.namespace != own for right in request.rights}
+    refused = [str(passed.request) for passed in proxy.passed if passed.status in (401, 403)]
+    assert (outside, inside) == (granted()["ClusterRole"], granted()["Role"])
+    assert refused == []
+
+
+def _everything(world) -> None:
+    """An exam as code, graded by a Job that had to be made anew, published, deleted."""
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "paper"},
+        "type": "examplatform.dev/paper",
+        "stringData": {"paper.yaml": (PAPERS / "geometry-201.yaml").read_text()},
+    }
+    world.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+    # The floors are lowered by hand, so that they have to be raised again.
+    for kind in ("hpa", "pdb"):
+        world.control_plane.kubectl("-n", world.operated.namespace, "delete", kind, "--all")
+    world.stack.worker.pause()
+    try:
+        world.apply(
+            "all",
+            lasts=600,
+            exam="geometry-201",
+            paperFrom={"secretKeyRef": {"name": "paper"}},
+            desiredState="StoppedAndGrade",
+            grading={"publish": "Automatic"},
+        )
+        status = world.await_job("all")
+        [job] = world.jobs(status["sittingId"])
+        deadline = json.dumps({"spec": {"activeDeadlineSeconds": 1}})
+        name = job["metadata"]["name"]
+        world.control_plane.kubectl(
+            "-n", world.operated.namespace, "patch", "job", name, "--type=merge", "-p", deadline
+        )
+
+        def another() -> bool:
+            return any(each["metadata"]["uid"] != job["metadata"]["uid"] for each in world.jobs(status["sittingId"]))
+
+        eventually(another, "the Job is made anew", seconds=60)
+    finally:
+        world.stack.worker.resume()
+    world.await_phase("all", "Published")
+    world.kubectl("delete", "exam", "all")
+    world.await_gone("all")
