@@ -323,6 +323,7 @@ def _facts(phase: str, now: int) -> Facts:
             paused=False,
             ends_at=now,
             paper="a" * 64,
+            distributed=True,
             drained=ended,
             seal=Seal(at=now, answers=5, students=2, digest="b" * 64) if ended else None,
             revisions=(done,) if ended else (),

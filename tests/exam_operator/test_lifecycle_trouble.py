@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 
 from exam_support.waiting import eventually
@@ -41,6 +42,17 @@ def test_web_away_over_the_close_only_delays_the_grading(world) -> None:
     world.await_phase("unseen", "Graded")
     assert world.condition("unseen", "Degraded")["status"] == "False"
     assert "reason" not in world.status("unseen")
+
+
+def test_a_paper_that_never_reached_the_solvers_is_carried_there(world) -> None:
+    """If provisioning was ended halfway, nobody could read the paper: the operator sees to it."""
+    world.apply("halfway", opens_in=300)
+    world.await_condition("halfway", "Provisioned", "True")
+    with psycopg.connect(world.stack.postgres.dsn(), autocommit=True) as connection:
+        digest = [world.status("halfway")["paperDigest"]]
+        connection.execute("UPDATE sittings_paper SET distributed_at = NULL WHERE digest = %s", digest)
+    assert world.sitting("halfway")["distributed"] is False
+    eventually(lambda: world.sitting("halfway")["distributed"], "the paper is where solvers read it")
 
 
 def test_a_job_that_fails_is_made_anew(world) -> None:

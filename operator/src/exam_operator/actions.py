@@ -37,6 +37,7 @@ class Hands:
         self._known: dict[Verb, Do] = {
             Verb.HOLD: self._hold,
             Verb.PROVISION: self._provision,
+            Verb.DISTRIBUTE: self._distribute,
             Verb.CHANGE_WINDOW: self._change_window,
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
@@ -70,6 +71,9 @@ class Hands:
     async def _provision(self, resource: Resource, _facts: Facts, _action: Action) -> Sitting:
         await self._import_paper(resource)
         return await self._platform.provision(resource.key.sitting, resource.spec)
+
+    async def _distribute(self, resource: Resource, _facts: Facts, _action: Action) -> Sitting:
+        return await self._platform.distribute(resource.key.sitting)
 
     async def _change_window(self, resource: Resource, facts: Facts, _action: Action) -> Sitting:
         epoch = _sitting(facts).epoch

@@ -47,6 +47,7 @@ class Sitting:
     paused: bool
     ends_at: int | None
     paper: str
+    distributed: bool
     drained: bool
     seal: Seal | None
     revisions: tuple[Revision, ...]
@@ -70,6 +71,7 @@ class Sitting:
             paused=window["paused"],
             ends_at=_instant_or_none(body["ends_at"]),
             paper=body["paper"],
+            distributed=body["distributed"],
             drained=body["drained"],
             seal=None
             if seal is None

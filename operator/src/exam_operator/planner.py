@@ -27,6 +27,7 @@ class Verb(StrEnum):
 
     HOLD = "hold"
     PROVISION = "provision"
+    DISTRIBUTE = "distribute"
     CHANGE_WINDOW = "change-window"
     PAUSE = "pause"
     RESUME = "resume"
@@ -106,6 +107,9 @@ def _wishes(resource: Resource, sitting: Sitting, now: int) -> list[Verb]:
         return [Verb.CANCEL]
     if spec.desired is Desired.STOPPED_AND_GRADE:
         return [Verb.STOP]
+    if not sitting.distributed:
+        # Whoever provisioned it came no further: nobody could read its paper.
+        wishes.append(Verb.DISTRIBUTE)
     if spec.window != sitting.window:
         wishes.append(Verb.CHANGE_WINDOW)
     if spec.desired is Desired.PAUSED and not sitting.paused:

@@ -56,7 +56,7 @@ class Platform:
             return None
 
     async def provision(self, name: str, spec: Spec) -> Sitting:
-        """Freeze the exam's paper and make the sitting, or adopt the one of this name."""
+        """Freeze the exam's paper and make the sitting, unless there is one by now."""
         return await self._sitting(
             "PUT",
             f"/internal/sittings/{name}",
@@ -69,7 +69,12 @@ class Platform:
                 # Publishing is the operator's, so that it may be changed as long as there is something to publish.
                 "publish": "manual",
             },
+            absent=True,
         )
+
+    async def distribute(self, name: str) -> Sitting:
+        """Carry the sitting's paper to where solvers read it."""
+        return await self._sitting("POST", f"/internal/sittings/{name}/distribute")
 
     async def import_paper(self, exam: str, document: bytes) -> None:
         """Create or update an exam from its document, which must be about that exam."""
@@ -109,9 +114,17 @@ class Platform:
         return await self._sitting("POST", f"/internal/sittings/{name}/revisions/{revision}/publish")
 
     async def _sitting(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, epoch: int | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        epoch: int | None = None,
+        absent: bool = False,
     ) -> Sitting:
-        headers = {} if epoch is None else {"If-Match": f'"{epoch}"'}
+        headers = {"If-None-Match": "*"} if absent else {}
+        if epoch is not None:
+            headers["If-Match"] = f'"{epoch}"'
         asked_at = self._clock()
         response = await self._call(method, path, json=body, headers=headers)
         answered_at = self._clock()

@@ -173,7 +173,10 @@ def _conditions(
     if sitting is None:
         yield "Provisioned", ("False", "NotProvisioned", "there is no sitting yet")
         return
-    yield "Provisioned", ("True", "Provisioned", f"sitting {resource.key.sitting}, paper {sitting.paper[:12]}")
+    if sitting.distributed:
+        yield "Provisioned", ("True", "Provisioned", f"sitting {resource.key.sitting}, paper {sitting.paper[:12]}")
+    else:
+        yield "Provisioned", ("False", "PaperNotDistributed", "the paper is not yet where solvers read it")
     phase = phase_of(resource, facts, now)
     if capacity is not None:
         yield "CapacityReady", _capacity_ready(capacity, phase)

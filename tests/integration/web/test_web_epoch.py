@@ -108,6 +108,17 @@ def test_of_two_changes_decided_on_one_epoch_one_is_made(change: Change, epoch: 
         assert sorted(pool.map(run, ("pause", "window"))) == [200, 412]
 
 
+def test_who_found_no_sitting_changes_none(internal, epoch: int, wish) -> None:
+    """If I provision what I found missing and somebody was faster, theirs stays as it is, and I am told to look."""
+    before = row()
+    refused = internal("PUT", "/sittings/midterm", wish(duration_us=60_000_000), **{"If-None-Match": "*"})
+    assert (refused.status_code, refused.json()["epoch"]) == (412, epoch)
+    assert row() == before
+    assert internal("PUT", "/sittings/midterm", wish(), **{"If-None-Match": '"1"'}).status_code == 400
+    later = {"opens_at": "2098-01-01T09:00:00Z", "closes_at": "2098-01-01T10:00:00Z"}
+    assert internal("PUT", "/sittings/other", wish(**later), **{"If-None-Match": "*"}).status_code == 200
+
+
 def test_a_document_of_another_exam_is_refused(internal, people) -> None:
     """If I write one exam and the document is of another, I am told both names, and neither is written."""
     refused = internal("PUT", "/exams?slug=geometry-201", PAPER)

@@ -116,9 +116,24 @@ def test_without_cassandra_the_sitting_is_safe_and_asking_again_finishes(
     refused = internal("PUT", "/sittings/midterm", body)
     assert (refused.status_code, "Retry-After" in refused) == (503, True)
     kept = Sitting.objects.get()
+    assert internal("GET", "/sittings/midterm").json()["distributed"] is False
     monkeypatch.setenv("EXAM_CASSANDRA_PORT", cassandra_env["EXAM_CASSANDRA_PORT"])
     done = internal("PUT", "/sittings/midterm", body)
     assert (done.status_code, done.json()["id"]) == (200, str(kept.id))
+    assert done.json()["distributed"] is True
+
+
+def test_a_paper_that_was_frozen_alone_is_carried_on(internal, monkeypatch, cassandra, cassandra_env, wish) -> None:
+    """If provisioning came no further than PostgreSQL, the paper alone can be carried to the solvers afterwards."""
+    internal("PUT", "/exams", PAPER)
+    monkeypatch.setenv("EXAM_CASSANDRA_PORT", "1")
+    assert internal("PUT", "/sittings/midterm", wish()).status_code == 503
+    assert internal("POST", "/sittings/midterm/distribute").status_code == 503
+    monkeypatch.setenv("EXAM_CASSANDRA_PORT", cassandra_env["EXAM_CASSANDRA_PORT"])
+    done = internal("POST", "/sittings/midterm/distribute").json()
+    assert done["distributed"] is True
+    with cassandra.session() as session:
+        assert done["paper"] in {row.digest for row in session.execute("SELECT digest FROM exam.papers")}
 
 
 def test_the_grader_may_do_what_it_must_and_no_more(people, algebra, postgres) -> None:

@@ -15,7 +15,7 @@ from exam_core.scoring import MultipleRule, Policy
 from exam_web.clock import database_now
 from exam_web.exams.images import inspect_image
 from exam_web.exams.services import exam_import
-from exam_web.internal.precondition import expected_epoch
+from exam_web.internal.precondition import expected_absent, expected_epoch
 from exam_web.internal.schemas import (
     ExamImported,
     Extra,
@@ -47,7 +47,8 @@ def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
     document = read_exam(text, inspect_image)
     if slug is not None and document.exam.slug != slug:
         raise Problem(
-            ProblemKind.PAPER_INVALID, f"the document is of exam {document.exam.slug!r}, where one of {slug!r} is expected"
+            ProblemKind.PAPER_INVALID,
+            f"the document is of exam {document.exam.slug!r}, where one of {slug!r} is expected",
         )
     exam = exam_import(document=document, author=None)
     return ExamImported(slug=exam.slug, level=exam.level.slug, questions=len(document.question_ids))
@@ -56,7 +57,6 @@ def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
 @router.put("/sittings/{name}", response=SittingStatus)
 def sitting_put(request: HttpRequest, name: str, body: SittingWish) -> SittingStatus:
     """Provision a sitting, or adopt the one of this name: paper frozen and carried to the solvers."""
-    del request
     wish = services.Wish(
         exam=body.exam,
         opens_at=body.opens_at,
@@ -67,7 +67,18 @@ def sitting_put(request: HttpRequest, name: str, body: SittingWish) -> SittingSt
         extra_past_close=body.extra_past_close,
         policy=Policy(multiple=MultipleRule(body.multiple)),
     )
-    sitting = services.sitting_provision(name=name, wish=wish, permute=lambda n: _random.sample(range(n), n))
+    sitting = services.sitting_provision(
+        name=name, wish=wish, permute=lambda n: _random.sample(range(n), n), absent=expected_absent(request)
+    )
+    paper_distribute(paper=sitting.paper)
+    return _status(sitting)
+
+
+@router.post("/sittings/{name}/distribute", response=SittingStatus)
+def distribute(request: HttpRequest, name: str) -> SittingStatus:
+    """Carry a sitting's paper to the solvers, where provisioning came no further than freezing it; again is fine."""
+    del request
+    sitting = selectors.sitting_named(name)
     paper_distribute(paper=sitting.paper)
     return _status(sitting)
 
@@ -168,7 +179,7 @@ def revision_publish(request: HttpRequest, name: str, number: int) -> SittingSta
 
 
 def _status(sitting: Sitting) -> SittingStatus:
-    sitting = Sitting.objects.select_related("exam").prefetch_related("pauses").get(id=sitting.id)
+    sitting = Sitting.objects.select_related("exam", "paper").prefetch_related("pauses").get(id=sitting.id)
     window = sitting.window
     end = selectors.sitting_ends_at(sitting)
     closed = sitting.state in (State.CLOSING.value, State.SEALED.value)
@@ -190,6 +201,7 @@ def _status(sitting: Sitting) -> SittingStatus:
         ),
         ends_at=None if end is None else from_micros(end),
         paper=sitting.paper_id,
+        distributed=sitting.paper.distributed_at is not None,
         candidates=sitting.candidates,
         drained=drain is not None and drain.drained,
         waiting_for=[

@@ -1,4 +1,4 @@
-"""``If-Match`` on changes of a sitting: the epoch that the change was decided on."""
+"""Conditions on changes of a sitting: the epoch that the change was decided on, or that there was no sitting."""
 
 import re
 
@@ -25,3 +25,15 @@ def expected_epoch(request: HttpRequest) -> int | None:
             f'If-Match takes the epoch of the sitting in double quotes, as "7", not {text[:40]!r}',
         )
     return int(found[1])
+
+
+def expected_absent(request: HttpRequest) -> bool:
+    """Whether there must be no sitting of the name yet (``If-None-Match: *``).
+
+    Raises:
+        Problem: MALFORMED when it is anything else.
+    """
+    text = request.headers.get("If-None-Match")
+    if text not in (None, "*"):
+        raise Problem(ProblemKind.MALFORMED, f"If-None-Match takes * alone here, not {text[:40]!r}")
+    return text == "*"

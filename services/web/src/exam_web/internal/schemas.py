@@ -83,6 +83,7 @@ class SittingStatus(Schema):
     window: WindowShown
     ends_at: datetime | None
     paper: str
+    distributed: bool
     candidates: int
     drained: bool
     waiting_for: list[WaitingShown]

@@ -4,6 +4,7 @@ import asyncio
 import os
 
 import structlog
+from django.utils import timezone
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -36,6 +37,8 @@ def paper_distribute(*, paper: Paper) -> None:
             ProblemKind.UNAVAILABLE, f"Cassandra did not take the paper: {error}; ask again", retry_after=2
         ) from error
     _warm(paper)
+    # Only now: whoever was ended before this is asked again by who looks at the sitting.
+    Paper.objects.filter(digest=paper.digest).update(distributed_at=timezone.now())
 
 
 async def _store(settings: CassandraSettings, digest: str, parts: dict[str, PaperPart]) -> None:

@@ -26,6 +26,8 @@ class Paper(models.Model):
     body = models.BinaryField()
     images = models.ManyToManyField(Image, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    distributed_at = models.DateTimeField(null=True, blank=True)
+    """Since when it is where solvers find it; None while nobody may count on that."""
 
     def __str__(self) -> str:
         return f"{self.exam.slug} {self.digest[:12]}"

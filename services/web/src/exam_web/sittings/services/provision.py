@@ -37,13 +37,20 @@ class Wish:
     policy: Policy = field(default_factory=Policy)
 
 
-def sitting_provision(*, name: str, wish: Wish, permute: Permute) -> Sitting:
+def sitting_provision(*, name: str, wish: Wish, permute: Permute, absent: bool = False) -> Sitting:
     """Create the sitting with this name, or adopt it: the same wish again changes nothing.
 
     A window that differs goes through the rules of changing windows; another exam is a conflict.
 
+    Args:
+        name: the sitting's.
+        wish: what it shall be.
+        permute: a random order of so many places.
+        absent: whether it was decided on there being none, and is to be refused where there is one by now.
+
     Raises:
-        Problem: NOT_FOUND (no such exam), PAPER_INVALID (nothing to ask), CONFLICT, WINDOW_FROZEN, INVALID.
+        Problem: NOT_FOUND (no such exam), PAPER_INVALID (nothing to ask), CONFLICT, WINDOW_FROZEN, INVALID,
+            EPOCH_CHANGED (there is one by now).
     """
     window = Window(
         opens_at=to_micros(wish.opens_at),
@@ -62,6 +69,12 @@ def sitting_provision(*, name: str, wish: Wish, permute: Permute) -> Sitting:
         if created is not None:
             return created
         adopted = Sitting.objects.get(name=name)
+    if absent:
+        raise Problem(
+            ProblemKind.EPOCH_CHANGED,
+            f"{name} is there by now, at epoch {adopted.epoch}: look again before you change it",
+            epoch=adopted.epoch,
+        )
     return _adopt(adopted, wish)
 
 
