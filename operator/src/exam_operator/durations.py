@@ -15,7 +15,7 @@ _UNITS: dict[str, int | Fraction] = {
     "ns": Fraction(1, 1000),
 }
 _PART = r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)"
-_WHOLE = re.compile(rf"\+?((?:{_PART})+|0)")
+_WHOLE = re.compile(rf"\+?((?:{_PART})+|0)", re.ASCII)
 
 
 def parse_duration(text: str) -> int:
