@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from exam_support.demo.platform import PAPERS
@@ -169,3 +170,21 @@ def test_an_exam_that_does_not_exist_is_waited_for(world) -> None:
     assert world.internal("PUT", "/internal/exams", content=document.encode()).is_success
     world.await_condition("early", "Provisioned", "True", seconds=90)
     assert "reason" not in world.status("early")
+
+
+def test_an_exam_without_questions_is_waited_for(world, people) -> None:
+    """If the exam has no questions yet, I am told so, and nothing is frozen; once it has some, the sitting is made."""
+    slug = f"empty-{uuid4().hex[:12]}"
+    [doctor, *_] = people.doctors
+    with httpx.Client(base_url=world.stack.web.url, headers={"Host": "localhost"}, trust_env=False) as http:
+        credentials = {"username": doctor.username, "password": doctor.password}
+        access = http.post("/api/auth/doctors/login", json=credentials).raise_for_status().json()["access"]
+        exam = {"slug": slug, "title": "Empty", "level": "year-1"}
+        http.post("/api/exams", json=exam, headers={"Authorization": f"Bearer {access}"}).raise_for_status()
+    world.apply("empty", opens_in=600, exam=slug)
+    refused = world.await_condition("empty", "Accepted", "False", "PaperInvalid")
+    assert "question" in refused["message"]
+    assert "sittingId" not in world.status("empty")
+    document = (PAPERS / "geometry-201.yaml").read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
+    assert world.internal("PUT", "/internal/exams", content=document.encode()).is_success
+    world.await_condition("empty", "Provisioned", "True", seconds=90)
