@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 AT_LEAST, REQUESTS = 18, 26
 """As many as a sitting's life has: a few more or less, as things fall together. A test of its own sees to that."""
 EVERY = [(number, when) for number in range(1, REQUESTS + 1) for when in When]
-SEED = int(os.environ.get("EXAM_FAULTS_SEED") or random.SystemRandom().randrange(10**6))
+SEED = int(os.environ.get("EXAM_FAULTS_SEED", "2026"))
 SAMPLED = 4
 FAULTS = EVERY if os.environ.get("EXAM_FAULTS") == "all" else sorted(random.Random(SEED).sample(EVERY, SAMPLED))
 SECONDS = 4
@@ -101,7 +101,6 @@ def _provisioned(world, name: str) -> dict[str, Any] | None:
 @pytest.mark.parametrize(("number", "when"), FAULTS, ids=str)
 def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Service, number: int, when: When) -> None:
     """If the operator is killed right before or after any of its changes, the sitting ends as if nothing had been."""
-    print(f"EXAM_FAULTS_SEED={SEED}")  # noqa: T201 - whoever sees this fail wants the same sample again
     trap = proxy.kill_at(number, when, operator.kill)
     start(operator)
 
