@@ -34,6 +34,21 @@ def test_a_sitting_closes_on_time_and_is_graded_and_published(world) -> None:
     assert len(phases) == len(set(phases))
 
 
+def test_graders_come_up_for_the_grading_and_go_down_after(world) -> None:
+    """If a sitting is graded, as many graders as it asks for are there for it, and fewer once it is done."""
+    world.stack.worker.pause()
+    try:
+        world.apply("large", lasts=600, desiredState="StoppedAndGrade", grading={"parallelism": 3})
+        world.await_job("large")
+        eventually(lambda: world.owned("hpa", "exam-grader")["spec"]["minReplicas"] >= 3, "graders are wanted")
+        ready = "graders are there"
+        eventually(lambda: world.owned("deployment", "exam-grader")["status"].get("readyReplicas", 0) >= 3, ready)
+    finally:
+        world.stack.worker.resume()
+    world.await_phase("large", "Graded")
+    eventually(lambda: world.owned("hpa", "exam-grader")["spec"]["minReplicas"] < 3, "graders go down again")
+
+
 def test_degrees_are_published_when_somebody_says_so(world) -> None:
     """If publishing is manual, degrees wait after grading, and are shown once the spec says Automatic."""
     world.apply("manual", lasts=600, desiredState="StoppedAndGrade")

@@ -34,6 +34,7 @@ async def run(environment: Environment, job_template: Json) -> None:
         inventory = Inventory()
         scaling = Scaling(
             kube,
+            inventory,
             lambda: platform.now,
             namespace=environment.namespace,
             solvers=environment.solver_deployment,
@@ -63,7 +64,7 @@ async def run(environment: Environment, job_template: Json) -> None:
             async with probes, asyncio.TaskGroup() as beside:
                 background = [
                     beside.create_task(operator.resync()),
-                    beside.create_task(scaling.run(inventory, resync=environment.resync_seconds)),
+                    beside.create_task(scaling.run(resync=environment.resync_seconds)),
                     *(beside.create_task(operator.work(reconciler)) for _ in range(environment.workers)),
                 ]
                 watching = {"namespaces": environment.namespaces} if environment.namespaces else {"clusterwide": True}

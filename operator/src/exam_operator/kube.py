@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -69,7 +70,8 @@ class Kube:
     async def secret(self, namespace: str, name: str) -> Json | None:
         """A Secret; None when there is none, or none that the operator may read."""
         try:
-            return await self._get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+            # The name is somebody's wish: it must not lead anywhere else.
+            return await self._get(f"/api/v1/namespaces/{namespace}/secrets/{quote(name, safe='')}")
         except ForbiddenError:
             return None
 
@@ -181,8 +183,8 @@ class Kube:
         return answer
 
 
-class NotThereError(Exception):
-    """There is no such object."""
+class NotThereError(OutdatedError):
+    """There is no such object, or not any more."""
 
 
 class AlreadyThereError(OutdatedError):

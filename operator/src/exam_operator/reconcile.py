@@ -185,11 +185,11 @@ class Reconciler:
     async def _write(self, body: Json, resource: Resource, status: Mapping[str, Any], now: int) -> bool:
         if status == resource.status:
             return False
-        if not resource.deleting:
-            # Before the status: an Event that was said twice is one, a status that was written hides what led to it.
-            for saying in sayings(resource, dict(status)):
-                await self._say(resource, saying, now)
         try:
+            if not resource.deleting:
+                # Before the status: an Event said twice is one, a status that was written hides what led to it.
+                for saying in sayings(resource, dict(status)):
+                    await self._say(resource, saying, now)
             self._inventory.keep(await self._kube.set_status(body, status))
         except OutdatedError as error:
             log.info("looking again", verb="status", why=str(error))

@@ -8,7 +8,7 @@ import structlog
 from exam_core.instants import SECOND
 from exam_operator import metrics
 from exam_operator.capacity import Demand, demand, solvers_wanted
-from exam_operator.errors import AwayError
+from exam_operator.errors import AwayError, OutdatedError
 from exam_operator.inventory import Inventory
 from exam_operator.kube import Kube
 from exam_operator.manifests import autoscaler, disruption_budget
@@ -28,6 +28,7 @@ class Scaling:
 
     Args:
         kube: the API server.
+        inventory: all Exams, as last seen.
         now: the platform's time in µs.
         namespace: where the Deployments are.
         solvers: the name of the solver's Deployment.
@@ -38,6 +39,7 @@ class Scaling:
     def __init__(
         self,
         kube: Kube,
+        inventory: Inventory,
         now: Callable[[], int],
         *,
         namespace: str,
@@ -46,6 +48,7 @@ class Scaling:
         max_jobs: int,
     ) -> None:
         self._kube = kube
+        self._inventory = inventory
         self._now = now
         self._namespace = namespace
         self._solvers = solvers
@@ -67,17 +70,18 @@ class Scaling:
         """Solver pods from one sitting's point of view; None while nothing is known."""
         if self._known is None:
             return None
-        floor, ready = self._known
-        return Capacity(floor=floor, ready=ready, wanted=solvers_wanted(resource))
+        _, ready = self._known
+        # What is wanted by now, not when it was last carried: a sitting that begins to warm up is not ready by that.
+        return Capacity(floor=self._demand().solvers, ready=ready, wanted=solvers_wanted(resource))
 
-    async def run(self, inventory: Inventory, *, resync: float) -> None:
+    async def run(self, *, resync: float) -> None:
         """Keep scaling for ever."""
         while True:
             self._wake.clear()
-            wanted = demand(inventory, self._now(), max_jobs=self._max_jobs)
+            wanted = self._demand()
             try:
                 ready = await self._carry(wanted)
-            except AwayError as error:
+            except (AwayError, OutdatedError) as error:
                 log.warning("scaling is put off", why=str(error))
                 ready = None
             wait = resync
@@ -91,6 +95,9 @@ class Scaling:
             except TimeoutError:
                 continue
             await asyncio.sleep(AT_ONCE)
+
+    def _demand(self) -> Demand:
+        return demand(self._inventory, self._now(), max_jobs=self._max_jobs)
 
     async def _carry(self, wanted: Demand) -> int:
         """Make autoscalers and budgets as they should be; how many solver pods are ready."""

@@ -129,6 +129,11 @@ class FaultProxy:
         self.trap = Trap(number=number, when=when, act=act)
         return self.trap
 
+    @property
+    def watching(self) -> int:
+        """How many watches last: those that can be dropped or expire."""
+        return len(self._open)
+
     def drop_watches(self) -> None:
         """Cut every watch that lasts, without a word."""
         for watch in set(self._open):
@@ -242,14 +247,14 @@ async def _lines(answer: aiohttp.ClientResponse, until: asyncio.Event) -> AsyncI
     try:
         while True:
             read = asyncio.create_task(answer.content.readany())
-            await asyncio.wait({read, over}, return_when=asyncio.FIRST_COMPLETED)
-            if not read.done():
-                read.cancel()
             try:
-                chunk = await read
-            except asyncio.CancelledError:
-                return
-            if not chunk:
+                await asyncio.wait({read, over}, return_when=asyncio.FIRST_COMPLETED)
+                if not read.done():
+                    return
+            finally:
+                # Also when whoever watches is gone: nobody else asks for what becomes of it.
+                read.cancel()
+            if not (chunk := read.result()):
                 return
             *whole, rest = (rest + chunk).split(b"\n")
             for line in whole:
