@@ -233,8 +233,8 @@ class Student:
 
 @pytest.fixture(scope="session")
 def people() -> People:
-    """Those who exist."""
-    return people_of(40, LEVELS)
+    """Those who exist: a student for every test that wants one, all faults included."""
+    return people_of(160, LEVELS)
 
 
 @pytest.fixture(scope="session")
