@@ -15,6 +15,7 @@ from exam_support.demo.people import People, people_of
 from exam_support.demo.platform import PAPERS, Platform
 from exam_support.kube.access import REQUEST_SECONDS
 from exam_support.kube.exams import exam_cluster
+from exam_support.kube.fault_proxy import FaultProxy
 from exam_support.kube.operated import Operated
 from exam_support.stack.places import new_folder
 from exam_support.stack.services import Service
@@ -293,6 +294,16 @@ def world(operated: Operated, running_operator: Service, request: pytest.Fixture
         yield world
         world.platform.close()
     operated.control_plane.kubectl("delete", "namespace", made, "--wait=false")
+
+
+@pytest.fixture
+def proxy(world: World) -> Iterator[FaultProxy]:
+    """A way to the API server with faults, while no other operator runs."""
+    world.operator.stop()
+    with FaultProxy(world.control_plane) as made:
+        yield made
+    world.operator.start()
+    world.operator.await_ready()
 
 
 def _text(moment: datetime) -> str:

@@ -25,16 +25,6 @@ SECONDS = 4
 
 
 @pytest.fixture
-def proxy(world) -> Iterator[FaultProxy]:
-    """A way to the API server with faults, while no other operator runs."""
-    world.operator.stop()
-    with FaultProxy(world.control_plane) as made:
-        yield made
-    world.operator.start()
-    world.operator.await_ready()
-
-
-@pytest.fixture
 def operator(world, proxy: FaultProxy) -> Iterator[Service]:
     """An operator behind the proxy; a test starts it."""
     env = {"EXAM_OPERATOR_RESYNC_SECONDS": "2"}

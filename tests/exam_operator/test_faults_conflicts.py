@@ -13,16 +13,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 
 @pytest.fixture
-def proxy(world) -> Iterator[FaultProxy]:
-    """A way to the API server with faults, while no other operator runs."""
-    world.operator.stop()
-    with FaultProxy(world.control_plane) as made:
-        yield made
-    world.operator.start()
-    world.operator.await_ready()
-
-
-@pytest.fixture
 def operator(world, proxy: FaultProxy) -> Iterator[Service]:
     """An operator behind the proxy; a test starts it."""
     service = world.operated.operator("raced", server=proxy.url, env={"EXAM_OPERATOR_RESYNC_SECONDS": "1"})

@@ -27,19 +27,15 @@ def granted() -> dict[str, set[tuple[str, str, str]]]:
     }
 
 
-def test_every_right_is_used_and_none_is_missing(world) -> None:
+def test_every_right_is_used_and_none_is_missing(world, proxy: FaultProxy) -> None:
     """If I read the operator's roles, I see what it really asks of the API server, whatever a sitting goes through."""
-    world.operator.stop()
-    with FaultProxy(world.control_plane) as proxy:
-        operator = world.operated.operator("observed", server=proxy.url, env={"EXAM_OPERATOR_RESYNC_SECONDS": "2"})
-        operator.start()
-        operator.await_ready()
-        try:
-            _everything(world)
-        finally:
-            operator.stop()
-    world.operator.start()
-    world.operator.await_ready()
+    operator = world.operated.operator("observed", server=proxy.url, env={"EXAM_OPERATOR_RESYNC_SECONDS": "2"})
+    operator.start()
+    operator.await_ready()
+    try:
+        _everything(world)
+    finally:
+        operator.stop()
     own = world.operated.namespace
     asked = [passed.request for passed in proxy.passed]
     inside = {right for request in asked if request.namespace == own for right in request.rights}
