@@ -41,7 +41,8 @@ def compile_lock(target: str, *sources: str) -> None:
 
 if __name__ == "__main__":
     members = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("services/*/pyproject.toml"))]
-    compile_lock("uv", "requirements/uv.in")
+    for tool in ("uv", "build", "reload"):
+        compile_lock(tool, f"requirements/{tool}.in")
     compile_lock("dev", *members, "operator/pyproject.toml", "tests/support/pyproject.toml", "--group=dev")
     for deployable, folder in DEPLOYABLES.items():
         compile_lock(deployable, f"{folder}/pyproject.toml", "--constraint=requirements/dev.txt")

@@ -6,7 +6,9 @@ from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,3 +97,36 @@ def test_a_broken_private_key_is_not_told_of() -> None:
     assert error.value.__cause__ is None
     with pytest.raises(ValueError, match="at least one"):
         SigningKeys([])
+
+
+def test_a_key_file_may_be_pem_as_openssl_writes_it(keys: SigningKeys, other_keys: SigningKeys) -> None:
+    """If my key file is PEM, one key or several, the first signs, all are honoured, and they have the ids a JWK set gives."""
+    text = "".join(_pem(private) for _, private in (*keys.keys, *other_keys.keys))
+    read = SigningKeys.read(text)
+    assert [kid for kid, _ in read.keys] == [keys.kid, other_keys.kid]
+    assert read.private.private_bytes_raw() == keys.private.private_bytes_raw()
+
+
+def test_a_key_file_may_be_a_jwk_set(keys: SigningKeys) -> None:
+    """If my key file is a JWK set, it is read as before."""
+    read = SigningKeys.read(json.dumps({"keys": [new_signing_jwk(keys.private)]}))
+    assert read.kid == keys.kid
+
+
+@pytest.mark.parametrize("what", ["other", "cut", "empty", "text"])
+def test_a_key_file_of_something_else_is_refused(keys: SigningKeys, what: str) -> None:
+    """If my key file has no Ed25519 key, I am told so, and nothing of it is printed."""
+    pem = _pem(keys.private)
+    texts = {
+        "other": _pem(ec.generate_private_key(ec.SECP256R1())),
+        "cut": pem[: len(pem) // 2],
+        "empty": "",
+        "text": "secret",
+    }
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - what matters is what it does not say
+        SigningKeys.read(texts[what])
+    assert "secret" not in str(refused.value)
+
+
+def _pem(private: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> str:
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

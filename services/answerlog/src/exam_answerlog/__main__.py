@@ -1,4 +1,4 @@
-"""`python -m exam_answerlog migrate | check`: make the schema, or say whether it is what this release needs."""
+"""`python -m exam_answerlog migrate | check | take-over`: Cassandra's schema, and its superuser."""
 
 import argparse
 import os
@@ -11,6 +11,7 @@ from cassandra.cluster import NoHostAvailable
 
 from exam_answerlog.link import connect_cluster, make_cluster, told
 from exam_answerlog.log import AnswerLogUnavailableError
+from exam_answerlog.roles import take_over
 from exam_answerlog.schema import REQUEST_TIMEOUT, SchemaError, check, migrate
 from exam_answerlog.settings import CassandraSettings, SettingsError
 
@@ -23,9 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when the schema is as it should be."""
     parser = argparse.ArgumentParser(
         prog="python -m exam_answerlog",
-        description="Cassandra's schema. Settings come from EXAM_CASSANDRA_* in the environment.",
+        description="Cassandra's schema and superuser. Settings come from EXAM_CASSANDRA_* in the environment.",
     )
-    parser.add_argument("command", choices=("migrate", "check"), help="make the schema, or compare it with the models")
+    parser.add_argument(
+        "command",
+        choices=("migrate", "check", "take-over"),
+        help="make the schema, compare it with the models, or replace the superuser that a new cluster is born with",
+    )
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="keep trying for so long")
     given = parser.parse_args(arguments)
     try:
@@ -36,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     while True:
         try:
             _run(given.command, settings)
+        except SettingsError as error:
+            return _failed(error)
         except TRY_AGAIN as error:
             if time.monotonic() + PAUSE > deadline:
                 return _failed(error)
@@ -46,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, settings: CassandraSettings) -> None:
+    if command == "take-over":
+        take_over(settings)
+        _say(f"Cassandra's superuser is {settings.username}")
+        return
     cluster = make_cluster(settings, request_timeout=REQUEST_TIMEOUT)
     try:
         session = connect_cluster(cluster, settings)

@@ -1,14 +1,24 @@
-"""Ed25519 keys as JSON Web Keys (RFC 8037): private sets to sign with, public sets to check with."""
+"""Ed25519 keys: private ones to sign with, as JSON Web Keys (RFC 8037) or PEM, and public sets to check with."""
 
 import base64
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from exam_core.canonical import Json, digest_of
+
+_PEM = re.compile(r"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,20 @@ class SigningKeys:
             raise ValueError("a signing key set needs at least one Ed25519 private key")
 
     @classmethod
+    def read(cls, text: str) -> Self:
+        """Read a key file: a private JWK set, or PKCS #8 keys in PEM one after the other, as OpenSSL and Helm make them.
+
+        Raises:
+            ValueError: it is neither; the message tells nothing of the keys.
+        """
+        if not text.lstrip().startswith("-----"):
+            return cls.from_jwks(json.loads(text))
+        keys = [load_pem_private_key(block.encode(), password=None) for block in _PEM.findall(text)]
+        if not all(isinstance(key, Ed25519PrivateKey) for key in keys):
+            raise ValueError("a PEM file of signing keys may have Ed25519 keys only")
+        return cls([(key_id(key), key) for key in keys if isinstance(key, Ed25519PrivateKey)])
+
+    @classmethod
     def from_jwks(cls, jwks: Mapping[str, Any]) -> Self:
         """Read a private JWK set.
 
@@ -76,9 +100,12 @@ class SigningKeys:
 def new_signing_jwk(private: Ed25519PrivateKey) -> dict[str, Json]:
     """A private JWK whose id begins the RFC 7638 thumbprint (SHA-256, hexadecimal) of its public half."""
     seed = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-    public = private.public_key()
-    kid = digest_of({"crv": "Ed25519", "kty": "OKP", "x": _public_x(public)})[:16]
-    return _public_jwk(kid, public) | {"d": _b64(seed)}
+    return _public_jwk(key_id(private), private.public_key()) | {"d": _b64(seed)}
+
+
+def key_id(private: Ed25519PrivateKey) -> str:
+    """What a key is called where nobody named it: the beginning of its thumbprint."""
+    return digest_of({"crv": "Ed25519", "kty": "OKP", "x": _public_x(private.public_key())})[:16]
 
 
 def _is_named_ed25519(jwk: object) -> bool:

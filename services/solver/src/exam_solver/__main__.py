@@ -1,7 +1,6 @@
 """``python -m exam_solver --host 0.0.0.0 --port 8000``: one solver process."""
 
 import argparse
-import json
 import math
 import os
 import sys
@@ -61,12 +60,12 @@ def read_keys(path: Path) -> SigningKeys:
     """The keys of attempt tokens and receipts.
 
     Raises:
-        SettingsError: the file is not there or is no private JWK set.
+        SettingsError: the file is not there or has no signing keys.
     """
     try:
-        return SigningKeys.from_jwks(json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"EXAM_SOLVER_KEYS_FILE: {path} is not a private JWK set: {error!r}") from error
+        return SigningKeys.read(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"EXAM_SOLVER_KEYS_FILE: {path} has no signing keys: {error!r}") from error
 
 
 def _failed(why: str) -> int:

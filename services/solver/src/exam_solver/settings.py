@@ -20,7 +20,7 @@ class SolverSettings(BaseSettings):
     web_url: HttpUrl
     """Web as this process reaches it: key set and introspection."""
     solver_keys_file: Path
-    """A private JWK set; the first key signs attempt tokens and receipts, the others are still honoured."""
+    """A private JWK set or PEM keys; the first signs attempt tokens and receipts, the others are still honoured."""
     lease_ttl_ms: int = Field(30_000, ge=3_000, le=60_000)
     """For how long this process may go on without hearing from PostgreSQL; closing a sitting may wait as long."""
     max_in_flight: int = Field(256, ge=1)

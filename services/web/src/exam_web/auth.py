@@ -1,7 +1,6 @@
 """Who is asking: bearer tokens of people, and the service token of operator and tools."""
 
 import hmac
-import json
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
@@ -25,9 +24,9 @@ def signing_keys() -> SigningKeys:
     if path is None:
         raise RuntimeError("EXAM_SIGNING_KEYS_FILE is not set: this component signs nothing")
     try:
-        return SigningKeys.from_jwks(json.loads(path.read_text()))
-    except (OSError, ValueError, KeyError) as error:
-        raise RuntimeError(f"EXAM_SIGNING_KEYS_FILE {path} is not a private JWK set: {error}") from error
+        return SigningKeys.read(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RuntimeError(f"EXAM_SIGNING_KEYS_FILE {path} has no signing keys: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class Environment(BaseSettings):
     service_token: SecretStr = SecretStr("")
     """What operator and tools show at /internal/."""
     signing_keys_file: Path | None = None
-    """A private JWK set; the first key signs, the others are still honoured."""
+    """A private JWK set or PEM keys; the first signs, the others are still honoured."""
     allowed_hosts: str = "localhost,127.0.0.1"
     csrf_trusted_origins: str = ""
     static_root: Path = Path("build/static")

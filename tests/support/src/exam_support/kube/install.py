@@ -1,8 +1,8 @@
-"""Build Kubernetes and etcd from their Go modules into a cache outside the repository.
+"""Build Kubernetes, etcd and the tools around a cluster from their Go modules into a cache outside the repository.
 
-``python -m exam_support.kube.install`` may run at any time, twice at once, and after an interruption. Versions are
-pinned in ``k8s/kind/*/go.mod``, every module is held against its checksum in ``go.sum``, and a change of either is
-another folder of the cache.
+``python -m exam_support.kube.install [NAME...]`` may run at any time, twice at once, and after an interruption; without
+names it builds what the tests without a cluster need. Versions are pinned in ``k8s/kind/*/go.mod``, every module is held
+against its checksum in ``go.sum``, and a change of either is another folder of the cache.
 """
 
 import os
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -41,11 +42,13 @@ class Binary:
         module: the requirement whose version is the program's.
         links: names under which the one program runs as different components.
         stamped: Go packages that are told the version when linking, as a release build does.
+        package: what is built: our own main, or one of the module's that is written as a command.
     """
 
     name: str
     module: str
     links: tuple[str, ...] = ()
+    package: str = "."
     stamped: tuple[str, ...] = ()
 
     @property
@@ -78,46 +81,77 @@ KUBERNETES = Binary(
     stamped=("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"),
 )
 ETCD = Binary(name="etcd", module="go.etcd.io/etcd/server/v3")
+HELM = Binary(name="helm", module="helm.sh/helm/v3", package="helm.sh/helm/v3/cmd/helm")
+KUBE_SCORE = Binary(
+    name="kube-score", module="github.com/zegl/kube-score", package="github.com/zegl/kube-score/cmd/kube-score"
+)
+KIND = Binary(name="kind", module="sigs.k8s.io/kind", package="sigs.k8s.io/kind")
+COREDNS = Binary(name="coredns", module="github.com/coredns/coredns")
+METRICS_SERVER = Binary(
+    name="metrics-server",
+    module="sigs.k8s.io/metrics-server",
+    package="sigs.k8s.io/metrics-server/cmd/metrics-server",
+)
+LOCAL_PATH = Binary(
+    name="local-path-provisioner",
+    module="github.com/rancher/local-path-provisioner",
+    package="github.com/rancher/local-path-provisioner",
+)
+TRAEFIK = Binary(
+    name="traefik", module="github.com/traefik/traefik/v3", package="github.com/traefik/traefik/v3/cmd/traefik"
+)
+FOR_TESTS = (ETCD, KUBERNETES, HELM, KUBE_SCORE)
+FOR_A_CLUSTER = (ETCD, KUBERNETES, HELM, KIND, COREDNS, METRICS_SERVER, LOCAL_PATH, TRAEFIK)
+BINARIES = {binary.name: binary for binary in (*FOR_TESTS, *FOR_A_CLUSTER)}
 
 
 def program(name: str) -> Path:
-    """Where ``etcd`` or a component of Kubernetes is; that it is not built yet is an error which says what to do."""
-    binary = ETCD if name == ETCD.name else KUBERNETES
-    path = _home(binary) / name
+    """Where a program or a component of Kubernetes is; that it is not built yet is an error which says what to do."""
+    binary = BINARIES.get(name, KUBERNETES)
+    path = home(binary) / name
     if not path.exists():
         raise StackError(f"{binary.name} {binary.version} is not built yet: run make kube (minutes, once)")
     return path
 
 
-def main() -> None:
-    """Build what the cache lacks, saying what is done."""
-    with progress() as say, one_at_a_time(say):
-        for binary in (ETCD, KUBERNETES):
-            if not _home(binary).exists():
-                _build(binary, say)
+def build(binaries: Iterable[Binary], say: Say) -> None:
+    """Build what the cache lacks, saying what is done; the caller holds the cache's lock."""
+    for binary in binaries:
+        if not home(binary).exists():
+            _build(binary, say)
 
 
-def _home(binary: Binary) -> Path:
+def go_module_folder(binary: Binary) -> Path:
+    """Where Go keeps the sources of a program's module."""
+    words = [_go(), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", binary.module]
+    done = subprocess.run(words, cwd=binary.sources, env=_go_env(), capture_output=True, text=True, check=False)
+    if done.returncode or not done.stdout.strip():
+        raise StackError(f"Go has no sources of {binary.module}\n{done.stderr}")
+    return Path(done.stdout.strip())
+
+
+def home(binary: Binary) -> Path:
     """The folder of a built program: other sources, another compiler or other flags are another folder."""
-    parts = [(binary.sources / name).read_bytes() for name in ("go.mod", "go.sum", "main.go")]
+    parts = [path.read_bytes() for path in sorted(binary.sources.glob("*")) if path.suffix in {".mod", ".sum", ".go"}]
     recipe = f"{version(COMPILER)} {PLATFORM}\n{' '.join(_words('go', binary))}".encode()
     return cache() / f"{binary.name}-{binary.version.removeprefix('v')}-{short_digest(b''.join([*parts, recipe]))}"
 
 
 def _words(go: str, binary: Binary) -> list[str]:
     # Read-only modules: go.sum is what is checked against, never what is written.
-    return [go, "build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly", f"-ldflags={binary.link_flags}"]
+    flags = ("-v", "-trimpath", "-buildvcs=false", "-mod=readonly", f"-ldflags={binary.link_flags}")
+    return [go, "build", *flags]
 
 
 def _build(binary: Binary, say: Say) -> None:
     named = f"{binary.name} {binary.version}"
     say(f"{named}, built with Go from its sources (minutes the first time)")
     began = time.monotonic()
-    with folder_for(_home(binary)) as folder:
+    with folder_for(home(binary)) as folder:
         log = folder / "build.log"
         with log.open("wb") as output:
             build = subprocess.Popen(
-                [*_words(_go(), binary), "-o", str(folder / binary.name), "."],
+                [*_words(_go(), binary), "-o", str(folder / binary.name), binary.package],
                 cwd=binary.sources,
                 env=_go_env(),
                 stdin=subprocess.DEVNULL,
@@ -166,8 +200,14 @@ def _go_env() -> dict[str, str]:
     return own | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
+def main(names: list[str]) -> None:
+    """Build the programs of these names, or what the tests without a cluster need."""
+    with progress() as say, one_at_a_time(say):
+        build([BINARIES[name] for name in names] or FOR_TESTS, say)
+
+
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except StackError as error:
         sys.exit(f"set-up: {error}")

@@ -1,0 +1,80 @@
+# One recipe for the images of web, solver, grader and operator: `--target` says which, and SERVICE and MEMBERS bring its
+# own locked requirements and its members of the workspace, nobody else's. `dev` is any of them with its sources open.
+#
+#   docker build -f docker/service.Dockerfile --target solver \
+#     --build-arg SERVICE=solver --build-arg MEMBERS="services/core services/answerlog services/solver" .
+#
+# Any image with Python 3.11 will do as PYTHON_IMAGE, and any with its venv module as BUILD_IMAGE.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG BUILD_IMAGE=${PYTHON_IMAGE}
+
+FROM ${BUILD_IMAGE} AS packages
+ARG SERVICE
+ARG MEMBERS
+WORKDIR /build
+RUN python3.11 -m venv tools && python3.11 -m venv --without-pip /opt/exam
+COPY requirements/build.txt requirements/${SERVICE}.txt requirements/
+RUN tools/bin/pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/build.txt \
+ && tools/bin/pip --python /opt/exam/bin/python install --quiet --no-cache-dir --disable-pip-version-check \
+    --require-hashes --only-binary=:all: -r requirements/${SERVICE}.txt
+COPY services/ services/
+COPY operator/ operator/
+RUN for member in ${MEMBERS}; do \
+      tools/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w wheels ./$member || exit 1; \
+    done \
+ && tools/bin/pip --python /opt/exam/bin/python install --quiet --disable-pip-version-check --no-deps --no-index wheels/*.whl
+
+FROM ${PYTHON_IMAGE} AS runtime
+ARG SERVICE
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="exam-${SERVICE}" \
+      org.opencontainers.image.description="The exam platform's ${SERVICE}" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=packages /opt/exam /opt/exam
+ENV PATH=/opt/exam/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    LC_ALL=C.UTF-8 \
+    TZ=UTC
+WORKDIR /
+USER 10001:10001
+ENTRYPOINT ["python", "-m"]
+
+FROM runtime AS solver
+EXPOSE 8000
+CMD ["exam_solver", "--host", "0.0.0.0", "--port", "8000"]
+
+FROM runtime AS grader
+ENV EXAM_METRICS_PORT=9100
+EXPOSE 9100
+CMD ["exam_grader", "worker"]
+
+FROM runtime AS operator
+EXPOSE 8080
+CMD ["exam_operator"]
+
+FROM runtime AS web
+ENV DJANGO_SETTINGS_MODULE=exam_web.settings \
+    EXAM_STATIC_ROOT=/opt/exam/static
+USER 0
+# Collecting reads the settings, which insist on secrets; these are of no use to anybody.
+RUN EXAM_COMPONENT=grader EXAM_DATABASE_URL=postgresql://none@none/none EXAM_REDIS_URL=redis://none \
+    python -m exam_web collectstatic --no-input --verbosity 0
+USER 10001:10001
+EXPOSE 8000
+CMD ["gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application"]
+
+# Sources where a file that is copied over another takes effect: the process is started anew when one changes.
+FROM runtime AS dev
+USER 0
+COPY requirements/reload.txt /tmp/reload.txt
+COPY --from=packages /build/tools /build/tools
+RUN /build/tools/bin/pip --python /opt/exam/bin/python install --quiet --no-cache-dir --disable-pip-version-check \
+    --require-hashes --only-binary=:all: -r /tmp/reload.txt
+COPY --chown=10001:10001 services/ /src/services/
+COPY --chown=10001:10001 operator/ /src/operator/
+ENV PYTHONPATH=/src/services/core/src:/src/services/answerlog/src:/src/services/web/src:/src/services/solver/src:/src/services/grader/src:/src/operator/src
+USER 10001:10001
