@@ -144,7 +144,7 @@ terminationMessagePolicy: FallbackToLogsOnError
 {{- if (index . 0).Values.reload }}
 command: [watchfiles, --filter, python, --sigint-timeout, "20", {{ printf "python -m %s" (index . 1) | quote }}, /src]
 {{- else }}
-command: [python, -m, {{ splitList " " (index . 1) | join ", " }}]
+command: {{ concat (list "python" "-m") (splitList " " (index . 1)) | toJson }}
 {{- end }}
 {{- end }}
 

@@ -117,17 +117,23 @@ def _install(say: Say) -> None:
     if not missing:
         return
     if shutil.which("apt-get") is None:
-        raise StackError("no Docker engine answers and this is no Debian: install and start Docker, then run this again")
+        raise StackError(
+            "no Docker engine answers and this is no Debian: install and start Docker, then run this again"
+        )
     say(f"installing from Debian's packages: {', '.join(missing)}")
     run(["apt-get", "update", "-q"])
     with _no_service_starts():
-        run(["apt-get", "install", "-qy", "--no-install-recommends", *missing], env={"DEBIAN_FRONTEND": "noninteractive"})
+        run(
+            ["apt-get", "install", "-qy", "--no-install-recommends", *missing],
+            env={"DEBIAN_FRONTEND": "noninteractive"},
+        )
 
 
 def _is_installed(package: str) -> bool:
-    return succeeds(["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]) and run(
-        ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
-    ) == "installed"
+    return (
+        succeeds(["dpkg-query", "--show", "--showformat=${db:Status-Status}", package])
+        and run(["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]) == "installed"
+    )
 
 
 @contextmanager

@@ -98,7 +98,9 @@ def build_service(engine: Engine, say: Say, service: str, *, tag: str, from_pack
         arguments |= {"PYTHON_IMAGE": PYTHON["runtime"], "BUILD_IMAGE": PYTHON["build"]}
     words = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     recipe = str(DOCKER / "service.Dockerfile")
-    engine.docker("build", "--quiet", f"--file={recipe}", f"--target={service}", *words, f"--tag={image}", str(REPOSITORY))
+    engine.docker(
+        "build", "--quiet", f"--file={recipe}", f"--target={service}", *words, f"--tag={image}", str(REPOSITORY)
+    )
     return image
 
 
@@ -124,7 +126,7 @@ def build_program(engine: Engine, say: Say, binary: Binary, *, user: int = 65532
             shutil.copy(TRUSTED, context / "certificates")
             (context / "Dockerfile").write_text(
                 "FROM scratch\nCOPY certificates /etc/ssl/certs/ca-certificates.crt\n"
-                f"COPY program /{binary.name}\nUSER {user}:{user}\nENTRYPOINT [\"/{binary.name}\"]\n"
+                f'COPY program /{binary.name}\nUSER {user}:{user}\nENTRYPOINT ["/{binary.name}"]\n'
             )
             engine.docker("build", "--quiet", f"--tag={image}", str(context))
     return image

@@ -1,4 +1,4 @@
-"""A kind node image from packages: Debian, kind's own files, our build of Kubernetes, and what a cluster starts with."""
+"""A kind node image from packages: Debian, kind's own files, our build of Kubernetes, and a new cluster's images."""
 
 import re
 import shutil
@@ -134,4 +134,3 @@ def _answers(engine: Engine, container: str) -> bool:
     except StackError:
         return False
     return True
-

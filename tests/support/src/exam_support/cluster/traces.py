@@ -88,7 +88,11 @@ def _take_away(command: str, table: str, *, before: list[str], now: list[str]) -
     old_chains = {line.split()[0]: line.split()[1] for line in before if line.startswith(":")}
     chains = {line.split()[0]: line.split()[1] for line in now if line.startswith(":")}
     for line in now:
-        if line.startswith("-A") and line not in before and f":{line.split()[1]}" in {**old_chains, **_built_in(chains)}:
+        if (
+            line.startswith("-A")
+            and line not in before
+            and f":{line.split()[1]}" in {**old_chains, **_built_in(chains)}
+        ):
             run([*words, "-D", *shlex.split(line)[1:]])
     new = [chain[1:] for chain, policy in chains.items() if chain not in old_chains and policy == "-"]
     for action in ("-F", "-X"):

