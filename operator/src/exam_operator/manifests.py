@@ -18,6 +18,8 @@ KEEP_JOB_SECONDS = 24 * 3600
 """How long a finished Job and its log can be looked at."""
 POD_FAILURES = 6
 CPU_PERCENT = 70
+CALM_SECONDS = 60
+"""For how long less must have been enough before pods are let go: a sitting's load ends with it."""
 
 
 def job_name(sitting: str, revision: int) -> str:
@@ -90,6 +92,7 @@ def autoscaler(deployment: str, *, namespace: str, floor: int, ceiling: int) -> 
                     "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": CPU_PERCENT}},
                 }
             ],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": CALM_SECONDS}},
         },
     }
 

@@ -15,7 +15,7 @@ BORN = "cassandra"
 
 
 def take_over(settings: CassandraSettings) -> None:
-    """Make the settings' role the superuser, take the born one's login away, and keep as many copies of roles as of data.
+    """Make the settings' role the superuser, take the born one's login away, keep as many copies of roles as of data.
 
     May be repeated at any time, and after an interruption. Nobody else's roles are touched.
 
@@ -31,7 +31,8 @@ def take_over(settings: CassandraSettings) -> None:
         # Nobody has done it yet, or nobody answers: then the born one does not either.
         with _session(replace(settings, username=BORN, password=BORN)) as session:
             session.execute(
-                f"CREATE ROLE IF NOT EXISTS {settings.username} WITH PASSWORD = %s AND SUPERUSER = true AND LOGIN = true",
+                f"CREATE ROLE IF NOT EXISTS {settings.username} "
+                "WITH PASSWORD = %s AND SUPERUSER = true AND LOGIN = true",
                 (settings.password,),
             )
         _settle(settings)

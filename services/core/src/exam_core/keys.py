@@ -57,7 +57,7 @@ class SigningKeys:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read a key file: a private JWK set, or PKCS #8 keys in PEM one after the other, as OpenSSL and Helm make them.
+        """Read a key file: a private JWK set, or PKCS #8 keys in PEM, one after the other, as OpenSSL makes them.
 
         Raises:
             ValueError: it is neither; the message tells nothing of the keys.

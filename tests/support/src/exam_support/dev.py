@@ -32,7 +32,7 @@ def furnish(stack: Stack) -> dict[str, str]:
     platform = Platform(stack)
     try:
         platform.load_people(people)
-        platform.load_exam(PAPERS / f"{EXAM}.yaml", people.doctors[0].username)
+        platform.load_exam((PAPERS / f"{EXAM}.yaml").read_text(), people.doctors[0].username)
         now = int(time() * SECOND)
         sitting = platform.provision(
             SITTING,

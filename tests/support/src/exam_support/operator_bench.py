@@ -70,7 +70,7 @@ class Bench:
         opens_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=LEAD_SECONDS + exams * APPLY_PER_EXAM)
         closes_at = opens_at + timedelta(seconds=WINDOW_SECONDS)
         log = self._folder / f"{name}.log"
-        with watch(self._cluster, NAMESPACE, log, phases=self._phases, say=lambda _: None):
+        with watch(self._cluster.kubectl_env(), NAMESPACE, log, phases=self._phases, say=lambda _: None):
             items = [_exam(each, opens_at, closes_at) for each in names]
             step.say("exams are applied")
             body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})

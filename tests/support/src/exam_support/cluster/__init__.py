@@ -1,1 +1,1 @@
-"""A real cluster on this machine by one command: kind, its images, the chart in it, an exam, and nothing left behind."""
+"""A real cluster on this machine by one command: kind, its images, the chart, an exam, and nothing left behind."""

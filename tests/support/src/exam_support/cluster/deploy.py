@@ -38,7 +38,7 @@ def deploy_platform(cluster: Cluster, say: Say, *, tags: dict[str, str], from_pa
 def chart_words(*, tags: dict[str, str], from_packages: bool, port: int) -> list[str]:
     """What helm is told beside the chart."""
     files = [KIND_SOURCES / "values.yaml", *([KIND_SOURCES / "values-packages.yaml"] if from_packages else [])]
-    origin = "http://localhost" + (f":{port}" if port != 80 else "")  # noqa: PLR2004 - HTTP's own
+    origin = "http://localhost" + (f":{port}" if port != 80 else "")
     return [
         f"--namespace={NAMESPACE}",
         *(f"--values={path}" for path in files),

@@ -1,6 +1,7 @@
 """The cluster: made by kind, given its images, taken away again."""
 
 import json
+import os
 import shutil
 import socket
 import tempfile
@@ -33,6 +34,11 @@ class Cluster:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.env = engine.env | {"KUBECONFIG": str(KUBECONFIG)}
+
+    @property
+    def whole_env(self) -> dict[str, str]:
+        """The environment of a child that speaks to it."""
+        return {**os.environ, **self.env}
 
     def kubectl(self, *words: str, stdin: str | None = None, seconds: float = 120) -> str:
         """Run kubectl against it; its output."""

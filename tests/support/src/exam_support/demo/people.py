@@ -46,14 +46,14 @@ class People:
         return text.getvalue()
 
 
-def people_of(students: int, levels: tuple[str, str]) -> People:
-    """So many students in two levels, a doctor for each level, one of the staff."""
+def people_of(students: int, levels: tuple[str, str], *, suffix: str = "") -> People:
+    """So many students in two levels, a doctor for each level, one of the staff; everyone's name may have a suffix."""
     first = round(students * _FIRST_LEVEL_SHARE)
     return People(
         students=tuple(
-            Account(index, f"student-{index + 1:03}", secrets.token_urlsafe(12), levels[index >= first])
+            Account(index, f"student{suffix}-{index + 1:03}", secrets.token_urlsafe(12), levels[index >= first])
             for index in range(students)
         ),
-        doctors=tuple(Person(name, secrets.token_urlsafe(12)) for name in ("noether", "euclid")),
-        staff=Person("admin", secrets.token_urlsafe(12)),
+        doctors=tuple(Person(name + suffix, secrets.token_urlsafe(12)) for name in ("noether", "euclid")),
+        staff=Person("admin" + suffix, secrets.token_urlsafe(12)),
     )

@@ -1,16 +1,15 @@
 """The platform as its operator uses it: commands of web, and the internal addresses under the service token."""
 
-import tempfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import httpx
 
 from exam_support.demo.people import People
 from exam_support.stack.places import REPOSITORY
-from exam_support.stack.stack import Stack
 from exam_support.students.clock import rfc3339
 
+STDIN = "/dev/stdin"
 PAPERS = REPOSITORY / "k8s/samples/papers"
 
 
@@ -18,31 +17,47 @@ class PlatformError(Exception):
     """The platform refused what its operator asked for."""
 
 
-class Platform:
-    """What the demo asks of the stack beside what students do."""
+class Access(Protocol):
+    """A platform that runs somewhere: on a local stack, in a cluster."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+    @property
+    def web_url(self) -> str:
+        """Web itself, behind the gateway."""
+
+    @property
+    def service_token(self) -> str:
+        """What web's internal addresses ask for."""
+
+    @property
+    def gateway_port(self) -> int:
+        """The loopback's port behind which both hosts are."""
+
+    def web_command(self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
+        """Run one of web's commands; its output."""
+
+
+class Platform:
+    """What a run asks of the platform beside what students do."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._http = httpx.Client(
-            base_url=stack.web.url,
-            headers={"Host": "localhost", "Authorization": f"Bearer {stack.secrets.service_token}"},
+            base_url=access.web_url,
+            headers={"Host": "localhost", "Authorization": f"Bearer {access.service_token}"},
             timeout=60,
             trust_env=False,
         )
 
     def load_people(self, people: People) -> None:
         """Create everyone."""
-        with tempfile.NamedTemporaryFile("w", suffix=".csv", dir=self._stack.folder) as file:
-            file.write(people.csv())
-            file.flush()
-            self._stack.web_command("load_people", file.name)
+        self._access.web_command("load_people", STDIN, stdin=people.csv())
         password = {"DEMO_ADMIN_PASSWORD": people.staff.password}
         words = ("--username", people.staff.username, "--password-env", *password)
-        self._stack.web_command("create_admin", *words, env=password)
+        self._access.web_command("create_admin", *words, env=password)
 
-    def load_exam(self, paper: Path, doctor: str) -> None:
-        """Create an exam from its document."""
-        self._stack.web_command("load_exam", str(paper), "--author", doctor)
+    def load_exam(self, paper: str, doctor: str) -> None:
+        """Create an exam from the text of its document."""
+        self._access.web_command("load_exam", STDIN, "--author", doctor, stdin=paper)
 
     def provision(
         self, name: str, *, exam: str, opens_at: int, closes_at: int, duration: int, candidates: int, multiple: str
@@ -85,7 +100,7 @@ class Platform:
     @property
     def address(self) -> str:
         """Where the gateway listens."""
-        return f"http://127.0.0.1:{self._stack.gateway_port}"
+        return f"http://127.0.0.1:{self._access.gateway_port}"
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -89,7 +89,7 @@ class Demo:
         step.say(f"{len(self.people.students)} students, {len(self.people.doctors)} doctors")
         self.platform.load_people(self.people)
         for exam, doctor in zip(EXAMS, self.people.doctors, strict=True):
-            self.platform.load_exam(PAPERS / f"{exam}.yaml", doctor.username)
+            self.platform.load_exam((PAPERS / f"{exam}.yaml").read_text(), doctor.username)
         questions = ", ".join(f"{document.exam}: {len(document.questions)} questions" for document in self.documents)
         step.say(f"{len(self.people.students)} students; {questions}")
 

@@ -11,7 +11,7 @@ from exam_support.demo.attending import LOOK_EVERY, degrees_shown, log_in, rooms
 from exam_support.demo.evidence import Postgres
 from exam_support.demo.judging import REVISION, Evidence, Scheduled, collect, degree_of, judge_sitting
 from exam_support.demo.people import People, people_of
-from exam_support.demo.platform import PAPERS, Platform
+from exam_support.demo.platform import Platform
 from exam_support.demo.progress import Progress, Step
 from exam_support.kube.operated import Operated
 from exam_support.operator_demo.samples import Sample
@@ -89,7 +89,7 @@ class OperatorDemo:
         async with crowd_of(self.people.students, port=stack.gateway_port, seed=seed, book=self.book) as crowd:
             with self.progress.step("logins") as step:
                 await log_in(crowd, step)
-            with watch(self.cluster, NAMESPACE, log, phases=self.phases, say=self.say):
+            with watch(self.cluster.kubectl_env(), NAMESPACE, log, phases=self.phases, say=self.say):
                 with self.progress.step("kubectl apply") as step:
                     scheduled = await self._apply(step)
                     rooms = await rooms_of(crowd, scheduled)
@@ -116,7 +116,7 @@ class OperatorDemo:
 
     def _load_exams(self) -> None:
         for sample, doctor in zip(self._written, self._doctors, strict=True):
-            self.platform.load_exam(PAPERS / f"{sample.document.exam}.yaml", doctor.username)
+            self.platform.load_exam(sample.text, doctor.username)
 
     async def _apply(self, step: Step) -> list[Scheduled]:
         """Apply every sample with a window of now; the sittings that the operator makes of them."""

@@ -1,12 +1,11 @@
 """`kubectl get exams --watch`, shown as it comes and read for the phases that it told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-from exam_support.kube.control_plane import ControlPlane
 from exam_support.kube.install import program
 from exam_support.stack.process import Child
 
@@ -35,10 +34,10 @@ class Phases:
 
 
 @contextmanager
-def watch(control_plane: ControlPlane, namespace: str, log: Path, *, phases: Phases, say: Say) -> Iterator[None]:
-    """Watch a namespace's Exams for as long as this lasts; `say` hears every line."""
+def watch(env: Mapping[str, str], namespace: str, log: Path, *, phases: Phases, say: Say) -> Iterator[None]:
+    """Watch a namespace's Exams for as long as this lasts; `say` hears every line; `env` is kubectl's."""
     words = [str(program("kubectl")), "--namespace", namespace, "get", "exams", "--watch"]
-    child = Child("kubectl-get-exams", words, log=log, env=control_plane.kubectl_env())
+    child = Child("kubectl-get-exams", words, log=log, env=env)
     log.touch()
     over = Event()
 

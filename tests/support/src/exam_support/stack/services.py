@@ -75,10 +75,16 @@ def grader(folder: Path, role: str, *, port: int, env: Mapping[str, str]) -> Ser
     return Service(f"grader-{role}", "-m", "exam_grader", role, port=port, folder=folder, env=env)
 
 
-def run(words: list[str], env: Mapping[str, str], *, seconds: float = COMMAND_SECONDS) -> str:
+def run(words: list[str], env: Mapping[str, str], *, stdin: str = "", seconds: float = COMMAND_SECONDS) -> str:
     """Run one of our commands to its end; a code other than 0 is an error with its output."""
     done = subprocess.run(
-        [sys.executable, *words], env=dict(env), capture_output=True, text=True, timeout=seconds, check=False
+        [sys.executable, *words],
+        env=dict(env),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
     )
     if done.returncode:
         raise StackError(f"python {' '.join(words)} ended with code {done.returncode}\n{done.stdout}{done.stderr}")

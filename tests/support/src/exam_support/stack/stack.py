@@ -86,6 +86,11 @@ class Stack:
         return self.web.url
 
     @property
+    def service_token(self) -> str:
+        """What web's internal addresses ask for."""
+        return self.secrets.service_token
+
+    @property
     def solver_urls(self) -> list[str]:
         """The solvers themselves, behind the gateway."""
         return [each.url for each in self.solvers]
@@ -127,9 +132,9 @@ class Stack:
             ends.callback(stop_together, self.stores)
             ends.callback(stop_together, (self.gateway, *self.services.values()))
 
-    def web_command(self, *words: str, env: Mapping[str, str] | None = None) -> str:
+    def web_command(self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
         """Run one of web's commands; its output."""
-        return run(["-m", "exam_web", *words], self.web_env | dict(env or {}))
+        return run(["-m", "exam_web", *words], self.web_env | dict(env or {}), stdin=stdin or "")
 
     def answerlog_command(self, *words: str) -> str:
         """Run one of the answer log's commands; its output."""

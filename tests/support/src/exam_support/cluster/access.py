@@ -1,0 +1,104 @@
+"""A platform in a cluster as its people reach it: commands in web's pod; for who must look, stores through kubectl."""
+
+import base64
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Self
+
+from cassandra import ProtocolVersion
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster as Driver
+from cassandra.cluster import Session
+
+from exam_support.cluster.deploy import NAMESPACE, RELEASE
+from exam_support.cluster.kind import Cluster
+from exam_support.kube.install import program
+from exam_support.stack.process import StackError
+
+FORWARDED = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+
+
+class InCluster:
+    """What runs and oracles need of a platform in a cluster; students use the Ingress controller's port alone.
+
+    Args:
+        cluster: where the platform is.
+        port: the loopback's port of the Ingress controller.
+    """
+
+    def __init__(self, cluster: Cluster, port: int) -> None:
+        self.cluster = cluster
+        self.gateway_port = port
+        self.web_url = ""
+        self._ends = ExitStack()
+
+    def __enter__(self) -> Self:
+        # Web's internal addresses are not served to the outside, so not through the Ingress either.
+        self.web_url = f"http://127.0.0.1:{self._ends.enter_context(self.forwarded('web', 8000))}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.close()
+
+    @property
+    def service_token(self) -> str:
+        """What web's internal addresses ask for."""
+        return self.secret("service-token")
+
+    def secret(self, key: str) -> str:
+        """One value of the platform's Secret."""
+        data = self.cluster.get("--namespace", NAMESPACE, "secret", f"{RELEASE}-secrets")["data"]
+        return base64.b64decode(data[key]).decode()
+
+    def web_command(self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
+        """Run one of web's commands in its pod; its output."""
+        variables = [f"{name}={value}" for name, value in (env or {}).items()]
+        command = ("env", *variables, "python", "-m", "exam_web", *words)
+        where = ("--namespace", NAMESPACE, "exec", "--stdin", f"deployment/{RELEASE}-web", "--")
+        return self.cluster.kubectl(*where, *command, stdin=stdin or "")
+
+    def dsn(self, port: int) -> str:
+        """PostgreSQL's address for its superuser, on a forwarded port."""
+        return f"postgresql://postgres:{self.secret('postgres-password')}@127.0.0.1:{port}/exam"
+
+    @contextmanager
+    def cassandra(self) -> Iterator[Session]:
+        """A plain driver session as the superuser."""
+        with self.forwarded("cassandra", 9042) as port:
+            driver = Driver(
+                ["127.0.0.1"],
+                port=port,
+                auth_provider=PlainTextAuthProvider("exam", self.secret("cassandra-password")),
+                protocol_version=ProtocolVersion.V5,
+                connect_timeout=20,
+            )
+            try:
+                session = driver.connect()
+                session.default_timeout = 30
+                yield session
+            finally:
+                driver.shutdown()
+
+    @contextmanager
+    def forwarded(self, component: str, port: int) -> Iterator[int]:
+        """A port of the loopback that leads to a component's Service."""
+        words = ["--namespace", NAMESPACE, "port-forward", f"service/{RELEASE}-{component}", f":{port}"]
+        process = subprocess.Popen(
+            [str(program("kubectl")), *words, "--address=127.0.0.1"],
+            env=self.cluster.whole_env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = FORWARDED.search(line)
+            if found is None:
+                raise StackError(f"kubectl forwards no port to {component}: {line}{process.stdout.read()}")
+            yield int(found[1])
+        finally:
+            process.terminate()
+            process.wait()
