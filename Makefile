@@ -9,6 +9,7 @@ MEMBERS := services/core services/answerlog services/web services/solver service
 SOURCES := $(addsuffix /src,$(MEMBERS))
 LOCKED := requirements/uv.txt requirements/dev.txt
 PYTEST_ARGS ?=
+HTTP_PORT ?= 80
 
 .PHONY: help
 help: ## list the habits
@@ -41,6 +42,26 @@ operator-demo: setup kube ## apply the sample Exams to a real API server and wat
 .PHONY: operator-bench
 operator-bench: setup kube ## how soon the operator acts when 200 Exams open and close in one second
 	@$(BIN)/python -m exam_support.operator_bench
+
+.PHONY: up
+up: setup ## bring up a Kubernetes cluster on this machine with the platform in it (HTTP_PORT=80)
+	@$(BIN)/python -m exam_support.cluster.up --port $(HTTP_PORT)
+
+.PHONY: exam
+exam: setup ## the main job in that cluster: sample Exams applied, answered, graded, every degree checked
+	@$(BIN)/python -m exam_support.cluster.exam --port $(HTTP_PORT)
+
+.PHONY: down
+down: setup ## take the cluster away, and the Docker engine if `make up` started it
+	@$(BIN)/python -m exam_support.cluster.down
+
+.PHONY: test-e2e
+test-e2e: setup ## the platform in a real cluster while its pods are killed and it is upgraded (a cluster of its own)
+	@$(BIN)/pytest -m e2e tests/e2e $(PYTEST_ARGS)
+
+.PHONY: test-e2e-full
+test-e2e-full: setup ## the same, with each pod killed alone too
+	@EXAM_E2E=all $(BIN)/pytest -m e2e tests/e2e $(PYTEST_ARGS)
 
 .PHONY: dev
 dev: setup ## run the platform on this machine with one sitting open, until Ctrl-C

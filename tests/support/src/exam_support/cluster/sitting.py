@@ -30,10 +30,10 @@ from exam_support.students.crowd import Crowd, crowd_of
 from exam_support.students.student import Room
 
 NAMESPACE = "exams"
-LEAD_SECONDS = 48
+LEAD_SECONDS = 34
 """From applying to opening; the pods of the sitting have most of it to come up."""
-PREWARM_SECONDS = 42
-"""An autoscaler looks every 15 s, and pods that start together on two cores take their time."""
+PREWARM_SECONDS = 28
+"""An autoscaler looks every few seconds, and pods that start together on two cores take their time."""
 WITHIN_SECONDS = 150
 DURATION_SHARE = 5 / 6
 

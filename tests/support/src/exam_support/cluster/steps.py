@@ -14,11 +14,11 @@ T = TypeVar("T")
 class Steps:
     """The steps of one command, and how long each took in seconds."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, console: Console | None = None) -> None:
         self.name = name
         self.seconds: dict[str, float] = {}
         self._began = time.monotonic()
-        self._console = Console(highlight=False)
+        self._console = console or Console(highlight=False)
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
@@ -32,7 +32,7 @@ class Steps:
 
     def say(self, what: str) -> None:
         """A line with the seconds since the beginning."""
-        self._console.print(f"{self.name}: {time.monotonic() - self._began:4.0f} s  {what}")
+        self._console.print(f"{self.name}: {time.monotonic() - self._began:4.0f} s  {what}", soft_wrap=True)
 
     def run(self, step: str, work: Callable[[], T]) -> T:
         """Do a step; what it gives."""

@@ -13,6 +13,7 @@ from exam_support.students.traits import Traits
 
 WEB = "localhost"
 SOLVER = "solver.localhost"
+SERVER_ERROR = 500
 BUSY = {502, 503, 504}
 """Statuses after which the same request may succeed."""
 WAITS = {"sitting-paused", "not-open-yet", "too-many-requests"}
@@ -64,6 +65,8 @@ class Gateway:
         self._exchange = exchange
         self.seconds: list[float] = []
         """How long each answered call took, for the report."""
+        self.failures: list[str] = []
+        """Calls that the platform failed, not a student's network: without a response, or refused for its own reasons."""
 
     async def call(
         self,
@@ -87,9 +90,17 @@ class Gateway:
             headers["Content-Type"] = "application/json"
         content = b"" if body is None else json.dumps(body).encode()
         began = time.monotonic()
-        response = await self._exchange(Request(method, path, headers, content), hang_up=hang_up)
+        try:
+            response = await self._exchange(Request(method, path, headers, content), hang_up=hang_up)
+        except LostError as error:
+            if hang_up is None:
+                self.failures.append(f"{method} {path}: {error!r}")
+            raise
         self.seconds.append(time.monotonic() - began)
-        return _reply(response)
+        reply = _reply(response)
+        if reply.status >= SERVER_ERROR:
+            self.failures.append(f"{method} {path}: {reply}")
+        return reply
 
 
 class Calls(Protocol):

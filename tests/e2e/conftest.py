@@ -1,0 +1,109 @@
+"""A cluster for these tests: brought up once, taken down when it was not there before, dumped when a test fails."""
+
+import asyncio
+import os
+import re
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from exam_support.cluster import engine as engines
+from exam_support.cluster.access import InCluster
+from exam_support.cluster.down import main as take_down
+from exam_support.cluster.kind import Cluster
+from exam_support.cluster.sitting import Outcome, Sitting, Size, no_trouble
+from exam_support.cluster.steps import Steps
+from exam_support.cluster.traces import Traces
+from exam_support.cluster.trouble import await_whole, dump
+from exam_support.cluster.up import Platform, bring_up
+from exam_support.demo.progress import Progress
+from exam_support.stack.places import REPOSITORY
+
+FOLDER = REPOSITORY / "build/e2e"
+PORT = int(os.environ.get("HTTP_PORT", "80"))
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Each of these needs the cluster, and has time for a whole sitting in it."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(900))
+
+
+@pytest.fixture(scope="session")
+def shown(pytestconfig) -> Iterator[Console]:
+    """A console that people see while the tests run: a sitting takes minutes."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        yield Console(highlight=False, file=os.fdopen(os.dup(2), "w", buffering=1))
+
+
+@pytest.fixture(scope="session")
+def platform(shown) -> Iterator[Platform]:
+    """The platform in a cluster. What was not there before is gone afterwards, the traces of its making too."""
+    found = engines.running()
+    stays = found is not None and Cluster(found).exists()
+    before = Traces.present()
+    with Steps("test-e2e", shown) as steps:
+        made = bring_up(steps, port=PORT)
+        steps.table()
+    yield made
+    if stays:
+        return
+    assert take_down() == 0
+    if found is None:
+        assert Traces.present() == before
+
+
+@pytest.fixture
+def access(platform) -> Iterator[InCluster]:
+    """The platform as its people reach it, whole."""
+    await_whole(platform.cluster)
+    with InCluster(platform.cluster, platform.port) as reached:
+        yield reached
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    """A number for each run: exams of earlier ones stay in the cluster."""
+    return count(os.getpid() * 100)
+
+
+@pytest.fixture
+def sit(access, shown, numbers, request):
+    """Run the sample exams, with troubles; what came of it."""
+
+    def run(*, while_open=no_trouble, while_grading=no_trouble, size=None) -> Outcome:
+        def say(line: str) -> None:
+            shown.print(f"  {line}", style="cyan", markup=False, soft_wrap=True)
+
+        shown.print(f"\n{request.node.name}")
+        with Progress(shown) as progress:
+            sitting = Sitting(
+                access,
+                FOLDER / re.sub(r"\W+", "-", request.node.name),
+                progress,
+                say,
+                size=size or Size(),
+                suffix=f"-{next(numbers)}",
+                while_open=while_open,
+                while_grading=while_grading,
+            )
+            return asyncio.run(sitting.run())
+
+    return run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep what the cluster has to say of a test that failed."""
+    report = yield
+    if report.failed and "platform" in item.fixturenames and (made := item.funcargs.get("platform")):
+        folder = FOLDER / re.sub(r"\W+", "-", item.name)
+        dump(made.cluster, folder)
+        report.sections.append(("cluster", f"resources, events and logs: {folder.relative_to(REPOSITORY)}"))
+    return report

@@ -1,0 +1,47 @@
+"""Sittings in a real cluster: answered through the Ingress, whatever is killed meanwhile."""
+
+import os
+import random
+
+import pytest
+
+from exam_support.cluster.exam import failures_of
+from exam_support.cluster.replicas import ready_now
+from exam_support.cluster.trouble import COMPONENTS, kill
+from exam_support.waiting import eventually
+
+ALONE = [(component, moment) for component in COMPONENTS for moment in ("open", "grading")]
+SAMPLE = random.Random(os.environ.get("EXAM_SEED", "2026")).sample(ALONE, 1)
+CHOSEN = ALONE if os.environ.get("EXAM_E2E") == "all" else SAMPLE
+BASELINE_SECONDS = 300
+
+
+def _good(outcome) -> None:
+    """Check that the oracle and the platform agree in everything, and that there was something to agree about."""
+    assert not outcome.mismatches
+    assert outcome.acknowledged > 0
+    assert outcome.sealed > 0
+    assert set(outcome.degrees) == {"database", "student", "doctor"}
+    assert all(len(jobs) == 1 for jobs in outcome.jobs.values())
+    assert all(list(told)[-1] == "Published" for told in outcome.phases.values())
+
+
+def test_an_exam_is_published_and_solvers_come_and_go_with_it(sit, platform) -> None:
+    """If I apply an Exam, its solvers are up when it opens, its degrees are right, and its solvers go again."""
+    before = ready_now(platform.cluster)
+    outcome = sit()
+    assert failures_of(outcome) == []
+    assert outcome.replicas.peak >= outcome.floor > before
+    eventually(lambda: ready_now(platform.cluster) == before, "solvers are gone", seconds=BASELINE_SECONDS)
+
+
+@pytest.mark.parametrize(("component", "moment"), CHOSEN)
+def test_one_pod_is_killed(sit, component, moment) -> None:
+    """If a pod dies in the middle of it, no acknowledged answer is lost and degrees are right."""
+    trouble = kill(component)
+    _good(sit(while_open=trouble) if moment == "open" else sit(while_grading=trouble))
+
+
+def test_all_pods_are_killed_twice(sit) -> None:
+    """If a solver, Cassandra, the operator and a grader die together, in the sitting and in its grading, it comes right."""
+    _good(sit(while_open=kill(*COMPONENTS), while_grading=kill(*COMPONENTS)))
