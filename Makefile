@@ -13,7 +13,7 @@ HTTP_PORT ?= 80
 
 .PHONY: help
 help: ## list the habits
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: .venv/ready ## bring everything the project needs: Python packages, Cassandra, PostgreSQL, Redis, nginx
@@ -89,6 +89,12 @@ lint: setup ## format, lint rules, types and the arrows between the parts
 	@$(BIN)/ruff check --quiet .
 	@env $$(grep -v '^#' tests/support/lint.env | xargs) $(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports --no-logo
+
+.PHONY: copies
+copies: ## bring what the chart carries of other folders up to date
+	@cp crds/exams.yaml charts/exam-platform/files/exams.yaml
+	@cp operator/rbac.yaml charts/exam-platform/files/operator-rbac.yaml
+	@cp docker/nginx/*.conf charts/exam-platform/files/nginx/
 
 .PHONY: format
 format: setup ## rewrite the code as the linters want it

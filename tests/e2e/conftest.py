@@ -39,7 +39,9 @@ def shown(pytestconfig) -> Iterator[Console]:
     """A console that people see while the tests run: a sitting takes minutes."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        yield Console(highlight=False, file=os.fdopen(os.dup(2), "w", buffering=1))
+        copy = os.dup(2)
+    with os.fdopen(copy, "w", buffering=1) as stream:
+        yield Console(highlight=False, file=stream)
 
 
 @pytest.fixture(scope="session")

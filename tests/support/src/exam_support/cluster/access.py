@@ -1,8 +1,8 @@
 """A platform in a cluster as its people reach it: commands in web's pod; for who must look, stores through kubectl."""
 
 import base64
-import re
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Self
@@ -15,9 +15,11 @@ from cassandra.cluster import Session
 from exam_support.cluster.deploy import NAMESPACE, RELEASE
 from exam_support.cluster.kind import Cluster
 from exam_support.kube.install import program
-from exam_support.stack.process import StackError
+from exam_support.stack.ports import free_ports, listening
+from exam_support.waiting import eventually
 
-FORWARDED = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+PAUSE_SECONDS = 0.5
+READY_SECONDS = 60
 
 
 class InCluster:
@@ -83,22 +85,32 @@ class InCluster:
 
     @contextmanager
     def forwarded(self, component: str, port: int) -> Iterator[int]:
-        """A port of the loopback that leads to a component's Service."""
-        words = ["--namespace", NAMESPACE, "port-forward", f"service/{RELEASE}-{component}", f":{port}"]
-        process = subprocess.Popen(
-            [str(program("kubectl")), *words, "--address=127.0.0.1"],
-            env=self.cluster.whole_env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        """A port of the loopback that leads to a component's Service, to another pod of it when one has gone."""
+        (local,) = free_ports(1)
+        words = ["--namespace", NAMESPACE, "port-forward", f"service/{RELEASE}-{component}", f"{local}:{port}"]
+        over = threading.Event()
+        children: list[subprocess.Popen[bytes]] = []
+
+        def keep() -> None:
+            # kubectl ends with the pod that it had found.
+            while not over.is_set():
+                child = subprocess.Popen(
+                    [str(program("kubectl")), *words, "--address=127.0.0.1"],
+                    env=self.cluster.whole_env,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+                children[:] = [child]
+                child.wait()
+                over.wait(PAUSE_SECONDS)
+
+        keeper = threading.Thread(target=keep, name=f"forward-{component}", daemon=True)
+        keeper.start()
         try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            found = FORWARDED.search(line)
-            if found is None:
-                raise StackError(f"kubectl forwards no port to {component}: {line}{process.stdout.read()}")
-            yield int(found[1])
+            eventually(lambda: listening(local), f"kubectl forwards a port to {component}", seconds=READY_SECONDS)
+            yield local
         finally:
-            process.terminate()
-            process.wait()
+            over.set()
+            for child in children:
+                child.terminate()
+            keeper.join()

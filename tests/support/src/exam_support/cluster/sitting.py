@@ -51,6 +51,8 @@ class Size:
     students: int = 120
     seconds: int = 45
     seed: int = 2026
+    trouble_at: float = 0.4
+    """When what may happen in a window happens, as a share of it."""
     more_replicas: int = 1
     """How many solver pods the autoscaler may add to those that the candidates ask for."""
 
@@ -68,6 +70,8 @@ class Outcome:
     floor: int
     jobs: Mapping[str, Sequence[str]]
     close_skew_ms: Mapping[str, int]
+    failures: Sequence[str]
+    """Calls of students that the platform failed: not answered, or refused for reasons of its own."""
 
     @property
     def acknowledged(self) -> int:
@@ -112,6 +116,7 @@ class Sitting:
     def __post_init__(self) -> None:
         self.cluster = self.access.cluster
         self.book = Book()
+        self.failures: Sequence[str] = ()
         self.platform = Platform(self.access)
         self.phases = Phases(_now)
         self.samples = read_samples(suffix=self.suffix)
@@ -157,6 +162,7 @@ class Sitting:
             with self.progress.step("degrees") as step:
                 shown = await degrees_shown(crowd, self._doctors)
                 step.say(f"{len(shown)} seen by students and doctors")
+        self.failures = crowd.gateway.failures
         with self.progress.step("verify"):
             return await asyncio.to_thread(self._verify, scheduled, shown, replicas)
 
@@ -225,7 +231,7 @@ class Sitting:
             )
 
         async def trouble() -> None:
-            await crowd.clock.until(opens_at + self.size.seconds * SECOND * 2 // 5)
+            await crowd.clock.until(opens_at + int(self.size.seconds * self.size.trouble_at * SECOND))
             await self.while_open(self)
 
         async with telling(step, doing), asyncio.TaskGroup() as group:
@@ -290,6 +296,7 @@ class Sitting:
             replicas=replicas,
             floor=self.floor,
             jobs={name: self._jobs(each.id) for name, each in zip(names, scheduled, strict=True)},
+            failures=self.failures,
             close_skew_ms={name: self._close_skew(each) for name, each in zip(names, evidence, strict=True)},
         )
 

@@ -66,7 +66,7 @@ class Gateway:
         self.seconds: list[float] = []
         """How long each answered call took, for the report."""
         self.failures: list[str] = []
-        """Calls that the platform failed, not a student's network: without a response, or refused for its own reasons."""
+        """Calls that the platform failed, not a student's network: no response, or refused for reasons of its own."""
 
     async def call(
         self,

@@ -1,0 +1,171 @@
+"""What platform teams do with a release that has data in it."""
+
+import asyncio
+import base64
+import json
+
+import pytest
+
+from exam_support.cluster.deploy import CHART, NAMESPACE, RELEASE, await_platform, chart_words
+from exam_support.cluster.images import named
+from exam_support.cluster.kind import NODE
+from exam_support.cluster.replicas import SOLVER
+from exam_support.cluster.sitting import Size
+from exam_support.cluster.trouble import pods
+from exam_support.stack.process import StackError
+from exam_support.waiting import eventually
+
+OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-operator"
+
+
+def _ours(*words: str) -> tuple[str, ...]:
+    return ("--namespace", NAMESPACE, *words)
+
+
+def _upgrade(platform, tags, *more: str) -> str:
+    words = chart_words(tags=tags, from_packages=platform.from_packages, port=platform.port)
+    return platform.cluster.helm("upgrade", RELEASE, str(CHART), *words, *more)
+
+
+def _next(platform) -> dict[str, str]:
+    """The present images under the tags of a next release; their tags."""
+    tags = {service: f"{tag}-next" for service, tag in platform.tags.items()}
+    for service, tag in platform.tags.items():
+        words = (
+            "ctr",
+            "--namespace=k8s.io",
+            "images",
+            "tag",
+            "--force",
+            named(service, tag),
+            named(service, tags[service]),
+        )
+        platform.cluster.engine.docker("exec", NODE, *words)
+    return tags
+
+
+def _jobs(cluster) -> set[str]:
+    found = cluster.get(*_ours("jobs", "--selector", "app.kubernetes.io/component=migrations"))["items"]
+    return {job["metadata"]["name"] for job in found}
+
+
+def _secret(cluster) -> dict[str, str]:
+    data: dict[str, str] = cluster.get(*_ours("secret", f"{RELEASE}-secrets"))["data"]
+    return data
+
+
+def _degrees(access) -> str:
+    """Every degree there is, as PostgreSQL has it."""
+    query = "SELECT student_id, revision_id, total, points FROM degrees_degree ORDER BY 1, 2"
+    words = ("psql", "--no-psqlrc", "-U", "postgres", "-d", "exam", "-At", "-c", query)
+    return access.cluster.kubectl(*_ours("exec", f"{RELEASE}-postgres-0", "--", *words))
+
+
+def test_a_release_is_upgraded_in_a_sitting_and_nobody_notices(platform, access, sit) -> None:
+    """If I upgrade while students answer, every answer is acknowledged at the first try; data and secrets stay."""
+    cluster = platform.cluster
+    before, secret = _jobs(cluster), _secret(cluster)
+    tags = _next(platform)
+
+    async def upgrade(sitting) -> None:
+        await asyncio.to_thread(_upgrade, platform, tags)
+        sitting.say("upgraded; pods are replaced one after the other")
+
+    outcome = sit(while_open=upgrade, size=Size(seconds=90, trouble_at=0.1))
+    assert not outcome.mismatches
+    assert list(outcome.failures) == []
+    assert len(_jobs(cluster) - before) == 1
+    assert _secret(cluster) == secret
+    images = {
+        container["image"]
+        for pod in cluster.get(*_ours("pods", "--selector", "app.kubernetes.io/component=solver"))["items"]
+        for container in pod["spec"]["containers"]
+    }
+    assert images == {named("solver", tags["solver"])}
+
+
+def test_the_autoscaler_sees_real_metrics(platform, access) -> None:
+    """If solvers are busy, their autoscaler knows: it reads the processor time that the cluster measures."""
+
+    def measured() -> list[int]:
+        status = platform.cluster.get(*_ours("horizontalpodautoscaler", SOLVER)).get("status", {})
+        return [each["resource"]["current"]["averageUtilization"] for each in status.get("currentMetrics") or []]
+
+    assert eventually(measured, "the autoscaler has metrics", seconds=120)[0] >= 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "secrets"),
+        ("delete", "exams.examplatform.dev"),
+        ("create", "pods"),
+        ("patch", "deployments.apps"),
+        ("create", "clusterrolebindings.rbac.authorization.k8s.io"),
+        ("get", "pods", "--subresource=exec"),
+    ],
+)
+def test_the_operator_may_not_do_what_it_has_no_need_to(platform, words) -> None:
+    """If somebody gets hold of the operator's account, they cannot read all secrets, start pods or take more rights."""
+    with pytest.raises(StackError, match="code 1"):
+        platform.cluster.kubectl(*_ours("auth", "can-i", f"--as={OPERATOR}", *words))
+
+
+def test_the_operator_is_refused_by_the_api_server(platform) -> None:
+    """If the operator's account asks for all secrets, the API server refuses."""
+    with pytest.raises(StackError, match=r"Forbidden.*cannot list resource \"secrets\""):
+        platform.cluster.kubectl(*_ours("get", "secrets", f"--as={OPERATOR}"))
+
+
+@pytest.mark.parametrize("component", ["web", "solver", "grader", "gateway", "cassandra", "postgres", "redis"])
+def test_nobody_else_has_an_account_at_the_api_server(platform, component) -> None:
+    """If somebody gets into a pod other than the operator's, there is no token of the API server in it."""
+    pod = pods(platform.cluster, component)[0]
+    words = _ours("exec", pod, "--", "ls", "/var/run/secrets/kubernetes.io")
+    with pytest.raises(StackError, match="No such file"):
+        platform.cluster.kubectl(*words)
+
+
+def test_a_pod_with_more_rights_is_refused(platform) -> None:
+    """If I try to run a privileged pod beside the platform, the API server refuses it."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "privileged"},
+        "spec": {"containers": [{"name": "main", "image": "none", "securityContext": {"privileged": True}}]},
+    }
+    with pytest.raises(StackError, match="violates PodSecurity"):
+        platform.cluster.kubectl(*_ours("apply", "--dry-run=server", "-f", "-"), stdin=json.dumps(pod))
+
+
+def test_an_upgrade_without_its_secret_is_refused(platform, access) -> None:
+    """If the Secret is gone, an upgrade says so and what to do, and changes nothing."""
+    cluster = platform.cluster
+    kept = cluster.get(*_ours("secret", f"{RELEASE}-secrets"))
+    cluster.kubectl(*_ours("delete", "secret", f"{RELEASE}-secrets"))
+    try:
+        with pytest.raises(StackError, match=r"(?s)Secret exam/exam-secrets is gone.*backup"):
+            _upgrade(platform, platform.tags)
+    finally:
+        metadata = {name: kept["metadata"][name] for name in ("name", "namespace", "labels", "annotations")}
+        whole = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "data": kept["data"]}
+        cluster.kubectl("create", "-f", "-", stdin=json.dumps(whole))
+    assert base64.b64decode(_secret(cluster)["secret-key"])
+
+
+def test_an_uninstalled_release_leaves_its_data_and_comes_back(platform, access) -> None:
+    """If I uninstall and install again, volumes, Exams and the Secret were kept, and every degree is there."""
+    cluster = platform.cluster
+    degrees = _degrees(access)
+    assert degrees
+    exams = [each["metadata"]["uid"] for each in cluster.get("exams", "--all-namespaces")["items"]]
+    assert exams
+    cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--timeout=180s")
+    assert cluster.get(*_ours("deployments"))["items"] == []
+    claims = {claim["metadata"]["name"] for claim in cluster.get(*_ours("persistentvolumeclaims"))["items"]}
+    assert claims == {f"data-{RELEASE}-postgres-0", f"data-{RELEASE}-cassandra-rack1-0"}
+    assert [each["metadata"]["uid"] for each in cluster.get("exams", "--all-namespaces")["items"]] == exams
+    words = chart_words(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
+    cluster.helm("install", RELEASE, str(CHART), *words)
+    await_platform(cluster, lambda _: None)
+    assert _degrees(access) == degrees
