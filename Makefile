@@ -13,7 +13,7 @@ HTTP_PORT ?= 80
 
 .PHONY: help
 help: ## list the habits
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: .venv/ready ## bring everything the project needs: Python packages, Cassandra, PostgreSQL, Redis, nginx

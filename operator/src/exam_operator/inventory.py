@@ -1,6 +1,7 @@
 """All `Exam`s as last seen, from whichever side: the watch, a list, or an answer to a write."""
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
 
@@ -15,6 +16,11 @@ class Inventory:
     def __init__(self) -> None:
         self._changed: Callable[[], None] = lambda: None
         self._resources: dict[Key, Resource] = {}
+        self._complete = asyncio.Event()
+
+    async def complete(self) -> None:
+        """Return once all of them have been seen: before that, nobody knows how much is wanted."""
+        await self._complete.wait()
 
     def __iter__(self) -> Iterator[Resource]:
         """All of them."""
@@ -50,7 +56,15 @@ class Inventory:
         if self._resources.pop(key, None) is not None:
             self._changed()
 
-    def keep_only(self, keys: Iterable[Key]) -> list[Key]:
+    def listed(self, bodies: Sequence[Json]) -> list[Key]:
+        """Take these for all there are; the keys of those that are gone."""
+        gone = self._keep_only([key_of(body) for body in bodies])
+        for body in bodies:
+            self.keep(body)
+        self._complete.set()
+        return gone
+
+    def _keep_only(self, keys: Iterable[Key]) -> list[Key]:
         """Forget all that are not among these; which ones were."""
         gone = self._resources.keys() - set(keys)
         for key in gone:

@@ -113,11 +113,8 @@ class Operator:
         for namespace in self._namespaces or (None,):
             bodies += await self._kube.exams(namespace)
         self._canary.listed(bodies, utc_now())
-        keys = [key_of(body) for body in bodies]
-        for gone in self._inventory.keep_only(keys):
+        for gone in self._inventory.listed(bodies):
             self._queue.forget(gone)
         for body in bodies:
-            self._inventory.keep(body)
-        for key in keys:
-            self._queue.add(key)
+            self._queue.add(key_of(body))
         self._listed = True

@@ -75,7 +75,8 @@ class Scaling:
         return Capacity(floor=self._demand().solvers, ready=ready, wanted=solvers_wanted(resource))
 
     async def run(self, *, resync: float) -> None:
-        """Keep scaling for ever."""
+        """Keep scaling for ever, once every Exam is known: a new process must not lower what others wanted."""
+        await self._inventory.complete()
         while True:
             self._wake.clear()
             wanted = self._demand()

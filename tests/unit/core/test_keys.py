@@ -100,7 +100,7 @@ def test_a_broken_private_key_is_not_told_of() -> None:
 
 
 def test_a_key_file_may_be_pem_as_openssl_writes_it(keys: SigningKeys, other_keys: SigningKeys) -> None:
-    """If my key file is PEM, one key or several, the first signs, all are honoured, and they have the ids a JWK set gives."""
+    """If my key file is PEM, the first of its keys signs, all are honoured, and they have the ids a JWK set gives."""
     text = "".join(_pem(private) for _, private in (*keys.keys, *other_keys.keys))
     read = SigningKeys.read(text)
     assert [kid for kid, _ in read.keys] == [keys.kid, other_keys.kid]

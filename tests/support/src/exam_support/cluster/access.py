@@ -2,7 +2,6 @@
 
 import base64
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Self
@@ -18,7 +17,6 @@ from exam_support.kube.install import program
 from exam_support.stack.ports import free_ports, listening
 from exam_support.waiting import eventually
 
-PAUSE_SECONDS = 0.5
 READY_SECONDS = 60
 
 
@@ -33,16 +31,26 @@ class InCluster:
     def __init__(self, cluster: Cluster, port: int) -> None:
         self.cluster = cluster
         self.gateway_port = port
-        self.web_url = ""
+        (self._web_port,) = free_ports(1)
         self._ends = ExitStack()
 
     def __enter__(self) -> Self:
         # Web's internal addresses are not served to the outside, so not through the Ingress either.
-        self.web_url = f"http://127.0.0.1:{self._ends.enter_context(self.forwarded('web', 8000))}"
+        self._ends.enter_context(self.forwarded("web", 8000, local=self._web_port))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ends.close()
+
+    def reconnect(self) -> None:
+        """Find web anew: what kubectl forwards ends with the pod that it led to, at the first use after that."""
+        self._ends.close()
+        self.__enter__()
+
+    @property
+    def web_url(self) -> str:
+        """Web itself, behind the gateway."""
+        return f"http://127.0.0.1:{self._web_port}"
 
     @property
     def service_token(self) -> str:
@@ -84,33 +92,19 @@ class InCluster:
                 driver.shutdown()
 
     @contextmanager
-    def forwarded(self, component: str, port: int) -> Iterator[int]:
-        """A port of the loopback that leads to a component's Service, to another pod of it when one has gone."""
-        (local,) = free_ports(1)
+    def forwarded(self, component: str, port: int, *, local: int | None = None) -> Iterator[int]:
+        """A port of the loopback, a free one unless named, that leads to a component's Service."""
+        local = local or free_ports(1)[0]
         words = ["--namespace", NAMESPACE, "port-forward", f"service/{RELEASE}-{component}", f"{local}:{port}"]
-        over = threading.Event()
-        children: list[subprocess.Popen[bytes]] = []
-
-        def keep() -> None:
-            # kubectl ends with the pod that it had found.
-            while not over.is_set():
-                child = subprocess.Popen(
-                    [str(program("kubectl")), *words, "--address=127.0.0.1"],
-                    env=self.cluster.whole_env,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-                children[:] = [child]
-                child.wait()
-                over.wait(PAUSE_SECONDS)
-
-        keeper = threading.Thread(target=keep, name=f"forward-{component}", daemon=True)
-        keeper.start()
+        child = subprocess.Popen(
+            [str(program("kubectl")), *words, "--address=127.0.0.1"],
+            env=self.cluster.whole_env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             eventually(lambda: listening(local), f"kubectl forwards a port to {component}", seconds=READY_SECONDS)
             yield local
         finally:
-            over.set()
-            for child in children:
-                child.terminate()
-            keeper.join()
+            child.terminate()
+            child.wait()

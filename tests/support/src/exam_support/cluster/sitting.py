@@ -246,6 +246,7 @@ class Sitting:
 
     async def _publish(self, scheduled: Sequence[Scheduled], step: Step) -> None:
         """What its resource does not publish by itself a Doctor does."""
+        await asyncio.to_thread(self.access.reconnect)
         async with asyncio.timeout(WITHIN_SECONDS):
             for sample, sitting in zip(self.samples, scheduled, strict=True):
                 if not sample.automatic:
