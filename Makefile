@@ -96,6 +96,10 @@ copies: ## bring what the chart carries of other folders up to date
 	@cp operator/rbac.yaml charts/exam-platform/files/operator-rbac.yaml
 	@cp docker/nginx/*.conf charts/exam-platform/files/nginx/
 
+.PHONY: values-table
+values-table: setup ## write the chart's README from its values and their schema
+	@$(BIN)/python -m exam_support.chart.values_table
+
 .PHONY: format
 format: setup ## rewrite the code as the linters want it
 	@$(BIN)/ruff check --fix --quiet . || true
