@@ -84,6 +84,13 @@ def test_a_release_is_upgraded_in_a_sitting_and_nobody_notices(platform, access,
     assert images == {named("solver", tags["solver"])}
 
 
+def test_the_release_tests_itself(platform, access) -> None:
+    """If I run `helm test`, it goes in through the gateway and finds the keys of web and solver."""
+    said = platform.cluster.helm("test", RELEASE, f"--namespace={NAMESPACE}", "--logs", "--timeout=120s")
+    assert "localhost/.well-known/jwks.json: 1 key(s)" in said
+    assert "solver.localhost/v1/keys: 1 key(s)" in said
+
+
 def test_the_autoscaler_sees_real_metrics(platform, access) -> None:
     """If solvers are busy, their autoscaler knows: it reads the processor time that the cluster measures."""
 

@@ -54,6 +54,29 @@ def test_nothing_is_done_where_nothing_was_added(commands) -> None:
 
 def test_traces_survive_a_file(tmp_path) -> None:
     """If another command takes the cluster down than brought it up, it knows what was there before."""
-    seen = Traces(("eth0", "lo"), {"iptables filter": BEFORE}, {"net/ipv4/ip_forward": "0"}, ("/", "/proc"))
+    seen = Traces(
+        ("eth0", "lo"), {"iptables filter": BEFORE}, {"net/ipv4/ip_forward": "0"}, ("/", "/proc"), ("runc 7",)
+    )
     seen.save(tmp_path / "before.json")
     assert Traces.load(tmp_path / "before.json") == seen
+
+
+def test_everything_that_is_left_is_named() -> None:
+    """If something is left of an engine, each piece is told; what the kernel made of itself is not."""
+    before = Traces(("lo",), {}, {"net/ipv4/ip_forward": "0"}, ("/",))
+    now = Traces(
+        ("br-1", "lo"),
+        {"iptables filter": NOW},
+        {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "1"},
+        ("/", "/run/exam-platform/docker/netns/default"),
+        ("dockerd 12",),
+    )
+    left = now.left_since(before)
+    assert "interface br-1" in left
+    assert "iptables filter :FORWARD DROP" in left
+    assert "iptables filter :DOCKER -" in left
+    assert "net/ipv4/ip_forward is 1, not 0" in left
+    assert "mount /run/exam-platform/docker/netns/default" in left
+    assert "process dockerd 12" in left
+    assert not [each for each in left if "INPUT ACCEPT" in each or "bridge-nf" in each]
+    assert now.left_since(now) == []

@@ -15,10 +15,10 @@ INTRODUCTION = """# The chart of the exam platform
 helm install exam charts/exam-platform --namespace exam --values my-values.yaml
 ```
 
-It deploys web, solvers, graders, the operator with its `Exam` resource, the gateway in front of them, and PostgreSQL, Redis and
-Cassandra, each of which may be an external one (`existingSecret`). Label the namespace
-`pod-security.kubernetes.io/enforce: restricted`: everything here fits into it. What outlives the release: volumes, the Secret, the
-resource's definition and every `Exam`.
+It deploys web, solvers, graders, the operator with its `Exam` resource, the gateway in front of them, and PostgreSQL,
+Redis and Cassandra, each of which may be an external one (`existingSecret`). Label the namespace
+`pod-security.kubernetes.io/enforce: restricted`: everything here fits into it. What outlives the release: volumes, the
+Secret, the resource's definition and every `Exam`.
 
 ## Values
 

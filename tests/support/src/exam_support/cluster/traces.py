@@ -14,6 +14,18 @@ SWITCHES = (
     "net/bridge/bridge-nf-call-ip6tables",
 )
 TABLES = ("iptables", "ip6tables")
+PROGRAMS = (
+    "dockerd",
+    "containerd",
+    "docker-proxy",
+    "runc",
+    "kubectl",
+    "kubelet",
+    "kube-",
+    "etcd",
+    "coredns",
+    "traefik",
+)
 PATIENCE = "--wait=10"
 
 
@@ -26,12 +38,14 @@ class Traces:
         rules: the lines of ``iptables-save`` and ``ip6tables-save`` by command and table, without counters.
         switches: kernel settings by their path below /proc/sys.
         mounts: where something is mounted.
+        processes: what runs of an engine, a cluster and their tools, by name and process id.
     """
 
     links: tuple[str, ...]
     rules: dict[str, list[str]]
     switches: dict[str, str]
     mounts: tuple[str, ...]
+    processes: tuple[str, ...] = ()
 
     @classmethod
     def present(cls) -> Self:
@@ -40,17 +54,43 @@ class Traces:
         rules = {f"{command} {table}": lines for command in TABLES for table, lines in _saved(command).items()}
         switches = {name: path.read_text().strip() for name in SWITCHES if (path := Path("/proc/sys", name)).exists()}
         mounts = tuple(sorted({line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}))
-        return cls(links, rules, switches, mounts)
+        return cls(links, rules, switches, mounts, _processes())
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """What was saved."""
         saved = json.loads(path.read_text())
-        return cls(tuple(saved["links"]), saved["rules"], saved["switches"], tuple(saved["mounts"]))
+        return cls(
+            tuple(saved["links"]),
+            saved["rules"],
+            saved["switches"],
+            tuple(saved["mounts"]),
+            tuple(saved["processes"]),
+        )
 
     def save(self, path: Path) -> None:
         """Keep it in a file."""
         path.write_text(json.dumps(asdict(self), indent=1))
+
+    def left_since(self, before: Self) -> list[str]:
+        """What is there that was not before, a line each; a table as the kernel itself makes it does not count."""
+        had = {line for lines in before.rules.values() for line in lines}
+        return [
+            *(f"interface {link}" for link in sorted(set(self.links) - set(before.links))),
+            *(
+                f"{key} {line}"
+                for key, lines in self.rules.items()
+                for line in lines
+                if line not in had and not line.endswith(" ACCEPT")
+            ),
+            *(
+                f"{name} is {value}, not {before.switches[name]}"
+                for name, value in self.switches.items()
+                if before.switches.get(name, value) != value
+            ),
+            *(f"mount {mount}" for mount in sorted(set(self.mounts) - set(before.mounts))),
+            *(f"process {name}" for name in sorted(set(self.processes) - set(before.processes))),
+        ]
 
     def restore(self) -> None:
         """Take away what was added since; what somebody else added to a chain of ours goes with the chain."""
@@ -66,6 +106,18 @@ class Traces:
             _take_away(command, table, before=self.rules.get(key, []), now=lines)
         for name, value in self.switches.items():
             Path("/proc/sys", name).write_text(value)
+
+
+def _processes() -> tuple[str, ...]:
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (place / "comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+        if name.startswith(PROGRAMS):
+            found.append(f"{name} {place.name}")
+    return tuple(sorted(found))
 
 
 def _saved(command: str) -> dict[str, list[str]]:
