@@ -5,6 +5,7 @@ names it builds what the tests without a cluster need. Versions are pinned in ``
 held against its checksum in ``go.sum``, and a change of either is another folder of the cache.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -136,12 +137,12 @@ def build(binaries: Iterable[Binary], say: Say) -> None:
 
 
 def go_module_folder(binary: Binary) -> Path:
-    """Where Go keeps the sources of a program's module."""
-    words = [_go(), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", binary.module]
+    """Where Go keeps the sources of a program's module, fetched where they are not there."""
+    words = [_go(), "mod", "download", "-json", f"{binary.module}@{binary.version}"]
     done = subprocess.run(words, cwd=binary.sources, env=_go_env(), capture_output=True, text=True, check=False)
-    if done.returncode or not done.stdout.strip():
-        raise StackError(f"Go has no sources of {binary.module}\n{done.stderr}")
-    return Path(done.stdout.strip())
+    if done.returncode:
+        raise StackError(f"Go has no sources of {binary.module}\n{done.stdout}{done.stderr}")
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def home(binary: Binary) -> Path:
