@@ -63,6 +63,10 @@ test-e2e: setup ## the platform in a real cluster while its pods are killed and 
 test-e2e-full: setup ## the same, with each pod killed alone too
 	@EXAM_E2E=all $(BIN)/pytest -m e2e tests/e2e $(PYTEST_ARGS)
 
+.PHONY: compose-test
+compose-test: setup ## Docker Compose for real: up, log in, sit, mark for solving, every degree checked, down
+	@$(BIN)/python -m exam_support.compose.check
+
 .PHONY: dev
 dev: setup ## run the platform on this machine with one sitting open, until Ctrl-C
 	@$(BIN)/python -m exam_support.dev

@@ -115,9 +115,10 @@ LOCAL_PATH = Binary(
 TRAEFIK = Binary(
     name="traefik", module="github.com/traefik/traefik/v3", package="github.com/traefik/traefik/v3/cmd/traefik"
 )
+COMPOSE = Binary(name="compose", module="github.com/docker/compose/v2", package="github.com/docker/compose/v2/cmd")
 FOR_TESTS = (ETCD, KUBERNETES, HELM, KUBE_SCORE)
 FOR_A_CLUSTER = (ETCD, KUBERNETES, HELM, KIND, COREDNS, METRICS_SERVER, LOCAL_PATH, TRAEFIK)
-BINARIES = {binary.name: binary for binary in (*FOR_TESTS, *FOR_A_CLUSTER)}
+BINARIES = {binary.name: binary for binary in (*FOR_TESTS, *FOR_A_CLUSTER, COMPOSE)}
 
 
 def program(name: str) -> Path:

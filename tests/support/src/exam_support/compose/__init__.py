@@ -1,0 +1,1 @@
+"""The platform under Docker Compose: brought up, used as people use it, and taken down."""
