@@ -67,6 +67,10 @@ test-e2e-full: setup ## the same, with each pod killed alone too
 compose-test: setup ## Docker Compose for real: up, log in, sit, mark for solving, every degree checked, down
 	@$(BIN)/python -m exam_support.compose.check
 
+.PHONY: skaffold-test
+skaffold-test: setup ## `skaffold dev` for real: a source is edited, and the pods answer anew without a build
+	@$(BIN)/python -m exam_support.skaffold.check --port $(HTTP_PORT)
+
 .PHONY: dev
 dev: setup ## run the platform on this machine with one sitting open, until Ctrl-C
 	@$(BIN)/python -m exam_support.dev

@@ -59,18 +59,21 @@ EXPOSE 8080
 CMD ["exam_operator"]
 
 FROM runtime AS web
+ARG SERVICE
 ENV DJANGO_SETTINGS_MODULE=exam_web.settings \
     EXAM_STATIC_ROOT=/opt/exam/static
 USER 0
-# Collecting reads the settings, which insist on secrets; these are of no use to anybody.
-RUN EXAM_COMPONENT=grader EXAM_DATABASE_URL=postgresql://none@none/none EXAM_REDIS_URL=redis://none \
+# Collecting reads the settings, which insist on addresses; these lead nowhere. The plain builder comes through here on its
+# way to `dev`, for services that have no Django.
+RUN test "${SERVICE}" != web \
+ || EXAM_COMPONENT=grader EXAM_DATABASE_URL=postgresql://none@none/none EXAM_REDIS_URL=redis://none \
     python -m exam_web collectstatic --no-input --verbosity 0
 USER 10001:10001
 EXPOSE 8000
 CMD ["gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application"]
 
 # Sources where a file that is copied over another takes effect: the process is started anew when one changes.
-FROM runtime AS dev
+FROM web AS dev
 USER 0
 COPY requirements/reload.txt /tmp/reload.txt
 COPY --from=packages /build/tools /build/tools

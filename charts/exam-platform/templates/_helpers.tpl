@@ -104,6 +104,7 @@ terminationMessagePolicy: FallbackToLogsOnError
 
 {{/* What web and its commands read. */}}
 {{- define "exam.webEnv" -}}
+- {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
 - {name: EXAM_LOG_LEVEL, value: {{ .Values.logLevel }}}
 - {name: EXAM_LEASE_TTL_MS, value: {{ .Values.leaseTtlMs | quote }}}
 - {name: EXAM_ALLOWED_HOSTS, value: {{ printf "%s,%s-web" .Values.hosts.web (include "exam.fullname" .) | quote }}}

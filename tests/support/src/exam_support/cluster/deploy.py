@@ -44,7 +44,6 @@ def chart_words(*, tags: dict[str, str], from_packages: bool, port: int) -> list
         *(f"--values={path}" for path in files),
         *(f"--set={service}.image.tag={tag}" for service, tag in tags.items()),
         f"--set=trustedOrigins[0]={origin}",
-        *([] if from_packages else _service_images(tags)),
     ]
 
 
@@ -61,8 +60,3 @@ def await_platform(cluster: Cluster, say: Say) -> None:
 
 def _component(name: str) -> str:
     return f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component={name}"
-
-
-def _service_images(tags: dict[str, str]) -> list[str]:
-    """Our services' images have this name also where the stores' are the official ones."""
-    return [f"--set={service}.image.repository=localhost/exam-platform/{service}" for service in tags]

@@ -42,6 +42,16 @@ class Platform:
 
 def bring_up(steps: Steps, *, port: int) -> Platform:
     """Everything that is missing, from the Docker engine on; what is there is brought up to date."""
+    made = bring_up_cluster(steps, port=port)
+    steps.run(
+        "platform",
+        lambda: deploy_platform(made.cluster, steps.say, tags=made.tags, from_packages=made.from_packages, port=port),
+    )
+    return made
+
+
+def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
+    """The same without the platform itself: the cluster has all images and addons."""
     say = steps.say
     with one_at_a_time(say):
         engine = steps.run("engine", lambda: engines.bring_up(say))
@@ -64,7 +74,6 @@ def bring_up(steps: Steps, *, port: int) -> Platform:
         names = [images.named(service, tag) for service, tag in tags.items()]
         steps.run("images into the cluster", lambda: cluster.load(say, [*names, *stores, *addons]))
     steps.run("addons", lambda: deploy_addons(cluster, say, metrics_server=addons[0], traefik=addons[1]))
-    steps.run("platform", lambda: deploy_platform(cluster, say, tags=tags, from_packages=from_packages, port=port))
     return Platform(cluster, from_packages, tags, port)
 
 

@@ -116,9 +116,14 @@ TRAEFIK = Binary(
     name="traefik", module="github.com/traefik/traefik/v3", package="github.com/traefik/traefik/v3/cmd/traefik"
 )
 COMPOSE = Binary(name="compose", module="github.com/docker/compose/v2", package="github.com/docker/compose/v2/cmd")
+SKAFFOLD = Binary(
+    name="skaffold",
+    module="github.com/GoogleContainerTools/skaffold/v2",
+    package="github.com/GoogleContainerTools/skaffold/v2/cmd/skaffold",
+)
 FOR_TESTS = (ETCD, KUBERNETES, HELM, KUBE_SCORE)
 FOR_A_CLUSTER = (ETCD, KUBERNETES, HELM, KIND, COREDNS, METRICS_SERVER, LOCAL_PATH, TRAEFIK)
-BINARIES = {binary.name: binary for binary in (*FOR_TESTS, *FOR_A_CLUSTER, COMPOSE)}
+BINARIES = {binary.name: binary for binary in (*FOR_TESTS, *FOR_A_CLUSTER, COMPOSE, SKAFFOLD)}
 
 
 def program(name: str) -> Path:

@@ -1,0 +1,1 @@
+"""Skaffold's loop, run for real on the local cluster."""
