@@ -154,6 +154,7 @@ def _start(say: Say) -> Engine:
     say("starting the Docker engine")
     check_space(cache())
     RUN.mkdir(exist_ok=True)
+    _clear_up(say)
     Traces.present().save(BEFORE)
     engine = Engine(f"unix://{SOCKET}", ours=True)
     words = [
@@ -180,6 +181,19 @@ def _start(say: Say) -> Engine:
 
     eventually(answers, "the Docker engine answers", seconds=READY_SECONDS)
     return engine
+
+
+def _clear_up(say: Say) -> None:
+    """Take away what an engine of ours left that was killed, or went down with the machine."""
+    if PID_FILE.exists():
+        pid = PID_FILE.read_text().strip()
+        name = Path(f"/proc/{pid}/comm")
+        if name.exists() and name.read_text().strip() == "dockerd":
+            raise StackError(f"our Docker engine (process {pid}) runs and does not answer: see {LOG}, or end it")
+        PID_FILE.unlink()
+    if BEFORE.exists():
+        say("clearing up after an engine that was not stopped in order")
+        Traces.load(BEFORE).restore()
 
 
 def _runtime() -> Path:

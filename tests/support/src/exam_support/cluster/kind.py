@@ -57,6 +57,18 @@ class Cluster:
         """Whether it is there."""
         return NAME in self._kind("get", "clusters").split()
 
+    def runs(self) -> bool:
+        """Whether it is there and its node runs: one that went down with its engine or its machine does not."""
+        if not self.exists():
+            return False
+        words = ("inspect", "--format={{.State.Running}}", NODE)
+        return self.engine.docker(*words).strip() == "true"
+
+    @property
+    def port(self) -> int:
+        """The loopback's port that its node's port 80 has."""
+        return int(self.engine.docker("port", NODE, "80/tcp").split(":")[-1])
+
     def create(self, say: Say, *, image: str | None, port: int) -> None:
         """Make it, of kind's own node image or of one built from packages; `port` of the loopback is its port 80.
 
@@ -83,6 +95,11 @@ class Cluster:
             for chain in ("OUTPUT", "FORWARD"):
                 rule = ("-A", chain, "-d", SERVICE_RANGE, "-j", "REJECT")
                 self.engine.docker("exec", NODE, "iptables", "--wait", *rule)
+
+    def write_kubeconfig(self) -> None:
+        """Keep how to reach it in this clone, whichever clone made it."""
+        KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
+        self._kind("export", "kubeconfig", f"--name={NAME}", f"--kubeconfig={KUBECONFIG}")
 
     def load(self, say: Say, images: list[str]) -> None:
         """Give it the images that it has not yet."""

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from dataclasses import dataclass
 
 from exam_support.cluster import engine as engines
@@ -69,12 +68,16 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
         tags = steps.run("services' images", lambda: images.build_services(engine, say, from_packages=from_packages))
         stores = steps.run("stores' images", lambda: images.build_stores(engine, say)) if from_packages else []
         addons = [images.build_program(engine, say, binary) for binary in (METRICS_SERVER, TRAEFIK)]
-        if not cluster.exists():
+        if not cluster.runs():
+            cluster.delete(say)
             steps.run("cluster", lambda: cluster.create(say, image=node, port=port))
+        cluster.write_kubeconfig()
         names = [images.named(service, tag) for service, tag in tags.items()]
         steps.run("images into the cluster", lambda: cluster.load(say, [*names, *stores, *addons]))
     steps.run("addons", lambda: deploy_addons(cluster, say, metrics_server=addons[0], traefik=addons[1]))
-    return Platform(cluster, from_packages, tags, port)
+    if cluster.port != port:
+        say(f"the cluster that runs has port {cluster.port}; make down first, for another")
+    return Platform(cluster, from_packages, tags, cluster.port)
 
 
 def registry_answers(engine: Engine) -> bool:
@@ -108,7 +111,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    began = time.monotonic()
     try:
         sys.exit(main())
     except (StackError, TimeoutError) as error:
