@@ -126,7 +126,7 @@ def test_a_migration_that_failed_half_way_is_finished_by_the_next(
 def test_the_lock_of_a_migration_that_was_killed_expires(migrated: CassandraSettings, session: Session) -> None:
     """The node died in the middle of a migration: the next one waits a while, says for whom, and goes on."""
     dead = uuid4()
-    session.execute(f"INSERT INTO schema_lock (name, holder) VALUES ('migrate', {dead}) IF NOT EXISTS USING TTL 1")  # noqa: S608
+    session.execute(f"INSERT INTO schema_lock (name, holder) VALUES ('migrate', {dead}) IF NOT EXISTS USING TTL 5")  # noqa: S608
     lines: list[str] = []
     migrate(session, migrated, lines.append)
     assert lines[0] == f"another migration is running ({dead}): waiting for it"

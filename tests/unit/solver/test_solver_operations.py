@@ -179,7 +179,7 @@ def test_a_key_file_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setenv("EXAM_CASSANDRA_HOSTS", "cassandra")
     monkeypatch.setenv("EXAM_SOLVER_KEYS_FILE", "nowhere.json")
     assert main([]) == 2
-    assert "EXAM_SOLVER_KEYS_FILE: nowhere.json is not a private JWK set" in capsys.readouterr().err
+    assert "EXAM_SOLVER_KEYS_FILE: nowhere.json has no signing keys" in capsys.readouterr().err
 
 
 def test_settings_have_bounds() -> None:
