@@ -27,11 +27,12 @@ PORT = int(os.environ.get("HTTP_PORT", "80"))
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Each of these needs the cluster, and has time for a whole sitting in it."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.timeout(900))
+    """Each of these needs the cluster, and has time for a whole sitting in it; sittings come first, and leave data."""
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.e2e)
+        item.add_marker(pytest.mark.timeout(900))
+    items.sort(key=lambda item: item in ours and item.path.name != "test_sittings.py")
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +105,13 @@ def sit(access, shown, numbers, request):
 def pytest_runtest_makereport(item, call):
     """Keep what the cluster has to say of a test that failed."""
     report = yield
-    if report.failed and "platform" in item.fixturenames and (made := item.funcargs.get("platform")):
+    # By the last teardown the cluster is gone.
+    if (
+        report.failed
+        and report.when != "teardown"
+        and "platform" in item.fixturenames
+        and (made := item.funcargs.get("platform"))
+    ):
         folder = FOLDER / re.sub(r"\W+", "-", item.name)
         dump(made.cluster, folder)
         report.sections.append(("cluster", f"resources, events and logs: {folder.relative_to(REPOSITORY)}"))
