@@ -106,10 +106,19 @@ def stop(say: Say) -> None:
     pid = int(PID_FILE.read_text())
     say("stopping the Docker engine")
     os.kill(pid, signal.SIGTERM)
-    eventually(lambda: not Path(f"/proc/{pid}").exists(), "the Docker engine has ended", seconds=STOP_SECONDS)
+    eventually(lambda: _has_ended(pid), "the Docker engine has ended", seconds=STOP_SECONDS)
     before = Traces.load(BEFORE)
     before.restore()
     shutil.rmtree(RUN)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+    # Ended, and not yet noticed by whoever is its parent.
+    return "State:\tZ" in status
 
 
 def _install(say: Say) -> None:
@@ -168,18 +177,24 @@ def _start(say: Say) -> Engine:
         "--default-runtime=as-allowed",
     ]
     with LOG.open("wb") as log:
-        # It outlives us on purpose: the cluster is there until `make down`.
-        process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, cwd="/"
+        # It outlives us on purpose, the cluster is there until `make down`; so it is not our child.
+        subprocess.run(
+            ["setsid", "--fork", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=True,
+            cwd="/",
         )
-
-    def answers() -> bool:
-        if process.poll() is not None:
-            end = "\n".join(LOG.read_text().splitlines()[-LOG_TAIL_LINES:])
-            raise StackError(f"the Docker engine ended with code {process.returncode}\n{end}")
-        return succeeds(["docker", "info"], env=engine.env, seconds=20)
-
-    eventually(answers, "the Docker engine answers", seconds=READY_SECONDS)
+    try:
+        eventually(
+            lambda: succeeds(["docker", "info"], env=engine.env, seconds=20),
+            "the Docker engine answers",
+            seconds=READY_SECONDS,
+        )
+    except TimeoutError as error:
+        end = "\n".join(LOG.read_text().splitlines()[-LOG_TAIL_LINES:])
+        raise StackError(f"{error}\n{end}") from error
     return engine
 
 
