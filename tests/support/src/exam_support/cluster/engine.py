@@ -179,7 +179,7 @@ def _start(say: Say) -> Engine:
     with LOG.open("wb") as log:
         # It outlives us on purpose, the cluster is there until `make down`; so it is not our child.
         subprocess.run(
-            ["setsid", "--fork", *words],
+            ["/usr/bin/setsid", "--fork", *words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
