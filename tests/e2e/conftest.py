@@ -50,8 +50,10 @@ def platform(shown) -> Iterator[Platform]:
     """The platform in a cluster. What was not there before is gone afterwards, the traces of its making too."""
     found = engines.running()
     stays = found is not None and Cluster(found).exists()
-    before = Traces.present()
     with Steps("test-e2e", shown) as steps:
+        if found is None:
+            engines.clear_up(steps.say)
+        before = Traces.present()
         made = bring_up(steps, port=PORT)
         steps.table()
     yield made

@@ -15,9 +15,10 @@ from exam_support.cluster.deploy import NAMESPACE, RELEASE
 from exam_support.cluster.kind import Cluster
 from exam_support.kube.install import program
 from exam_support.stack.ports import free_ports, listening
+from exam_support.stack.process import StackError
 from exam_support.waiting import eventually
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 
 
 class InCluster:
@@ -93,18 +94,37 @@ class InCluster:
 
     @contextmanager
     def forwarded(self, component: str, port: int, *, local: int | None = None) -> Iterator[int]:
-        """A port of the loopback, a free one unless named, that leads to a component's Service."""
+        """A port of the loopback, a free one unless named, that leads to a component's Service once it has a ready pod.
+
+        Raises:
+            TimeoutError: it has none, or kubectl does not listen.
+            StackError: kubectl ended; with what it said.
+        """
+        eventually(lambda: self._has_ready_pod(component), f"{component} has a ready pod", seconds=READY_SECONDS)
         local = local or free_ports(1)[0]
         words = ["--namespace", NAMESPACE, "port-forward", f"service/{RELEASE}-{component}", f"{local}:{port}"]
         child = subprocess.Popen(
             [str(program("kubectl")), *words, "--address=127.0.0.1"],
             env=self.cluster.whole_env,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+
+        def forwards() -> bool:
+            if child.poll() is not None:
+                raise StackError(f"kubectl forwards no port to {component}: {child.communicate()[1]}")
+            return listening(local)
+
         try:
-            eventually(lambda: listening(local), f"kubectl forwards a port to {component}", seconds=READY_SECONDS)
+            eventually(forwards, f"kubectl forwards a port to {component}", seconds=READY_SECONDS)
             yield local
         finally:
             child.terminate()
-            child.wait()
+            child.communicate()
+
+    def _has_ready_pod(self, component: str) -> bool:
+        """Whether somebody answers at a component's Service: after a pod was killed nobody may, for a while."""
+        name = f"kubernetes.io/service-name={RELEASE}-{component}"
+        slices = self.cluster.get("--namespace", NAMESPACE, "endpointslices", "--selector", name)["items"]
+        return any(each["conditions"].get("serving") for one in slices for each in one.get("endpoints") or [])

@@ -163,7 +163,7 @@ def _start(say: Say) -> Engine:
     say("starting the Docker engine")
     check_space(cache())
     RUN.mkdir(exist_ok=True)
-    _clear_up(say)
+    clear_up(say)
     Traces.present().save(BEFORE)
     engine = Engine(f"unix://{SOCKET}", ours=True)
     words = [
@@ -198,8 +198,12 @@ def _start(say: Say) -> Engine:
     return engine
 
 
-def _clear_up(say: Say) -> None:
-    """Take away what an engine of ours left that was killed, or went down with the machine."""
+def clear_up(say: Say) -> None:
+    """Take away what an engine of ours left that was killed, or went down with the machine.
+
+    Raises:
+        StackError: it has not ended.
+    """
     if PID_FILE.exists():
         pid = PID_FILE.read_text().strip()
         name = Path(f"/proc/{pid}/comm")

@@ -113,9 +113,11 @@ def _processes() -> tuple[str, ...]:
     for place in Path("/proc").glob("[0-9]*"):
         try:
             name = (place / "comm").read_text().strip()
+            # After the name, which may have spaces; Z: ended, and not yet noticed by whoever is its parent.
+            state = (place / "stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
-        if name.startswith(PROGRAMS):
+        if name.startswith(PROGRAMS) and state != "Z":
             found.append(f"{name} {place.name}")
     return tuple(sorted(found))
 
