@@ -60,24 +60,29 @@ def main() -> int:
                 images.build_python(engine, say)
                 steps.run("stores' images", lambda: images.build_stores(engine, say))
         project = Project(engine, NAME, free_ports(1)[0], from_packages=from_packages)
-        ends.callback(_down, project, steps)
-        say(f"docker compose up --build, on port {project.gateway_port}")
+        mismatches = _lived(project, steps, console)
+        print_failures(console, mismatches, [f"{len(mismatches)} mismatches"] if mismatches else [])
+        left = project.left()
+        steps.table()
+        console.print(f"mismatches: {len(mismatches)}; left behind: {', '.join(left) or 'nothing'}")
+    return 1 if mismatches or left else 0
+
+
+def _lived(project: Project, steps: Steps, console: Console) -> list[Mismatch]:
+    """A project's whole life; what the oracle sees otherwise."""
+    try:
+        steps.say(f"docker compose up --build, on port {project.gateway_port}")
         steps.run("up", lambda: project.compose("up", "--build", "--detach", "--wait", "--quiet-pull"))
         with Progress(console) as progress:
             mismatches = asyncio.run(_sit(project, progress))
         steps.seconds |= progress.seconds
-        print_failures(console, mismatches, [f"{len(mismatches)} mismatches"] if mismatches else [])
-    left = project.left()
-    steps.table()
-    console.print(f"mismatches: {len(mismatches)}; left behind: {', '.join(left) or 'nothing'}")
-    return 1 if mismatches or left else 0
-
-
-def _down(project: Project, steps: Steps) -> None:
-    steps.say("docker compose down --volumes")
-    if sys.exc_info()[0] is not None:
+    except BaseException:
         print(project.compose("logs", "--tail=40"))
-    steps.run("down", lambda: project.compose("down", "--volumes", "--timeout=30"))
+        raise
+    finally:
+        steps.say("docker compose down --volumes")
+        steps.run("down", lambda: project.compose("down", "--volumes"))
+    return mismatches
 
 
 async def _sit(project: Project, progress: Progress) -> list[Mismatch]:

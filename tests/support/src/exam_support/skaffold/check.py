@@ -28,6 +28,7 @@ from exam_support.waiting import eventually
 EDITED = Path("services/solver/src/exam_solver/health.py")
 BEFORE, AFTER = '"status": "ok"', '"status": "edited"'
 """What a solver says of its health, in its source and in its answer."""
+WATCHES = "Watching for changes"
 IGNORED = (".git", ".venv", "build", ".*_cache", ".hypothesis", "__pycache__")
 START_SECONDS = 900
 SYNC_SECONDS = 120
@@ -49,6 +50,8 @@ def main() -> int:
             with _skaffold(platform, copy, _environment(platform, Path(folder))) as log:
                 steps.say("skaffold dev: images are built and the chart is deployed")
                 steps.run("until it serves", lambda: _await(platform, BEFORE, START_SECONDS))
+                # What is edited before that belongs to the first build.
+                eventually(lambda: WATCHES in log.read_text(), "skaffold watches the sources", seconds=START_SECONDS)
                 steps.say(f"{EDITED} is edited")
                 built = log.read_text().count("Building [")
                 source = copy / EDITED
