@@ -1,8 +1,11 @@
-# One recipe for the images of web, solver, grader and operator: `--target` says which, and SERVICE and MEMBERS bring its
-# own locked requirements and its members of the workspace, nobody else's. `dev` is any of them with its sources open.
+# One recipe for the images of web, solver, grader and operator: `--target` and SERVICE say which. Each has its own locked
+# requirements and its own members of the workspace, nobody else's, and is built anew only when one of those changes.
+# `dev` is any of them with its sources open.
 #
-#   docker build -f docker/service.Dockerfile --target solver \
-#     --build-arg SERVICE=solver --build-arg MEMBERS="services/core services/answerlog services/solver" .
+#   docker build -f docker/service.Dockerfile --target solver --build-arg SERVICE=solver .
+#   docker build -f docker/service.Dockerfile --target grader --build-arg SERVICE=grader --build-arg MODELS=services/web .
+#   docker build -f docker/service.Dockerfile --target operator \
+#     --build-arg SERVICE=operator --build-arg OWN=operator --build-arg LOG=services/core .
 #
 # Any image with Python 3.11 will do as PYTHON_IMAGE, and any with its venv module as BUILD_IMAGE.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
@@ -10,17 +13,23 @@ ARG BUILD_IMAGE=${PYTHON_IMAGE}
 
 FROM ${BUILD_IMAGE} AS packages
 ARG SERVICE
-ARG MEMBERS
+# The members it is made of, from its own down to core. A copy cannot be left out, but it can be of core once more.
+ARG OWN=services/${SERVICE}
+ARG MODELS=services/core
+ARG LOG=services/answerlog
 WORKDIR /build
 RUN python3.11 -m venv tools && python3.11 -m venv --without-pip /opt/exam
 COPY requirements/build.txt requirements/${SERVICE}.txt requirements/
 RUN tools/bin/pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/build.txt \
  && tools/bin/pip --python /opt/exam/bin/python install --quiet --no-cache-dir --disable-pip-version-check \
     --require-hashes --only-binary=:all: -r requirements/${SERVICE}.txt
-COPY services/ services/
-COPY operator/ operator/
-RUN for member in ${MEMBERS}; do \
-      tools/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w wheels ./$member || exit 1; \
+COPY services/core sources/services/core
+COPY ${LOG} sources/${LOG}
+COPY ${MODELS} sources/${MODELS}
+COPY ${OWN} sources/${OWN}
+RUN for project in $(find sources -name pyproject.toml); do \
+      tools/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w wheels \
+        "$(dirname "$project")" || exit 1; \
     done \
  && tools/bin/pip --python /opt/exam/bin/python install --quiet --disable-pip-version-check --no-deps --no-index wheels/*.whl
 
@@ -79,7 +88,6 @@ COPY requirements/reload.txt /tmp/reload.txt
 COPY --from=packages /build/tools /build/tools
 RUN /build/tools/bin/pip --python /opt/exam/bin/python install --quiet --no-cache-dir --disable-pip-version-check \
     --require-hashes --only-binary=:all: -r /tmp/reload.txt
-COPY --chown=10001:10001 services/ /src/services/
-COPY --chown=10001:10001 operator/ /src/operator/
+COPY --from=packages --chown=10001:10001 /build/sources /src
 ENV PYTHONPATH=/src/services/core/src:/src/services/answerlog/src:/src/services/web/src:/src/services/solver/src:/src/services/grader/src:/src/operator/src
 USER 10001:10001

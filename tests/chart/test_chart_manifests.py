@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from exam_support.chart.render import CHART, component_of, pods_of, render
+from exam_support.container import hears_the_signal_to_stop
 from exam_support.kube.exams import install_crd
 from exam_support.stack.places import REPOSITORY
 
@@ -90,6 +91,13 @@ def test_what_runs_for_long_is_probed(manifests) -> None:
         for each in _named(manifests, kind):
             (container,) = each["spec"]["template"]["spec"]["containers"]
             assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys(), each["metadata"]["name"]
+
+
+def test_every_container_hears_the_signal_to_stop(manifests) -> None:
+    """If a pod is told to stop, the program in it is told, and need not be killed."""
+    for name, pod in pods_of(manifests).items():
+        for each in _containers(pod):
+            assert hears_the_signal_to_stop(each.get("command") or ["the image's own"]), name
 
 
 def test_how_many_solvers_and_graders_is_the_operators_to_say(manifests) -> None:

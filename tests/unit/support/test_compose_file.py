@@ -5,6 +5,7 @@ import runpy
 import pytest
 import yaml
 
+from exam_support.container import hears_the_signal_to_stop
 from exam_support.stack.places import REPOSITORY
 
 SERVICES = yaml.safe_load((REPOSITORY / "docker/compose.yaml").read_text())["services"]
@@ -18,6 +19,29 @@ def test_every_service_is_hardened(name) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", [name for name, each in SERVICES.items() if each["restart"] != "no"])
+def test_every_service_hears_the_signal_to_stop(name) -> None:
+    """If I take the platform down, every service ends in its own way, and none is killed."""
+    service = SERVICES[name]
+    assert hears_the_signal_to_stop(service.get("entrypoint") or ["the image's own"])
+    assert hears_the_signal_to_stop(service["command"] or ["none"])
+
+
+@pytest.mark.parametrize(
+    ("command", "hears"),
+    [
+        (["redis-server", "--save", ""], True),
+        (["sh", "-c", 'set -a; . /secrets/env; set +a; exec "$@"', "sh"], True),
+        (["sh", "-ec", "exec redis-server - <<END\nsave\nEND\n"], True),
+        (["sh", "-ec", "echo save | redis-server -"], False),
+        (["sh", "-ec", "prepare\nredis-server --exec x"], False),
+    ],
+)
+def test_a_shell_that_stays_in_between_is_seen(command, hears) -> None:
+    """If a shell keeps the signal from its program, that is told from one that gives its place to it."""
+    assert hears_the_signal_to_stop(command) is hears
 
 
 def test_each_service_reads_its_own_secrets_alone() -> None:

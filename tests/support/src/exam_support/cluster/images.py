@@ -22,13 +22,13 @@ HOST = "localhost"
 DOCKER = REPOSITORY / "docker"
 DEBIAN = f"{HOST}/exam-platform/debian:bookworm"
 TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
-MEMBERS = {
-    "web": ("core", "answerlog", "web"),
-    "solver": ("core", "answerlog", "solver"),
-    "grader": ("core", "answerlog", "web", "grader"),
-    "operator": ("core",),
+SERVICES: dict[str, dict[str, str]] = {
+    "web": {},
+    "solver": {},
+    "grader": {"MODELS": "services/web"},
+    "operator": {"OWN": "operator", "LOG": "services/core"},
 }
-"""The members of the workspace below services/ that each service's image has."""
+"""Our services, with what the recipe of all has to be told of each."""
 PYTHON = {"runtime": f"{HOST}/exam-platform/python:3.11", "build": f"{HOST}/exam-platform/python:3.11-build"}
 STORES = {"postgres": "15", "redis": "7.0", "nginx": "1.22", "cassandra": "5.0.6"}
 """What Debian's packages have of each, and Maven of Cassandra."""
@@ -88,12 +88,7 @@ def build_service(engine: Engine, say: Say, service: str, *, tag: str, from_pack
     if engine.has_image(image):
         return image
     say(f"image {image}")
-    members = [f"services/{member}" for member in MEMBERS[service]]
-    arguments = {
-        "SERVICE": service,
-        "MEMBERS": " ".join([*members, *(["operator"] if service == "operator" else [])]),
-        "REVISION": tag,
-    }
+    arguments = {"SERVICE": service, **SERVICES[service], "REVISION": tag}
     if from_packages:
         arguments |= {"PYTHON_IMAGE": PYTHON["runtime"], "BUILD_IMAGE": PYTHON["build"]}
     words = [f"--build-arg={name}={value}" for name, value in arguments.items()]
@@ -107,9 +102,9 @@ def build_service(engine: Engine, say: Say, service: str, *, tag: str, from_pack
 def build_services(engine: Engine, say: Say, *, from_packages: bool) -> dict[str, str]:
     """The images of all of our services, named by what they are made of; their tags by service."""
     tag = f"dev-{source_digest()}"
-    for service in MEMBERS:
+    for service in SERVICES:
         build_service(engine, say, service, tag=tag, from_packages=from_packages)
-    return dict.fromkeys(MEMBERS, tag)
+    return dict.fromkeys(SERVICES, tag)
 
 
 def build_program(engine: Engine, say: Say, binary: Binary, *, user: int = 65532) -> str:
