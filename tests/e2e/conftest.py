@@ -21,9 +21,9 @@ from exam_support.cluster.trouble import await_whole, dump
 from exam_support.cluster.up import Platform, bring_up
 from exam_support.demo.progress import Progress
 from exam_support.stack.places import REPOSITORY
+from exam_support.stack.ports import free_ports
 
 FOLDER = REPOSITORY / "build/e2e"
-PORT = int(os.environ.get("HTTP_PORT", "80"))
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -54,7 +54,8 @@ def platform(shown) -> Iterator[Platform]:
         if found is None:
             engines.clear_up(steps.say)
         before = Traces.present()
-        made = bring_up(steps, port=PORT)
+        (port,) = free_ports(1)
+        made = bring_up(steps, port=port)
         steps.table()
     yield made
     if stays:

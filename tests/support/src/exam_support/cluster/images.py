@@ -20,7 +20,16 @@ from exam_support.stack.places import CASSANDRA_SOURCES, REPOSITORY, cassandra_h
 HOST = "localhost"
 """The registry that no image here is ever pulled from."""
 DOCKER = REPOSITORY / "docker"
-DEBIAN = f"{HOST}/exam-platform/debian:bookworm"
+DEBIAN = f"{HOST}/exam-platform/debian:bookworm-slim"
+UNREAD = (
+    "usr/share/doc/*/changelog*",
+    "usr/share/info/*",
+    "usr/share/locale/*",
+    "usr/share/man/*",
+    "var/cache/apt/archives/*.deb",
+    "var/lib/apt/lists/*",
+)
+"""What debootstrap leaves behind and nobody reads in a container."""
 TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 SERVICES: dict[str, dict[str, str]] = {
     "web": {},
@@ -47,14 +56,13 @@ def build_debian(engine: Engine, say: Say) -> None:
     with tempfile.TemporaryDirectory(prefix="exam-debian-") as folder:
         root = Path(folder) / "root"
         run(["debootstrap", "--variant=minbase", "bookworm", str(root)])
-        for archive in (root / "var/cache/apt/archives").glob("*.deb"):
-            archive.unlink()
+        shutil.copytree(DOCKER / "debian", root, dirs_exist_ok=True)
         # Once as the bundle, once where it becomes part of the bundle that the package ca-certificates makes.
         for place in (root / "etc/ssl/certs/ca-certificates.crt", root / "usr/local/share/ca-certificates/host.crt"):
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(TRUSTED, place)
         archive = Path(folder) / "root.tar"
-        run(["tar", "-C", str(root), "-cf", str(archive), "."])
+        run(["tar", "-C", str(root), *(f"--exclude=./{pattern}" for pattern in UNREAD), "-cf", str(archive), "."])
         engine.docker("import", "--change", f"ENV PIP_CERT={TRUSTED}", str(archive), DEBIAN)
 
 

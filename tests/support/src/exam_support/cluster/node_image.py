@@ -72,8 +72,9 @@ def _fill(context: Path) -> None:
     images = {"PROVISIONER_IMAGE": named(LOCAL_PATH.name, LOCAL_PATH.version), "HELPER_IMAGE": HELPER}
     storage.write_text(re.sub("|".join(images), lambda found: images[found[0]], storage.read_text()))
     config = context / "files/etc/containerd/config.toml"
-    config.write_text(config.read_text().replace('"registry.k8s.io/pause:3.10"', f'"{named("pause", PAUSE_TAG)}"'))
-    if named("pause", PAUSE_TAG) not in config.read_text():
+    text, pauses = re.subn(r'"[^"]*/pause:[^"]*"', f'"{named("pause", PAUSE_TAG)}"', config.read_text())
+    config.write_text(text)
+    if pauses != 1:
         raise StackError(f"kind's {config.name} names its pause image in another way now: see {Path(__file__).name}")
 
 
