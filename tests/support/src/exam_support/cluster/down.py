@@ -5,6 +5,7 @@ import sys
 from exam_support.cluster import engine as engines
 from exam_support.cluster.kind import Cluster
 from exam_support.cluster.steps import Steps
+from exam_support.cluster.tidy import tidy
 from exam_support.stack.places import cache
 from exam_support.stack.process import StackError
 
@@ -18,6 +19,7 @@ def main() -> int:
         else:
             steps.run("cluster", lambda: Cluster(engine).delete(steps.say))
             if engine.ours:
+                steps.run("images", lambda: tidy(engine, steps.say))
                 steps.run("engine", lambda: engines.stop(steps.say))
         steps.say(f"kept: what was built, in {cache()}, and Debian's packages: {', '.join(engines.PACKAGES)}")
     return 0

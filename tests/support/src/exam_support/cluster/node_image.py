@@ -1,9 +1,13 @@
-"""A kind node image from packages: Debian, kind's own files, our build of Kubernetes, and a new cluster's images."""
+"""A kind node image from packages: Debian, kind's own files, our build of Kubernetes, and images that rarely change.
+
+Those of addons and stores are in it too, because giving them to each new cluster took most of a minute.
+"""
 
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from exam_support.cluster.engine import Engine
@@ -31,9 +35,9 @@ HELPER = named("helper", "bookworm")
 """What the storage provisioner makes and removes folders with: any image with a shell."""
 
 
-def node_image(engine: Engine, say: Say) -> str:
-    """Build it unless it is there; its name tells what it is made of."""
-    image = named("node", f"{KUBERNETES.version}-{_digest()}")
+def node_image(engine: Engine, say: Say, *, preloaded: Sequence[str]) -> str:
+    """Build it with these images in it, unless it is there; its name tells what it is made of."""
+    image = named("node", f"{KUBERNETES.version}-{_digest(engine, preloaded)}")
     if engine.has_image(image):
         return image
     say(f"image {image}")
@@ -43,16 +47,17 @@ def node_image(engine: Engine, say: Say) -> str:
         _fill(context)
         engine.docker("build", "--quiet", f"--build-arg=DEBIAN={DEBIAN}", f"--tag={base}", str(context))
         archive = context / "images.tar"
-        engine.docker("save", "--output", str(archive), *_cluster_images(engine, say, context))
+        engine.docker("save", "--output", str(archive), *_cluster_images(engine, say, context), *preloaded)
         _load_into(engine, say, base=base, archive=archive, image=image)
         engine.docker("rmi", base)
     return image
 
 
-def _digest() -> str:
+def _digest(engine: Engine, preloaded: Sequence[str]) -> str:
     """Of all that is put in: programs are named by what they are built from."""
     parts = [path.read_bytes() for path in sorted(SOURCES.rglob("*")) if path.is_file()]
     parts += [home(binary).name.encode() for binary in (KUBERNETES, ETCD, COREDNS, KIND, LOCAL_PATH)]
+    parts.append(engine.docker("image", "inspect", "--format={{.Id}}", DEBIAN, *preloaded).encode())
     return short_digest(b"".join(parts) + Path(__file__).read_bytes())[:12]
 
 

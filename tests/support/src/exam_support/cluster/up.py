@@ -64,10 +64,14 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
         cluster = Cluster(engine)
         if from_packages:
             steps.run("bases", lambda: _bases(engine, steps))
-        node = steps.run("node image", lambda: node_image(engine, say)) if from_packages else None
-        tags = steps.run("services' images", lambda: images.build_services(engine, say, from_packages=from_packages))
         stores = steps.run("stores' images", lambda: images.build_stores(engine, say)) if from_packages else []
         addons = [images.build_program(engine, say, binary) for binary in (METRICS_SERVER, TRAEFIK)]
+        node = (
+            steps.run("node image", lambda: node_image(engine, say, preloaded=[*stores, *addons]))
+            if from_packages
+            else None
+        )
+        tags = steps.run("services' images", lambda: images.build_services(engine, say, from_packages=from_packages))
         if not cluster.runs():
             cluster.delete(say)
             steps.run("cluster", lambda: cluster.create(say, image=node, port=port))
