@@ -318,7 +318,7 @@ def test_all_that_the_operator_says_is_kept(api: Api, phase: str) -> None:
     made = api.created(spec())
     now = 1_800_000_000_000_000
     resource = Resource.from_json(made)
-    said = status_of(resource, _facts(phase, resource, now), Capacity(floor=2, ready=1, wanted=2), 0, now)
+    said = status_of(resource, _facts(phase, resource, now), Capacity(floor=2, ready=1, kept=2, wanted=2), 0, now)
     assert said["phase"] in set(Phase)
     _, told = api.replace({**made, "status": said}, part="/status")
     assert told["status"] == json.loads(json.dumps(said))

@@ -177,7 +177,7 @@ class Reconciler:
 
     async def _tell(self, body: Json, resource: Resource, facts: Facts, now: int) -> bool:
         """Bring the status up to date; whether it was not."""
-        capacity = self._scaling.capacity(resource)
+        capacity = self._scaling.capacity(resource, now)
         status = status_of(resource, facts, capacity, self._platform.skew, now)
         metrics.PLATFORM_SKEW.set(self._platform.skew / SECOND)
         return await self._write(body, resource, status, now)

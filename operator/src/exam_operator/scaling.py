@@ -66,20 +66,21 @@ class Scaling:
         """Look again: something that demand depends on has changed."""
         self._wake.set()
 
-    def capacity(self, resource: Resource) -> Capacity | None:
-        """Solver pods from one sitting's point of view; None while nothing is known."""
+    def capacity(self, resource: Resource, now: int) -> Capacity | None:
+        """Solver pods as one sitting sees them at an instant (platform's time, µs); None while nothing is known."""
         if self._known is None:
             return None
-        _, ready = self._known
+        kept, ready = self._known
         # What is wanted by now, not when it was last carried: a sitting that begins to warm up is not ready by that.
-        return Capacity(floor=self._demand().solvers, ready=ready, wanted=solvers_wanted(resource))
+        floor = self._demand(now).solvers
+        return Capacity(floor=floor, ready=ready, kept=kept, wanted=solvers_wanted(resource))
 
     async def run(self, *, resync: float) -> None:
         """Keep scaling for ever, once every Exam is known: a new process must not lower what others wanted."""
         await self._inventory.complete()
         while True:
             self._wake.clear()
-            wanted = self._demand()
+            wanted = self._demand(self._now())
             try:
                 ready = await self._carry(wanted)
             except (AwayError, OutdatedError) as error:
@@ -97,14 +98,14 @@ class Scaling:
                 continue
             await asyncio.sleep(AT_ONCE)
 
-    def _demand(self) -> Demand:
-        return demand(self._inventory, self._now(), max_jobs=self._max_jobs)
+    def _demand(self, now: int) -> Demand:
+        return demand(self._inventory, now, max_jobs=self._max_jobs)
 
     async def _carry(self, wanted: Demand) -> int:
         """Make autoscalers and budgets as they should be; how many solver pods are ready."""
         solver = await self._one(self._solvers, wanted.solvers, wanted.solver_ceiling)
         await self._one(self._graders, wanted.graders, wanted.graders)
-        ready: int = 0 if solver is None else solver.get("status", {}).get("readyReplicas", 0)
+        ready = 0 if solver is None else _staying(solver)
         metrics.SOLVERS_WANTED.set(wanted.solvers)
         metrics.SOLVERS_READY.set(ready)
         known = (wanted.solvers, ready)
@@ -128,6 +129,12 @@ class Scaling:
             selector = found["spec"]["selector"]
             await self._kube.apply_budget(disruption_budget(deployment, namespace=self._namespace, selector=selector))
         return found
+
+
+def _staying(deployment: Json) -> int:
+    """Its pods that are ready, without those that are on their way out."""
+    ready: int = deployment.get("status", {}).get("readyReplicas", 0)
+    return min(ready, deployment["spec"].get("replicas", 1))
 
 
 def _bounds(made: Json) -> tuple[int, int]:

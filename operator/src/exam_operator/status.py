@@ -43,16 +43,24 @@ WARM = frozenset({Phase.WARMING, Phase.OPEN, Phase.PAUSED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """Solver pods: how many all sittings of now want together, how many are ready, how many this one wants."""
+    """Solver pods.
+
+    Attributes:
+        floor: how many all sittings of now want together.
+        ready: how many there are.
+        kept: how many the autoscaler was last told to keep.
+        wanted: how many this sitting wants.
+    """
 
     floor: int
     ready: int
+    kept: int
     wanted: int
 
     @property
-    def enough(self) -> bool:
-        """Whether all that is wanted is there."""
-        return self.ready >= self.floor
+    def steady(self) -> int:
+        """How many are there to stay: ready pods that the autoscaler does not keep may be gone the next moment."""
+        return min(self.ready, self.kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +205,9 @@ def _conditions(
 def _capacity_ready(capacity: Capacity, phase: Phase) -> Condition:
     if phase not in WARM:
         return ("False", "NotWarm", "solver pods are kept ready from the pre-warming to the end of the sitting")
-    text = f"{capacity.ready} of {capacity.floor} solver pods are ready"
-    return ("True", "Ready", text) if capacity.enough else ("False", "NotReady", text)
+    text = f"{capacity.steady} of {capacity.floor} solver pods are ready"
+    enough = capacity.steady >= capacity.floor
+    return ("True", "Ready", text) if enough else ("False", "NotReady", text)
 
 
 def _accepted(resource: Resource, facts: Facts) -> Condition:

@@ -1,11 +1,13 @@
 """What scaling asks of the API server, and when."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from exam_core.instants import SECOND
 from exam_operator.inventory import Inventory
+from exam_operator.resource import Resource
 from exam_operator.scaling import Scaling
 
 OPENS = 1_800_000_000 * SECOND
@@ -16,12 +18,14 @@ class Kube:
 
     def __init__(self) -> None:
         self.floors: list[int] = []
+        self.pods, self.ready = 1, 1
         self.asked = asyncio.Event()
         self._autoscalers: dict[str, dict] = {}
 
     async def deployment(self, name):
-        """A Deployment with one pod."""
-        return {"metadata": {"name": name}, "spec": {"selector": {}}, "status": {"readyReplicas": 1}}
+        """A Deployment with its pods, as many as it should have and as are ready."""
+        spec = {"replicas": self.pods, "selector": {}}
+        return {"metadata": {"name": name}, "spec": spec, "status": {"readyReplicas": self.ready}}
 
     async def autoscaler(self, name):
         """What was applied."""
@@ -63,21 +67,39 @@ def _exam(name: str, candidates: int) -> dict:
 
 
 @pytest.fixture
-async def scaled():
-    """Scaling that runs, the inventory that it counts, and the API server it asks."""
-    kube, inventory = Kube(), Inventory()
+async def kube():
+    """The API server."""
+    return Kube()
+
+
+@pytest.fixture
+async def inventory():
+    """All Exams that scaling counts."""
+    return Inventory()
+
+
+@pytest.fixture
+async def scaling(kube, inventory):
+    """Scaling that runs."""
     names = {"namespace": "platform", "solvers": "solver", "graders": "grader", "max_jobs": 4}
     scaling = Scaling(kube, inventory, lambda: OPENS + 60 * SECOND, **names)
     inventory.subscribe(scaling.wake)
     task = asyncio.create_task(scaling.run(resync=0.01))
-    yield inventory, kube
+    yield scaling
     assert not task.done(), task.exception()
     task.cancel()
 
 
-async def test_a_new_operator_lowers_nothing_before_it_knows_every_exam(scaled) -> None:
+@pytest.fixture
+def known(scaling):
+    """Is over once scaling has seen how many pods there are."""
+    seen = asyncio.Event()
+    scaling.subscribe(seen.set)
+    return asyncio.wait_for(seen.wait(), timeout=5)
+
+
+async def test_a_new_operator_lowers_nothing_before_it_knows_every_exam(scaling, kube, inventory) -> None:
     """If the operator is started anew in a sitting, its solvers keep their number while it finds out what is wanted."""
-    inventory, kube = scaled
     bodies = [_exam("algebra", 2000), _exam("geometry", 400)]
     inventory.keep(bodies[1])
     for _ in range(20):
@@ -87,3 +109,28 @@ async def test_a_new_operator_lowers_nothing_before_it_knows_every_exam(scaled) 
     async with asyncio.timeout(5):
         await kube.asked.wait()
     assert kube.floors == [5]
+    assert scaling.capacity(Resource.from_json(bodies[0]), OPENS) is not None
+
+
+async def test_pods_of_a_sitting_before_are_not_this_ones_capacity(scaling, known, kube, inventory) -> None:
+    """If pods of an earlier sitting are left when mine begins to warm up, they are not mine until they are kept."""
+    kube.pods, kube.ready = 4, 4
+    later = _exam("algebra", 2000)
+    later["status"]["window"]["opensAt"] = "2027-01-15T09:00:00Z"
+    inventory.listed([later])
+    resource = Resource.from_json(later)
+    warm = OPENS + 50 * 60 * SECOND
+    await known
+    before = scaling.capacity(resource, warm - 1)
+    assert (before.floor, before.ready, before.steady) == (1, 4, 1)
+    assert scaling.capacity(resource, warm) == replace(before, floor=4)
+
+
+async def test_pods_on_their_way_out_are_not_counted(scaling, known, kube, inventory) -> None:
+    """If a Deployment is going down, pods of it that still answer are not told as ready."""
+    kube.pods, kube.ready = 2, 4
+    body = _exam("algebra", 2000)
+    inventory.listed([body])
+    resource = Resource.from_json(body)
+    await known
+    assert scaling.capacity(resource, OPENS).ready == 2

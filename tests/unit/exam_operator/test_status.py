@@ -180,12 +180,14 @@ def test_the_job_stays_named_once_it_is_gone() -> None:
 
 def test_ready_pods_are_told_while_they_matter() -> None:
     """If a sitting is warming or open, I see how many solver pods are ready; later nobody is troubled with it."""
-    capacity = Capacity(floor=4, ready=3, wanted=2)
+    capacity = Capacity(floor=4, ready=3, kept=4, wanted=2)
     warm = status(Facts(sitting=SITTING), now=OPENS, capacity=capacity)
     assert warm["capacity"] == {"wanted": 2, "ready": 3}
     assert condition(warm, "CapacityReady") == ("False", "NotReady", "3 of 4 solver pods are ready")
     enough = status(Facts(sitting=SITTING), now=OPENS, capacity=replace(capacity, ready=4))
     assert condition(enough, "CapacityReady")[:2] == ("True", "Ready")
+    going = status(Facts(sitting=SITTING), now=OPENS, capacity=replace(capacity, ready=4, kept=1))
+    assert condition(going, "CapacityReady") == ("False", "NotReady", "1 of 4 solver pods are ready")
     over = [status(Facts(sitting=SEALED), capacity=replace(capacity, ready=ready)) for ready in (1, 9)]
     assert over[0] == over[1]
 
