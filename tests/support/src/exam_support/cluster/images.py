@@ -48,22 +48,10 @@ def named(name: str, tag: str) -> str:
     return f"{HOST}/exam-platform/{name}:{tag}"
 
 
-def build_debian(engine: Engine, say: Say) -> None:
-    """The Debian that the others start from, trusting whom this host trusts."""
-    if engine.has_image(DEBIAN):
-        return
-    say("Debian by debootstrap")
-    with tempfile.TemporaryDirectory(prefix="exam-debian-") as folder:
-        root = Path(folder) / "root"
-        run(["debootstrap", "--variant=minbase", "bookworm", str(root)])
-        shutil.copytree(DOCKER / "debian", root, dirs_exist_ok=True)
-        # Once as the bundle, once where it becomes part of the bundle that the package ca-certificates makes.
-        for place in (root / "etc/ssl/certs/ca-certificates.crt", root / "usr/local/share/ca-certificates/host.crt"):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TRUSTED, place)
-        archive = Path(folder) / "root.tar"
-        run(["tar", "-C", str(root), *(f"--exclude=./{pattern}" for pattern in UNREAD), "-cf", str(archive), "."])
-        engine.docker("import", "--change", f"ENV PIP_CERT={TRUSTED}", str(archive), DEBIAN)
+def build_bases(engine: Engine, say: Say) -> None:
+    """What the others are built on and from: Debian, and Python on it."""
+    _build_debian(engine, say)
+    _build_python(engine, say)
 
 
 def build_stores(engine: Engine, say: Say, names: Iterable[str] = STORES) -> list[str]:
@@ -80,14 +68,6 @@ def build_stores(engine: Engine, say: Say, names: Iterable[str] = STORES) -> lis
                 shutil.copytree(cassandra_home() / "lib", context / "lib")
             engine.docker("build", "--quiet", f"--build-arg=DEBIAN_IMAGE={DEBIAN}", f"--tag={image}", str(context))
     return built
-
-
-def build_python(engine: Engine, say: Say) -> None:
-    """The two images that services are built on and from."""
-    say("image Python 3.11")
-    for target, image in PYTHON.items():
-        words = (f"--build-arg=DEBIAN_IMAGE={DEBIAN}", f"--target={target}", f"--tag={image}", str(DOCKER / "python"))
-        engine.docker("build", "--quiet", *words)
 
 
 def build_service(engine: Engine, say: Say, service: str, *, tag: str, from_packages: bool) -> str:
@@ -159,3 +139,29 @@ def _context(sources: Path) -> Iterator[Path]:
         context = Path(folder) / "context"
         shutil.copytree(sources, context)
         yield context
+
+
+def _build_debian(engine: Engine, say: Say) -> None:
+    """The Debian that the others start from, trusting whom this host trusts."""
+    if engine.has_image(DEBIAN):
+        return
+    say("Debian by debootstrap")
+    with tempfile.TemporaryDirectory(prefix="exam-debian-") as folder:
+        root = Path(folder) / "root"
+        run(["debootstrap", "--variant=minbase", "bookworm", str(root)])
+        shutil.copytree(DOCKER / "debian", root, dirs_exist_ok=True)
+        # Once as the bundle, once where it becomes part of the bundle that the package ca-certificates makes.
+        for place in (root / "etc/ssl/certs/ca-certificates.crt", root / "usr/local/share/ca-certificates/host.crt"):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TRUSTED, place)
+        archive = Path(folder) / "root.tar"
+        run(["tar", "-C", str(root), *(f"--exclude=./{pattern}" for pattern in UNREAD), "-cf", str(archive), "."])
+        engine.docker("import", "--change", f"ENV PIP_CERT={TRUSTED}", str(archive), DEBIAN)
+
+
+def _build_python(engine: Engine, say: Say) -> None:
+    """The two images that services are built on and from."""
+    say("image Python 3.11")
+    for target, image in PYTHON.items():
+        words = (f"--build-arg=DEBIAN_IMAGE={DEBIAN}", f"--target={target}", f"--tag={image}", str(DOCKER / "python"))
+        engine.docker("build", "--quiet", *words)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Steps:
@@ -41,6 +43,22 @@ class Steps:
             return work()
         finally:
             self.seconds[step] = round(time.monotonic() - began, 1)
+
+    def both(self, one: Callable[[], T], other: Callable[[], U]) -> tuple[T, U]:
+        """Do two works at once, so that one computes while the other waits for the network; what they give.
+
+        Both come to an end before an error of either is raised: what is built is kept for the next time.
+        """
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.submit(self._to_its_end, one), pool.submit(self._to_its_end, other)
+        return first.result(), second.result()
+
+    def _to_its_end(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except Exception as error:
+            self.say(f"failed, and stops once what else is under way has ended: {error}")
+            raise
 
     @property
     def total(self) -> float:

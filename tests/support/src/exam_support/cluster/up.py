@@ -60,18 +60,17 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
             if from_packages
             else "an image registry answers: the official images are used"
         )
-        steps.run("programs", lambda: build(FOR_A_CLUSTER, say))
+        _, (stores, tags) = steps.both(
+            lambda: steps.run("programs", lambda: build(FOR_A_CLUSTER, say)),
+            lambda: _images(engine, steps, from_packages=from_packages),
+        )
         cluster = Cluster(engine)
-        if from_packages:
-            steps.run("bases", lambda: _bases(engine, steps))
-        stores = steps.run("stores' images", lambda: images.build_stores(engine, say)) if from_packages else []
         addons = [images.build_program(engine, say, binary) for binary in (METRICS_SERVER, TRAEFIK)]
         node = (
             steps.run("node image", lambda: node_image(engine, say, preloaded=[*stores, *addons]))
             if from_packages
             else None
         )
-        tags = steps.run("services' images", lambda: images.build_services(engine, say, from_packages=from_packages))
         if not cluster.runs():
             cluster.delete(say)
             steps.run("cluster", lambda: cluster.create(say, image=node, port=port))
@@ -89,9 +88,15 @@ def registry_answers(engine: Engine) -> bool:
     return succeeds(["docker", "pull", "--quiet", PROBE_IMAGE], env=engine.env, seconds=PROBE_SECONDS)
 
 
-def _bases(engine: Engine, steps: Steps) -> None:
-    images.build_debian(engine, steps.say)
-    images.build_python(engine, steps.say)
+def _images(engine: Engine, steps: Steps, *, from_packages: bool) -> tuple[list[str], dict[str, str]]:
+    """The stores' images, where they are not pulled, and the tags of the services'."""
+    say = steps.say
+    stores: list[str] = []
+    if from_packages:
+        steps.run("bases", lambda: images.build_bases(engine, say))
+        stores = steps.run("stores' images", lambda: images.build_stores(engine, say))
+    tags = steps.run("services' images", lambda: images.build_services(engine, say, from_packages=from_packages))
+    return stores, tags
 
 
 def arguments(description: str) -> argparse.Namespace:

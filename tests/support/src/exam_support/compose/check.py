@@ -56,8 +56,7 @@ def main() -> int:
             from_packages = not registry_answers(engine)
             steps.run("compose", lambda: build([COMPOSE], say))
             if from_packages:
-                images.build_debian(engine, say)
-                images.build_python(engine, say)
+                images.build_bases(engine, say)
                 steps.run("stores' images", lambda: images.build_stores(engine, say))
         project = Project(engine, NAME, free_ports(1)[0], from_packages=from_packages)
         mismatches = _lived(project, steps, console)

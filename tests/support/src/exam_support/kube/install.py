@@ -60,6 +60,12 @@ class Binary:
         return KIND_SOURCES / self.name
 
     @property
+    def overlay(self) -> dict[str, Path]:
+        """Files of ours that stand in for files of its modules, by import path and name: see ``go help build``."""
+        folder = self.sources / "overlay"
+        return {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.go"))}
+
+    @property
     def version(self) -> str:
         """The version that its go.mod pins, like ``v1.2.3``."""
         text = (self.sources / "go.mod").read_text()
@@ -144,16 +150,13 @@ def build(binaries: Iterable[Binary], say: Say) -> None:
 
 def go_module_folder(binary: Binary) -> Path:
     """Where Go keeps the sources of a program's module, fetched where they are not there."""
-    words = [_go(), "mod", "download", "-json", f"{binary.module}@{binary.version}"]
-    done = subprocess.run(words, cwd=binary.sources, env=_go_env(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StackError(f"Go has no sources of {binary.module}\n{done.stdout}{done.stderr}")
-    return Path(json.loads(done.stdout)["Dir"])
+    told = _ask_go(binary, "mod", "download", "-json", f"{binary.module}@{binary.version}")
+    return Path(json.loads(told)["Dir"])
 
 
 def home(binary: Binary) -> Path:
     """The folder of a built program: other sources, another compiler or other flags are another folder."""
-    parts = [path.read_bytes() for path in sorted(binary.sources.glob("*")) if path.suffix in {".mod", ".sum", ".go"}]
+    parts = [path.read_bytes() for path in sorted(binary.sources.rglob("*")) if path.suffix in {".mod", ".sum", ".go"}]
     recipe = f"{version(COMPILER)} {PLATFORM}\n{' '.join(_words('go', binary))}".encode()
     return cache() / f"{binary.name}-{binary.version.removeprefix('v')}-{short_digest(b''.join([*parts, recipe]))}"
 
@@ -170,9 +173,10 @@ def _build(binary: Binary, say: Say) -> None:
     began = time.monotonic()
     with folder_for(home(binary)) as folder:
         log = folder / "build.log"
+        overlay = [f"-overlay={_write_overlay(binary, folder)}"] if binary.overlay else []
         with log.open("wb") as output:
             build = subprocess.Popen(
-                [*_words(_go(), binary), "-o", str(folder / binary.name), binary.package],
+                [*_words(_go(), binary), *overlay, "-o", str(folder / binary.name), binary.package],
                 cwd=binary.sources,
                 env=_go_env(),
                 stdin=subprocess.DEVNULL,
@@ -192,6 +196,31 @@ def _build(binary: Binary, say: Say) -> None:
         for link in binary.links:
             (folder / link).symlink_to(binary.name)
     say(f"{named}: built in {time.monotonic() - began:.0f} s")
+
+
+def _write_overlay(binary: Binary, folder: Path) -> Path:
+    """The list of what stands in for what; as Go wants it, by the places that its packages have on this machine."""
+    replace = {}
+    for name, ours in binary.overlay.items():
+        package = Path(name).parent
+        theirs = (
+            Path(_ask_go(binary, "list", "-find", "-mod=readonly", "-f={{.Dir}}", str(package)).strip()) / ours.name
+        )
+        if not theirs.exists():
+            raise StackError(f"{binary.name}: {package} has no {ours.name} any more; see {ours}")
+        replace[str(theirs)] = str(ours)
+    written = folder / "overlay.json"
+    written.write_text(json.dumps({"Replace": replace}))
+    return written
+
+
+def _ask_go(binary: Binary, *words: str) -> str:
+    done = subprocess.run(
+        [_go(), *words], cwd=binary.sources, env=_go_env(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise StackError(f"{binary.name}: go {' '.join(words)}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def _still_builds(build: subprocess.Popen[bytes]) -> bool:
