@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 
+import httpx
 import pytest
 
 from exam_support.cluster.deploy import CHART, NAMESPACE, RELEASE, await_platform, chart_words
@@ -89,6 +90,31 @@ def test_the_release_tests_itself(platform, access) -> None:
     said = platform.cluster.helm("test", RELEASE, f"--namespace={NAMESPACE}", "--logs", "--timeout=120s")
     assert "localhost/.well-known/jwks.json: 1 key(s)" in said
     assert "solver.localhost/v1/keys: 1 key(s)" in said
+
+
+def test_a_route_of_the_gateway_api_serves_both_hosts(platform, access) -> None:
+    """If I choose an HTTPRoute in place of the Ingress, a gateway's controller serves web and solver through it."""
+    words = ("ingress.enabled=false", "httpRoute.enabled=true", "httpRoute.parentRefs[0].name=local")
+    told = [f"--set={word}" for word in (*words, "httpRoute.parentRefs[0].namespace=traefik")]
+
+    def keys(path: str, host: str) -> bool:
+        url = f"http://127.0.0.1:{platform.port}{path}"
+        reply = httpx.get(url, headers={"Host": host}, trust_env=False, timeout=10)
+        return reply.is_success and bool(reply.json()["keys"])
+
+    def served() -> bool:
+        return keys("/.well-known/jwks.json", "localhost") and keys("/v1/keys", "solver.localhost")
+
+    _upgrade(platform, platform.tags, *told)
+    try:
+        assert platform.cluster.get(*_ours("ingresses"))["items"] == []
+        eventually(served, "both hosts are served through the route", seconds=60)
+        (parent,) = platform.cluster.get(*_ours("httproute", RELEASE))["status"]["parents"]
+        holds = {each["type"]: each["status"] for each in parent["conditions"]}
+        assert holds == {"Accepted": "True", "ResolvedRefs": "True"}
+    finally:
+        _upgrade(platform, platform.tags)
+    eventually(served, "both hosts are served through the Ingress again", seconds=60)
 
 
 def test_the_autoscaler_sees_real_metrics(platform, access) -> None:

@@ -1,6 +1,7 @@
 """What goes into the cluster: metrics, an Ingress controller, and the platform by its chart."""
 
 from exam_support.cluster.kind import Cluster
+from exam_support.kube.install import TRAEFIK, go_module_folder
 from exam_support.stack.cached import Say
 from exam_support.stack.places import KIND_SOURCES, REPOSITORY
 
@@ -9,12 +10,18 @@ CHART = REPOSITORY / "charts/exam-platform"
 RELEASE = "exam"
 NAMESPACE = "exam"
 WAIT = "--timeout=240s"
+GATEWAY_API = ("sigs.k8s.io/gateway-api", "config/crd/standard")
+"""The resources of the Gateway API, of the version that Traefik is built with."""
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
 def deploy_addons(cluster: Cluster, say: Say, *, metrics_server: str, traefik: str) -> None:
-    """Metrics of pods, and the Ingress controller."""
+    """Metrics of pods, and the controller of Ingresses and of the Gateway API's routes."""
     say("metrics-server and Traefik")
+    module, folder = GATEWAY_API
+    definitions = go_module_folder(TRAEFIK, module) / folder
+    cluster.kubectl("apply", "--server-side", "-f", str(definitions))
+    cluster.kubectl("wait", "--for=condition=established", "-f", str(definitions), "--timeout=30s")
     for name, image in (("metrics-server", metrics_server), ("traefik", traefik)):
         text = (ADDONS / f"{name}.yaml").read_text().replace(f"{name.replace('-', '_').upper()}_IMAGE", image)
         cluster.kubectl("apply", "-f", "-", stdin=text)

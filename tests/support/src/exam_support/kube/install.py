@@ -148,10 +148,9 @@ def build(binaries: Iterable[Binary], say: Say) -> None:
             _build(binary, say)
 
 
-def go_module_folder(binary: Binary) -> Path:
-    """Where Go keeps the sources of a program's module, fetched where they are not there."""
-    told = _ask_go(binary, "mod", "download", "-json", f"{binary.module}@{binary.version}")
-    return Path(json.loads(told)["Dir"])
+def go_module_folder(binary: Binary, module: str) -> Path:
+    """Where Go keeps the sources of a module that a program is built with, fetched where they are not there."""
+    return Path(json.loads(_ask_go(binary, "mod", "download", "-json", module))["Dir"])
 
 
 def home(binary: Binary) -> Path:
