@@ -19,6 +19,7 @@ from exam_support.kube.install import (
     KIND,
     KUBERNETES,
     LOCAL_PATH,
+    copy_module,
     go_module_folder,
     home,
 )
@@ -63,10 +64,7 @@ def _digest(engine: Engine, preloaded: Sequence[str]) -> str:
 
 def _fill(context: Path) -> None:
     shutil.copytree(SOURCES, context, dirs_exist_ok=True)
-    shutil.copytree(go_module_folder(KIND, KIND.module) / "images/base/files", context / "files")
-    # Modules are read-only in their cache, folders too.
-    for path in (context / "files", *(context / "files").rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    copy_module(go_module_folder(KIND, KIND.module) / "images/base/files", context / "files")
     programs = context / "programs"
     programs.mkdir()
     shutil.copy(home(KUBERNETES) / KUBERNETES.name, programs / KUBERNETES.name)

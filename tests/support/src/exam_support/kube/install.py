@@ -8,10 +8,13 @@ held against its checksum in ``go.sum``, and a change of either is another folde
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -60,9 +63,9 @@ class Binary:
         return KIND_SOURCES / self.name
 
     @property
-    def overlay(self) -> dict[str, Path]:
-        """Files of ours that stand in for files of its modules, by import path and name: see ``go help build``."""
-        folder = self.sources / "overlay"
+    def instead(self) -> dict[str, Path]:
+        """Files of ours that stand in for files of its modules, by import path and name."""
+        folder = self.sources / "instead"
         return {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.go"))}
 
     @property
@@ -153,6 +156,13 @@ def go_module_folder(binary: Binary, module: str) -> Path:
     return Path(json.loads(_ask_go(binary, "mod", "download", "-json", module))["Dir"])
 
 
+def copy_module(folder: Path, target: Path) -> None:
+    """Copy (a part of) a module's sources to where they may be changed: Go keeps them read-only, folders too."""
+    shutil.copytree(folder, target)
+    for path in (target, *target.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
 def home(binary: Binary) -> Path:
     """The folder of a built program: other sources, another compiler or other flags are another folder."""
     parts = [path.read_bytes() for path in sorted(binary.sources.rglob("*")) if path.suffix in {".mod", ".sum", ".go"}]
@@ -170,12 +180,11 @@ def _build(binary: Binary, say: Say) -> None:
     named = f"{binary.name} {binary.version}"
     say(f"{named}, built with Go from its sources (minutes the first time)")
     began = time.monotonic()
-    with folder_for(home(binary)) as folder:
+    with folder_for(home(binary)) as folder, _modules(binary) as modules:
         log = folder / "build.log"
-        overlay = [f"-overlay={_write_overlay(binary, folder)}"] if binary.overlay else []
         with log.open("wb") as output:
             build = subprocess.Popen(
-                [*_words(_go(), binary), *overlay, "-o", str(folder / binary.name), binary.package],
+                [*_words(_go(), binary), *modules, "-o", str(folder / binary.name), binary.package],
                 cwd=binary.sources,
                 env=_go_env(),
                 stdin=subprocess.DEVNULL,
@@ -197,20 +206,32 @@ def _build(binary: Binary, say: Say) -> None:
     say(f"{named}: built in {time.monotonic() - began:.0f} s")
 
 
-def _write_overlay(binary: Binary, folder: Path) -> Path:
-    """The list of what stands in for what; as Go wants it, by the places that its packages have on this machine."""
-    replace = {}
-    for name, ours in binary.overlay.items():
-        package = Path(name).parent
-        theirs = (
-            Path(_ask_go(binary, "list", "-find", "-mod=readonly", "-f={{.Dir}}", str(package)).strip()) / ours.name
-        )
-        if not theirs.exists():
-            raise StackError(f"{binary.name}: {package} has no {ours.name} any more; see {ours}")
-        replace[str(theirs)] = str(ours)
-    written = folder / "overlay.json"
-    written.write_text(json.dumps({"Replace": replace}))
-    return written
+@contextmanager
+def _modules(binary: Binary) -> Iterator[list[str]]:
+    """What Go is told of its modules: nothing, or to take copies in which files of ours stand in for theirs."""
+    if not binary.instead:
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix="exam-modules-") as made:
+        folder = Path(made)
+        copies: dict[str, Path] = {}
+        for name, ours in binary.instead.items():
+            package = Path(name).parent
+            told = _ask_go(
+                binary, "list", "-find", "-mod=readonly", "-f={{.Module.Path}} {{.Module.Dir}}", str(package)
+            )
+            module, place = told.split()
+            if module not in copies:
+                copies[module] = folder / str(len(copies))
+                copy_module(Path(place), copies[module])
+            theirs = copies[module] / Path(name).relative_to(module)
+            if not theirs.exists():
+                raise StackError(f"{binary.name}: {package} has no {ours.name} any more; see {ours}")
+            shutil.copyfile(ours, theirs)
+        shutil.copyfile(binary.sources / "go.sum", folder / "go.sum")
+        replaced = "".join(f"replace {module} => {copy}\n" for module, copy in copies.items())
+        (folder / "go.mod").write_text(f"{(binary.sources / 'go.mod').read_text()}\n{replaced}")
+        yield [f"-modfile={folder / 'go.mod'}"]
 
 
 def _ask_go(binary: Binary, *words: str) -> str:
