@@ -76,8 +76,14 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
             steps.run("cluster", lambda: cluster.create(say, image=node, port=port))
         cluster.write_kubeconfig()
         names = [images.named(service, tag) for service, tag in tags.items()]
-        steps.run("images into the cluster", lambda: cluster.load(say, [*names, *stores, *addons]))
-    steps.run("addons", lambda: deploy_addons(cluster, say, metrics_server=addons[0], traefik=addons[1]))
+        # The node that is built from packages has these already.
+        cluster.load(say, [*stores, *addons])
+        steps.both(
+            lambda: steps.run("images into the cluster", lambda: cluster.load(say, names)),
+            lambda: steps.run(
+                "addons", lambda: deploy_addons(cluster, say, metrics_server=addons[0], traefik=addons[1])
+            ),
+        )
     if cluster.port != port:
         say(f"the cluster that runs has port {cluster.port}; make down first, for another")
     return Platform(cluster, from_packages, tags, cluster.port)
