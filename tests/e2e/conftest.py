@@ -104,6 +104,21 @@ def sit(access, shown, numbers, request):
     return run
 
 
+@pytest.fixture(scope="session")
+def good():
+    """What has to be so after any trouble: oracle and platform agree in all, and there was something to agree about."""
+
+    def check(outcome: Outcome) -> None:
+        assert not outcome.mismatches
+        assert outcome.acknowledged > 0
+        assert outcome.sealed > 0
+        assert set(outcome.degrees) == {"database", "student", "doctor"}
+        assert all(len(jobs) == 1 for jobs in outcome.jobs.values())
+        assert all(list(told)[-1] == "Published" for told in outcome.phases.values())
+
+    return check
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Keep what the cluster has to say of a test that failed."""

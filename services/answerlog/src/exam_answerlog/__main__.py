@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(command: str, settings: CassandraSettings) -> None:
     if command == "take-over":
-        take_over(settings)
+        take_over(settings, _say)
         _say(f"Cassandra's superuser is {settings.username}")
         return
     cluster = make_cluster(settings, request_timeout=REQUEST_TIMEOUT)

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import ResultSet, Session
+from cassandra.pool import Host
 from cassandra.query import SimpleStatement
 
 from exam_answerlog.model import Table
@@ -130,25 +131,29 @@ class _Keyspace:
         return tables
 
 
+def replication_of(session: Session, keyspace: str, host: Host | None = None) -> dict[str, str] | None:
+    """How a keyspace is replicated, as a host has it, with the class's short name; None when there is none."""
+    query = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s"
+    found = session.execute(query, (keyspace,), host=host).one()
+    return None if found is None else {name: value.rpartition(".")[2] for name, value in found[0].items()}
+
+
 def _make_keyspace(session: Session, settings: CassandraSettings, say: Say) -> None:
     """Make the keyspace unless it exists; one that exists may have been made by a role with more rights than ours.
 
     The statement runs in any case: `system_schema` names a keyspace a moment before it can be used, and only the
     statement returns after that moment.
     """
-    wanted = {"class": "NetworkTopologyStrategy", settings.local_dc: str(settings.replication)}
-    found = session.execute(
-        "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s", (settings.keyspace,)
-    ).one()
+    wanted = settings.copies
+    there = replication_of(session, settings.keyspace)
     try:
         session.execute(f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = {wanted}")
     except Unauthorized:
-        if found is None:
+        if there is None:
             raise
-    if found is None:
+    if there is None:
         say(f"keyspace {settings.keyspace} created, copies in {settings.local_dc}: {settings.replication}")
         return
-    there = {name: value.rpartition(".")[2] for name, value in found[0].items()}
     if there != wanted:
         say(f"keyspace {settings.keyspace} exists with replication {there} instead of {wanted}: left as it is")
 

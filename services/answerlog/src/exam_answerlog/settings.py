@@ -50,6 +50,11 @@ class CassandraSettings:
                 "begin with a letter and have at most 48 characters"
             )
 
+    @property
+    def copies(self) -> dict[str, str]:
+        """The replication of a keyspace, as Cassandra writes it."""
+        return {"class": "NetworkTopologyStrategy", self.local_dc: str(self.replication)}
+
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Read the settings from environment variables; empty ones count as not set."""
