@@ -70,6 +70,8 @@ class Outcome:
     floor: int
     jobs: Mapping[str, Sequence[str]]
     close_skew_ms: Mapping[str, int]
+    ungraded: Sequence[str]
+    """Exams that were not graded yet when what happens while grading had been made."""
     failures: Sequence[str]
     """Calls of students that the platform failed: not answered, or refused for reasons of its own."""
 
@@ -101,7 +103,7 @@ class Sitting:
         size: how large it is.
         suffix: what the names of exams and people end in; a cluster keeps those of earlier runs.
         while_open: made in the middle of the window.
-        while_grading: made as soon as the first sitting is being graded.
+        while_grading: made as soon as both sittings are being graded.
     """
 
     access: InCluster
@@ -117,6 +119,7 @@ class Sitting:
         self.cluster = self.access.cluster
         self.book = Book()
         self.failures: Sequence[str] = ()
+        self.ungraded: Sequence[str] = ()
         self.platform = Platform(self.access)
         self.phases = Phases(_now)
         self.samples = read_samples(suffix=self.suffix)
@@ -242,6 +245,7 @@ class Sitting:
         async with asyncio.timeout(WITHIN_SECONDS):
             await self._all_reached(("Grading", "Graded", "Published"), step)
             await self.while_grading(self)
+            self.ungraded = self._not_yet(("Graded", "Published"))
             await self._all_reached(("Graded", "Published"), step)
 
     async def _publish(self, scheduled: Sequence[Scheduled], step: Step) -> None:
@@ -254,12 +258,17 @@ class Sitting:
             await self._all_reached(("Published",), step)
 
     async def _all_reached(self, phases: Sequence[str], step: Step) -> None:
+        while waiting := self._not_yet(phases):
+            step.say(f"{phases[0]} is waited for: {', '.join(waiting)}")
+            await asyncio.sleep(LOOK_EVERY / 5)
+
+    def _not_yet(self, phases: Sequence[str]) -> list[str]:
+        """The Exams that have reached none of some phases."""
+
         def there(name: str) -> bool:
             return any(self.phases.reached(name, phase) for phase in phases)
 
-        while waiting := [sample.name for sample in self.samples if not there(sample.name)]:
-            step.say(f"{phases[0]} is waited for: {', '.join(waiting)}")
-            await asyncio.sleep(LOOK_EVERY / 5)
+        return [sample.name for sample in self.samples if not there(sample.name)]
 
     async def _status(self, name: str, good: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
         """The status of an Exam, once it is as it should be."""
@@ -297,6 +306,7 @@ class Sitting:
             replicas=replicas,
             floor=self.floor,
             jobs={name: self._jobs(each.id) for name, each in zip(names, scheduled, strict=True)},
+            ungraded=self.ungraded,
             failures=self.failures,
             close_skew_ms={name: self._close_skew(each) for name, each in zip(names, evidence, strict=True)},
         )
