@@ -2,9 +2,12 @@
 
 import json
 import os
+import pty
 import secrets
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +212,49 @@ def test_an_administrator_logs_in_where_the_gateway_speaks_plain_http(
         # The cookie jar gives a secure cookie back over TLS alone, as a browser does.
         assert (web.get("/admin/").status_code == 200) is inside
         web.child.stop()
+
+
+def _typed(words: list[str], env: dict[str, str], *lines: str) -> tuple[int, str]:
+    """Run a command at a terminal, typing a line for each thing that it asks; its exit code and what the screen had."""
+    keyboard, screen = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, *words], env=env, cwd="/", stdin=screen, stdout=screen, stderr=screen, start_new_session=True
+    )
+    os.close(screen)
+    seen = ""
+    for line in lines:
+        already = len(seen)
+        while not seen[already:].endswith(": "):
+            seen += os.read(keyboard, 1024).decode()
+        os.write(keyboard, f"{line}\n".encode())
+    with suppress(OSError):  # how the end of a terminal is told
+        while rest := os.read(keyboard, 1024).decode():
+            seen += rest
+    os.close(keyboard)
+    return child.wait(30), seen
+
+
+@pytest.mark.timeout(120)
+def test_an_administrators_password_is_asked_for_at_the_terminal(environment, empty_database, redis_server) -> None:
+    """If I name no variable, I type the password twice, nobody can read it, and two different ones change nothing."""
+    env = environment | {"EXAM_DATABASE_URL": empty_database, "EXAM_REDIS_URL": redis_server.url}
+    run(["-m", "exam_web", "migrate", "--verbosity", "0"], env)
+    words = ["-m", "exam_web", "create_admin", "--username", "boss"]
+    password = "correct horse battery"
+    code, seen = _typed(words, env, password, "another")
+    assert code == 1
+    assert "two different passwords: nothing is changed" in seen
+    code, seen = _typed(words, env, password, password)
+    assert code == 0, seen
+    assert "boss may log in at /admin/" in seen
+    assert password not in seen
+    without = subprocess.run(
+        [sys.executable, *words, "--reset"],
+        env=env,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert without.returncode == 1
+    assert b"there is no terminal to ask for the password: name its variable with --password-env" in without.stderr
