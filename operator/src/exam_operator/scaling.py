@@ -134,7 +134,8 @@ class Scaling:
 def _staying(deployment: Json) -> int:
     """Its pods that are ready, without those that are on their way out."""
     ready: int = deployment.get("status", {}).get("readyReplicas", 0)
-    return min(ready, deployment["spec"].get("replicas", 1))
+    wanted: int = deployment["spec"].get("replicas", 1)
+    return min(ready, wanted)
 
 
 def _bounds(made: Json) -> tuple[int, int]:

@@ -17,6 +17,20 @@ def test_every_second_with_answers_is_a_bar_and_every_event_a_mark() -> None:
     assert "killed" in svg
 
 
+def test_pods_over_time_are_a_line_from_before_the_opening() -> None:
+    """I see how many pods were ready when, before the opening too, and how many at most."""
+    opens = 1_790_000_000_000_000
+    pods = [(opens - 20_000_000, 1), (opens - 5_000_000, 4), (opens + 8_000_000, 2)]
+    svg = timeline("pods", [opens], {}, opens_at=opens, pods=pods)
+    (line,) = ET.fromstring(svg).findall("{*}polyline")  # noqa: S314 - our own
+    points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
+    heights = [y for _, y in points]
+    assert heights == [220.0, 220.0, 40.0, 40.0, 160.0, 160.0]
+    assert sorted(x for x, _ in points) == [x for x, _ in points]
+    assert "4 pods" in svg
+    assert "-20 s" in svg
+
+
 def test_a_sitting_without_answers_is_a_picture_too() -> None:
     """Nothing happened, nothing breaks."""
     ET.fromstring(timeline("empty", [], {}, opens_at=0))  # noqa: S314 - our own

@@ -22,6 +22,7 @@ from exam_support.cluster.steps import Steps
 from exam_support.cluster.up import Platform, arguments, bring_up
 from exam_support.demo.frame import print_failures, shown
 from exam_support.demo.progress import Progress
+from exam_support.demo.timeline import timeline
 from exam_support.demo.verdict import vars_of
 from exam_support.operator_demo.verdict import CLOSE_WITHIN_MS, ORDER
 from exam_support.stack.places import REPOSITORY
@@ -29,6 +30,8 @@ from exam_support.stack.process import StackError
 from exam_support.waiting import eventually
 
 FOLDER = REPOSITORY / "build/exam"
+SHOWN = ("Warming", "Open", "Closing", "Graded", "Published")
+"""The phases that the picture has."""
 BASELINE_SECONDS = 300
 """The autoscaler lets pods go when less has been enough for a minute, and looks every 15 s."""
 
@@ -62,10 +65,11 @@ def _exam(platform: Platform, steps: Steps, console: Console) -> int:
     failures = failures_of(outcome)
     report = report_of(outcome, failures, seconds=steps.seconds | {"all": steps.total}, baseline=before, back=back)
     (FOLDER / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    (FOLDER / "timeline.svg").write_text(_picture(outcome))
     steps.table()
     console.print(_summary(report))
     print_failures(console, outcome.mismatches, failures)
-    console.print(f"Report: {shown(FOLDER)}/report.json", soft_wrap=True)
+    console.print(f"Report and timeline: {shown(FOLDER)}", soft_wrap=True)
     return 1 if failures else 0
 
 
@@ -133,6 +137,20 @@ def report_of(
         "details": [vars_of(mismatch) for mismatch in outcome.mismatches],
         "seconds": dict(seconds),
     }
+
+
+def _picture(outcome: Outcome) -> str:
+    """The timeline: acknowledged answers a second, ready solver pods, and the phases of the first exam."""
+    first = outcome.scheduled[0]
+    # Those that come at once with applying, or with grading, would lie on each other.
+    told = {phase: at for phase, at in outcome.phases[first.name].items() if phase in SHOWN}
+    return timeline(
+        f"{outcome.acknowledged} acknowledged answers and solver pods ready; phases of {first.name}",
+        (entry.received_at for entry in outcome.book.every()),
+        told,
+        opens_at=first.opens_at,
+        pods=outcome.replicas.counted,
+    )
 
 
 def _summary(report: Mapping[str, Any]) -> Table:

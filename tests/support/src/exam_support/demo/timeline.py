@@ -1,41 +1,83 @@
-"""A picture of a sitting: acknowledged answers a second, and what happened when. Plain SVG, no library."""
+"""A picture of a sitting: acknowledged answers a second, pods, and what happened when. Plain SVG, no library."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 960, 320, 48, 40, 40
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 960, 320, 48, 64, 40, 40
+_DEPTH = _HEIGHT - _TOP - _BOTTOM
 _SECOND = 1_000_000
+_BARS, _MARKS, _LINE, _AXES = "#4a7ebb", "#b33", "#2a8a4a", "#555"
 
 
-def timeline(title: str, received_at: Iterable[int], marks: Mapping[str, int], *, opens_at: int) -> str:
-    """An SVG of how many answers were acknowledged in each second since the opening; instants in µs."""
+def timeline(
+    title: str,
+    received_at: Iterable[int],
+    marks: Mapping[str, int],
+    *,
+    opens_at: int,
+    pods: Sequence[tuple[int, int]] = (),
+) -> str:
+    """An SVG of how many answers were acknowledged in each second; instants in µs.
+
+    Args:
+        title: what it is called.
+        received_at: when each answer was.
+        marks: what happened when, by name.
+        opens_at: second 0.
+        pods: how many pods were ready, and since when, oldest first; drawn as a line over the bars.
+    """
     bars = Counter((instant - opens_at) // _SECOND for instant in received_at)
-    last = max([*bars, *((at - opens_at) // _SECOND for at in marks.values()), 1]) + 1
+    seconds = [*bars, *((at - opens_at) // _SECOND for at in (*marks.values(), *(at for at, _ in pods)))]
+    first, last = min([*seconds, 0]), max([*seconds, 1]) + 1
+    step = (_WIDTH - _LEFT - _RIGHT) / (last - first)
+
+    def across(second: float) -> float:
+        return _LEFT + (second - first) * step
+
     most = max(bars.values(), default=1)
-    step = (_WIDTH - _LEFT - 16) / last
-    depth = _HEIGHT - _TOP - _BOTTOM
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif">',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>',
         f'<text x="{_LEFT}" y="16" font-size="13" font-weight="bold">{escape(title)}</text>',
-        f'<text x="4" y="{_TOP + 8}" font-size="11" fill="#555">{most}/s</text>',
-        f'<text x="4" y="{_HEIGHT - _BOTTOM}" font-size="11" fill="#555">0</text>',
+        _label(4, _TOP + 8, f"{most}/s", _BARS),
+        _label(4, _HEIGHT - _BOTTOM, "0", _AXES),
     ]
     for second, count in sorted(bars.items()):
-        tall = count / most * depth
-        x, y = _LEFT + second * step, _TOP + depth - tall
+        tall = count / most * _DEPTH
         parts.append(
-            f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(step - 1, 1):.1f}" height="{tall:.1f}" fill="#4a7ebb">'
-            f"<title>second {second}: {count}</title></rect>"
+            f'<rect x="{across(second):.1f}" y="{_TOP + _DEPTH - tall:.1f}" width="{max(step - 1, 1):.1f}" '
+            f'height="{tall:.1f}" fill="{_BARS}"><title>second {second}: {count}</title></rect>'
         )
-    parts += [
-        f'<text x="{_LEFT + second * step:.1f}" y="{_HEIGHT - 24}" font-size="11" fill="#555">{second} s</text>'
-        for second in range(0, last, 10)
-    ]
+    ticks = range(-(-first // 10) * 10, last, 10)
+    parts += [_label(across(second), _HEIGHT - 24, f"{second} s", _AXES) for second in ticks]
     for place, (name, at) in enumerate(sorted(marks.items(), key=lambda mark: mark[1])):
-        x = _LEFT + (at - opens_at) / _SECOND * step
-        y = _TOP - 10 + place % 3 * 13
-        parts.append(f'<path d="M{x:.1f} {y}V{_HEIGHT - _BOTTOM}" stroke="#b33" stroke-dasharray="3 3"/>')
-        parts.append(f'<text x="{x + 3:.1f}" y="{y + 4}" font-size="11" fill="#b33">{escape(name)}</text>')
+        x, y = across((at - opens_at) / _SECOND), _TOP - 10 + place % 3 * 13
+        parts.append(f'<path d="M{x:.1f} {y}V{_HEIGHT - _BOTTOM}" stroke="{_MARKS}" stroke-dasharray="3 3"/>')
+        parts.append(_label(x + 3, y + 4, name, _MARKS))
+    if pods:
+        parts += _line([(across((at - opens_at) / _SECOND), count) for at, count in pods], across(last))
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _line(points: Sequence[tuple[float, int]], end: float) -> Iterator[str]:
+    """Levels that hold until the next one, with the highest named at the right."""
+    most = max(*(count for _, count in points), 1)
+
+    def down(count: int) -> float:
+        return _TOP + _DEPTH - count / most * _DEPTH
+
+    (x, count), *rest = points
+    drawn = f"{x:.1f},{down(count):.1f}" + "".join(
+        f" {x:.1f},{down(before):.1f} {x:.1f},{down(count):.1f}"
+        for (_, before), (x, count) in zip(points, rest, strict=False)
+    )
+    yield (
+        f'<polyline points="{drawn} {end:.1f},{down(points[-1][1]):.1f}" fill="none" stroke="{_LINE}" '
+        f'stroke-width="2"><title>pods ready, at most {most}</title></polyline>'
+    )
+    yield _label(end + 4, _TOP + 8, f"{most} pods", _LINE)
+
+
+def _label(x: float, y: float, text: str, colour: str) -> str:
+    return f'<text x="{x:.1f}" y="{y}" font-size="11" fill="{colour}">{escape(text)}</text>'
