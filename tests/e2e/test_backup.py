@@ -10,7 +10,6 @@ import pytest
 from exam_support.cluster.deploy import NAMESPACE, chart_words
 from exam_support.cluster.trouble import await_whole
 from exam_support.demo.evidence import Postgres, raw_seal
-from exam_support.kube.install import program
 from exam_support.stack.places import REPOSITORY
 
 BLOCK = re.compile(r"^## (\w+)$.*?```bash\n(.*?)```", re.MULTILINE | re.DOTALL)
@@ -21,14 +20,8 @@ pytestmark = pytest.mark.skipif(os.environ.get("EXAM_E2E") != "all", reason="the
 
 def _run(name, platform, folder) -> None:
     """Run a script of the documentation in a folder in which the repository's chart is."""
-    tools = folder / "bin"
-    tools.mkdir(exist_ok=True)
-    for tool in ("kubectl", "helm"):
-        (tools / tool).unlink(missing_ok=True)
-        (tools / tool).symlink_to(program(tool))
     words = chart_words(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
     env = platform.cluster.whole_env | {
-        "PATH": f"{tools}:{os.environ['PATH']}",
         "VALUES": " ".join(word for word in words if not word.startswith("--namespace")),
     }
     done = subprocess.run(

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exam_support.cluster.access import InCluster
-from exam_support.cluster.kind import Cluster
+from exam_support.cluster.kind import ENV, Cluster
 from exam_support.cluster.replicas import ready_now
 from exam_support.cluster.sitting import NAMESPACE, Outcome, Sitting
 from exam_support.cluster.steps import Steps
@@ -70,6 +70,7 @@ def _exam(platform: Platform, steps: Steps, console: Console) -> int:
     console.print(_summary(report))
     print_failures(console, outcome.mismatches, failures)
     console.print(f"Report and timeline: {shown(FOLDER)}", soft_wrap=True)
+    console.print(f"The cluster stays: source {shown(ENV)}; make down takes it away.", soft_wrap=True)
     return 1 if failures else 0
 
 

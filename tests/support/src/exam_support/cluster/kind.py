@@ -19,7 +19,11 @@ from exam_support.stack.process import StackError
 
 NAME = "exam-platform"
 NODE = f"{NAME}-control-plane"
-KUBECONFIG = REPOSITORY / "build/cluster/kubeconfig"
+HERE = REPOSITORY / "build/cluster"
+"""What this clone keeps of the cluster: how to reach it, and with what."""
+KUBECONFIG = HERE / "kubeconfig"
+ENV = HERE / "env"
+TOOLS = HERE / "bin"
 SERVICE_RANGE = "10.96.0.0/16"
 READY = "90s"
 
@@ -37,8 +41,8 @@ class Cluster:
 
     @property
     def whole_env(self) -> dict[str, str]:
-        """The environment of a child that speaks to it."""
-        return {**os.environ, **self.env}
+        """The environment of a child that speaks to it, with the tools of the cluster's own versions first."""
+        return {**os.environ, **self.env, "PATH": f"{TOOLS}:{os.environ['PATH']}"}
 
     def kubectl(self, *words: str, stdin: str | None = None, seconds: float = 120) -> str:
         """Run kubectl against it; its output."""
@@ -77,7 +81,7 @@ class Cluster:
         """
         _check_port(port)
         say("the cluster, by kind")
-        KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
+        HERE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="exam-kind-") as folder:
             config = Path(folder) / "cluster.yaml"
             config.write_text(yaml.safe_dump(configuration(from_packages=image is not None, port=port)))
@@ -96,10 +100,16 @@ class Cluster:
                 rule = ("-A", chain, "-d", SERVICE_RANGE, "-j", "REJECT")
                 self.engine.docker("exec", NODE, "iptables", "--wait", *rule)
 
-    def write_kubeconfig(self) -> None:
-        """Keep how to reach it in this clone, whichever clone made it."""
-        KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
+    def write_access(self) -> None:
+        """Keep how to reach it in this clone, whichever clone made it: ``source build/cluster/env`` in a shell."""
+        TOOLS.mkdir(parents=True, exist_ok=True)
         self._kind("export", "kubeconfig", f"--name={NAME}", f"--kubeconfig={KUBECONFIG}")
+        for tool in ("kubectl", "helm", "kind"):
+            link = TOOLS / tool
+            link.unlink(missing_ok=True)
+            link.symlink_to(program(tool))
+        variables = self.env | {"PATH": f"{TOOLS}:$PATH"}
+        ENV.write_text("".join(f'export {name}="{value}"\n' for name, value in variables.items()))
 
     def load(self, say: Say, images: list[str]) -> None:
         """Give it the images that it has not yet."""
@@ -118,8 +128,8 @@ class Cluster:
             others = self._kind("get", "clusters").split()
             if not others:
                 self.engine.docker("network", "rm", "kind")
-        if KUBECONFIG.parent.exists():
-            shutil.rmtree(KUBECONFIG.parent)
+        if HERE.exists():
+            shutil.rmtree(HERE)
 
     def _kind(self, *words: str) -> str:
         return run([str(program("kind")), *words], env=self.engine.env)

@@ -8,10 +8,11 @@ from exam_support.cluster import engine as engines
 from exam_support.cluster import images
 from exam_support.cluster.deploy import deploy_addons, deploy_platform
 from exam_support.cluster.engine import Engine
-from exam_support.cluster.kind import KUBECONFIG, Cluster
+from exam_support.cluster.kind import ENV, Cluster
 from exam_support.cluster.node_image import node_image
 from exam_support.cluster.shell import succeeds
 from exam_support.cluster.steps import Steps
+from exam_support.demo.frame import shown
 from exam_support.kube.install import FOR_A_CLUSTER, METRICS_SERVER, TRAEFIK, build
 from exam_support.stack.cached import one_at_a_time
 from exam_support.stack.process import StackError
@@ -74,7 +75,7 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
         if not cluster.runs():
             cluster.delete(say)
             steps.run("cluster", lambda: cluster.create(say, image=node, port=port))
-        cluster.write_kubeconfig()
+        cluster.write_access()
         names = [images.named(service, tag) for service, tag in tags.items()]
         # The node that is built from packages has these already.
         cluster.load(say, [*stores, *addons])
@@ -120,7 +121,7 @@ def main() -> int:
         steps.table()
     suffix = "" if platform.port == HTTP else f":{platform.port}"
     print(f"the admin:   http://localhost{suffix}/admin/      the solver: http://solver.localhost{suffix}/")
-    print(f"kubectl:     export KUBECONFIG={KUBECONFIG}")
+    print(f"kubectl:     source {shown(ENV)}")
     print("an exam:     make exam      and when you are done: make down")
     return 0
 

@@ -3,7 +3,6 @@
 Exit codes: 0 the new answer came without a build, and the release is gone at the end; 1 anything else.
 """
 
-import os
 import shutil
 import signal
 import subprocess
@@ -87,12 +86,8 @@ def _skaffold(platform: Platform, folder: Path, env: Mapping[str, str]) -> Itera
 
 def _environment(platform: Platform, folder: Path) -> dict[str, str]:
     """The environment of a developer's shell, with the tools on its path."""
-    tools = folder / "bin"
-    tools.mkdir()
-    for tool in ("kind", "helm", "kubectl"):
-        (tools / tool).symlink_to(program(tool))
     quiet = {"SKAFFOLD_INTERACTIVE": "false", "SKAFFOLD_UPDATE_CHECK": "false"}
-    return {**os.environ, **platform.cluster.env, **quiet, "PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(folder)}
+    return {**platform.cluster.whole_env, **quiet, "HOME": str(folder)}
 
 
 def _await(platform: Platform, said: str, seconds: float) -> None:
