@@ -3,13 +3,14 @@
 import asyncio
 import base64
 import json
+import subprocess
 
 import httpx
 import pytest
 
 from exam_support.cluster.deploy import CHART, NAMESPACE, RELEASE, await_platform, chart_words
 from exam_support.cluster.images import named
-from exam_support.cluster.kind import NODE
+from exam_support.cluster.kind import ENV, NODE
 from exam_support.cluster.replicas import SOLVER
 from exam_support.cluster.sitting import Size
 from exam_support.cluster.trouble import pods
@@ -83,6 +84,14 @@ def test_a_release_is_upgraded_in_a_sitting_and_nobody_notices(platform, access,
         for container in pod["spec"]["containers"]
     }
     assert images == {named("solver", tags["solver"])}
+
+
+def test_a_shell_reaches_the_cluster(platform) -> None:
+    """If I source build/cluster/env in a shell that knows nothing, kubectl and helm are there and find the release."""
+    words = f"source {ENV} && kubectl get nodes --output=name && helm list --namespace={NAMESPACE} --short"
+    env = {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run(["/bin/bash", "-c", words], env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == [f"node/{NODE}", RELEASE]
 
 
 def test_the_release_tests_itself(platform, access) -> None:
