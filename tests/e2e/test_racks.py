@@ -23,7 +23,9 @@ def three_racks(platform) -> None:
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("label", "namespace", NAMESPACE, RESTRICTED)
     words = chart_words(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
-    cluster.helm("install", RELEASE, str(CHART), *words, f"--set=cassandra.racks={{{','.join(RACKS)}}}")
+    racks = f"--set=cassandra.racks={{{','.join(RACKS)}}}"
+    # One node of two cores has to hold all three, and the solvers of a sitting.
+    cluster.helm("install", RELEASE, str(CHART), *words, racks, "--set=cassandra.resources.requests.cpu=20m")
     await_platform(cluster, lambda _: None)
 
 

@@ -142,14 +142,14 @@ def report_of(
 
 def _picture(outcome: Outcome) -> str:
     """The timeline: acknowledged answers a second, ready solver pods, and the phases of the first exam."""
-    first = outcome.scheduled[0]
+    name, phases = next(iter(outcome.phases.items()))
     # Those that come at once with applying, or with grading, would lie on each other.
-    told = {phase: at for phase, at in outcome.phases[first.name].items() if phase in SHOWN}
+    told = {phase: at for phase, at in phases.items() if phase in SHOWN}
     return timeline(
-        f"{outcome.acknowledged} acknowledged answers and solver pods ready; phases of {first.name}",
+        f"{outcome.acknowledged} acknowledged answers and solver pods ready; phases of {name}",
         (entry.received_at for entry in outcome.book.every()),
         told,
-        opens_at=first.opens_at,
+        opens_at=outcome.scheduled[0].opens_at,
         pods=outcome.replicas.counted,
     )
 
