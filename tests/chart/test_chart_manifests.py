@@ -240,11 +240,12 @@ def test_racks_of_cassandra_are_apart() -> None:
 
 
 def test_a_new_release_has_migrations_of_its_own() -> None:
-    """If the image changes, its migrations are another Job; if nothing does, the Job is the same."""
+    """If the image or any value changes, its migrations are another Job; if nothing does, the Job is the same."""
 
-    def job(tag) -> str:
-        documents = render({"web": {"image": {"tag": tag}}})
+    def job(tag, values=None) -> str:
+        documents = render({"web": {"image": {"tag": tag}}} | (values or {}))
         (found,) = _named(documents, "Job")
         return found["metadata"]["name"]
 
     assert job("1.0") == job("1.0") != job("1.1")
+    assert job("1.0") != job("1.0", {"trustedOrigins": ["http://localhost:8080"]})

@@ -45,7 +45,9 @@ def bring_up(steps: Steps, *, port: int) -> Platform:
     made = bring_up_cluster(steps, port=port)
     steps.run(
         "platform",
-        lambda: deploy_platform(made.cluster, steps.say, tags=made.tags, from_packages=made.from_packages, port=port),
+        lambda: deploy_platform(
+            made.cluster, steps.say, tags=made.tags, from_packages=made.from_packages, port=made.port
+        ),
     )
     return made
 
