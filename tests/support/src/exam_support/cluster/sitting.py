@@ -141,6 +141,8 @@ class Sitting:
     async def _run(self) -> Outcome:
         with self.progress.step("people and exams") as step:
             await asyncio.to_thread(self._load, step)
+        # An auditor has the keys from before the exam: what is killed in it cannot change or hide them.
+        jwks = await asyncio.to_thread(self.platform.receipt_keys)
         log = self.folder / "kubectl-get-exams.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         port, seed = self.access.gateway_port, self.size.seed
@@ -167,7 +169,7 @@ class Sitting:
                 step.say(f"{len(shown)} seen by students and doctors")
         self.failures = crowd.gateway.failures
         with self.progress.step("verify"):
-            return await asyncio.to_thread(self._verify, scheduled, shown, replicas)
+            return await asyncio.to_thread(self._verify, scheduled, shown, jwks, replicas)
 
     @property
     def _doctors(self) -> tuple[Any, ...]:
@@ -281,9 +283,12 @@ class Sitting:
         raise StackError(f"the operator makes no sitting of Exam {name}: {json.dumps(status)}")
 
     def _verify(
-        self, scheduled: Sequence[Scheduled], shown: list[tuple[str, dict[str, Any]]], replicas: Replicas
+        self,
+        scheduled: Sequence[Scheduled],
+        shown: list[tuple[str, dict[str, Any]]],
+        jwks: Mapping[str, Any],
+        replicas: Replicas,
     ) -> Outcome:
-        jwks = self.platform.receipt_keys()
         with self.access.forwarded("postgres", 5432) as port, self.access.cassandra() as session:
             postgres = Postgres(self.access.dsn(port))
             ids = postgres.students()
