@@ -47,7 +47,7 @@ def take_over(settings: CassandraSettings, say: Say) -> None:
 
 def _settle(settings: CassandraSettings, say: Say) -> None:
     with _session(settings) as (cluster, session):
-        up = [host for host in cluster.metadata.all_hosts() if host.is_up]
+        up = [host for host in cluster.metadata.all_hosts() if host.is_up and host.datacenter == settings.local_dc]
         # Of one node for all of it: another may not know yet who we are, while copies of roles are on their way to it.
         node = up[0]
         session.execute(f"ALTER ROLE {BORN} WITH LOGIN = false AND SUPERUSER = false", host=node)

@@ -111,11 +111,7 @@ KUBE_SCORE = Binary(
 )
 KIND = Binary(name="kind", module="sigs.k8s.io/kind", package="sigs.k8s.io/kind")
 COREDNS = Binary(name="coredns", module="github.com/coredns/coredns")
-METRICS_SERVER = Binary(
-    name="metrics-server",
-    module="sigs.k8s.io/metrics-server",
-    package="sigs.k8s.io/metrics-server/cmd/metrics-server",
-)
+METRICS_SERVER = Binary(name="metrics-server", module="sigs.k8s.io/metrics-server")
 LOCAL_PATH = Binary(
     name="local-path-provisioner",
     module="github.com/rancher/local-path-provisioner",
