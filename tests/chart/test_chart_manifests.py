@@ -30,8 +30,10 @@ MAY_READ = {
 
 @pytest.fixture(scope="session")
 def restricted(control_plane) -> str:
-    """A namespace that takes restricted pods alone, on an API server that knows Exams."""
+    """A namespace that takes restricted pods alone, on an API server that knows Exams and the chart's priorities."""
     install_crd(control_plane)
+    classes = {"apiVersion": "v1", "kind": "List", "items": _named(render(), "PriorityClass")}
+    control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(classes))
     control_plane.new_namespace("restricted")
     control_plane.kubectl("label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted")
     return "restricted"
@@ -249,3 +251,21 @@ def test_a_new_release_has_migrations_of_its_own() -> None:
 
     assert job("1.0") == job("1.0") != job("1.1")
     assert job("1.0") != job("1.0", {"trustedOrigins": ["http://localhost:8080"]})
+
+
+def test_a_full_node_is_shared_by_who_waits_for_whom(manifests) -> None:
+    """If a node is full, graders make room for what students wait for, and both for the stores."""
+    value = {each["metadata"]["name"]: each["value"] for each in _named(manifests, "PriorityClass")}
+    of = {component_of(pod): value[pod["spec"]["priorityClassName"]] for pod in pods_of(manifests).values()}
+    stores, serving, grading = sorted(value.values(), reverse=True)
+    assert {component for component, its in of.items() if its == grading} <= {"grader", "beat", "grading", "test"}
+    assert {component for component, its in of.items() if its == stores} <= {"cassandra", "postgres", "redis"}
+    assert {component for component, its in of.items() if its == serving} >= {"solver", "web", "gateway", "operator"}
+
+
+def test_priority_classes_of_ones_own_are_used() -> None:
+    """If I name priority classes of mine, pods have those and the chart makes none."""
+    ours = {"stores": "first", "serving": "second", "grading": "last"}
+    documents = render({"priorityClasses": ours})
+    assert not _named(documents, "PriorityClass")
+    assert {pod["spec"]["priorityClassName"] for pod in pods_of(documents).values()} == set(ours.values())

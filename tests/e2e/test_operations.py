@@ -13,10 +13,12 @@ from exam_support.cluster.images import named
 from exam_support.cluster.kind import ENV, NODE
 from exam_support.cluster.replicas import SOLVER
 from exam_support.cluster.sitting import Size
-from exam_support.cluster.trouble import pods
+from exam_support.cluster.trouble import await_whole, pods
 from exam_support.stack.process import StackError
 from exam_support.waiting import eventually
 
+FILLERS = 40
+"""Each asks for a tenth of a core: more of them than the node's two have."""
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-operator"
 
 
@@ -124,6 +126,55 @@ def test_a_route_of_the_gateway_api_serves_both_hosts(platform, access) -> None:
     finally:
         _upgrade(platform, platform.tags)
     eventually(served, "both hosts are served through the Ingress again", seconds=60)
+
+
+@pytest.fixture
+def crowd_of_graders(platform, access):
+    """More pods of the graders' priority than the node has room for, most of them waiting."""
+    cluster, name = platform.cluster, "filler"
+    container = {
+        "name": name,
+        "image": named("grader", platform.tags["grader"]),
+        "command": ["python", "-c", "import signal; signal.pause()"],
+        "resources": {"requests": {"cpu": "100m"}},
+    }
+    pod = {
+        "priorityClassName": f"{NAMESPACE}-{RELEASE}-grading",
+        "terminationGracePeriodSeconds": 0,
+        "containers": [container],
+    }
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": FILLERS,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": pod},
+        },
+    }
+    cluster.kubectl("create", "namespace", name)
+    cluster.kubectl("--namespace", name, "create", "-f", "-", stdin=json.dumps(deployment))
+
+    def waiting() -> bool:
+        found = cluster.get("--namespace", name, "pods", "--field-selector=status.phase=Pending")["items"]
+        unplaced = [pod for pod in found if "nodeName" not in pod["spec"]]
+        there = cluster.get("--namespace", name, "pods")["items"]
+        return len(there) == FILLERS and len(unplaced) >= FILLERS // 2 and len(unplaced) == len(found)
+
+    eventually(waiting, "the node is full", seconds=120)
+    yield
+    cluster.kubectl("delete", "namespace", name, "--timeout=120s", seconds=150)
+
+
+def test_graders_make_room_for_a_store(platform, crowd_of_graders) -> None:
+    """If Cassandra dies where graders wait for any room on the node, it comes back all the same."""
+    cluster = platform.cluster
+    (victim,) = pods(cluster, "cassandra")
+    before = cluster.get(*_ours("pod", victim))["metadata"]["uid"]
+    cluster.kubectl(*_ours("delete", "pod", victim, "--grace-period=0", "--force"))
+    await_whole(cluster)
+    assert cluster.get(*_ours("pod", victim))["metadata"]["uid"] != before
 
 
 def test_the_autoscaler_sees_real_metrics(platform, access) -> None:

@@ -24,8 +24,15 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ $image.repository }}:{{ $image.tag | default $root.Chart.AppVersion }}
 {{- end }}
 
-{{/* What every pod has, whoever it is: (list . uid). */}}
-{{- define "exam.podSecurity" -}}
+{{/* The name of a priority class: (list . "stores"). */}}
+{{- define "exam.priorityClass" -}}
+{{- $root := index . 0 -}}{{- $tier := index . 1 -}}
+{{ get $root.Values.priorityClasses $tier | default (printf "%s-%s-%s" $root.Release.Namespace (include "exam.fullname" $root) $tier) }}
+{{- end }}
+
+{{/* What every pod has, whoever it is: (list . uid tier). */}}
+{{- define "exam.podBasics" -}}
+priorityClassName: {{ include "exam.priorityClass" (list (index . 0) (index . 2)) }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 {{- with (index . 0).Values.global.imagePullSecrets }}
