@@ -88,10 +88,11 @@ def test_a_release_is_upgraded_in_a_sitting_and_nobody_notices(platform, access,
     assert images == {named("solver", tags["solver"])}
 
 
-def test_a_shell_reaches_the_cluster(platform) -> None:
+def test_a_shell_reaches_the_cluster(platform, tmp_path) -> None:
     """If I source build/cluster/env in a shell that knows nothing, kubectl and helm are there and find the release."""
     words = f"source {ENV} && kubectl get nodes --output=name && helm list --namespace={NAMESPACE} --short"
-    env = {"PATH": "/usr/bin:/bin"}
+    # What kubectl remembers of a server it keeps at home, and beside itself where there is none.
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = subprocess.run(["/bin/bash", "-c", words], env=env, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == [f"node/{NODE}", RELEASE]
 
