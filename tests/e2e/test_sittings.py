@@ -8,6 +8,7 @@ import pytest
 
 from exam_support.cluster.exam import failures_of
 from exam_support.cluster.replicas import ready_now
+from exam_support.cluster.sitting import Size
 from exam_support.cluster.trouble import COMPONENTS, kill
 from exam_support.waiting import eventually
 
@@ -15,6 +16,8 @@ BASELINE_SECONDS = 300
 ALONE = list(product(COMPONENTS, ("open", "grading")))
 SEED = int(os.environ.get("EXAM_E2E_SEED", "2026"))
 SAMPLED = 2
+LONG = Size(seconds=90, trouble_at=0.2)
+"""The store comes back long before the window closes, and who was kept from starting can start."""
 KILLS = ALONE if os.environ.get("EXAM_E2E") == "all" else sorted(random.Random(SEED).sample(ALONE, SAMPLED))
 """Each pod alone, while students answer and while it is graded; or the same few of them in every run of a seed."""
 
@@ -32,13 +35,13 @@ def test_an_exam_is_published_and_solvers_come_and_go_with_it(sit, platform) -> 
 def test_one_pod_is_killed(sit, good, component, moment) -> None:
     """If a pod dies in the middle of it, no acknowledged answer is lost and degrees are right."""
     trouble = kill(component)
-    outcome = sit(while_open=trouble) if moment == "open" else sit(while_grading=trouble)
+    outcome = sit(while_open=trouble, size=LONG) if moment == "open" else sit(while_grading=trouble)
     good(outcome)
     assert moment == "open" or outcome.ungraded
 
 
 def test_all_pods_are_killed_twice(sit, good) -> None:
     """If a solver, Cassandra, operator and a grader die at once, in the sitting and in its grading, it comes right."""
-    outcome = sit(while_open=kill(*COMPONENTS), while_grading=kill(*COMPONENTS))
+    outcome = sit(while_open=kill(*COMPONENTS), while_grading=kill(*COMPONENTS), size=LONG)
     good(outcome)
     assert outcome.ungraded
