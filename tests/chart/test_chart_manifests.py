@@ -254,13 +254,14 @@ def test_a_new_release_has_migrations_of_its_own() -> None:
 
 
 def test_a_full_node_is_shared_by_who_waits_for_whom(manifests) -> None:
-    """If a node is full, graders make room for what students wait for, and both for the stores."""
-    value = {each["metadata"]["name"]: each["value"] for each in _named(manifests, "PriorityClass")}
-    of = {component_of(pod): value[pod["spec"]["priorityClassName"]] for pod in pods_of(manifests).values()}
-    stores, serving, grading = sorted(value.values(), reverse=True)
-    assert {component for component, its in of.items() if its == grading} <= {"grader", "beat", "grading", "test"}
-    assert {component for component, its in of.items() if its == stores} <= {"cassandra", "postgres", "redis"}
-    assert {component for component, its in of.items() if its == serving} >= {"solver", "web", "gateway", "operator"}
+    """If a node is full, graders make room for what students wait for, and both for the stores; nobody else has to."""
+    classes = {each["metadata"]["name"]: each for each in _named(manifests, "PriorityClass")}
+    assert classes["exam-exam-stores"]["value"] > classes["exam-exam-serving"]["value"] == 0
+    assert classes["exam-exam-grading"]["value"] < 0
+    assert classes["exam-exam-grading"]["preemptionPolicy"] == "Never"
+    tiers = dict.fromkeys(("cassandra", "postgres", "redis"), "stores") | {"grader": "grading", "grading": "grading"}
+    for pod in pods_of(manifests).values():
+        assert pod["spec"]["priorityClassName"] == f"exam-exam-{tiers.get(component_of(pod), 'serving')}"
 
 
 def test_priority_classes_of_ones_own_are_used() -> None:

@@ -7,6 +7,7 @@ import subprocess
 
 import httpx
 import pytest
+from kubernetes.utils import parse_quantity
 
 from exam_support.cluster.deploy import CHART, NAMESPACE, RELEASE, await_platform, chart_words
 from exam_support.cluster.images import named
@@ -17,8 +18,6 @@ from exam_support.cluster.trouble import await_whole, pods
 from exam_support.stack.process import StackError
 from exam_support.waiting import eventually
 
-FILLERS = 40
-"""Each asks for a tenth of a core: more of them than the node's two have."""
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-operator"
 
 
@@ -131,13 +130,17 @@ def test_a_route_of_the_gateway_api_serves_both_hosts(platform, access) -> None:
 
 @pytest.fixture
 def crowd_of_graders(platform, access):
-    """More pods of the graders' priority than the node has room for, most of them waiting."""
+    """More pods of the graders' priority than the node has room for, each as large as a Cassandra."""
     cluster, name = platform.cluster, "filler"
+    (victim,) = pods(cluster, "cassandra")
+    cpu = cluster.get(*_ours("pod", victim))["spec"]["containers"][0]["resources"]["requests"]["cpu"]
+    room = cluster.get("node", NODE)["status"]["allocatable"]["cpu"]
+    replicas = int(parse_quantity(room) / parse_quantity(cpu)) + 1
     container = {
         "name": name,
         "image": named("grader", platform.tags["grader"]),
         "command": ["python", "-c", "import signal; signal.pause()"],
-        "resources": {"requests": {"cpu": "100m"}},
+        "resources": {"requests": {"cpu": cpu}},
     }
     pod = {
         "priorityClassName": f"{NAMESPACE}-{RELEASE}-grading",
@@ -149,23 +152,30 @@ def crowd_of_graders(platform, access):
         "kind": "Deployment",
         "metadata": {"name": name},
         "spec": {
-            "replicas": FILLERS,
+            "replicas": replicas,
             "selector": {"matchLabels": {"app": name}},
             "template": {"metadata": {"labels": {"app": name}}, "spec": pod},
         },
     }
+
+    def full() -> bool:
+        """Whether each of them runs or was found to have no room, and some were."""
+        found = [pod["status"] for pod in cluster.get("--namespace", name, "pods")["items"]]
+        refused = [
+            status
+            for status in found
+            if any(condition.get("reason") == "Unschedulable" for condition in status.get("conditions", []))
+        ]
+        running = [status for status in found if status["phase"] == "Running"]
+        return bool(refused) and len(refused) + len(running) == replicas
+
     cluster.kubectl("create", "namespace", name)
-    cluster.kubectl("--namespace", name, "create", "-f", "-", stdin=json.dumps(deployment))
-
-    def waiting() -> bool:
-        found = cluster.get("--namespace", name, "pods", "--field-selector=status.phase=Pending")["items"]
-        unplaced = [pod for pod in found if "nodeName" not in pod["spec"]]
-        there = cluster.get("--namespace", name, "pods")["items"]
-        return len(there) == FILLERS and len(unplaced) >= FILLERS // 2 and len(unplaced) == len(found)
-
-    eventually(waiting, "the node is full", seconds=120)
-    yield
-    cluster.kubectl("delete", "namespace", name, "--timeout=120s", seconds=150)
+    try:
+        cluster.kubectl("--namespace", name, "create", "-f", "-", stdin=json.dumps(deployment))
+        eventually(full, "the node is full", seconds=120)
+        yield
+    finally:
+        cluster.kubectl("delete", "namespace", name, "--timeout=120s", seconds=150)
 
 
 def test_graders_make_room_for_a_store(platform, crowd_of_graders) -> None:
