@@ -1,6 +1,6 @@
 """The superuser that a new Cassandra is born with, and how one whose password nobody knows takes its place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -45,9 +45,14 @@ def take_over(settings: CassandraSettings, say: Say) -> None:
         _settle(settings, say)
 
 
+def nodes_up(hosts: Iterable[Host], local_dc: str) -> list[Host]:
+    """The nodes that copies may be kept on now: those of other data centres keep none of ours."""
+    return [host for host in hosts if host.is_up and host.datacenter == local_dc]
+
+
 def _settle(settings: CassandraSettings, say: Say) -> None:
     with _session(settings) as (cluster, session):
-        up = [host for host in cluster.metadata.all_hosts() if host.is_up and host.datacenter == settings.local_dc]
+        up = nodes_up(cluster.metadata.all_hosts(), settings.local_dc)
         # Of one node for all of it: another may not know yet who we are, while copies of roles are on their way to it.
         node = up[0]
         session.execute(f"ALTER ROLE {BORN} WITH LOGIN = false AND SUPERUSER = false", host=node)
