@@ -156,11 +156,14 @@ command: {{ concat (list "python" "-m") (splitList " " (index . 1)) | toJson }}
 {{- end }}
 {{- end }}
 
-{{/* Probes of our services: (list "http" readySeconds). */}}
+{{/*
+Probes of our services: "http". A node on which a sitting's pods all start can stand still for seconds; who is slow then is
+still better than nobody, and who is gone is out of the balance without a probe's saying so.
+*/}}
 {{- define "exam.probes" -}}
 startupProbe: {httpGet: {path: /healthz, port: {{ . }}}, periodSeconds: 1, failureThreshold: 120, timeoutSeconds: 3}
 livenessProbe: {httpGet: {path: /healthz, port: {{ . }}}, periodSeconds: 10, failureThreshold: 3, timeoutSeconds: 5}
-readinessProbe: {httpGet: {path: /readyz, port: {{ . }}}, periodSeconds: 2, failureThreshold: 2, timeoutSeconds: 3}
+readinessProbe: {httpGet: {path: /readyz, port: {{ . }}}, periodSeconds: 2, failureThreshold: 3, timeoutSeconds: 5}
 {{- end }}
 
 {{/* Pods of a component on different nodes where there are several: (list . "web"). */}}
