@@ -13,6 +13,8 @@ from exam_support.stack.places import REPOSITORY
 
 ELSEWHERE = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
 """Kinds whose definitions others bring."""
+STANDSTILL_SECONDS = 15
+"""A node of two cores on which a release is upgraded answers nobody for some five seconds, sometimes twice in a row."""
 ALL = {"web", "solver", "grader", "beat", "grading", "migrations"}
 MAY_READ = {
     "secret-key": {"web", "migrations"},
@@ -93,6 +95,26 @@ def test_what_runs_for_long_is_probed(manifests) -> None:
         for each in _named(manifests, kind):
             (container,) = each["spec"]["template"]["spec"]["containers"]
             assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys(), each["metadata"]["name"]
+
+
+def test_a_node_that_stands_still_takes_nobody_out_of_the_balance(manifests) -> None:
+    """If a node is busy with starting pods, those that serve keep being asked; so does a store."""
+    for kind in ("Deployment", "StatefulSet"):
+        for each in _named(manifests, kind):
+            (container,) = each["spec"]["template"]["spec"]["containers"]
+            for name in ("livenessProbe", "readinessProbe"):
+                probe = container[name]
+                # Kubernetes' own defaults where a manifest says nothing.
+                patience = probe.get("timeoutSeconds", 1) * probe.get("failureThreshold", 3)
+                assert patience >= STANDSTILL_SECONDS, (each["metadata"]["name"], name)
+
+
+def test_the_gateway_gives_up_on_no_service(manifests) -> None:
+    """If a request to a Service fails, the next one is sent all the same: other pods are behind the same address."""
+    (config,) = (each for each in _named(manifests, "ConfigMap") if each["metadata"]["name"] == "exam-gateway")
+    servers = re.findall(r"server exam-\S+:8000[^;]*;", config["data"]["nginx.conf"])
+    assert len(servers) == 4
+    assert all(server.endswith(" max_fails=0;") for server in servers)
 
 
 def test_every_container_hears_the_signal_to_stop(manifests) -> None:

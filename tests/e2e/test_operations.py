@@ -16,10 +16,9 @@ from exam_support.cluster.replicas import SOLVER
 from exam_support.cluster.sitting import Size
 from exam_support.cluster.trouble import await_whole, pods
 from exam_support.stack.process import StackError
+from exam_support.students.wire import PERHAPS_LATE
 from exam_support.waiting import eventually
 
-PERHAPS_LATE = "more time may have been granted since this solver last heard"
-"""What a solver that has heard nothing for seconds says to who is late: no acknowledgement fails by it."""
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-operator"
 
 
@@ -78,6 +77,7 @@ def test_a_release_is_upgraded_in_a_sitting_and_nobody_notices(platform, access,
 
     outcome = sit(while_open=upgrade, size=Size(seconds=90, trouble_at=0.1))
     assert not outcome.mismatches
+    # No acknowledgement fails by this one: students complain, which is a mismatch, when they hear it in time.
     assert [failure for failure in outcome.failures if PERHAPS_LATE not in failure] == []
     assert len(_jobs(cluster) - before) == 1
     assert _secret(cluster) == secret

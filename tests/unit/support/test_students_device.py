@@ -13,7 +13,7 @@ from exam_support.students.clock import ServerClock
 from exam_support.students.device import Device
 from exam_support.students.http import LostError, Request, Response
 from exam_support.students.traits import chance_of, traits_of
-from exam_support.students.wire import Gateway, Wire
+from exam_support.students.wire import PERHAPS_LATE, Gateway, Wire
 
 SITTING = "6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10"
 DEADLINE = 1_000_000_000
@@ -115,6 +115,22 @@ async def test_an_answer_of_unknown_outcome_is_sent_again_unchanged(
     assert len(list(book.every())) == 1
     assert book.counts["retries"] == 1
     assert book.doubtful() == set()
+
+
+@pytest.mark.parametrize(("deadline", "complaints"), [(DEADLINE, 1), (999_999, 0)])
+async def test_who_is_in_time_may_not_be_told_that_they_may_be_late(
+    device: tuple[Device, Book], solver: FakeSolver, deadline: int, complaints: int
+) -> None:
+    """A solver that has heard nothing for long takes my answer while I am in time; afterwards it may ask me back."""
+    student, book = device
+    student.deadline = deadline
+    doubt = {
+        "type": "https://examplatform.dev/problems/unavailable",
+        "detail": f"the deadline was …, but {PERHAPS_LATE}",
+    }
+    solver.first = [lambda _: respond(503, json=doubt, headers={"retry-after": "0"})]
+    await _send(student, [(0, [1])])
+    assert len(book.complaints) == complaints
 
 
 async def test_an_answer_whose_fate_stays_unknown_is_kept_as_a_doubt(

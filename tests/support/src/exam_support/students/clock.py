@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
+DOUBT = SECOND // 5
+"""How far the platform's time by one solver may be from that by another, or by a device (µs)."""
 
 Ask = Callable[[], Awaitable[int]]
 """Asks the platform for its time (µs)."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from exam_support.oracle.book import Acknowledged, Book, Said, Started, content_of
-from exam_support.students.clock import SECOND, ServerClock, instant_of
+from exam_support.students.clock import DOUBT, SECOND, ServerClock, instant_of
 from exam_support.students.http import LostError
-from exam_support.students.wire import BUSY, SOLVER, WAITS, GaveUpError, Reply, Wire, surely
+from exam_support.students.wire import BUSY, PERHAPS_LATE, SOLVER, WAITS, GaveUpError, Reply, Wire, surely
 
 PATIENCE = 20 * SECOND
 """How long after the deadline a device still asks what became of an answer."""
@@ -128,6 +128,8 @@ class Device:
             self._book.counts["no_response" if reply is None else f"status_{reply.status}"] += len(sheets)
             for sheet in sheets:
                 self._doubt(sheet)
+            if reply is not None and PERHAPS_LATE in str(reply) and self._clock.now() + DOUBT <= self.deadline:
+                self._book.complain(f"student {self.student} was in time and was told: {reply}")
             return sheets
         if "results" in (reply.body or {}):
             self._note_deadline(reply.body.get("deadline"))

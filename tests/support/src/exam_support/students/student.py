@@ -7,7 +7,7 @@ from random import Random
 
 from exam_support.oracle.book import Book
 from exam_support.oracle.document import Document
-from exam_support.students.clock import SECOND, ServerClock, instant_of
+from exam_support.students.clock import DOUBT, SECOND, ServerClock, instant_of
 from exam_support.students.device import Device, Sheet
 from exam_support.students.http import LostError
 from exam_support.students.mischief import try_foreign, try_forged
@@ -23,9 +23,6 @@ from exam_support.students.plan import (
 )
 from exam_support.students.traits import Mischief, Traits, chance_of, traits_of
 from exam_support.students.wire import SOLVER, WEB, Gateway, GaveUpError, Wire, surely
-
-_BEYOND = SECOND // 5
-"""How long after the deadline a late answer is sent: past any doubt between two solvers' estimates of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +141,7 @@ class Student:
 
     async def _answer_late(self, device: Device, pen: Pen) -> None:
         """Wait until the platform itself says that the deadline has passed, then answer singly and in a batch."""
-        await self.clock.until_said(device.deadline + _BEYOND, lambda: self._ask_time(device))
+        await self.clock.until_said(device.deadline + DOUBT, lambda: self._ask_time(device))
         wishes = late_wishes(self.seed, self.account.index, len(pen.shown.questions))
         sheets = [device.sheet(number, pen.write(number, wish, self._chance)) for number, wish in wishes]
         await device.send_late(sheets[:1])

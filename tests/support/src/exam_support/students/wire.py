@@ -18,6 +18,8 @@ BUSY = {502, 503, 504}
 """Statuses after which the same request may succeed."""
 WAITS = {"sitting-paused", "not-open-yet", "too-many-requests"}
 """Problems that time cures."""
+PERHAPS_LATE = "more time may have been granted since this solver last heard"
+"""What a solver that has heard nothing for seconds says to who seems late; nobody who is in time may hear it."""
 _TRIES = 60
 _PAUSE = 0.5
 _LONGEST = 1.5
