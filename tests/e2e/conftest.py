@@ -54,6 +54,9 @@ def platform(shown) -> Iterator[Platform]:
         if found is None:
             engines.clear_up(steps.say)
         before = Traces.present()
+        if found is None:
+            # An interrupted run's cluster comes up with the engine, and with whatever was being done to it.
+            Cluster(engines.bring_up(steps.say)).delete(steps.say)
         (port,) = free_ports(1)
         made = bring_up(steps, port=port)
         steps.table()

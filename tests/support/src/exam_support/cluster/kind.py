@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from exam_support.kube.install import COREDNS, program
 from exam_support.stack.cached import Say
 from exam_support.stack.places import KIND_SOURCES, REPOSITORY
 from exam_support.stack.process import StackError
+from exam_support.waiting import eventually
 
 NAME = "exam-platform"
 NODE = f"{NAME}-control-plane"
@@ -26,6 +28,10 @@ ENV = HERE / "env"
 TOOLS = HERE / "bin"
 SERVICE_RANGE = "10.96.0.0/16"
 READY = "90s"
+UP_SECONDS = 240
+"""A cluster that went down with its machine starts everything at once."""
+MADE = "/var/lib/exam-platform-made"
+"""In the node: kind's work and ours was done to its end."""
 
 
 class Cluster:
@@ -59,14 +65,32 @@ class Cluster:
 
     def exists(self) -> bool:
         """Whether it is there."""
-        return NAME in self._kind("get", "clusters").split()
+        return NAME in _clusters(self.engine)
 
-    def runs(self) -> bool:
-        """Whether it is there and its node runs: one that went down with its engine or its machine does not."""
+    def comes_back(self, say: Say) -> bool:
+        """Whether it is there and serves. One that went down with its engine or its machine has the time to get up.
+
+        Raises:
+            StackError: it served before, and does not get up.
+        """
         if not self.exists():
             return False
-        words = ("inspect", "--format={{.State.Running}}", NODE)
-        return self.engine.docker(*words).strip() == "true"
+        self.engine.docker("start", NODE)
+        if not succeeds(["docker", "exec", NODE, "test", "-e", MADE], env=self.engine.env):
+            say("a cluster is here whose making was interrupted")
+            return False
+        self.write_access()
+        if self._not_up() is not None:
+            say("a cluster is here that went down with its engine or its machine: waiting until it is up again")
+        try:
+            what = "the cluster that is here is up again"
+            eventually(lambda: self._not_up() is None, what, seconds=UP_SECONDS, every=1)
+        except TimeoutError as error:
+            raise StackError(
+                f"{error} ({self._not_up()}): `make down` takes it away with all that is in it, `make up` makes another"
+            ) from error
+        self._refuse_unknown_services()
+        return True
 
     @property
     def port(self) -> int:
@@ -94,11 +118,8 @@ class Cluster:
                 "--quiet",
             ]
             self._kind(*words, *([f"--image={image}"] if image else []))
-        if image is not None:
-            # An address of a Service that nobody has programmed yet must be refused here, not answered elsewhere.
-            for chain in ("OUTPUT", "FORWARD"):
-                rule = ("-A", chain, "-d", SERVICE_RANGE, "-j", "REJECT")
-                self.engine.docker("exec", NODE, "iptables", "--wait", *rule)
+        self._refuse_unknown_services()
+        self.engine.docker("exec", NODE, "touch", MADE)
 
     def write_access(self) -> None:
         """Keep how to reach it in this clone, whichever clone made it: ``source build/cluster/env`` in a shell."""
@@ -120,19 +141,63 @@ class Cluster:
             self._kind("load", "docker-image", f"--name={NAME}", *missing)
 
     def delete(self, say: Say) -> None:
-        """Take it away, its volumes with it."""
+        """Take it away, its volumes with it; kind, which may not be built yet, would do no more."""
         if self.exists():
             say("deleting the cluster")
-            self._kind("delete", "cluster", f"--name={NAME}", f"--kubeconfig={KUBECONFIG}")
-        if succeeds(["docker", "network", "inspect", "kind"], env=self.engine.env):
-            others = self._kind("get", "clusters").split()
-            if not others:
-                self.engine.docker("network", "rm", "kind")
+            self.engine.docker("rm", "--force", "--volumes", NODE)
+        if succeeds(["docker", "network", "inspect", "kind"], env=self.engine.env) and not _clusters(self.engine):
+            self.engine.docker("network", "rm", "kind")
         if HERE.exists():
             shutil.rmtree(HERE)
 
     def _kind(self, *words: str) -> str:
         return run([str(program("kind")), *words], env=self.engine.env)
+
+    def _not_up(self) -> str | None:
+        """What is missing until all is as the API server says; nothing, when it is up."""
+        try:
+            self.kubectl("get", "--raw=/readyz")
+            found = self.get("pods", "--all-namespaces")["items"]
+        except StackError as error:
+            return str(error)
+        started = self.engine.docker("inspect", "--format={{.State.StartedAt}}", NODE).strip()
+        stale = said_to_run_since_before(datetime.fromisoformat(started), found)
+        return f"not started anew yet: {', '.join(stale)}" if stale else None
+
+    def _refuse_unknown_services(self) -> None:
+        """Refuse the address of a Service that nobody has programmed yet here, so that it is not answered elsewhere."""
+        for chain in ("OUTPUT", "FORWARD"):
+            rule = (chain, "-d", SERVICE_RANGE, "-j", "REJECT")
+            words = ["exec", NODE, "iptables", "--wait"]
+            if not succeeds(["docker", *words, "-C", *rule], env=self.engine.env):
+                self.engine.docker(*words, "-A", *rule)
+
+
+def said_to_run_since_before(started: datetime, pods: list[dict[str, Any]]) -> list[str]:
+    """The pods of which a container is said to run since before their node `started`: nobody has looked yet.
+
+    Args:
+        started: when the node did, with its time zone.
+        pods: as the API server has them.
+    """
+    # The API server tells whole seconds.
+    earliest = started.replace(microsecond=0)
+    return [
+        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        for pod in pods
+        if any(
+            datetime.fromisoformat(running["startedAt"]) < earliest
+            for container in pod["status"].get("containerStatuses", [])
+            if (running := container["state"].get("running"))
+        )
+    ]
+
+
+def _clusters(engine: Engine) -> set[str]:
+    """The names of all clusters by kind; kind itself may not be built yet."""
+    label = "io.x-k8s.kind.cluster"
+    words = ("ps", "--all", f"--filter=label={label}", f'--format={{{{.Label "{label}"}}}}')
+    return set(engine.docker(*words).split())
 
 
 def configuration(*, from_packages: bool, port: int) -> dict[str, Any]:

@@ -43,12 +43,13 @@ class Platform:
 def bring_up(steps: Steps, *, port: int) -> Platform:
     """Everything that is missing, from the Docker engine on; what is there is brought up to date."""
     made = bring_up_cluster(steps, port=port)
-    steps.run(
-        "platform",
-        lambda: deploy_platform(
-            made.cluster, steps.say, tags=made.tags, from_packages=made.from_packages, port=made.port
-        ),
-    )
+    with one_at_a_time(steps.say):
+        steps.run(
+            "platform",
+            lambda: deploy_platform(
+                made.cluster, steps.say, tags=made.tags, from_packages=made.from_packages, port=made.port
+            ),
+        )
     return made
 
 
@@ -74,7 +75,7 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
             if from_packages
             else None
         )
-        if not cluster.runs():
+        if not cluster.comes_back(say):
             cluster.delete(say)
             steps.run("cluster", lambda: cluster.create(say, image=node, port=port))
         cluster.write_access()
