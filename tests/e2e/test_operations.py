@@ -14,7 +14,10 @@ from exam_support.cluster.images import named
 from exam_support.cluster.kind import ENV, NODE
 from exam_support.cluster.replicas import SOLVER
 from exam_support.cluster.sitting import Size
+from exam_support.cluster.steps import Steps
 from exam_support.cluster.trouble import await_whole, pods
+from exam_support.cluster.up import bring_up
+from exam_support.kube.install import program
 from exam_support.stack.process import StackError
 from exam_support.students.wire import PERHAPS_LATE
 from exam_support.waiting import eventually
@@ -275,4 +278,26 @@ def test_an_uninstalled_release_leaves_its_data_and_comes_back(platform, access)
     words = chart_words(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
     cluster.helm("install", RELEASE, str(CHART), *words)
     await_platform(cluster, lambda _: None)
+    assert _degrees(access) == degrees
+
+
+def test_the_machine_goes_down_in_an_upgrade(platform, access, shown) -> None:
+    """If my machine goes down while helm upgrades, `make up` brings everything back, and every degree is there."""
+    cluster = platform.cluster
+    degrees = _degrees(access)
+    assert degrees
+    words = chart_words(tags=_next(platform), from_packages=platform.from_packages, port=platform.port)
+    upgrade = [str(program("helm")), "upgrade", RELEASE, str(CHART), *words, "--wait"]
+    helm = subprocess.Popen(upgrade, env=cluster.whole_env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        begun = ("secrets", f"--selector=owner=helm,name={RELEASE},status=pending-upgrade")
+        eventually(lambda: cluster.get(*_ours(*begun))["items"], "helm has begun")
+    finally:
+        helm.kill()
+        helm.wait()
+    cluster.engine.docker("kill", NODE)
+    with Steps("make up", shown) as steps:
+        bring_up(steps, port=platform.port)
+    (release,) = json.loads(cluster.helm("list", f"--namespace={NAMESPACE}", "--output=json"))
+    assert release["status"] == "deployed"
     assert _degrees(access) == degrees

@@ -39,8 +39,9 @@ def deploy_platform(cluster: Cluster, say: Say, *, tags: dict[str, str], from_pa
     # Helm refuses for ever to touch a release whose helm was killed; without that unfinished revision it goes on from
     # the last whole one.
     unfinished = f"owner=helm,name={RELEASE},status in (pending-install,pending-upgrade,pending-rollback)"
-    if forgotten := cluster.kubectl("-n", NAMESPACE, "delete", "secrets", "-l", unfinished, "--output=name").split():
-        say(f"a helm that was killed left {', '.join(forgotten)}: forgotten")
+    for revision in cluster.kubectl("-n", NAMESPACE, "get", "secrets", "-l", unfinished, "--output=name").split():
+        say(f"a helm that was killed left {revision}: forgotten")
+        cluster.kubectl("-n", NAMESPACE, "delete", revision)
     cluster.helm(
         "upgrade", "--install", RELEASE, str(CHART), *chart_words(tags=tags, from_packages=from_packages, port=port)
     )

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from exam_support.cluster.engine import Engine
+from exam_support.cluster.hearsay import KINDS, hearsay
 from exam_support.cluster.shell import run, succeeds
 from exam_support.kube.install import COREDNS, program
 from exam_support.stack.cached import Say
@@ -157,12 +158,12 @@ class Cluster:
         """What is missing until all is as the API server says; nothing, when it is up."""
         try:
             self.kubectl("get", "--raw=/readyz")
-            found = self.get("pods", "--all-namespaces")["items"]
+            found = self.get(KINDS, "--all-namespaces")["items"]
         except StackError as error:
             return str(error)
         started = self.engine.docker("inspect", "--format={{.State.StartedAt}}", NODE).strip()
-        stale = said_to_run_since_before(datetime.fromisoformat(started), found)
-        return f"not started anew yet: {', '.join(stale)}" if stale else None
+        old = hearsay(datetime.fromisoformat(started), found)
+        return f"nobody has looked since at {', '.join(old)}" if old else None
 
     def _refuse_unknown_services(self) -> None:
         """Refuse the address of a Service that nobody has programmed yet here, so that it is not answered elsewhere."""
@@ -171,26 +172,6 @@ class Cluster:
             words = ["exec", NODE, "iptables", "--wait"]
             if not succeeds(["docker", *words, "-C", *rule], env=self.engine.env):
                 self.engine.docker(*words, "-A", *rule)
-
-
-def said_to_run_since_before(started: datetime, pods: list[dict[str, Any]]) -> list[str]:
-    """The pods of which a container is said to run since before their node `started`: nobody has looked yet.
-
-    Args:
-        started: when the node did, with its time zone.
-        pods: as the API server has them.
-    """
-    # The API server tells whole seconds.
-    earliest = started.replace(microsecond=0)
-    return [
-        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        for pod in pods
-        if any(
-            datetime.fromisoformat(running["startedAt"]) < earliest
-            for container in pod["status"].get("containerStatuses", [])
-            if (running := container["state"].get("running"))
-        )
-    ]
 
 
 def _clusters(engine: Engine) -> set[str]:
