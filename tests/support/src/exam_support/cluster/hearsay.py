@@ -1,4 +1,4 @@
-"""What an API server tells of a node that went down is what was so before: here is told what nobody has looked at since.
+"""What an API server tells of a node that went down is how it was before: which of it nobody has looked at since.
 
 First the kubelet looks at its pods, then each controller counts what is its own.
 """
