@@ -82,7 +82,7 @@ class Cluster:
             return False
         self.write_access()
         if self._not_up() is not None:
-            say("a cluster is here that went down with its engine or its machine: waiting until it is up again")
+            say("a cluster is here that is not up, as after its machine went down: waiting until it is")
         try:
             what = "the cluster that is here is up again"
             eventually(lambda: self._not_up() is None, what, seconds=UP_SECONDS, every=1)
