@@ -9,7 +9,7 @@ from exam_operator.errors import OutdatedError, RefusedError
 from exam_operator.facts import Facts, Sitting
 from exam_operator.kube import Kube
 from exam_operator.manifests import grading_job, job_name
-from exam_operator.planner import Action, Verb
+from exam_operator.planner import Action, Verb, wanted_revision
 from exam_operator.platform import Platform
 from exam_operator.resource import FINALIZER, Json, Resource
 
@@ -115,7 +115,11 @@ class Hands:
     async def _release_job(self, _resource: Resource, facts: Facts, action: Action) -> None:
         await self._kube.release_job(job_name(_sitting(facts).id, action.revision), action.job)
 
-    async def _delete_job(self, _resource: Resource, facts: Facts, action: Action) -> None:
+    async def _delete_job(self, resource: Resource, facts: Facts, action: Action) -> None:
+        # The Job was looked at after the sitting: it may have graded in between, and then it is to stay.
+        sitting = await self._platform.look(resource.key.sitting)
+        if sitting is None or wanted_revision(resource, sitting) != action.revision:
+            raise OutdatedError(f"revision {action.revision} has been graded since")
         await self._kube.delete_job(job_name(_sitting(facts).id, action.revision), action.job)
 
     async def _publish(self, resource: Resource, _facts: Facts, action: Action) -> Sitting:

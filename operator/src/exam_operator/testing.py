@@ -46,6 +46,7 @@ class Safeties:
     drain: bool = True
     ledger: bool = True
     uid: bool = True
+    look_again: bool = True
 
 
 @dataclass
@@ -245,6 +246,10 @@ class World:
             if action.verb is Verb.DELETE_JOB:
                 if job.state is JobState.RUNNING:
                     raise HarmError("a Job that was running well was deleted")
+                if len(self.ledger.get(action.revision, ())) == CHUNKS:
+                    if self.safe.look_again:
+                        raise OutdatedError
+                    raise HarmError("a Job that had graded was deleted")
                 del self.jobs[action.revision]
             elif job.state is JobState.SUSPENDED:
                 job.state = JobState.RUNNING

@@ -410,6 +410,18 @@ def _seen_failing(life: Life) -> None:
     life.operate(which=1, steps=1)
 
 
+def _graded_between_two_looks(life: Life) -> None:
+    """A Job grades all there is to grade and ends after one has looked at the sitting, and before one looks at it."""
+    life.begin(passed=80, looks=4)
+    life.operate(which=0, steps=3)
+    life.drain()
+    for _ in range(4):
+        life.operate(which=0, steps=3)
+    life.operate(which=0, steps=1)
+    life.run_jobs(steps=CHUNKS + 2)
+    life.operate(which=0, steps=2)
+
+
 def _provisioned_and_let_go(life: Life) -> None:
     """An Exam is deleted when one is about to provision its sitting, and another lets it go."""
     life.begin(passed=0, looks=1)
@@ -427,6 +439,7 @@ CONTROLS: dict[str, tuple[Scenario, type[Life], type[Life], str]] = {
     "drain": (_not_drained, Life, _without("drain"), "sealed before"),
     "ledger": (_said_to_be_complete, Life, _without("ledger"), "are graded where"),
     "uid": (_seen_failing, Life, _without("uid"), "a Job that was running well was deleted"),
+    "look again": (_graded_between_two_looks, Life, _without("look_again"), "a Job that had graded was deleted"),
 }
 
 

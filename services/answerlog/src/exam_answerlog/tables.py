@@ -12,7 +12,10 @@ from exam_core.fold import SealedBucket
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """An answer. Its key holds all that makes it this event, so that the same write twice is one row."""
+    """An answer. Its key holds all that makes it this event, so that the same write twice is one row.
+
+    The deadline and the epoch are not in it: one solver takes one request at one instant under one of each.
+    """
 
     sitting: Uuid
     bucket: Int
