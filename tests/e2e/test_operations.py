@@ -61,6 +61,19 @@ def _secret(cluster) -> dict[str, str]:
     return data
 
 
+def _components(cluster, *, ready: bool = False) -> set[str]:
+    """The parts of the platform that have pods which are to run; or those with a pod that is ready."""
+    found = cluster.get(*_ours("pods", "--field-selector=status.phase!=Succeeded"))["items"]
+    if ready:
+        is_ready = {"type": "Ready", "status": "True"}
+        found = [
+            pod
+            for pod in found
+            if any(is_ready.items() <= condition.items() for condition in pod["status"].get("conditions", []))
+        ]
+    return {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in found}
+
+
 def _degrees(access) -> str:
     """Every degree there is, as PostgreSQL has it."""
     query = "SELECT student_id, revision_id, total, points FROM degrees_degree ORDER BY 1, 2"
@@ -284,7 +297,7 @@ def test_an_uninstalled_release_leaves_its_data_and_comes_back(platform, access)
 def test_the_machine_goes_down_in_an_upgrade(platform, access, shown) -> None:
     """If my machine goes down while helm upgrades, `make up` brings everything back, and every degree is there."""
     cluster = platform.cluster
-    degrees = _degrees(access)
+    degrees, parts = _degrees(access), _components(cluster)
     assert degrees
     words = chart_words(tags=_next(platform), from_packages=platform.from_packages, port=platform.port)
     upgrade = [str(program("helm")), "upgrade", RELEASE, str(CHART), *words, "--wait"]
@@ -298,6 +311,8 @@ def test_the_machine_goes_down_in_an_upgrade(platform, access, shown) -> None:
     cluster.engine.docker("kill", NODE)
     with Steps("make up", shown) as steps:
         bring_up(steps, port=platform.port)
+    # As soon as it says so, and by the pods themselves: what counts them may not have looked yet.
+    assert _components(cluster, ready=True) == parts
     (release,) = json.loads(cluster.helm("list", f"--namespace={NAMESPACE}", "--output=json"))
     assert release["status"] == "deployed"
     assert _degrees(access) == degrees

@@ -119,7 +119,7 @@ class Hands:
         # The Job was looked at after the sitting: it may have graded in between, and then it is to stay.
         sitting = await self._platform.look(resource.key.sitting)
         if sitting is None or wanted_revision(resource, sitting) != action.revision:
-            raise OutdatedError(f"revision {action.revision} has been graded since")
+            raise OutdatedError(f"revision {action.revision} is not the one to grade any more")
         await self._kube.delete_job(job_name(_sitting(facts).id, action.revision), action.job)
 
     async def _publish(self, resource: Resource, _facts: Facts, action: Action) -> Sitting:

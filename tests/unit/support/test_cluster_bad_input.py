@@ -8,7 +8,7 @@ from collections import namedtuple
 import pytest
 
 from exam_support.cluster import engine
-from exam_support.cluster.kind import _check_port, configuration
+from exam_support.cluster.kind import NAME, Cluster, _check_port, configuration
 from exam_support.stack.process import StackError
 
 
@@ -54,3 +54,29 @@ def test_the_port_of_the_host_is_the_one_that_was_asked_for(from_packages) -> No
         {"containerPort": 80, "hostPort": 8080, "listenAddress": "127.0.0.1"}
     ]
     assert ("networking" in whole) == from_packages
+
+
+@pytest.mark.parametrize(
+    ("fails", "told"),
+    [("start", r"does not start: port is allocated\n.make down. takes it away"), ("exec", r"is not running")],
+)
+def test_a_cluster_that_cannot_be_looked_at_is_not_taken_away(monkeypatch, fails, told) -> None:
+    """If the cluster that is here does not start, or cannot be looked at, I am told; it is not made anew."""
+    troubles = {"start": "port is allocated", "exec": "the container is not running"}
+
+    def docker(_, verb, *__) -> str:
+        if verb == fails:
+            raise StackError(troubles[verb])
+        return NAME
+
+    monkeypatch.setattr(engine.Engine, "docker", docker)
+    with pytest.raises(StackError, match=told):
+        Cluster(engine.Engine("", ours=False)).comes_back(lambda _: None)
+
+
+def test_a_cluster_whose_making_was_interrupted_is_to_be_made_anew(monkeypatch) -> None:
+    """If the cluster that is here was never whole, I am told, and another is to be made."""
+    monkeypatch.setattr(engine.Engine, "docker", lambda *_: NAME)
+    said: list[str] = []
+    assert not Cluster(engine.Engine("", ours=False)).comes_back(said.append)
+    assert said == ["a cluster is here whose making was interrupted"]

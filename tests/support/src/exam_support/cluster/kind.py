@@ -31,7 +31,8 @@ SERVICE_RANGE = "10.96.0.0/16"
 READY = "90s"
 UP_SECONDS = 240
 """A cluster that went down with its machine starts everything at once."""
-MADE = "/var/lib/exam-platform-made"
+ANOTHER = "`make down` takes it away with all that is in it, `make up` makes another"
+MADE = Path("/var/lib/exam-platform-made")
 """In the node: kind's work and ours was done to its end."""
 
 
@@ -72,24 +73,22 @@ class Cluster:
         """Whether it is there and serves. One that went down with its engine or its machine has the time to get up.
 
         Raises:
-            StackError: it served before, and does not get up.
+            StackError: it is there, and does not get up.
         """
         if not self.exists():
             return False
-        self.engine.docker("start", NODE)
-        if not succeeds(["docker", "exec", NODE, "test", "-e", MADE], env=self.engine.env):
+        try:
+            self.engine.docker("start", NODE)
+        except StackError as error:
+            raise StackError(f"the cluster that is here does not start: {error}\n{ANOTHER}") from error
+        # What cannot be looked at is an error, and never taken for a cluster that nobody has used.
+        if MADE.name not in self.engine.docker("exec", NODE, "ls", str(MADE.parent)).split():
             say("a cluster is here whose making was interrupted")
             return False
         self.write_access()
         if self._not_up() is not None:
             say("a cluster is here that is not up, as after its machine went down: waiting until it is")
-        try:
-            what = "the cluster that is here is up again"
-            eventually(lambda: self._not_up() is None, what, seconds=UP_SECONDS, every=1)
-        except TimeoutError as error:
-            raise StackError(
-                f"{error} ({self._not_up()}): `make down` takes it away with all that is in it, `make up` makes another"
-            ) from error
+            self._await_up()
         self._refuse_unknown_services()
         return True
 
@@ -120,7 +119,8 @@ class Cluster:
             ]
             self._kind(*words, *([f"--image={image}"] if image else []))
         self._refuse_unknown_services()
-        self.engine.docker("exec", NODE, "touch", MADE)
+        self.write_access()
+        self.engine.docker("exec", NODE, "touch", str(MADE))
 
     def write_access(self) -> None:
         """Keep how to reach it in this clone, whichever clone made it: ``source build/cluster/env`` in a shell."""
@@ -153,6 +153,12 @@ class Cluster:
 
     def _kind(self, *words: str) -> str:
         return run([str(program("kind")), *words], env=self.engine.env)
+
+    def _await_up(self) -> None:
+        try:
+            eventually(lambda: self._not_up() is None, "the cluster that is here is up", seconds=UP_SECONDS, every=1)
+        except TimeoutError as error:
+            raise StackError(f"{error} ({self._not_up()})\n{ANOTHER}") from error
 
     def _not_up(self) -> str | None:
         """What is missing until all is as the API server says; nothing, when it is up."""

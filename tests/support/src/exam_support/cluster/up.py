@@ -78,7 +78,6 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
         if not cluster.comes_back(say):
             cluster.delete(say)
             steps.run("cluster", lambda: cluster.create(say, image=node, port=port))
-        cluster.write_access()
         names = [images.named(service, tag) for service, tag in tags.items()]
         # The node that is built from packages has these already.
         cluster.load(say, [*stores, *addons])
