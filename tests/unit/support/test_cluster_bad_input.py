@@ -64,7 +64,7 @@ def test_a_cluster_that_cannot_be_looked_at_is_not_taken_away(monkeypatch, fails
     """If the cluster that is here does not start, or cannot be looked at, I am told; it is not made anew."""
     troubles = {"start": "port is allocated", "exec": "the container is not running"}
 
-    def docker(_, verb, *__) -> str:
+    def docker(_, verb: str, *__: str) -> str:
         if verb == fails:
             raise StackError(troubles[verb])
         return NAME

@@ -85,7 +85,7 @@ class Cluster:
         if MADE.name not in self.engine.docker("exec", NODE, "ls", str(MADE.parent)).split():
             say("a cluster is here whose making was interrupted")
             return False
-        self.write_access()
+        self._write_access()
         if self._not_up() is not None:
             say("a cluster is here that is not up, as after its machine went down: waiting until it is")
             self._await_up()
@@ -119,10 +119,10 @@ class Cluster:
             ]
             self._kind(*words, *([f"--image={image}"] if image else []))
         self._refuse_unknown_services()
-        self.write_access()
+        self._write_access()
         self.engine.docker("exec", NODE, "touch", str(MADE))
 
-    def write_access(self) -> None:
+    def _write_access(self) -> None:
         """Keep how to reach it in this clone, whichever clone made it: ``source build/cluster/env`` in a shell."""
         TOOLS.mkdir(parents=True, exist_ok=True)
         self._kind("export", "kubeconfig", f"--name={NAME}", f"--kubeconfig={KUBECONFIG}")
