@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(firstword $(shell command -v python3.11 python3) python3.11)
 BIN := .venv/bin
-MEMBERS := services/core services/answerlog services/web services/solver services/grader operator tests/support
+MEMBERS := services/core services/runtime services/answerlog services/web services/solver services/grader operator tests/harness
 SOURCES := $(addsuffix /src,$(MEMBERS))
 LOCKED := requirements/uv.txt requirements/dev.txt
 PYTEST_ARGS ?=
@@ -19,7 +19,7 @@ help: ## list the habits
 setup: .venv/ready ## bring everything the project needs: Python packages, Cassandra, PostgreSQL, Redis, nginx
 
 # The members' pyproject.toml are prerequisites, so that a new dependency or entry point is installed.
-.venv/ready: $(LOCKED) $(addsuffix /pyproject.toml,$(MEMBERS)) $(wildcard tests/support/cassandra/*)
+.venv/ready: $(LOCKED) $(addsuffix /pyproject.toml,$(MEMBERS)) $(wildcard tests/harness/cassandra/*)
 	@echo "set-up: Python packages into .venv"
 	@command -v $(PYTHON) >/dev/null || { echo "set-up needs Python 3.11 as '$(PYTHON)': install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "'$(PYTHON)' is not Python 3.11"; exit 1; }
@@ -28,32 +28,32 @@ setup: .venv/ready ## bring everything the project needs: Python packages, Cassa
 	@test -x $(BIN)/uv || $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes requirements/uv.txt requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
-	@$(BIN)/python -m exam_support.stack.install
+	@$(BIN)/python -m exam_harness.environments.processes.install
 	@touch $@
 
 .PHONY: demo
 demo: setup ## run a whole sitting on real stores and check every degree (KEEP=1 leaves it running)
-	@$(BIN)/python -m exam_support.demo
+	@$(BIN)/python -m exam_harness.scenarios.demo
 
 .PHONY: operator-demo
 operator-demo: setup kube ## apply the sample Exams to a real API server and watch the operator run their sittings
-	@$(BIN)/python -m exam_support.operator_demo
+	@$(BIN)/python -m exam_harness.scenarios.operator_demo
 
 .PHONY: operator-bench
 operator-bench: setup kube ## how soon the operator acts when 200 Exams open and close in one second
-	@$(BIN)/python -m exam_support.operator_bench
+	@$(BIN)/python -m exam_harness.scenarios.operator_bench
 
 .PHONY: up
 up: setup ## bring up a Kubernetes cluster on this machine with the platform in it (HTTP_PORT=80)
-	@$(BIN)/python -m exam_support.cluster.up --port $(HTTP_PORT)
+	@$(BIN)/python -m exam_harness.environments.cluster.up --port $(HTTP_PORT)
 
 .PHONY: exam
 exam: setup ## the main job in that cluster: sample Exams applied, answered, graded, every degree checked
-	@$(BIN)/python -m exam_support.cluster.exam --port $(HTTP_PORT)
+	@$(BIN)/python -m exam_harness.environments.cluster.exam --port $(HTTP_PORT)
 
 .PHONY: down
 down: setup ## take the cluster away, and the Docker engine if `make up` started it
-	@$(BIN)/python -m exam_support.cluster.down
+	@$(BIN)/python -m exam_harness.environments.cluster.down
 
 .PHONY: test-e2e
 test-e2e: setup ## the platform in a real cluster while its pods are killed and it is upgraded (a cluster of its own)
@@ -65,19 +65,19 @@ test-e2e-full: setup ## the same, with each pod killed alone too
 
 .PHONY: compose-test
 compose-test: setup ## Docker Compose for real: up, log in, sit, mark for solving, every degree checked, down
-	@$(BIN)/python -m exam_support.compose.check
+	@$(BIN)/python -m exam_harness.environments.compose.check
 
 .PHONY: skaffold-test
 skaffold-test: setup ## `skaffold dev` for real: a source is edited, and the pods answer anew without a build
-	@$(BIN)/python -m exam_support.skaffold.check --port $(HTTP_PORT)
+	@$(BIN)/python -m exam_harness.environments.skaffold.check --port $(HTTP_PORT)
 
 .PHONY: dev
 dev: setup ## run the platform on this machine with one sitting open, until Ctrl-C
-	@$(BIN)/python -m exam_support.dev
+	@$(BIN)/python -m exam_harness.scenarios.dev
 
 .PHONY: kube
 kube: setup ## build Kubernetes and etcd from their sources, once for every clone (minutes)
-	@$(BIN)/python -m exam_support.kube.install
+	@$(BIN)/python -m exam_harness.environments.control_plane.install
 
 .PHONY: test
 test: setup lint kube ## everything: linters, types, unit, contract and integration tests on the real stores
@@ -95,7 +95,7 @@ unit: setup ## the tests that need no server
 lint: setup ## format, lint rules, types and the arrows between the parts
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@env $$(grep -v '^#' tests/support/lint.env | xargs) $(BIN)/mypy $(SOURCES)
+	@env $$(grep -v '^#' tests/harness/lint.env | xargs) $(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: copies
@@ -106,7 +106,7 @@ copies: ## bring what the chart carries of other folders up to date
 
 .PHONY: values-table
 values-table: setup ## write the chart's README from its values and their schema
-	@$(BIN)/python -m exam_support.chart.values_table
+	@$(BIN)/python -m exam_harness.chart.values_table
 
 .PHONY: format
 format: setup ## rewrite the code as the linters want it
@@ -115,7 +115,7 @@ format: setup ## rewrite the code as the linters want it
 
 .PHONY: lock
 lock: setup ## compile requirements/*.txt anew from the members' pyproject.toml (LOCK_ARGS=--upgrade to move on)
-	@$(BIN)/python tests/support/lock.py $(LOCK_ARGS)
+	@$(BIN)/python tests/harness/lock.py $(LOCK_ARGS)
 
 .PHONY: clean
 clean: ## remove what was built here; the cache outside the repository stays

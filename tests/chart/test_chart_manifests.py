@@ -6,10 +6,10 @@ import re
 import pytest
 import yaml
 
-from exam_support.chart.render import CHART, component_of, pods_of, render
-from exam_support.container import hears_the_signal_to_stop
-from exam_support.kube.exams import install_crd
-from exam_support.stack.places import REPOSITORY
+from exam_harness.chart.render import CHART, component_of, pods_of, render
+from exam_harness.container import hears_the_signal_to_stop
+from exam_harness.environments.control_plane.exams import install_crd
+from exam_harness.environments.processes.places import REPOSITORY
 
 ELSEWHERE = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
 """Kinds whose definitions others bring."""

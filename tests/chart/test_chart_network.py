@@ -1,7 +1,7 @@
 """Who may reach whom: computed from the rendered policies, held against what the platform needs in plain words."""
 
-from exam_support.chart.reach import ANYBODY, reach
-from exam_support.chart.render import render
+from exam_harness.chart.reach import ANYBODY, reach
+from exam_harness.chart.render import render
 
 STORES = {("postgres", 5432), ("redis", 6379), ("cassandra", 9042)}
 READERS = ("web", "solver", "grader", "beat", "grading", "migrations")

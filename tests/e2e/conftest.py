@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from exam_support.cluster import engine as engines
-from exam_support.cluster.access import InCluster
-from exam_support.cluster.down import main as take_down
-from exam_support.cluster.kind import Cluster
-from exam_support.cluster.sitting import Outcome, Sitting, Size, no_trouble
-from exam_support.cluster.steps import Steps
-from exam_support.cluster.traces import Traces
-from exam_support.cluster.trouble import await_whole, dump
-from exam_support.cluster.up import Platform, bring_up
-from exam_support.demo.progress import Progress
-from exam_support.stack.places import REPOSITORY
-from exam_support.stack.ports import free_ports
+from exam_harness.environments.cluster import engine as engines
+from exam_harness.environments.cluster.access import InCluster
+from exam_harness.environments.cluster.down import main as take_down
+from exam_harness.environments.cluster.kind import Cluster
+from exam_harness.environments.cluster.sitting import Outcome, Sitting, Size, no_trouble
+from exam_harness.environments.cluster.steps import Steps
+from exam_harness.environments.cluster.traces import Traces
+from exam_harness.environments.cluster.trouble import await_whole, dump
+from exam_harness.environments.cluster.up import Platform, bring_up
+from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.processes.ports import free_ports
+from exam_harness.scenarios.demo.progress import Progress
 
 FOLDER = REPOSITORY / "build/e2e"
 

@@ -9,18 +9,18 @@ import httpx
 import pytest
 from kubernetes.utils import parse_quantity
 
-from exam_support.cluster.deploy import CHART, NAMESPACE, RELEASE, await_platform, chart_words
-from exam_support.cluster.images import named
-from exam_support.cluster.kind import ENV, NODE
-from exam_support.cluster.replicas import SOLVER
-from exam_support.cluster.sitting import Size
-from exam_support.cluster.steps import Steps
-from exam_support.cluster.trouble import await_whole, pods
-from exam_support.cluster.up import bring_up
-from exam_support.kube.install import program
-from exam_support.stack.process import StackError
-from exam_support.students.wire import PERHAPS_LATE
-from exam_support.waiting import eventually
+from exam_harness.environments.cluster.deploy import CHART, NAMESPACE, RELEASE, await_platform, chart_words
+from exam_harness.environments.cluster.images import named
+from exam_harness.environments.cluster.kind import ENV, NODE
+from exam_harness.environments.cluster.replicas import SOLVER
+from exam_harness.environments.cluster.sitting import Size
+from exam_harness.environments.cluster.steps import Steps
+from exam_harness.environments.cluster.trouble import await_whole, pods
+from exam_harness.environments.cluster.up import bring_up
+from exam_harness.environments.control_plane.install import program
+from exam_harness.environments.processes.process import StackError
+from exam_harness.students.wire import PERHAPS_LATE
+from exam_harness.waiting import eventually
 
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-operator"
 

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from exam_support.cluster.deploy import CHART, NAMESPACE, RELEASE, RESTRICTED, await_platform, chart_words
-from exam_support.cluster.trouble import pods
+from exam_harness.environments.cluster.deploy import CHART, NAMESPACE, RELEASE, RESTRICTED, await_platform, chart_words
+from exam_harness.environments.cluster.trouble import pods
 
 RACKS = ("a", "b", "c")
 GONE = f"{RELEASE}-cassandra-{RACKS[-1]}"

@@ -6,11 +6,11 @@ from itertools import product
 
 import pytest
 
-from exam_support.cluster.exam import failures_of
-from exam_support.cluster.replicas import ready_now
-from exam_support.cluster.sitting import Size
-from exam_support.cluster.trouble import COMPONENTS, kill
-from exam_support.waiting import eventually
+from exam_harness.environments.cluster.exam import failures_of
+from exam_harness.environments.cluster.replicas import ready_now
+from exam_harness.environments.cluster.sitting import Size
+from exam_harness.environments.cluster.trouble import COMPONENTS, kill
+from exam_harness.waiting import eventually
 
 BASELINE_SECONDS = 300
 ALONE = list(product(COMPONENTS, ("open", "grading")))

@@ -11,17 +11,17 @@ import httpx
 import pytest
 from kubernetes import client
 
-from exam_support.demo.people import People, people_of
-from exam_support.demo.platform import PAPERS, Platform
-from exam_support.kube.access import REQUEST_SECONDS
-from exam_support.kube.exams import exam_cluster
-from exam_support.kube.fault_proxy import FaultProxy
-from exam_support.kube.operated import Operated
-from exam_support.stack.places import new_folder
-from exam_support.stack.services import Service
-from exam_support.stack.stack import Stack
-from exam_support.students.student import Account
-from exam_support.waiting import eventually
+from exam_harness.environments.control_plane.access import REQUEST_SECONDS
+from exam_harness.environments.control_plane.exams import exam_cluster
+from exam_harness.environments.control_plane.operated import Operated
+from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.processes.services import Service
+from exam_harness.environments.processes.stack import Stack
+from exam_harness.faults.kube_proxy import FaultProxy
+from exam_harness.scenarios.demo.people import People, people_of
+from exam_harness.scenarios.demo.platform import PAPERS, Platform
+from exam_harness.students.student import Account
+from exam_harness.waiting import eventually
 
 LEVELS = ("year-1", "year-2")
 LEASE_MS = 3_000

@@ -12,13 +12,13 @@ import yaml
 from kubernetes import client
 
 from exam_core.schedule import State
+from exam_harness.environments.control_plane.access import REQUEST_SECONDS
+from exam_harness.environments.control_plane.control_plane import ControlPlane
+from exam_harness.environments.control_plane.exams import CRD, install_crd
+from exam_harness.environments.processes.places import REPOSITORY, new_folder
 from exam_operator.facts import Facts, Job, JobState, Revision, Seal, Sitting
 from exam_operator.resource import Resource
 from exam_operator.status import Capacity, Phase, status_of
-from exam_support.kube.access import REQUEST_SECONDS
-from exam_support.kube.control_plane import ControlPlane
-from exam_support.kube.exams import CRD, install_crd
-from exam_support.stack.places import REPOSITORY, new_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from exam_support.kube.fault_proxy import FaultProxy, Passed, Refusal, Slowness, Watches, When
-from exam_support.stack.services import Service
-from exam_support.waiting import eventually
+from exam_harness.environments.processes.services import Service
+from exam_harness.faults.kube_proxy import FaultProxy, Passed, Refusal, Slowness, Watches, When
+from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

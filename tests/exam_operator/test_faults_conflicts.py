@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from exam_support.kube.fault_proxy import FaultProxy, Refusal, Slowness
-from exam_support.stack.services import Service
-from exam_support.waiting import eventually
+from exam_harness.environments.processes.services import Service
+from exam_harness.faults.kube_proxy import FaultProxy, Refusal, Slowness
+from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

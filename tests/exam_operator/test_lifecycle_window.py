@@ -7,8 +7,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from exam_support.demo.platform import PAPERS
-from exam_support.waiting import eventually
+from exam_harness.scenarios.demo.platform import PAPERS
+from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

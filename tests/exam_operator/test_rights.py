@@ -5,10 +5,10 @@ import json
 import pytest
 import yaml
 
-from exam_support.demo.platform import PAPERS
-from exam_support.kube.fault_proxy import FaultProxy
-from exam_support.kube.operated import RBAC
-from exam_support.waiting import eventually
+from exam_harness.environments.control_plane.operated import RBAC
+from exam_harness.faults.kube_proxy import FaultProxy
+from exam_harness.scenarios.demo.platform import PAPERS
+from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

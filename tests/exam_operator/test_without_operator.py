@@ -9,7 +9,7 @@ from threading import Thread
 import httpx
 import pytest
 
-from exam_support.waiting import eventually
+from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 

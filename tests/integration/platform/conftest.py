@@ -13,18 +13,18 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from exam_support.demo.evidence import Postgres, raw_seal
-from exam_support.demo.people import People, people_of
-from exam_support.demo.platform import PAPERS, Platform
-from exam_support.oracle.document import Document, read_document
-from exam_support.oracle.scoring import Content, Result, score
-from exam_support.oracle.seal import Seal, read_seal
-from exam_support.oracle.shown import match
-from exam_support.stack.places import new_folder
-from exam_support.stack.server import Server
-from exam_support.stack.services import Service
-from exam_support.stack.stack import Stack
-from exam_support.students.student import Account
+from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.processes.server import Server
+from exam_harness.environments.processes.services import Service
+from exam_harness.environments.processes.stack import Stack
+from exam_harness.oracle.document import Document, read_document
+from exam_harness.oracle.scoring import Content, Result, score
+from exam_harness.oracle.seal import Seal, read_seal
+from exam_harness.oracle.shown import match
+from exam_harness.scenarios.demo.evidence import Postgres, raw_seal
+from exam_harness.scenarios.demo.people import People, people_of
+from exam_harness.scenarios.demo.platform import PAPERS, Platform
+from exam_harness.students.student import Account
 
 SECOND = 1_000_000
 LEASE_MS = 3_000

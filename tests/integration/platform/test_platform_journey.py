@@ -10,11 +10,11 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from exam_support.oracle.shown import match
-from exam_support.stack.process import Child
-from exam_support.stack.services import Service
-from exam_support.students.pen import Pen
-from exam_support.students.plan import Wish
+from exam_harness.environments.processes.process import Child
+from exam_harness.environments.processes.services import Service
+from exam_harness.oracle.shown import match
+from exam_harness.students.pen import Pen
+from exam_harness.students.plan import Wish
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

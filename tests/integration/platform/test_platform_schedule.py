@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exam_support.stack.process import StackError
+from exam_harness.environments.processes.process import StackError
 
 pytestmark = pytest.mark.integration
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from exam_support.dev import furnish
-from exam_support.stack.places import REPOSITORY, new_folder
-from exam_support.stack.stack import Stack
+from exam_harness.environments.processes.places import REPOSITORY, new_folder
+from exam_harness.environments.processes.stack import Stack
+from exam_harness.scenarios.dev import furnish
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 

@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from exam_harness.environments.processes.postgres import Postgres
 from exam_solver.lease_store import PostgresLeaseStore
-from exam_support.stack.postgres import Postgres
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.sittings.models import Schedule, Sitting
 from exam_web.sittings.services import Wish, sitting_provision

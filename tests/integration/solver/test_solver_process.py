@@ -25,9 +25,9 @@ from exam_core.fold import fold_answers
 from exam_core.instants import SECOND
 from exam_core.keys import PublicKeySet, SigningKeys, new_signing_jwk
 from exam_core.tokens import Access, Role, sign_access
+from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.processes.process import Child
 from exam_solver.papers import PAPER_PART
-from exam_support.stack.ports import free_ports
-from exam_support.stack.process import Child
 from exam_web.clock import database_now
 from exam_web.sittings.models import Sitting, SolverLease
 from exam_web.users.models import Student

@@ -7,9 +7,9 @@ import pytest
 import redis
 from django.utils import timezone
 
-from exam_support.stack.cassandra import Cassandra
-from exam_support.stack.places import REPOSITORY
-from exam_support.stack.redis_server import Redis
+from exam_harness.environments.processes.cassandra import Cassandra
+from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.processes.redis_server import Redis
 from exam_web.sittings.models import Sitting
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

@@ -17,11 +17,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_core.keys import new_signing_jwk
-from exam_support.stack.ports import free_ports
-from exam_support.stack.postgres import Postgres
-from exam_support.stack.process import Child, StackError
-from exam_support.stack.redis_server import Redis
-from exam_support.stack.stack import run
+from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.processes.postgres import Postgres
+from exam_harness.environments.processes.process import Child, StackError
+from exam_harness.environments.processes.redis_server import Redis
+from exam_harness.environments.processes.stack import run
 
 pytestmark = pytest.mark.integration
 

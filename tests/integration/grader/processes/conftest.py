@@ -19,8 +19,8 @@ from exam_grader.broker import Broker
 from exam_grader.environment import GraderEnvironment
 from exam_grader.store import Store, cassandra_store
 from exam_grader.work import Grader
-from exam_support.stack.postgres import Postgres
-from exam_support.stack.process import Child
+from exam_harness.environments.processes.postgres import Postgres
+from exam_harness.environments.processes.process import Child
 
 PYTHON = [sys.executable, "-W", "error::ResourceWarning", "-m", "exam_grader"]
 WAIT_SECONDS = 60

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from exam_core.schedule import State
-from exam_support.stack.ports import free_ports
+from exam_harness.environments.processes.ports import free_ports
 from exam_web.exams.models import Choice
 
 pytestmark = pytest.mark.integration

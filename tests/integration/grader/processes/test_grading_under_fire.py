@@ -16,9 +16,9 @@ from django.db import connection, connections
 from exam_core.canonical import digest
 from exam_grader.app import GRADE_CHUNK
 from exam_grader.broker import CHUNKS, PREFIX
-from exam_support.stack.cassandra import Cassandra
-from exam_support.stack.postgres import Postgres
-from exam_support.stack.process import Child
+from exam_harness.environments.processes.cassandra import Cassandra
+from exam_harness.environments.processes.postgres import Postgres
+from exam_harness.environments.processes.process import Child
 from exam_web.degrees.models import Degree
 from exam_web.sittings.models import SealedBucket
 

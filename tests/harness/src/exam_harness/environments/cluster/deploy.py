@@ -1,0 +1,75 @@
+"""What goes into the cluster: metrics, an Ingress controller, and the platform by its chart."""
+
+from exam_harness.environments.cluster.kind import Cluster
+from exam_harness.environments.control_plane.install import TRAEFIK, go_module_folder
+from exam_harness.environments.processes.cached import Say
+from exam_harness.environments.processes.places import KIND_SOURCES, REPOSITORY
+
+ADDONS = KIND_SOURCES / "addons"
+CHART = REPOSITORY / "charts/exam-platform"
+RELEASE = "exam"
+NAMESPACE = "exam"
+WAIT = "--timeout=240s"
+GATEWAY_API = ("sigs.k8s.io/gateway-api", "config/crd/standard")
+"""The resources of the Gateway API, of the version that Traefik is built with."""
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
+
+
+def deploy_addons(cluster: Cluster, say: Say, *, metrics_server: str, traefik: str) -> None:
+    """Metrics of pods, and the controller of Ingresses and of the Gateway API's routes."""
+    say("metrics-server and Traefik")
+    module, folder = GATEWAY_API
+    definitions = go_module_folder(TRAEFIK, module) / folder
+    cluster.kubectl("apply", "--server-side", "-f", str(definitions))
+    cluster.kubectl("wait", "--for=condition=established", "-f", str(definitions), "--timeout=30s")
+    for name, image in (("metrics-server", metrics_server), ("traefik", traefik)):
+        text = (ADDONS / f"{name}.yaml").read_text().replace(f"{name.replace('-', '_').upper()}_IMAGE", image)
+        cluster.kubectl("apply", "-f", "-", stdin=text)
+    for namespace, name in (("kube-system", "metrics-server"), ("traefik", "traefik")):
+        cluster.kubectl("-n", namespace, "rollout", "status", f"deployment/{name}", WAIT, seconds=300)
+    cluster.kubectl("apply", "-f", str(ADDONS / "metrics-api.yaml"))
+
+
+def deploy_platform(cluster: Cluster, say: Say, *, tags: dict[str, str], from_packages: bool, port: int) -> None:
+    """The chart, installed or brought up to date, and everything of it ready."""
+    say("the platform, by its chart")
+    if NAMESPACE not in cluster.kubectl("get", "namespaces", "--output=name"):
+        cluster.kubectl("create", "namespace", NAMESPACE)
+    cluster.kubectl("label", "--overwrite", "namespace", NAMESPACE, RESTRICTED)
+    # Helm refuses for ever to touch a release whose helm was killed; without that unfinished revision it goes on from
+    # the last whole one.
+    unfinished = f"owner=helm,name={RELEASE},status in (pending-install,pending-upgrade,pending-rollback)"
+    for revision in cluster.kubectl("-n", NAMESPACE, "get", "secrets", "-l", unfinished, "--output=name").split():
+        say(f"a helm that was killed left {revision}: forgotten")
+        cluster.kubectl("-n", NAMESPACE, "delete", revision)
+    cluster.helm(
+        "upgrade", "--install", RELEASE, str(CHART), *chart_words(tags=tags, from_packages=from_packages, port=port)
+    )
+    await_platform(cluster, say)
+
+
+def chart_words(*, tags: dict[str, str], from_packages: bool, port: int) -> list[str]:
+    """What helm is told beside the chart."""
+    files = [KIND_SOURCES / "values.yaml", *([KIND_SOURCES / "values-packages.yaml"] if from_packages else [])]
+    origin = "http://localhost" + (f":{port}" if port != 80 else "")
+    return [
+        f"--namespace={NAMESPACE}",
+        *(f"--values={path}" for path in files),
+        *(f"--set={service}.image.tag={tag}" for service, tag in tags.items()),
+        f"--set=trustedOrigins[0]={origin}",
+    ]
+
+
+def await_platform(cluster: Cluster, say: Say) -> None:
+    """Wait until the migrations are done and every part is ready."""
+    say("waiting for the stores, the migrations and the services")
+    cluster.kubectl(
+        "-n", NAMESPACE, "wait", "--for=condition=complete", "job", "-l", _component("migrations"), WAIT, seconds=300
+    )
+    for kind in ("statefulset", "deployment"):
+        for name in cluster.kubectl("-n", NAMESPACE, "get", kind, "--output=name").split():
+            cluster.kubectl("-n", NAMESPACE, "rollout", "status", name, WAIT, seconds=300)
+
+
+def _component(name: str) -> str:
+    return f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component={name}"

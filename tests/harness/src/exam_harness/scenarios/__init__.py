@@ -1,0 +1,1 @@
+"""Whole sittings from provisioning to published degrees, each checked by the oracle."""

@@ -1,0 +1,64 @@
+"""The whole platform as child processes: it serves, its services are killed and started again, it leaves nothing."""
+
+import shutil
+
+import httpx
+import pytest
+
+from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.processes.ports import listening
+from exam_harness.environments.processes.stack import Stack
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_platform_starts_survives_and_ends() -> None:
+    """Every service serves through the gateway, comes back from a crash on its own port, and is gone at the end."""
+    folder = new_folder("whole-test")
+    try:
+        with Stack(folder / "run") as stack:
+            assert list(stack.services) == ["web", "solver-1", "solver-2", "grader-worker", "grader-beat"]
+            _assert_serves(stack)
+            for service in stack.services.values():
+                before = service.process.pid
+                service.kill()
+                assert not service.answers()
+                service.restart()
+                assert service.process.pid != before
+            _assert_serves(stack)
+            servers = (*stack.stores, *stack.services.values(), stack.gateway)
+            members = {member for server in servers for member in server.process.family()}
+            ports = [stack.postgres.port, stack.redis.port, stack.cassandra.port, stack.gateway_port]
+            ports += [service.port for service in stack.services.values()]
+        assert not [member for member in members if member.alive]
+        assert not [port for port in ports if listening(port)]
+        assert {path.name for path in stack.logs.iterdir()} >= {f"{name}.log" for name in stack.services}
+    finally:
+        shutil.rmtree(folder)
+
+
+def _assert_serves(stack: Stack) -> None:
+    with httpx.Client(base_url=stack.gateway.url, trust_env=False, timeout=20) as outside:
+        assert outside.get("/.well-known/jwks.json", headers={"Host": "localhost"}).json()["keys"]
+        assert outside.get("/v1/keys", headers={"Host": "solver.localhost"}).json()["keys"]
+        assert outside.get("/admin/login/", headers={"Host": "localhost"}).status_code == 200
+
+
+def test_secrets_are_made_for_the_run_and_stay_with_their_service() -> None:
+    """Keys are readable by their owner alone, differ from run to run, and no service gets another's secrets."""
+    folder = new_folder("whole-test")
+    try:
+        one, other = Stack(folder / "one"), Stack(folder / "other")
+        for file in (one.secrets.web_keys, one.secrets.solver_keys):
+            assert file.stat().st_mode & 0o777 == 0o600
+        assert one.secrets.service_token != other.secrets.service_token
+        assert one.secrets.secret_key != other.secrets.secret_key
+        assert one.secrets.web_keys.read_text() != other.secrets.web_keys.read_text()
+        solver, grader = one.env_for("solver-1"), one.env_for("grader-worker")
+        for env in (solver, grader):
+            for secret in (one.secrets.secret_key, one.secrets.service_token, one.postgres.password("exam_web")):
+                assert not [value for value in env.values() if secret in value]
+        assert "EXAM_DATABASE_URL" not in solver
+        assert str(one.secrets.solver_keys) not in one.env_for("web").values()
+    finally:
+        shutil.rmtree(folder)

@@ -1,0 +1,93 @@
+"""What docker/compose.yaml promises, as far as it can be read: hardened, no default secret, the chart's own parts."""
+
+import runpy
+
+import pytest
+import yaml
+
+from exam_harness.container import hears_the_signal_to_stop
+from exam_harness.environments.processes.places import REPOSITORY
+
+SERVICES = yaml.safe_load((REPOSITORY / "docker/compose.yaml").read_text())["services"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_hardened(name) -> None:
+    """If somebody gets into a container, they cannot write to its image or take more rights."""
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", [name for name, each in SERVICES.items() if each["restart"] != "no"])
+def test_every_service_hears_the_signal_to_stop(name) -> None:
+    """If I take the platform down, every service ends in its own way, and none is killed."""
+    service = SERVICES[name]
+    assert hears_the_signal_to_stop(service.get("entrypoint") or ["the image's own"])
+    assert hears_the_signal_to_stop(service["command"] or ["none"])
+
+
+@pytest.mark.parametrize(
+    ("command", "hears"),
+    [
+        (["redis-server", "--save", ""], True),
+        (["sh", "-c", 'set -a; . /secrets/env; set +a; exec "$@"', "sh"], True),
+        (["sh", "-ec", "exec redis-server - <<END\nsave\nEND\n"], True),
+        (["sh", "-ec", "echo save | redis-server -"], False),
+        (["sh", "-ec", "prepare\nredis-server --exec x"], False),
+    ],
+)
+def test_a_shell_that_stays_in_between_is_seen(command, hears) -> None:
+    """If a shell keeps the signal from its program, that is told from one that gives its place to it."""
+    assert hears_the_signal_to_stop(command) is hears
+
+
+def test_each_service_reads_its_own_secrets_alone() -> None:
+    """If somebody gets into a container, they find that service's secrets and no other's."""
+    mounted = {
+        name: {volume.split(":")[0] for volume in service.get("volumes", []) if volume.startswith("secrets-")}
+        for name, service in SERVICES.items()
+        if name != "secrets"
+    }
+    assert mounted == {
+        "postgres": {"secrets-postgres"},
+        "redis": {"secrets-redis"},
+        "cassandra": set(),
+        "migrate": {"secrets-web"},
+        "web": {"secrets-web"},
+        "solver": {"secrets-solver"},
+        "grader": {"secrets-grader"},
+        "beat": {"secrets-grader"},
+        "nginx": set(),
+    }
+
+
+def test_only_the_gateway_is_reached_from_this_machine_and_nothing_from_others() -> None:
+    """If I run it on a laptop in a network, nobody else in the network can reach it."""
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"nginx": ["127.0.0.1:${HTTP_PORT:-80}:8080"]}
+
+
+def test_secrets_are_made_once_and_are_new_for_everybody(monkeypatch, tmp_path) -> None:
+    """If it is started the first time, secrets are made; after that they stay; another machine has others."""
+    monkeypatch.setenv("HTTP_PORT", "8080")
+    script = runpy.run_path(str(REPOSITORY / "docker/compose/make-secrets.py"))
+    main = script["main"]
+    folders = ("web", "solver", "grader", "postgres", "redis")
+
+    def made(place) -> dict[str, str]:
+        for name in folders:
+            (place / name).mkdir(parents=True, exist_ok=True)
+        main.__globals__["ROOT"] = place
+        main()
+        return {str(path.relative_to(place)): path.read_text() for path in place.rglob("*") if path.is_file()}
+
+    first = made(tmp_path / "one")
+    assert set(first) == {*(f"{name}/env" for name in folders), "web/keys.pem", "solver/keys.pem"}
+    assert made(tmp_path / "one") == first
+    other = made(tmp_path / "other")
+    assert all(other[name] != text for name, text in first.items())
+    assert "EXAM_SECRET_KEY" not in first["solver/env"] + first["grader/env"]
+    assert "http://localhost:8080" in first["web/env"]

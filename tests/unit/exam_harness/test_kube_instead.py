@@ -1,0 +1,36 @@
+"""Programs from Go modules of which a file is ours."""
+
+import pytest
+
+from exam_harness.environments.control_plane import install
+from exam_harness.environments.control_plane.install import TRAEFIK, Binary, home
+
+MODULE = "module here\n\nrequire example.org/tool v1.2.3\n"
+NAME = "example.org/parts/part.go"
+
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch) -> Binary:
+    """A program whose sources are in a folder of the test's own."""
+    monkeypatch.setattr(install, "OFFLINE_SOURCES", tmp_path)
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "tool/go.mod").write_text(MODULE)
+    return Binary(name="tool", module="example.org/tool")
+
+
+def test_a_file_that_stands_in_for_another_makes_another_program(tool) -> None:
+    """If a file of ours that stands in for a module's is changed, the program is built anew."""
+    homes = [home(tool)]
+    for text in ("package parts\n", "package parts // other\n"):
+        path = tool.sources / "instead" / NAME
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        homes.append(home(tool))
+    assert len(set(homes)) == 3
+    assert tool.instead == {NAME: tool.sources / "instead" / NAME}
+
+
+def test_traefik_is_built_without_providers_of_dns() -> None:
+    """If Traefik is built, the file that imports every provider's SDK is ours."""
+    (name,) = TRAEFIK.instead
+    assert name == "github.com/go-acme/lego/v4/providers/dns/zz_gen_dns_providers.go"
