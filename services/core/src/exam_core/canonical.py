@@ -5,11 +5,15 @@ What is hashed or signed is always this form, so that anyone with a JSON library
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import rfc8785
 
 Json = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
 """JSON without floats: money-like numbers travel as decimal strings."""
+
+JsonObject = Mapping[str, Any]
+"""A JSON object as parsed, before a reader has checked its members."""
 
 
 def canonical(value: Json) -> bytes:

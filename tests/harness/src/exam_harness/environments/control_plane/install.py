@@ -1,8 +1,9 @@
 """Build Kubernetes, etcd and the tools around a cluster from their Go modules into a cache outside the repository.
 
 ``python -m exam_harness.environments.control_plane.install [NAME...]`` may run at any time, twice at once, and after an
-interruption; without names it builds what the tests without a cluster need. Versions are pinned in ``k8s/offline/*/go.mod``, every module is
-held against its checksum in ``go.sum``, and a change of either is another folder of the cache.
+interruption; without names it builds what the tests without a cluster need. Versions are pinned in
+``k8s/offline/*/go.mod``, every module is held against its checksum in ``go.sum``, and a change of either is another
+folder of the cache.
 """
 
 import json
