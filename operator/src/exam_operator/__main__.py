@@ -7,20 +7,20 @@ import kopf
 import yaml
 from pydantic import ValidationError
 
-from exam_operator.actions import Hands
-from exam_operator.canary import Canary
-from exam_operator.environment import Environment, read_environment
-from exam_operator.handlers import register
-from exam_operator.inventory import Inventory
-from exam_operator.kube import Kube, connect
+from exam_operator.runtime.executor import Hands
+from exam_operator.runtime.canary import Canary
+from exam_operator.settings import Environment, read_environment
+from exam_operator.runtime.handlers import register
+from exam_operator.runtime.cache import Inventory
+from exam_operator.clients.kubernetes import Kube, connect
 from exam_operator.logs import configure_logs
-from exam_operator.operator import Operator, utc_now
-from exam_operator.platform import Platform
-from exam_operator.queue import DueQueue
-from exam_operator.reconcile import Reconciler
-from exam_operator.resource import Json, Key
-from exam_operator.scaling import Scaling
-from exam_operator.server import serving
+from exam_operator.runtime.controller import Operator, utc_now
+from exam_operator.clients.web import Platform
+from exam_operator.runtime.workqueue import DueQueue
+from exam_operator.runtime.reconciler import Reconciler
+from exam_operator.model.exam import Json, Key
+from exam_operator.runtime.scaling import Scaling
+from exam_operator.runtime.probes import serving
 
 USAGE = 2
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from exam_core.instants import SECOND
-from exam_operator.canary import UNSEEN_BOUND, Canary
+from exam_operator.runtime.canary import UNSEEN_BOUND, Canary
 
 
 def exam(version: str, name: str = "midterm") -> dict[str, Any]:

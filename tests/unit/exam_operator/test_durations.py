@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core.instants import HOUR, MILLISECOND, MINUTE, SECOND
-from exam_operator.durations import parse_duration
+from exam_operator.model.durations import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from exam_core.instants import SECOND
-from exam_operator.inventory import Inventory
-from exam_operator.resource import Resource
-from exam_operator.scaling import Scaling
+from exam_operator.runtime.cache import Inventory
+from exam_operator.model.exam import Resource
+from exam_operator.runtime.scaling import Scaling
 
 OPENS = 1_800_000_000 * SECOND
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import structlog
 
 from exam_operator import metrics
-from exam_operator.canary import Canary
-from exam_operator.errors import AwayError
-from exam_operator.inventory import Inventory
-from exam_operator.kube import Kube
-from exam_operator.queue import DueQueue
-from exam_operator.reconcile import IN_CIRCLES, Reconciler
-from exam_operator.resource import Json, Key, key_of
-from exam_operator.status import WARM
+from exam_operator.runtime.canary import Canary
+from exam_operator.clients.errors import AwayError
+from exam_operator.runtime.cache import Inventory
+from exam_operator.clients.kubernetes import Kube
+from exam_operator.runtime.workqueue import DueQueue
+from exam_operator.runtime.reconciler import IN_CIRCLES, Reconciler
+from exam_operator.model.exam import Json, Key, key_of
+from exam_operator.decide.status import WARM
 
 log = structlog.get_logger(__name__)
 

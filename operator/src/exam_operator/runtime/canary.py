@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exam_core.instants import SECOND
-from exam_operator.resource import Json, Key, key_of
+from exam_operator.model.exam import Json, Key, key_of
 
 UNSEEN_BOUND = 20 * SECOND
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from exam_operator.resource import GROUP, Key
+from exam_operator.model.exam import GROUP, Key
 
 Json = Mapping[str, Any]
 

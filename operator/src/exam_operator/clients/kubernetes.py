@@ -10,9 +10,9 @@ from urllib.parse import quote
 import aiohttp
 from kubernetes.aio import client, config
 
-from exam_operator.errors import AwayError, OutdatedError
-from exam_operator.manifests import LABELS, MANAGER
-from exam_operator.resource import GROUP, PLURAL, VERSION, Key
+from exam_operator.clients.errors import AwayError, OutdatedError
+from exam_operator.decide.manifests import LABELS, MANAGER
+from exam_operator.model.exam import GROUP, PLURAL, VERSION, Key
 
 Json = Mapping[str, Any]
 

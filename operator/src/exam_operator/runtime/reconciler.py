@@ -10,17 +10,17 @@ import structlog
 from exam_core.instants import SECOND
 from exam_core.schedule import State
 from exam_operator import metrics
-from exam_operator.actions import Hands
-from exam_operator.errors import AwayError, OutdatedError, RefusedError
-from exam_operator.facts import Facts, Job, JobState, Refusal, Sitting
-from exam_operator.inventory import Inventory
-from exam_operator.kube import API_SERVER, Kube
-from exam_operator.manifests import SITTING_LABEL, event, job_name
-from exam_operator.planner import REFUSED_AGAIN_AFTER, Action, Verb, plan, wanted_revision
-from exam_operator.platform import Platform
-from exam_operator.resource import Json, Key, Resource
-from exam_operator.scaling import Scaling
-from exam_operator.status import Phase, Saying, Trouble, moment, sayings, status_in_trouble, status_of
+from exam_operator.runtime.executor import Hands
+from exam_operator.clients.errors import AwayError, OutdatedError, RefusedError
+from exam_operator.model.observed import Facts, Job, JobState, Refusal, Sitting
+from exam_operator.runtime.cache import Inventory
+from exam_operator.clients.kubernetes import API_SERVER, Kube
+from exam_operator.decide.manifests import SITTING_LABEL, event, job_name
+from exam_operator.decide.plan import REFUSED_AGAIN_AFTER, Action, Verb, plan, wanted_revision
+from exam_operator.clients.web import Platform
+from exam_operator.model.exam import Json, Key, Resource
+from exam_operator.runtime.scaling import Scaling
+from exam_operator.decide.status import Phase, Saying, Trouble, moment, sayings, status_in_trouble, status_of
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from exam_core.instants import to_micros
-from exam_operator.durations import parse_duration
+from exam_operator.model.durations import parse_duration
 
 GROUP = "examplatform.dev"
 VERSION = "v1alpha1"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
 
-from exam_operator.resource import Json, Key, Resource, key_of
+from exam_operator.model.exam import Json, Key, Resource, key_of
 
 log = structlog.get_logger(__name__)
 

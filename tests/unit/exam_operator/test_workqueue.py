@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core.instants import SECOND
-from exam_operator.queue import DueQueue
+from exam_operator.runtime.workqueue import DueQueue
 
 
 class Clock:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core.instants import MINUTE
-from exam_operator.capacity import BASELINE, demand, solvers_wanted
-from exam_operator.resource import Resource, Solver
-from exam_operator.testing import EPOCH_2027, a_resource
+from exam_operator.decide.demand import BASELINE, demand, solvers_wanted
+from exam_operator.model.exam import Resource, Solver
+from exam_operator.testing.world import EPOCH_2027, a_resource
 
 NOW = EPOCH_2027
 OPENS_AT = "2027-01-15T08:10:00Z"

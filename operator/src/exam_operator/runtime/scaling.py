@@ -7,13 +7,13 @@ import structlog
 
 from exam_core.instants import SECOND
 from exam_operator import metrics
-from exam_operator.capacity import Demand, demand, solvers_wanted
-from exam_operator.errors import AwayError, OutdatedError
-from exam_operator.inventory import Inventory
-from exam_operator.kube import Kube
-from exam_operator.manifests import autoscaler, disruption_budget
-from exam_operator.resource import Json, Resource
-from exam_operator.status import Capacity
+from exam_operator.decide.demand import Demand, demand, solvers_wanted
+from exam_operator.clients.errors import AwayError, OutdatedError
+from exam_operator.runtime.cache import Inventory
+from exam_operator.clients.kubernetes import Kube
+from exam_operator.decide.manifests import autoscaler, disruption_budget
+from exam_operator.model.exam import Json, Resource
+from exam_operator.decide.status import Capacity
 
 log = structlog.get_logger(__name__)
 

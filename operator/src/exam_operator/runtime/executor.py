@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 
 from exam_core.instants import SECOND
 from exam_operator import metrics
-from exam_operator.errors import OutdatedError, RefusedError
-from exam_operator.facts import Facts, Sitting
-from exam_operator.kube import Kube
-from exam_operator.manifests import grading_job, job_name
-from exam_operator.planner import Action, Verb, wanted_revision
-from exam_operator.platform import Platform
-from exam_operator.resource import FINALIZER, Json, Resource
+from exam_operator.clients.errors import OutdatedError, RefusedError
+from exam_operator.model.observed import Facts, Sitting
+from exam_operator.clients.kubernetes import Kube
+from exam_operator.decide.manifests import grading_job, job_name
+from exam_operator.decide.plan import Action, Verb, wanted_revision
+from exam_operator.clients.web import Platform
+from exam_operator.model.exam import FINALIZER, Json, Resource
 
 PAPER_TYPE = "examplatform.dev/paper"
 """The only type of Secret that is read: a resource must not be a way to other people's."""

@@ -8,9 +8,9 @@ import httpx
 
 from exam_core.instants import rfc3339
 from exam_core.problems import ProblemKind
-from exam_operator.errors import AwayError, OutdatedError, RefusedError
-from exam_operator.facts import Sitting
-from exam_operator.resource import Spec
+from exam_operator.clients.errors import AwayError, OutdatedError, RefusedError
+from exam_operator.model.observed import Sitting
+from exam_operator.model.exam import Spec
 
 WEB = "web"
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)

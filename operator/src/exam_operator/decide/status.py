@@ -10,10 +10,10 @@ from typing import Any
 
 from exam_core.instants import SECOND, from_micros
 from exam_core.schedule import State
-from exam_operator.facts import Facts, JobState, Sitting
-from exam_operator.manifests import job_name
-from exam_operator.planner import wanted_revision
-from exam_operator.resource import Desired, Resource
+from exam_operator.model.observed import Facts, JobState, Sitting
+from exam_operator.decide.manifests import job_name
+from exam_operator.decide.plan import wanted_revision
+from exam_operator.model.exam import Desired, Resource
 
 Json = Mapping[str, Any]
 Status = dict[str, Any]

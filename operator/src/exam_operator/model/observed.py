@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from exam_core.instants import to_micros
 from exam_core.schedule import State
-from exam_operator.resource import Window
+from exam_operator.model.exam import Window
 
 Json = Mapping[str, Any]
 

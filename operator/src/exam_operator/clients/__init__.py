@@ -1,0 +1,1 @@
+"""Clients of the API server and of web's internal API."""

@@ -1,0 +1,1 @@
+"""Pure decisions: the next action, the status, the demand for pods, the manifests."""

@@ -1,0 +1,1 @@
+"""What the operator reads: the Exam resource and the observed state, as immutable values."""
