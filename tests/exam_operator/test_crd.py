@@ -16,9 +16,9 @@ from exam_harness.environments.control_plane.access import REQUEST_SECONDS
 from exam_harness.environments.control_plane.control_plane import ControlPlane
 from exam_harness.environments.control_plane.exams import CRD, install_crd
 from exam_harness.environments.processes.places import REPOSITORY, new_folder
-from exam_operator.model.observed import Facts, Job, JobState, Revision, Seal, Sitting
-from exam_operator.model.exam import Resource
 from exam_operator.decide.status import Capacity, Phase, status_of
+from exam_operator.model.exam import Resource
+from exam_operator.model.observed import Facts, Job, JobState, Revision, Seal, Sitting
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

@@ -7,30 +7,31 @@ import kopf
 import yaml
 from pydantic import ValidationError
 
-from exam_operator.runtime.executor import Hands
-from exam_operator.runtime.canary import Canary
-from exam_operator.settings import Environment, read_environment
-from exam_operator.runtime.handlers import register
-from exam_operator.runtime.cache import Inventory
+from exam_core.canonical import JsonObject
 from exam_operator.clients.kubernetes import Kube, connect
-from exam_operator.logs import configure_logs
-from exam_operator.runtime.controller import Operator, utc_now
 from exam_operator.clients.web import Platform
-from exam_operator.runtime.workqueue import DueQueue
-from exam_operator.runtime.reconciler import Reconciler
-from exam_operator.model.exam import Json, Key
-from exam_operator.runtime.scaling import Scaling
+from exam_operator.logs import configure_logs
+from exam_operator.model.exam import Key
+from exam_operator.runtime.cache import Inventory
+from exam_operator.runtime.canary import Canary
+from exam_operator.runtime.controller import Operator, utc_now
+from exam_operator.runtime.executor import Hands
+from exam_operator.runtime.handlers import register
 from exam_operator.runtime.probes import serving
+from exam_operator.runtime.reconciler import Reconciler
+from exam_operator.runtime.scaling import Scaling
+from exam_operator.runtime.workqueue import DueQueue
+from exam_operator.settings import Environment, read_environment
 
 USAGE = 2
 
 
-async def run(environment: Environment, job_template: Json) -> None:
+async def run(environment: Environment, job_template: JsonObject) -> None:
     """Everything, until told to stop."""
     async with await connect() as api:
         kube = Kube(api, environment.namespace)
         platform = Platform(str(environment.web_url), environment.service_token.get_secret_value(), utc_now)
-        queue: DueQueue[Key] = DueQueue(utc_now)
+        queue = DueQueue[Key](utc_now)
         inventory = Inventory()
         scaling = Scaling(
             kube,

@@ -26,11 +26,20 @@ from hypothesis.stateful import (
 
 from exam_core.instants import MINUTE, SECOND
 from exam_core.schedule import State
-from exam_operator.model.observed import Facts, JobState, Refusal
 from exam_operator.decide.plan import Plan, plan, wanted_revision
-from exam_operator.model.exam import Desired, Resource, Spec
 from exam_operator.decide.status import Phase, phase_of, status_of
-from exam_operator.testing.world import CHUNKS, EPOCH_2027, HarmError, Operator, OutdatedError, RefusedError, Safeties, World
+from exam_operator.model.exam import Desired, Resource, Spec
+from exam_operator.model.observed import Facts, JobState, Refusal
+from exam_operator.testing.world import (
+    CHUNKS,
+    EPOCH_2027,
+    HarmError,
+    Operator,
+    OutdatedError,
+    RefusedError,
+    Safeties,
+    World,
+)
 
 NEVER = 2 * EPOCH_2027
 ENOUGH = 120

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from exam_core.instants import SECOND
-from exam_operator.runtime.cache import Inventory
 from exam_operator.model.exam import Resource
+from exam_operator.runtime.cache import Inventory
 from exam_operator.runtime.scaling import Scaling
 
 OPENS = 1_800_000_000 * SECOND

@@ -7,9 +7,18 @@ import pytest
 
 from exam_core.instants import HOUR, MINUTE, SECOND
 from exam_core.schedule import State
-from exam_operator.model.observed import Facts, Job, JobState, Refusal, Revision, Seal, Sitting
+from exam_operator.decide.status import (
+    Capacity,
+    Phase,
+    Trouble,
+    moment,
+    phase_of,
+    sayings,
+    status_in_trouble,
+    status_of,
+)
 from exam_operator.model.exam import Desired, Resource
-from exam_operator.decide.status import Capacity, Phase, Trouble, moment, phase_of, sayings, status_in_trouble, status_of
+from exam_operator.model.observed import Facts, Job, JobState, Refusal, Revision, Seal, Sitting
 from exam_operator.testing.world import EPOCH_2027, a_resource
 
 NOW = EPOCH_2027

@@ -4,17 +4,15 @@ import json
 import os
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio import client, config
 
+from exam_core.canonical import JsonObject
 from exam_operator.clients.errors import AwayError, OutdatedError
 from exam_operator.decide.manifests import LABELS, MANAGER
 from exam_operator.model.exam import GROUP, PLURAL, VERSION, Key
-
-Json = Mapping[str, Any]
 
 API_SERVER = "the API server"
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=3)
@@ -40,12 +38,12 @@ class Kube:
 
     # Exams
 
-    async def exam(self, key: Key) -> Json | None:
+    async def exam(self, key: Key) -> JsonObject | None:
         """An Exam; None when it is gone, whatever else has its name now."""
         found = await self._get(_exam(key))
         return found if found is not None and found["metadata"]["uid"] == key.uid else None
 
-    async def exams(self, namespace: str | None = None) -> list[Json]:
+    async def exams(self, namespace: str | None = None) -> list[JsonObject]:
         """All Exams, of one namespace or of every one."""
         where = f"/namespaces/{namespace}" if namespace else ""
         return await self._list(f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}")
@@ -55,11 +53,11 @@ class Kube:
         metadata = {"uid": key.uid, "resourceVersion": version, "finalizers": finalizers}
         await self._call("PATCH", _exam(key), {"metadata": metadata}, content_type=MERGE)
 
-    async def set_status(self, exam: Json, status: Json) -> Json:
+    async def set_status(self, exam: JsonObject, status: JsonObject) -> JsonObject:
         """Replace the status of an Exam, unless it has changed since it was read; the Exam then."""
         return await self._call("PUT", f"{_exam_of(exam)}/status", {**exam, "status": status})
 
-    async def say(self, event: Json) -> None:
+    async def say(self, event: JsonObject) -> None:
         """Make an Event; one of its name has said the same."""
         path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
         try:
@@ -67,7 +65,7 @@ class Kube:
         except AlreadyThereError:
             return
 
-    async def secret(self, namespace: str, name: str) -> Json | None:
+    async def secret(self, namespace: str, name: str) -> JsonObject | None:
         """A Secret; None when there is none, or none that the operator may read."""
         try:
             # The name is somebody's wish: it must not lead anywhere else.
@@ -82,16 +80,16 @@ class Kube:
 
     # Jobs
 
-    async def job(self, name: str) -> Json | None:
+    async def job(self, name: str) -> JsonObject | None:
         """A Job of the operator's namespace."""
         return await self._get(f"{self._jobs}/{name}")
 
-    async def jobs(self) -> list[Json]:
+    async def jobs(self) -> list[JsonObject]:
         """All Jobs that the operator made."""
         selector = ",".join(f"{name}={value}" for name, value in LABELS.items())
         return await self._list(self._jobs, selector=selector)
 
-    async def create_job(self, job: Json) -> None:
+    async def create_job(self, job: JsonObject) -> None:
         """Make a Job; one of its name is left as it is."""
         try:
             await self._call("POST", self._jobs, job)
@@ -113,36 +111,36 @@ class Kube:
 
     # Scaling
 
-    async def deployment(self, name: str) -> Json | None:
+    async def deployment(self, name: str) -> JsonObject | None:
         """A Deployment of the operator's namespace."""
         return await self._get(f"{self._deployments}/{name}")
 
-    async def autoscaler(self, name: str) -> Json | None:
+    async def autoscaler(self, name: str) -> JsonObject | None:
         """A HorizontalPodAutoscaler of the operator's namespace."""
         return await self._get(f"{self._autoscalers}/{name}")
 
-    async def budget(self, name: str) -> Json | None:
+    async def budget(self, name: str) -> JsonObject | None:
         """A PodDisruptionBudget of the operator's namespace."""
         return await self._get(f"{self._budgets}/{name}")
 
-    async def apply_autoscaler(self, body: Json) -> None:
+    async def apply_autoscaler(self, body: JsonObject) -> None:
         """Make an autoscaler be as it should."""
         await self._apply(f"{self._autoscalers}/{body['metadata']['name']}", body)
 
-    async def apply_budget(self, body: Json) -> None:
+    async def apply_budget(self, body: JsonObject) -> None:
         """Make a budget be as it should."""
         await self._apply(f"{self._budgets}/{body['metadata']['name']}", body)
 
     # the wire
 
-    async def _get(self, path: str) -> Json | None:
+    async def _get(self, path: str) -> JsonObject | None:
         try:
             return await self._call("GET", path)
         except NotThereError:
             return None
 
-    async def _list(self, path: str, *, selector: str = "") -> list[Json]:
-        found: list[Json] = []
+    async def _list(self, path: str, *, selector: str = "") -> list[JsonObject]:
+        found: list[JsonObject] = []
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         while True:
             page = await self._call("GET", path, query=query)
@@ -152,18 +150,18 @@ class Kube:
                 return found
             query["continue"] = more
 
-    async def _apply(self, path: str, body: Json) -> None:
+    async def _apply(self, path: str, body: JsonObject) -> None:
         await self._call("PATCH", path, body, query={"fieldManager": MANAGER, "force": "true"}, content_type=APPLY)
 
     async def _call(
         self,
         method: str,
         path: str,
-        body: Json | None = None,
+        body: JsonObject | None = None,
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
-    ) -> Json:
+    ) -> JsonObject:
         request = await self._api.param_serialize(
             method,
             path,
@@ -179,7 +177,7 @@ class Kube:
             raise AwayError(API_SERVER, f"{type(error).__name__} {error}".strip()) from error
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _trouble(method, path, response.status, response.headers.get("Retry-After", ""), content)
-        answer: Json = json.loads(content)
+        answer: JsonObject = json.loads(content)
         return answer
 
 
@@ -214,7 +212,7 @@ def _exam(key: Key) -> str:
     return f"/apis/{GROUP}/{VERSION}/namespaces/{key.namespace}/{PLURAL}/{key.name}"
 
 
-def _exam_of(body: Json) -> str:
+def _exam_of(body: JsonObject) -> str:
     metadata = body["metadata"]
     return f"/apis/{GROUP}/{VERSION}/namespaces/{metadata['namespace']}/{PLURAL}/{metadata['name']}"
 

@@ -9,8 +9,8 @@ import httpx
 from exam_core.instants import rfc3339
 from exam_core.problems import ProblemKind
 from exam_operator.clients.errors import AwayError, OutdatedError, RefusedError
-from exam_operator.model.observed import Sitting
 from exam_operator.model.exam import Spec
+from exam_operator.model.observed import Sitting
 
 WEB = "web"
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)

@@ -8,8 +8,8 @@ from heapq import nlargest
 from math import ceil
 
 from exam_core.instants import to_micros
-from exam_operator.model.exam import Resource
 from exam_operator.decide.status import Phase
+from exam_operator.model.exam import Resource
 
 BASELINE = 1
 _BEFORE_DRAINED = frozenset({Phase.SCHEDULED, Phase.WARMING, Phase.OPEN, Phase.PAUSED, Phase.CLOSING})

@@ -1,12 +1,9 @@
 """The Kubernetes objects that the operator makes, as pure functions of what they depend on."""
 
-from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
 
+from exam_core.canonical import JsonObject
 from exam_operator.model.exam import GROUP, Key
-
-Json = Mapping[str, Any]
 
 MANAGER = "exam-operator"
 SITTING_LABEL = f"{GROUP}/sitting"
@@ -27,7 +24,9 @@ def job_name(sitting: str, revision: int) -> str:
     return f"grade-{sitting[:ID_CHARACTERS]}-r{revision}"
 
 
-def grading_job(template: Json, *, namespace: str, key: Key, sitting: str, revision: int, parallelism: int) -> Json:
+def grading_job(
+    template: JsonObject, *, namespace: str, key: Key, sitting: str, revision: int, parallelism: int
+) -> JsonObject:
     """The Job that sees one revision through, made suspended: it is released once its uid is on record.
 
     Args:
@@ -76,7 +75,7 @@ def grading_job(template: Json, *, namespace: str, key: Key, sitting: str, revis
     }
 
 
-def autoscaler(deployment: str, *, namespace: str, floor: int, ceiling: int) -> Json:
+def autoscaler(deployment: str, *, namespace: str, floor: int, ceiling: int) -> JsonObject:
     """The HorizontalPodAutoscaler of a Deployment: never below the floor, more when its pods are busy."""
     return {
         "apiVersion": "autoscaling/v2",
@@ -97,7 +96,7 @@ def autoscaler(deployment: str, *, namespace: str, floor: int, ceiling: int) -> 
     }
 
 
-def disruption_budget(deployment: str, *, namespace: str, selector: Json) -> Json:
+def disruption_budget(deployment: str, *, namespace: str, selector: JsonObject) -> JsonObject:
     """The PodDisruptionBudget of a Deployment: nodes are drained one of its pods at a time."""
     return {
         "apiVersion": "policy/v1",
@@ -107,7 +106,7 @@ def disruption_budget(deployment: str, *, namespace: str, selector: Json) -> Jso
     }
 
 
-def event(key: Key, *, name: str, warning: bool, reason: str, message: str, at: str) -> Json:
+def event(key: Key, *, name: str, warning: bool, reason: str, message: str, at: str) -> JsonObject:
     """An Event about a resource; its name is made from what it says, so that it is said once."""
     return {
         "apiVersion": "v1",

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from exam_core.instants import SECOND
 from exam_core.schedule import State
-from exam_operator.model.observed import Facts, JobState, Sitting
 from exam_operator.model.exam import Desired, Resource
+from exam_operator.model.observed import Facts, JobState, Sitting
 
 REFUSED_AGAIN_AFTER = 30 * SECOND
 """What web refused is asked for again after this: an exam may have been written since, another window have moved."""

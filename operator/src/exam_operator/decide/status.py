@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND, from_micros
 from exam_core.schedule import State
-from exam_operator.model.observed import Facts, JobState, Sitting
 from exam_operator.decide.manifests import job_name
 from exam_operator.decide.plan import wanted_revision
 from exam_operator.model.exam import Desired, Resource
+from exam_operator.model.observed import Facts, JobState, Sitting
 
-Json = Mapping[str, Any]
 Status = dict[str, Any]
 
 SKEW_BOUND = 2 * SECOND
@@ -261,14 +261,14 @@ def _degraded(facts: Facts, skew: int) -> Condition:
     return ("False", "AsExpected", "nothing is wrong")
 
 
-def _seal(sitting: Sitting) -> Json | None:
+def _seal(sitting: Sitting) -> JsonObject | None:
     if sitting.seal is None:
         return None
     seal = sitting.seal
     return {"at": moment(seal.at), "answers": seal.answers, "students": seal.students, "digest": seal.digest}
 
 
-def _grading(resource: Resource, sitting: Sitting, facts: Facts) -> Json | None:
+def _grading(resource: Resource, sitting: Sitting, facts: Facts) -> JsonObject | None:
     """The revision under way, or the last that was graded."""
     number = wanted_revision(resource, sitting) or sitting.graded_revision
     if sitting.state not in (State.CLOSING, State.SEALED) or not sitting.drained:
@@ -299,7 +299,7 @@ def _finished(resource: Resource, said: Status, conditions: Mapping[str, Conditi
     return said
 
 
-def _stamped(resource: Resource, conditions: Mapping[str, Condition], now: int) -> Iterator[Json]:
+def _stamped(resource: Resource, conditions: Mapping[str, Condition], now: int) -> Iterator[JsonObject]:
     """Conditions as the API has them: the time is that of the last change of status."""
     before = {each["type"]: each for each in resource.status.get("conditions", ())}
     for name, (holds, reason, message) in conditions.items():

@@ -1,11 +1,12 @@
 """The `Exam` resource as the operator reads it; instants and spans in µs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
+from exam_core.canonical import JsonObject
 from exam_core.instants import to_micros
 from exam_operator.model.durations import parse_duration
 
@@ -15,8 +16,6 @@ PLURAL = "exams"
 KIND = "Exam"
 FINALIZER = f"{GROUP}/sitting"
 UID_CHARACTERS = 8
-
-Json = Mapping[str, Any]
 
 
 class Key(NamedTuple):
@@ -93,7 +92,7 @@ class Spec:
     grading: Grading
 
     @classmethod
-    def from_json(cls, spec: Json) -> Self:
+    def from_json(cls, spec: JsonObject) -> Self:
         """Read a spec whose defaults the API server has filled in.
 
         Raises:
@@ -135,10 +134,10 @@ class Resource:
     deleting: bool
     finalizers: Sequence[str]
     spec: Spec
-    status: Json
+    status: JsonObject
 
     @classmethod
-    def from_json(cls, body: Json) -> Self:
+    def from_json(cls, body: JsonObject) -> Self:
         """Read an object as the API server gives it; raises as `Spec.from_json`."""
         metadata = body["metadata"]
         return cls(
@@ -163,7 +162,7 @@ class Resource:
         return uid
 
 
-def key_of(body: Json) -> Key:
+def key_of(body: JsonObject) -> Key:
     """The key of an object as the API server gives it."""
     metadata = body["metadata"]
     return Key(metadata["namespace"], metadata["name"], metadata["uid"])

@@ -1,16 +1,14 @@
 """What the operator finds when it looks: the sitting in PostgreSQL, its grading Job, the clock. Instants in µs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
+from exam_core.canonical import JsonObject
 from exam_core.instants import to_micros
 from exam_core.schedule import State
 from exam_operator.model.exam import Window
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,7 @@ class Sitting:
     published_at: int | None
 
     @classmethod
-    def from_json(cls, body: Json) -> Self:
+    def from_json(cls, body: JsonObject) -> Self:
         """Read what web's internal API says of a sitting."""
         window, seal = body["window"], body["seal"]
         return cls(
@@ -127,7 +125,7 @@ class Job:
     failures: int
 
     @classmethod
-    def from_json(cls, body: Json) -> Self:
+    def from_json(cls, body: JsonObject) -> Self:
         """Read a Job as the API server gives it."""
         metadata, status = body["metadata"], body.get("status", {})
         true = {each["type"] for each in status.get("conditions", ()) if each["status"] == "True"}

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
 
-from exam_operator.model.exam import Json, Key, Resource, key_of
+from exam_core.canonical import JsonObject
+from exam_operator.model.exam import Key, Resource, key_of
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ class Inventory:
         """Have somebody called when something that is counted is different."""
         self._changed = changed
 
-    def keep(self, body: Json) -> None:
+    def keep(self, body: JsonObject) -> None:
         """Remember one."""
         try:
             resource = Resource.from_json(body)
@@ -46,7 +47,7 @@ class Inventory:
         if before is None or _counted(before) != _counted(resource):
             self._changed()
 
-    def has(self, body: Json) -> bool:
+    def has(self, body: JsonObject) -> bool:
         """Whether this very version of an Exam is the one last seen."""
         resource = self._resources.get(key_of(body))
         return resource is not None and resource.version == body["metadata"]["resourceVersion"]
@@ -56,7 +57,7 @@ class Inventory:
         if self._resources.pop(key, None) is not None:
             self._changed()
 
-    def listed(self, bodies: Sequence[Json]) -> list[Key]:
+    def listed(self, bodies: Sequence[JsonObject]) -> list[Key]:
         """Take these for all there are; the keys of those that are gone."""
         gone = self._keep_only([key_of(body) for body in bodies])
         for body in bodies:

@@ -7,8 +7,9 @@ against what the watch has told; an API server that is away proves nothing, for 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
-from exam_operator.model.exam import Json, Key, key_of
+from exam_operator.model.exam import Key, key_of
 
 UNSEEN_BOUND = 20 * SECOND
 
@@ -27,7 +28,7 @@ class Canary:
         self._seen: dict[Key, str] = {}
         self._missed: dict[Key, _Missed] = {}
 
-    def watched(self, body: Json, *, gone: bool) -> None:
+    def watched(self, body: JsonObject, *, gone: bool) -> None:
         """The watch told of an object."""
         key = key_of(body)
         self._missed.pop(key, None)
@@ -36,7 +37,7 @@ class Canary:
         else:
             self._seen[key] = body["metadata"]["resourceVersion"]
 
-    def listed(self, bodies: Iterable[Json], now: int) -> None:
+    def listed(self, bodies: Iterable[JsonObject], now: int) -> None:
         """A list told of all objects."""
         versions = {key_of(body): body["metadata"]["resourceVersion"] for body in bodies}
         missed = {key: version for key, version in versions.items() if self._seen.get(key) != version}

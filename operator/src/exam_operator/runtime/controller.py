@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import structlog
 
+from exam_core.canonical import JsonObject
 from exam_operator import metrics
-from exam_operator.runtime.canary import Canary
 from exam_operator.clients.errors import AwayError
-from exam_operator.runtime.cache import Inventory
 from exam_operator.clients.kubernetes import Kube
-from exam_operator.runtime.workqueue import DueQueue
-from exam_operator.runtime.reconciler import IN_CIRCLES, Reconciler
-from exam_operator.model.exam import Json, Key, key_of
 from exam_operator.decide.status import WARM
+from exam_operator.model.exam import Key, key_of
+from exam_operator.runtime.cache import Inventory
+from exam_operator.runtime.canary import Canary
+from exam_operator.runtime.reconciler import IN_CIRCLES, Reconciler
+from exam_operator.runtime.workqueue import DueQueue
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class Operator:
         self._resync = resync
         self._listed = False
 
-    def watched(self, body: Json, *, gone: bool) -> None:
+    def watched(self, body: JsonObject, *, gone: bool) -> None:
         """The watch tells of an Exam."""
         self._canary.watched(body, gone=gone)
         # What a look at it has read or written already is no news.
@@ -109,7 +110,7 @@ class Operator:
                 self._queue.done(key)
 
     async def _list(self) -> None:
-        bodies: list[Json] = []
+        bodies: list[JsonObject] = []
         for namespace in self._namespaces or (None,):
             bodies += await self._kube.exams(namespace)
         self._canary.listed(bodies, utc_now())

@@ -3,15 +3,16 @@
 from base64 import b64decode
 from collections.abc import Awaitable, Callable
 
+from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_operator import metrics
 from exam_operator.clients.errors import OutdatedError, RefusedError
-from exam_operator.model.observed import Facts, Sitting
 from exam_operator.clients.kubernetes import Kube
+from exam_operator.clients.web import Platform
 from exam_operator.decide.manifests import grading_job, job_name
 from exam_operator.decide.plan import Action, Verb, wanted_revision
-from exam_operator.clients.web import Platform
-from exam_operator.model.exam import FINALIZER, Json, Resource
+from exam_operator.model.exam import FINALIZER, Resource
+from exam_operator.model.observed import Facts, Sitting
 
 PAPER_TYPE = "examplatform.dev/paper"
 """The only type of Secret that is read: a resource must not be a way to other people's."""
@@ -29,7 +30,7 @@ class Hands:
         job_template: the PodTemplateSpec of a grading Job.
     """
 
-    def __init__(self, kube: Kube, platform: Platform, *, namespace: str, job_template: Json) -> None:
+    def __init__(self, kube: Kube, platform: Platform, *, namespace: str, job_template: JsonObject) -> None:
         self._kube = kube
         self._platform = platform
         self._namespace = namespace

@@ -4,8 +4,8 @@ from typing import Any
 
 import kopf
 
-from exam_operator.runtime.controller import Operator
 from exam_operator.model.exam import GROUP, PLURAL, VERSION
+from exam_operator.runtime.controller import Operator
 
 SERVER_SECONDS = 290
 """After this the API server ends a watch, which is then begun anew; without a bound it may take for ever."""

@@ -7,20 +7,21 @@ from typing import Any
 
 import structlog
 
+from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_core.schedule import State
 from exam_operator import metrics
-from exam_operator.runtime.executor import Hands
 from exam_operator.clients.errors import AwayError, OutdatedError, RefusedError
-from exam_operator.model.observed import Facts, Job, JobState, Refusal, Sitting
-from exam_operator.runtime.cache import Inventory
 from exam_operator.clients.kubernetes import API_SERVER, Kube
+from exam_operator.clients.web import Platform
 from exam_operator.decide.manifests import SITTING_LABEL, event, job_name
 from exam_operator.decide.plan import REFUSED_AGAIN_AFTER, Action, Verb, plan, wanted_revision
-from exam_operator.clients.web import Platform
-from exam_operator.model.exam import Json, Key, Resource
-from exam_operator.runtime.scaling import Scaling
 from exam_operator.decide.status import Phase, Saying, Trouble, moment, sayings, status_in_trouble, status_of
+from exam_operator.model.exam import Key, Resource
+from exam_operator.model.observed import Facts, Job, JobState, Refusal, Sitting
+from exam_operator.runtime.cache import Inventory
+from exam_operator.runtime.executor import Hands
+from exam_operator.runtime.scaling import Scaling
 
 log = structlog.get_logger(__name__)
 
@@ -175,14 +176,14 @@ class Reconciler:
             log.info("action", verb=action.verb.value, outcome=outcome, revision=action.revision or None)
         return told
 
-    async def _tell(self, body: Json, resource: Resource, facts: Facts, now: int) -> bool:
+    async def _tell(self, body: JsonObject, resource: Resource, facts: Facts, now: int) -> bool:
         """Bring the status up to date; whether it was not."""
         capacity = self._scaling.capacity(resource, now)
         status = status_of(resource, facts, capacity, self._platform.skew, now)
         metrics.PLATFORM_SKEW.set(self._platform.skew / SECOND)
         return await self._write(body, resource, status, now)
 
-    async def _write(self, body: Json, resource: Resource, status: Mapping[str, Any], now: int) -> bool:
+    async def _write(self, body: JsonObject, resource: Resource, status: Mapping[str, Any], now: int) -> bool:
         if status == resource.status:
             return False
         try:

@@ -5,15 +5,16 @@ from collections.abc import Callable
 
 import structlog
 
+from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_operator import metrics
-from exam_operator.decide.demand import Demand, demand, solvers_wanted
 from exam_operator.clients.errors import AwayError, OutdatedError
-from exam_operator.runtime.cache import Inventory
 from exam_operator.clients.kubernetes import Kube
+from exam_operator.decide.demand import Demand, demand, solvers_wanted
 from exam_operator.decide.manifests import autoscaler, disruption_budget
-from exam_operator.model.exam import Json, Resource
 from exam_operator.decide.status import Capacity
+from exam_operator.model.exam import Resource
+from exam_operator.runtime.cache import Inventory
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +116,7 @@ class Scaling:
             self._changed()
         return ready
 
-    async def _one(self, deployment: str, floor: int, ceiling: int) -> Json | None:
+    async def _one(self, deployment: str, floor: int, ceiling: int) -> JsonObject | None:
         """One Deployment's autoscaler and budget; the Deployment, None when there is none."""
         found = await self._kube.deployment(deployment)
         if found is None:
@@ -131,12 +132,12 @@ class Scaling:
         return found
 
 
-def _staying(deployment: Json) -> int:
+def _staying(deployment: JsonObject) -> int:
     """Its pods that are ready, without those that are on their way out."""
     ready: int = deployment.get("status", {}).get("readyReplicas", 0)
     wanted: int = deployment["spec"].get("replicas", 1)
     return min(ready, wanted)
 
 
-def _bounds(made: Json) -> tuple[int, int]:
+def _bounds(made: JsonObject) -> tuple[int, int]:
     return made["spec"].get("minReplicas", 1), made["spec"]["maxReplicas"]

@@ -14,9 +14,9 @@ from exam_core.problems import Problem
 from exam_core.schedule import State
 from exam_core.windows import Pause, may_become
 from exam_core.windows import Window as CoreWindow
-from exam_operator.model.observed import Facts, Job, JobState, Refusal, Revision, Seal, Sitting
 from exam_operator.decide.plan import Action, Verb
 from exam_operator.model.exam import FINALIZER, Desired, Grading, Key, Resource, Solver, Spec, Window
+from exam_operator.model.observed import Facts, Job, JobState, Refusal, Revision, Seal, Sitting
 
 EPOCH_2027 = 1_800_000_000 * SECOND
 """When every world begins."""
