@@ -1,0 +1,99 @@
+"""Settings from environment variables; every wrong or missing variable is named at start-up."""
+
+import os
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, overload
+
+from pydantic import BeforeValidator, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+EXIT_CONFIG: Final = os.EX_CONFIG
+"""Exit code of a process whose settings are wrong (78, as in sysexits.h): starting it again does not help."""
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+    return value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""A field that is written as ``a,b,c`` in its variable; blanks and empty parts are dropped."""
+
+
+class SettingsError(Exception):
+    """One or more variables are missing or wrong; the message has a line for each."""
+
+    @classmethod
+    def of(cls, faults: Iterator[str]) -> Self:
+        """The error for some faults, each a sentence that names its variable."""
+        return cls("\n  ".join(("the settings are not valid:", *faults)))
+
+
+class EnvironmentSettings(BaseSettings):
+    """Variables named ``<PREFIX><FIELD>``; a field that is a span of time has its unit in its name.
+
+    Values are left out of errors, because some are secrets. An empty variable counts as not set.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="EXAM_", extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+
+class ServiceSettings(EnvironmentSettings):
+    """What every service reads."""
+
+    log_level: LogLevel = "INFO"
+
+
+A = TypeVar("A", bound=BaseSettings)
+B = TypeVar("B", bound=BaseSettings)
+
+
+@overload
+def load_settings(first: type[A], /) -> A: ...
+@overload
+def load_settings(first: type[A], second: type[B], /) -> tuple[A, B]: ...
+def load_settings(*classes: type[BaseSettings]) -> Any:
+    """Read settings from the environment: one object for one class, a tuple for two.
+
+    Raises:
+        SettingsError: with every fault of all classes, not only of the first.
+    """
+    loaded: list[BaseSettings] = []
+    faults: list[str] = []
+    for each in classes:
+        try:
+            loaded.append(each())
+        except ValidationError as error:
+            faults.extend(_faults(each, error))
+    if faults:
+        raise SettingsError.of(iter(faults))
+    return loaded[0] if len(classes) == 1 else tuple(loaded)
+
+
+def variable_of(settings: type[BaseSettings], field: str) -> str:
+    """The environment variable that a field is read from."""
+    alias = settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _faults(settings: type[BaseSettings], error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_input=False, include_url=False):
+        message = fault["msg"].removeprefix("Value error, ")
+        place = str(fault["loc"][0]) if fault["loc"] else ""
+        if not place:
+            # A rule about several fields; its message names the variables.
+            yield message
+        elif fault["type"] == "missing":
+            yield f"{_variable(settings, place)} is not set"
+        else:
+            yield f"{_variable(settings, place)}: {message}"
+
+
+def _variable(settings: type[BaseSettings], place: str) -> str:
+    """The variable of a fault's place, which is the field's name or, where it has one, its alias."""
+    return variable_of(settings, place) if place in settings.model_fields else place
