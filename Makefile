@@ -37,11 +37,11 @@ demo: setup ## run a whole sitting on real stores and check every degree (KEEP=1
 
 .PHONY: operator-demo
 operator-demo: setup kube ## apply the sample Exams to a real API server and watch the operator run their sittings
-	@$(BIN)/python -m exam_harness.scenarios.operator_demo
+	@$(BIN)/python -m exam_harness.scenarios.operator
 
 .PHONY: operator-bench
 operator-bench: setup kube ## how soon the operator acts when 200 Exams open and close in one second
-	@$(BIN)/python -m exam_harness.scenarios.operator_bench
+	@$(BIN)/python -m exam_harness.scenarios.bench.operator
 
 .PHONY: up
 up: setup ## bring up a Kubernetes cluster on this machine with the platform in it (HTTP_PORT=80)
@@ -49,7 +49,7 @@ up: setup ## bring up a Kubernetes cluster on this machine with the platform in 
 
 .PHONY: exam
 exam: setup ## the main job in that cluster: sample Exams applied, answered, graded, every degree checked
-	@$(BIN)/python -m exam_harness.environments.cluster.exam --port $(HTTP_PORT)
+	@$(BIN)/python -m exam_harness.scenarios.cluster --port $(HTTP_PORT)
 
 .PHONY: down
 down: setup ## take the cluster away, and the Docker engine if `make up` started it
@@ -65,11 +65,11 @@ test-e2e-full: setup ## the same, with each pod killed alone too
 
 .PHONY: compose-test
 compose-test: setup ## Docker Compose for real: up, log in, sit, mark for solving, every degree checked, down
-	@$(BIN)/python -m exam_harness.environments.compose.check
+	@$(BIN)/python -m exam_harness.scenarios.compose
 
 .PHONY: skaffold-test
 skaffold-test: setup ## `skaffold dev` for real: a source is edited, and the pods answer anew without a build
-	@$(BIN)/python -m exam_harness.environments.skaffold.check --port $(HTTP_PORT)
+	@$(BIN)/python -m exam_harness.scenarios.skaffold --port $(HTTP_PORT)
 
 .PHONY: dev
 dev: setup ## run the platform on this machine with one sitting open, until Ctrl-C

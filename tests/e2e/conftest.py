@@ -14,14 +14,14 @@ from exam_harness.environments.cluster import engine as engines
 from exam_harness.environments.cluster.access import InCluster
 from exam_harness.environments.cluster.down import main as take_down
 from exam_harness.environments.cluster.kind import Cluster
-from exam_harness.environments.cluster.sitting import Outcome, Sitting, Size, no_trouble
 from exam_harness.environments.cluster.steps import Steps
 from exam_harness.environments.cluster.traces import Traces
 from exam_harness.environments.cluster.trouble import await_whole, dump
 from exam_harness.environments.cluster.up import Platform, bring_up
 from exam_harness.environments.processes.places import REPOSITORY
 from exam_harness.environments.processes.ports import free_ports
-from exam_harness.scenarios.demo.progress import Progress
+from exam_harness.scenarios.cluster.scenario import Outcome, Sitting, Size, no_trouble
+from exam_harness.scenarios.reporting.progress import Progress
 
 FOLDER = REPOSITORY / "build/e2e"
 

@@ -10,7 +10,7 @@ import pytest
 from exam_harness.environments.cluster.deploy import NAMESPACE, chart_words
 from exam_harness.environments.cluster.trouble import await_whole
 from exam_harness.environments.processes.places import REPOSITORY
-from exam_harness.scenarios.demo.evidence import Postgres, raw_seal
+from exam_harness.scenarios.sitting.store_readers import Postgres, raw_seal
 
 BLOCK = re.compile(r"^## (\w+)$.*?```bash\n(.*?)```", re.MULTILINE | re.DOTALL)
 SCRIPTS = dict(BLOCK.findall((REPOSITORY / "docs/backup.md").read_text()))

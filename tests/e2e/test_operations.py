@@ -13,13 +13,13 @@ from exam_harness.environments.cluster.deploy import CHART, NAMESPACE, RELEASE, 
 from exam_harness.environments.cluster.images import named
 from exam_harness.environments.cluster.kind import ENV, NODE
 from exam_harness.environments.cluster.replicas import SOLVER
-from exam_harness.environments.cluster.sitting import Size
 from exam_harness.environments.cluster.steps import Steps
 from exam_harness.environments.cluster.trouble import await_whole, pods
 from exam_harness.environments.cluster.up import bring_up
 from exam_harness.environments.control_plane.install import program
 from exam_harness.environments.processes.process import StackError
-from exam_harness.students.wire import PERHAPS_LATE
+from exam_harness.scenarios.cluster.scenario import Size
+from exam_harness.students.network import PERHAPS_LATE
 from exam_harness.waiting import eventually
 
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-operator"

@@ -6,10 +6,10 @@ from itertools import product
 
 import pytest
 
-from exam_harness.environments.cluster.exam import failures_of
 from exam_harness.environments.cluster.replicas import ready_now
-from exam_harness.environments.cluster.sitting import Size
 from exam_harness.environments.cluster.trouble import COMPONENTS, kill
+from exam_harness.scenarios.cluster.__main__ import failures_of
+from exam_harness.scenarios.cluster.scenario import Size
 from exam_harness.waiting import eventually
 
 BASELINE_SECONDS = 300

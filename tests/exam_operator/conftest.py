@@ -18,8 +18,8 @@ from exam_harness.environments.processes.places import new_folder
 from exam_harness.environments.processes.services import Service
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.faults.kube_proxy import FaultProxy
-from exam_harness.scenarios.demo.people import People, people_of
-from exam_harness.scenarios.demo.platform import PAPERS, Platform
+from exam_harness.scenarios.sitting.accounts import People, people_of
+from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
 from exam_harness.students.student import Account
 from exam_harness.waiting import eventually
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from exam_harness.scenarios.demo.platform import PAPERS
+from exam_harness.scenarios.sitting.platform_client import PAPERS
 from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]

@@ -7,7 +7,7 @@ import yaml
 
 from exam_harness.environments.control_plane.operated import RBAC
 from exam_harness.faults.kube_proxy import FaultProxy
-from exam_harness.scenarios.demo.platform import PAPERS
+from exam_harness.scenarios.sitting.platform_client import PAPERS
 from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]

@@ -18,12 +18,12 @@ from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.services import Service
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.oracle.document import Document, read_document
+from exam_harness.oracle.paper import match
 from exam_harness.oracle.scoring import Content, Result, score
 from exam_harness.oracle.seal import Seal, read_seal
-from exam_harness.oracle.shown import match
-from exam_harness.scenarios.demo.evidence import Postgres, raw_seal
-from exam_harness.scenarios.demo.people import People, people_of
-from exam_harness.scenarios.demo.platform import PAPERS, Platform
+from exam_harness.scenarios.sitting.accounts import People, people_of
+from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
+from exam_harness.scenarios.sitting.store_readers import Postgres, raw_seal
 from exam_harness.students.student import Account
 
 SECOND = 1_000_000

@@ -12,8 +12,8 @@ import pytest
 
 from exam_harness.environments.processes.process import Child
 from exam_harness.environments.processes.services import Service
-from exam_harness.oracle.shown import match
-from exam_harness.students.pen import Pen
+from exam_harness.oracle.paper import match
+from exam_harness.students.answer_builder import Pen
 from exam_harness.students.plan import Wish
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]

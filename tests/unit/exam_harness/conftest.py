@@ -18,9 +18,9 @@ from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.paper import ImageRef, Key, Paper, decimal_text, freeze
 from exam_core.receipts import Receipt
 from exam_core.scoring import Policy, score
-from exam_harness.oracle.book import Acknowledged, Book, Said, Started, content_of
+from exam_harness.oracle.checker import Mismatch, SeenDegree, SittingFacts, judge_degrees, judge_receipts, judge_seal
 from exam_harness.oracle.document import read_document
-from exam_harness.oracle.judge import Mismatch, SeenDegree, SittingFacts, judge_degrees, judge_receipts, judge_seal
+from exam_harness.oracle.history import Acknowledged, Book, Said, Started, content_of
 from exam_harness.oracle.receipts import read_keys
 from exam_harness.oracle.seal import RawBucket, Seal, read_seal
 

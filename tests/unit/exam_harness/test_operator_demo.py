@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from exam_harness.oracle.judge import Mismatch
-from exam_harness.scenarios.operator_demo.samples import read_samples
-from exam_harness.scenarios.operator_demo.settings import Settings, read_settings
-from exam_harness.scenarios.operator_demo.verdict import Report
-from exam_harness.scenarios.operator_demo.watch import Phases
+from exam_harness.oracle.checker import Mismatch
+from exam_harness.scenarios.operator.report import Report
+from exam_harness.scenarios.operator.settings import Settings, read_settings
+from exam_harness.scenarios.sitting.exam_phases import Phases
+from exam_harness.scenarios.sitting.samples import read_samples
 from exam_harness.students.clock import SECOND
 
 NOON = 1_800_014_400 * SECOND

@@ -13,10 +13,10 @@ from exam_core.authoring import read_exam
 from exam_core.paper import freeze
 from exam_core.scoring import MultipleRule, Policy
 from exam_core.scoring import score as core_score
-from exam_harness.oracle.book import content_of
 from exam_harness.oracle.document import read_document
+from exam_harness.oracle.history import content_of
+from exam_harness.oracle.paper import StrangePaperError, match
 from exam_harness.oracle.scoring import PROPORTIONAL, cents, score
-from exam_harness.oracle.shown import StrangePaperError, match
 
 TEXT = """
 exam: hand-made

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from exam_core.instants import rfc3339
-from exam_harness.oracle.book import Book
+from exam_harness.oracle.history import Book
 from exam_harness.students.clock import ServerClock
 from exam_harness.students.device import Device
 from exam_harness.students.http import LostError, Request, Response
-from exam_harness.students.traits import chance_of, traits_of
-from exam_harness.students.wire import PERHAPS_LATE, Gateway, Wire
+from exam_harness.students.network import PERHAPS_LATE, Gateway, Wire
+from exam_harness.students.profile import chance_of, traits_of
 
 SITTING = "6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10"
 DEADLINE = 1_000_000_000

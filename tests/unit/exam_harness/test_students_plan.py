@@ -8,12 +8,12 @@ import pytest
 
 from exam_core.authoring import read_exam
 from exam_core.paper import freeze
-from exam_harness.oracle.book import content_of
 from exam_harness.oracle.document import read_document
+from exam_harness.oracle.history import content_of
 from exam_harness.oracle.scoring import score
-from exam_harness.students.pen import Pen
+from exam_harness.students.answer_builder import Pen
 from exam_harness.students.plan import ChangesDevice, Misbehaves, Submits, Wish, Writes, late_wishes, plan_of
-from exam_harness.students.traits import Mischief, chance_of, traits_of
+from exam_harness.students.profile import Mischief, chance_of, traits_of
 
 TEXT = """
 exam: planned

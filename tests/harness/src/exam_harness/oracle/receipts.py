@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from exam_harness.oracle.book import Acknowledged
+from exam_harness.oracle.history import Acknowledged
 
 TYPE = "exam-receipt+jwt"
 Keys = Mapping[str, Ed25519PublicKey]

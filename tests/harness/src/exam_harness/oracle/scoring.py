@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from exam_harness.oracle.document import Question
-from exam_harness.oracle.shown import Shown
+from exam_harness.oracle.paper import Shown
 
 Content = frozenset[int] | Fraction | None
 """What was answered: the numbers of the chosen choices, a number, or None where a number was taken back."""

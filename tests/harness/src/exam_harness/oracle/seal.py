@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exam_harness.oracle.book import plain_json
 from exam_harness.oracle.document import number
+from exam_harness.oracle.history import plain_json
 from exam_harness.oracle.scoring import Content
 
 

@@ -15,8 +15,8 @@ import httpx
 from exam_harness.environments.processes.places import REPOSITORY, new_folder
 from exam_harness.environments.processes.process import StackError
 from exam_harness.environments.processes.stack import Stack
-from exam_harness.scenarios.demo.people import people_of
-from exam_harness.scenarios.demo.platform import PAPERS, Platform
+from exam_harness.scenarios.sitting.accounts import people_of
+from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
 from exam_harness.students.student import Account
 
 SITTING = "algebra-today"

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exam_harness.oracle.book import Acknowledged, Book, Said, Started, content_of
+from exam_harness.oracle.history import Acknowledged, Book, Said, Started, content_of
 from exam_harness.students.clock import DOUBT, SECOND, ServerClock, instant_of
 from exam_harness.students.http import LostError
-from exam_harness.students.wire import BUSY, PERHAPS_LATE, SOLVER, WAITS, GaveUpError, Reply, Wire, surely
+from exam_harness.students.network import BUSY, PERHAPS_LATE, SOLVER, WAITS, GaveUpError, Reply, Wire, surely
 
 PATIENCE = 20 * SECOND
 """How long after the deadline a device still asks what became of an answer."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from exam_harness.students.traits import Mischief, Traits, chance_of
+from exam_harness.students.profile import Mischief, Traits, chance_of
 
 
 class Wish(StrEnum):

@@ -5,13 +5,14 @@ import hashlib
 from dataclasses import dataclass, field
 from random import Random
 
-from exam_harness.oracle.book import Book
 from exam_harness.oracle.document import Document
+from exam_harness.oracle.history import Book
+from exam_harness.students.answer_builder import Pen
 from exam_harness.students.clock import DOUBT, SECOND, ServerClock, instant_of
 from exam_harness.students.device import Device, Sheet
 from exam_harness.students.http import LostError
-from exam_harness.students.mischief import try_foreign, try_forged
-from exam_harness.students.pen import Pen
+from exam_harness.students.invalid_requests import try_foreign, try_forged
+from exam_harness.students.network import SOLVER, WEB, Gateway, GaveUpError, Wire, surely
 from exam_harness.students.plan import (
     ChangesDevice,
     Misbehaves,
@@ -21,8 +22,7 @@ from exam_harness.students.plan import (
     late_wishes,
     plan_of,
 )
-from exam_harness.students.traits import Mischief, Traits, chance_of, traits_of
-from exam_harness.students.wire import SOLVER, WEB, Gateway, GaveUpError, Wire, surely
+from exam_harness.students.profile import Mischief, Traits, chance_of, traits_of
 
 
 @dataclass(frozen=True, slots=True)

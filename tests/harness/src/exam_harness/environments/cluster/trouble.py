@@ -7,8 +7,8 @@ from pathlib import Path
 
 from exam_harness.environments.cluster.deploy import NAMESPACE, RELEASE
 from exam_harness.environments.cluster.kind import Cluster
-from exam_harness.environments.cluster.sitting import Sitting
 from exam_harness.environments.processes.process import StackError
+from exam_harness.scenarios.cluster.scenario import Sitting
 
 RECOVER_SECONDS = 120
 COMPONENTS = ("solver", "cassandra", "operator", "grader")

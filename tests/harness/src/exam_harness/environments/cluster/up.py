@@ -15,7 +15,7 @@ from exam_harness.environments.cluster.steps import Steps
 from exam_harness.environments.control_plane.install import FOR_A_CLUSTER, METRICS_SERVER, TRAEFIK, build
 from exam_harness.environments.processes.cached import one_at_a_time
 from exam_harness.environments.processes.process import StackError
-from exam_harness.scenarios.demo.frame import shown
+from exam_harness.scenarios.reporting.run_context import shown
 
 PROBE_IMAGE = "hello-world"
 """The smallest image there is; whether it can be pulled tells whether a registry answers."""

@@ -12,11 +12,11 @@ from pathlib import Path
 from rich.console import Console
 
 from exam_harness.environments.processes.stack import Stack
-from exam_harness.scenarios.demo.frame import Say, print_failures, run_folder, shown, stack_of
-from exam_harness.scenarios.demo.progress import Progress
-from exam_harness.scenarios.demo.run import Demo, Outcome
+from exam_harness.scenarios.demo.scenario import Demo, Outcome
 from exam_harness.scenarios.demo.settings import Settings, read_settings
 from exam_harness.scenarios.demo.summary import addresses, picture, summary
+from exam_harness.scenarios.reporting.progress import Progress
+from exam_harness.scenarios.reporting.run_context import Say, print_failures, run_folder, shown, stack_of
 
 
 def main() -> int:

@@ -6,10 +6,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from exam_harness.scenarios.demo.people import People
-from exam_harness.scenarios.demo.run import Outcome
-from exam_harness.scenarios.demo.timeline import timeline
-from exam_harness.scenarios.demo.verdict import Report
+from exam_harness.scenarios.demo.report import Report
+from exam_harness.scenarios.demo.scenario import Outcome
+from exam_harness.scenarios.reporting.timeline import timeline
+from exam_harness.scenarios.sitting.accounts import People
 
 
 def summary(report: Report) -> RenderableType:

@@ -1,1 +1,0 @@
-"""Skaffold's loop, run for real on the local cluster."""

@@ -1,0 +1,173 @@
+"""``python -m exam_harness.scenarios.bench.operator``: reaction time when many Exams open in one second.
+
+One Exam alone first, then many in the same run and on the same machine: what is printed is how much longer the last of
+many waits than the one that is alone. Nothing is checked here but that all came to their end.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from exam_harness.environments.control_plane.exams import exam_cluster
+from exam_harness.environments.control_plane.operated import Operated
+from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.processes.stack import Stack
+from exam_harness.scenarios.demo.report import quantiles
+from exam_harness.scenarios.reporting.progress import Progress, Step
+from exam_harness.scenarios.reporting.run_context import Say, run_folder, stack_of
+from exam_harness.scenarios.sitting.accounts import people_of
+from exam_harness.scenarios.sitting.exam_phases import Phases, watch
+from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
+from exam_harness.waiting import eventually
+
+FOLDER = REPOSITORY / "build/operator-bench"
+PAPER = PAPERS / "geometry-201.yaml"
+LEVELS = ("year-1", "year-2")
+WINDOW_SECONDS = 30
+LEAD_SECONDS = 10
+"""Between the last Exam that is applied and the opening: all are provisioned by then, or the run says that not."""
+APPLY_PER_EXAM = 0.25
+WITHIN_SECONDS = 60
+NAMESPACE = "bench"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delays:
+    """Milliseconds after the instant at which each thing was due, at the quantiles that people ask for."""
+
+    exams: int
+    opened: Mapping[str, float]
+    closed: Mapping[str, float]
+
+
+class Bench:
+    """Runs rounds of Exams on a stack and a cluster."""
+
+    def __init__(self, operated: Operated, folder: Path) -> None:
+        self._operated = operated
+        self._folder = folder
+        self._cluster = operated.control_plane
+        self._phases = Phases(lambda: time.time_ns() // 1000)
+
+    def round(self, name: str, exams: int, step: Step) -> Delays:
+        """Hold so many sittings in the same window; how late each was opened in name, and closed."""
+        names = [f"{name}-{number:03}" for number in range(exams)]
+        step.say("exams are written")
+        for each in names:
+            self._write(each)
+        opens_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=LEAD_SECONDS + exams * APPLY_PER_EXAM)
+        closes_at = opens_at + timedelta(seconds=WINDOW_SECONDS)
+        log = self._folder / f"{name}.log"
+        with watch(self._cluster.kubectl_env(), NAMESPACE, log, phases=self._phases, say=lambda _: None):
+            items = [_exam(each, opens_at, closes_at) for each in names]
+            step.say("exams are applied")
+            body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+            self._cluster.kubectl("-n", NAMESPACE, "apply", "-f", "-", stdin=body, seconds=300)
+            self._await("Warming", names, step)
+            if datetime.now(UTC) > opens_at:
+                raise SystemExit("the exams were not all provisioned when the window opened: this run says nothing")
+            self._await("Open", names, step)
+            closed = eventually(lambda: self._closed(names), "all are closed", seconds=WINDOW_SECONDS + WITHIN_SECONDS)
+        opened_at = opens_at.timestamp()
+        return Delays(
+            exams=exams,
+            opened=quantiles([self._phases.told[each]["Open"] / 1e6 - opened_at for each in names]),
+            closed=quantiles(closed),
+        )
+
+    def _await(self, phase: str, names: Sequence[str], step: Step) -> None:
+        def there() -> bool:
+            reached = sum(self._phases.reached(name, phase) for name in names)
+            step.say(f"{reached} of {len(names)} are {phase}")
+            return reached == len(names)
+
+        eventually(there, f"all are {phase}", seconds=WITHIN_SECONDS + len(names) * APPLY_PER_EXAM)
+
+    def _closed(self, names: Sequence[str]) -> list[float] | None:
+        """How many seconds after its close each sitting was closed; None while some are not."""
+        with psycopg.connect(self._operated.stack.postgres.dsn()) as connection:
+            rows = connection.execute(
+                "SELECT extract(epoch FROM s.closed_at - s.closes_at) FROM sittings_sitting s"
+                " JOIN exams_exam e ON e.id = s.exam_id WHERE e.slug = ANY(%s) AND s.closed_at IS NOT NULL",
+                [list(names)],
+            ).fetchall()
+        return [float(seconds) for (seconds,) in rows] if len(rows) == len(names) else None
+
+    def _write(self, slug: str) -> None:
+        stack = self._operated.stack
+        document = PAPER.read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
+        headers = {"Host": "localhost", "Authorization": f"Bearer {stack.secrets.service_token}"}
+        url = f"{stack.web.url}/internal/exams"
+        httpx.put(url, content=document.encode(), headers=headers, timeout=30, trust_env=False).raise_for_status()
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the benchmark; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m exam_harness.scenarios.bench.operator", description=__doc__)
+    parser.add_argument("--exams", type=int, default=200, help="how many open in one second (%(default)s)")
+    exams: int = parser.parse_args(words).exams
+    console = Console()
+    with run_folder("operator-bench", FOLDER, console) as folder, ExitStack() as ends:
+        progress = ends.enter_context(Progress(console))
+
+        def make(say: Say) -> Stack:
+            return Stack(folder / "run", beat=False, say=say)
+
+        stack = ends.enter_context(stack_of(progress, make))
+        with progress.step("Kubernetes and the operator"):
+            Platform(stack).load_people(people_of(2, LEVELS))
+            control_plane = ends.enter_context(exam_cluster(stack.folder))
+            control_plane.new_namespace(NAMESPACE)
+            operated = Operated(control_plane, stack, "exam-platform")
+            operator = operated.operator()
+            ends.callback(operator.stop)
+            operator.start()
+            operator.await_ready()
+        bench = Bench(operated, stack.logs)
+        with progress.step("one Exam alone") as step:
+            alone = bench.round("alone", 1, step)
+        with progress.step(f"{exams} Exams") as step:
+            many = bench.round("many", exams, step)
+        progress.close()
+        (FOLDER / "report.json").write_text(json.dumps({"alone": asdict(alone), "many": asdict(many)}, indent=2) + "\n")
+        console.print(_table(alone, many))
+    return 0
+
+
+def _table(alone: Delays, many: Delays) -> Table:
+    table = Table(
+        title=f"Milliseconds after the instant: one Exam alone, {many.exams} at once, and how many times that"
+    )
+    for column in ("", "alone", *(f"{name} of {many.exams}" for name in many.opened), "max / alone"):
+        table.add_column(column, justify="right")
+    for what, one, all_ in (("opened", alone.opened, many.opened), ("closed", alone.closed, many.closed)):
+        values = [one["max"], *all_.values()]
+        ratio = all_["max"] / max(one["max"], 1)
+        table.add_row(what, *(f"{value:.0f}" for value in values), f"{ratio:.1f}")
+    return table
+
+
+def _exam(name: str, opens_at: datetime, closes_at: datetime) -> Mapping[str, Any]:
+    window = {"opensAt": opens_at.isoformat(), "closesAt": closes_at.isoformat(), "duration": "30s"}
+    return {
+        "apiVersion": "examplatform.dev/v1alpha1",
+        "kind": "Exam",
+        "metadata": {"name": name},
+        "spec": {"exam": name, "window": window, "candidates": 10},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The sample Exams in a real Kubernetes cluster."""

@@ -1,0 +1,1 @@
+"""A sitting on Docker Compose."""

@@ -1,0 +1,1 @@
+"""`skaffold dev` on the local cluster."""
