@@ -28,7 +28,7 @@ setup: .venv/ready ## bring everything the project needs: Python packages, Cassa
 	@test -x $(BIN)/uv || $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes requirements/uv.txt requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
-	@$(BIN)/python -m exam_harness.environments.processes.install
+	@$(BIN)/python -m exam_harness.environments.processes.servers.install
 	@touch $@
 
 .PHONY: demo
@@ -77,7 +77,7 @@ dev: setup ## run the platform on this machine with one sitting open, until Ctrl
 
 .PHONY: kube
 kube: setup ## build Kubernetes and etcd from their sources, once for every clone (minutes)
-	@$(BIN)/python -m exam_harness.environments.control_plane.install
+	@$(BIN)/python -m exam_harness.environments.builds
 
 .PHONY: test
 test: setup lint kube ## everything: linters, types, unit, contract and integration tests on the real stores

@@ -7,8 +7,8 @@ from django.core.cache import caches
 from django.db import connections
 from pytest_django import Settings
 
-from exam_harness.environments.processes.postgres import Postgres
-from exam_harness.environments.processes.redis_server import Redis
+from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.redis import Redis
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from exam_harness.chart.render import render
-from exam_harness.environments.processes.places import KIND_SOURCES
+from exam_harness.environments.processes.paths import KIND_SOURCES
 
 EXTERNAL = {each: {"existingSecret": f"our-{each}"} for each in ("postgres", "redis", "cassandra")}
 WAYS = {

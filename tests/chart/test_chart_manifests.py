@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from exam_harness.chart.render import CHART, component_of, pods_of, render
-from exam_harness.container import hears_the_signal_to_stop
-from exam_harness.environments.control_plane.exams import install_crd
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.container import receives_stop_signal
+from exam_harness.environments.control_plane.exam_crd import install_crd
+from exam_harness.environments.processes.paths import REPOSITORY
 
 ELSEWHERE = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
 """Kinds whose definitions others bring."""
@@ -36,7 +36,7 @@ def restricted(control_plane) -> str:
     install_crd(control_plane)
     classes = {"apiVersion": "v1", "kind": "List", "items": _named(render(), "PriorityClass")}
     control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(classes))
-    control_plane.new_namespace("restricted")
+    control_plane.create_namespace("restricted")
     control_plane.kubectl("label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted")
     return "restricted"
 
@@ -121,7 +121,7 @@ def test_every_container_hears_the_signal_to_stop(manifests) -> None:
     """If a pod is told to stop, the program in it is told, and need not be killed."""
     for name, pod in pods_of(manifests).items():
         for each in _containers(pod):
-            assert hears_the_signal_to_stop(each.get("command") or ["the image's own"]), name
+            assert receives_stop_signal(each.get("command") or ["the image's own"]), name
 
 
 def test_how_many_solvers_and_graders_is_the_operators_to_say(manifests) -> None:

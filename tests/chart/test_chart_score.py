@@ -5,7 +5,7 @@ import subprocess
 
 import yaml
 
-from exam_harness.environments.control_plane.install import program
+from exam_harness.environments.builds.binaries import program
 
 IGNORED = {
     "container-image-pull-policy": "images are named by what they are made of, never :latest; Always is a value",

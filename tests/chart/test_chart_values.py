@@ -9,7 +9,7 @@ import yaml
 
 from exam_harness.chart.render import CHART, RenderError, render
 from exam_harness.chart.values_table import README, table
-from exam_harness.environments.control_plane.install import program
+from exam_harness.environments.builds.binaries import program
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())

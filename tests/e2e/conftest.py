@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from exam_harness.environments.cluster import engine as engines
-from exam_harness.environments.cluster.access import InCluster
+from exam_harness.environments.cluster.access import ClusterAccess
+from exam_harness.environments.cluster.diagnostics import await_recovery, dump_diagnostics
 from exam_harness.environments.cluster.down import main as take_down
 from exam_harness.environments.cluster.kind import Cluster
-from exam_harness.environments.cluster.steps import Steps
-from exam_harness.environments.cluster.traces import Traces
-from exam_harness.environments.cluster.trouble import await_whole, dump
 from exam_harness.environments.cluster.up import Platform, bring_up
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.docker import engine as engines
+from exam_harness.environments.docker.host_state import HostState
+from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.steps import Steps
 from exam_harness.scenarios.cluster.scenario import Outcome, Sitting, Size, no_trouble
 from exam_harness.scenarios.reporting.progress import Progress
 
@@ -52,11 +52,11 @@ def platform(shown) -> Iterator[Platform]:
     stays = found is not None and Cluster(found).exists()
     with Steps("test-e2e", shown) as steps:
         if found is None:
-            engines.clear_up(steps.say)
-        before = Traces.present()
+            engines.clean_up(steps.echo)
+        before = HostState.present()
         if found is None:
             # An interrupted run's cluster comes up with the engine, and with whatever was being done to it.
-            Cluster(engines.bring_up(steps.say)).delete(steps.say)
+            Cluster(engines.bring_up(steps.echo)).delete(steps.echo)
         (port,) = free_ports(1)
         made = bring_up(steps, port=port)
         steps.table()
@@ -65,14 +65,14 @@ def platform(shown) -> Iterator[Platform]:
         return
     assert take_down() == 0
     if found is None:
-        assert Traces.present().left_since(before) == []
+        assert HostState.present().added_since(before) == []
 
 
 @pytest.fixture
-def access(platform) -> Iterator[InCluster]:
+def access(platform) -> Iterator[ClusterAccess]:
     """The platform as its people reach it, whole."""
-    await_whole(platform.cluster)
-    with InCluster(platform.cluster, platform.port) as reached:
+    await_recovery(platform.cluster)
+    with ClusterAccess(platform.cluster, platform.port) as reached:
         yield reached
 
 
@@ -87,7 +87,7 @@ def sit(access, shown, numbers, request):
     """Run the sample exams, with troubles; what came of it."""
 
     def run(*, while_open=no_trouble, while_grading=no_trouble, size=None) -> Outcome:
-        def say(line: str) -> None:
+        def echo(line: str) -> None:
             shown.print(f"  {line}", style="cyan", markup=False, soft_wrap=True)
 
         shown.print(f"\n{request.node.name}")
@@ -96,7 +96,7 @@ def sit(access, shown, numbers, request):
                 access,
                 FOLDER / re.sub(r"\W+", "-", request.node.name),
                 progress,
-                say,
+                echo,
                 size=size or Size(),
                 suffix=f"-{next(numbers)}",
                 while_open=while_open,
@@ -134,6 +134,6 @@ def pytest_runtest_makereport(item, call):
         and (made := item.funcargs.get("platform"))
     ):
         folder = FOLDER / re.sub(r"\W+", "-", item.name)
-        dump(made.cluster, folder)
+        dump_diagnostics(made.cluster, folder)
         report.sections.append(("cluster", f"resources, events and logs: {folder.relative_to(REPOSITORY)}"))
     return report

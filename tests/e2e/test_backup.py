@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from exam_harness.environments.cluster.deploy import NAMESPACE, chart_words
-from exam_harness.environments.cluster.trouble import await_whole
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.cluster.deploy import NAMESPACE, chart_arguments
+from exam_harness.environments.cluster.diagnostics import await_recovery
+from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.scenarios.sitting.store_readers import Postgres, raw_seal
 
 BLOCK = re.compile(r"^## (\w+)$.*?```bash\n(.*?)```", re.MULTILINE | re.DOTALL)
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.skipif(os.environ.get("EXAM_E2E") != "all", reason="the
 
 def _run(name, platform, folder) -> None:
     """Run a script of the documentation in a folder in which the repository's chart is."""
-    words = chart_words(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
-    env = platform.cluster.whole_env | {
+    words = chart_arguments(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
+    env = platform.cluster.subprocess_env | {
         "VALUES": " ".join(word for word in words if not word.startswith("--namespace")),
     }
     done = subprocess.run(
@@ -59,5 +59,5 @@ def test_everything_is_lost_and_restored(platform, access, sit, tmp_path) -> Non
     volumes = cluster.get("persistentvolumes")["items"]
     assert all(each["status"]["phase"] != "Bound" for each in volumes)
     _run("Restore", platform, tmp_path)
-    await_whole(cluster)
+    await_recovery(cluster)
     assert _held(access, outcome) == held

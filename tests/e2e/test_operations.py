@@ -9,15 +9,15 @@ import httpx
 import pytest
 from kubernetes.utils import parse_quantity
 
-from exam_harness.environments.cluster.deploy import CHART, NAMESPACE, RELEASE, await_platform, chart_words
-from exam_harness.environments.cluster.images import named
+from exam_harness.environments.builds.binaries import program
+from exam_harness.environments.cluster.deploy import CHART, NAMESPACE, RELEASE, await_platform, chart_arguments
+from exam_harness.environments.cluster.diagnostics import await_recovery, pod_names
 from exam_harness.environments.cluster.kind import ENV, NODE
-from exam_harness.environments.cluster.replicas import SOLVER
-from exam_harness.environments.cluster.steps import Steps
-from exam_harness.environments.cluster.trouble import await_whole, pods
+from exam_harness.environments.cluster.replica_counts import SOLVER
 from exam_harness.environments.cluster.up import bring_up
-from exam_harness.environments.control_plane.install import program
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.docker.images import image_name
+from exam_harness.environments.processes.process import HarnessError
+from exam_harness.environments.steps import Steps
 from exam_harness.scenarios.cluster.scenario import Size
 from exam_harness.students.network import PERHAPS_LATE
 from exam_harness.waiting import eventually
@@ -30,7 +30,7 @@ def _ours(*words: str) -> tuple[str, ...]:
 
 
 def _upgrade(platform, tags, *more: str) -> str:
-    words = chart_words(tags=tags, from_packages=platform.from_packages, port=platform.port)
+    words = chart_arguments(tags=tags, from_packages=platform.from_packages, port=platform.port)
     return platform.cluster.helm("upgrade", RELEASE, str(CHART), *words, *more)
 
 
@@ -44,8 +44,8 @@ def _next(platform) -> dict[str, str]:
             "images",
             "tag",
             "--force",
-            named(service, tag),
-            named(service, tags[service]),
+            image_name(service, tag),
+            image_name(service, tags[service]),
         )
         platform.cluster.engine.docker("exec", NODE, *words)
     return tags
@@ -102,7 +102,7 @@ def test_a_release_is_upgraded_in_a_sitting_and_nobody_notices(platform, access,
         for pod in cluster.get(*_ours("pods", "--selector", "app.kubernetes.io/component=solver"))["items"]
         for container in pod["spec"]["containers"]
     }
-    assert images == {named("solver", tags["solver"])}
+    assert images == {image_name("solver", tags["solver"])}
 
 
 def test_a_shell_reaches_the_cluster(platform, tmp_path) -> None:
@@ -150,13 +150,13 @@ def test_a_route_of_the_gateway_api_serves_both_hosts(platform, access) -> None:
 def crowd_of_graders(platform, access):
     """More pods of the graders' priority than the node has room for, each as large as a Cassandra."""
     cluster, name = platform.cluster, "filler"
-    (victim,) = pods(cluster, "cassandra")
+    (victim,) = pod_names(cluster, "cassandra")
     cpu = cluster.get(*_ours("pod", victim))["spec"]["containers"][0]["resources"]["requests"]["cpu"]
     room = cluster.get("node", NODE)["status"]["allocatable"]["cpu"]
     replicas = int(parse_quantity(room) / parse_quantity(cpu)) + 1
     container = {
         "name": name,
-        "image": named("grader", platform.tags["grader"]),
+        "image": image_name("grader", platform.tags["grader"]),
         "command": ["python", "-c", "import signal; signal.pause()"],
         "resources": {"requests": {"cpu": cpu}},
     }
@@ -199,10 +199,10 @@ def crowd_of_graders(platform, access):
 def test_graders_make_room_for_a_store(platform, crowd_of_graders) -> None:
     """If Cassandra dies where graders wait for any room on the node, it comes back all the same."""
     cluster = platform.cluster
-    (victim,) = pods(cluster, "cassandra")
+    (victim,) = pod_names(cluster, "cassandra")
     before = cluster.get(*_ours("pod", victim))["metadata"]["uid"]
     cluster.kubectl(*_ours("delete", "pod", victim, "--grace-period=0", "--force"))
-    await_whole(cluster)
+    await_recovery(cluster)
     assert cluster.get(*_ours("pod", victim))["metadata"]["uid"] != before
 
 
@@ -230,22 +230,22 @@ def test_the_autoscaler_sees_real_metrics(platform, access) -> None:
 )
 def test_the_operator_may_not_do_what_it_has_no_need_to(platform, words) -> None:
     """If somebody gets hold of the operator's account, they cannot read all secrets, start pods or take more rights."""
-    with pytest.raises(StackError, match="code 1"):
+    with pytest.raises(HarnessError, match="code 1"):
         platform.cluster.kubectl(*_ours("auth", "can-i", f"--as={OPERATOR}", *words))
 
 
 def test_the_operator_is_refused_by_the_api_server(platform) -> None:
     """If the operator's account asks for all secrets, the API server refuses."""
-    with pytest.raises(StackError, match=r"Forbidden.*cannot list resource \"secrets\""):
+    with pytest.raises(HarnessError, match=r"Forbidden.*cannot list resource \"secrets\""):
         platform.cluster.kubectl(*_ours("get", "secrets", f"--as={OPERATOR}"))
 
 
 @pytest.mark.parametrize("component", ["web", "solver", "grader", "gateway", "cassandra", "postgres", "redis"])
 def test_nobody_else_has_an_account_at_the_api_server(platform, component) -> None:
     """If somebody gets into a pod other than the operator's, there is no token of the API server in it."""
-    pod = pods(platform.cluster, component)[0]
+    pod = pod_names(platform.cluster, component)[0]
     words = _ours("exec", pod, "--", "ls", "/var/run/secrets/kubernetes.io")
-    with pytest.raises(StackError, match="No such file"):
+    with pytest.raises(HarnessError, match="No such file"):
         platform.cluster.kubectl(*words)
 
 
@@ -257,7 +257,7 @@ def test_a_pod_with_more_rights_is_refused(platform) -> None:
         "metadata": {"name": "privileged"},
         "spec": {"containers": [{"name": "main", "image": "none", "securityContext": {"privileged": True}}]},
     }
-    with pytest.raises(StackError, match="violates PodSecurity"):
+    with pytest.raises(HarnessError, match="violates PodSecurity"):
         platform.cluster.kubectl(*_ours("apply", "--dry-run=server", "-f", "-"), stdin=json.dumps(pod))
 
 
@@ -267,7 +267,7 @@ def test_an_upgrade_without_its_secret_is_refused(platform, access) -> None:
     kept = cluster.get(*_ours("secret", f"{RELEASE}-secrets"))
     cluster.kubectl(*_ours("delete", "secret", f"{RELEASE}-secrets"))
     try:
-        with pytest.raises(StackError, match=r"(?s)Secret exam/exam-secrets is gone.*backup"):
+        with pytest.raises(HarnessError, match=r"(?s)Secret exam/exam-secrets is gone.*backup"):
             _upgrade(platform, platform.tags)
     finally:
         metadata = {name: kept["metadata"][name] for name in ("name", "namespace", "labels", "annotations")}
@@ -288,7 +288,7 @@ def test_an_uninstalled_release_leaves_its_data_and_comes_back(platform, access)
     claims = {claim["metadata"]["name"] for claim in cluster.get(*_ours("persistentvolumeclaims"))["items"]}
     assert claims == {f"data-{RELEASE}-postgres-0", f"data-{RELEASE}-cassandra-rack1-0"}
     assert [each["metadata"]["uid"] for each in cluster.get("exams", "--all-namespaces")["items"]] == exams
-    words = chart_words(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
+    words = chart_arguments(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
     cluster.helm("install", RELEASE, str(CHART), *words)
     await_platform(cluster, lambda _: None)
     assert _degrees(access) == degrees
@@ -299,9 +299,9 @@ def test_the_machine_goes_down_in_an_upgrade(platform, access, shown) -> None:
     cluster = platform.cluster
     degrees, parts = _degrees(access), _components(cluster)
     assert degrees
-    words = chart_words(tags=_next(platform), from_packages=platform.from_packages, port=platform.port)
+    words = chart_arguments(tags=_next(platform), from_packages=platform.from_packages, port=platform.port)
     upgrade = [str(program("helm")), "upgrade", RELEASE, str(CHART), *words, "--wait"]
-    helm = subprocess.Popen(upgrade, env=cluster.whole_env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    helm = subprocess.Popen(upgrade, env=cluster.subprocess_env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         begun = ("secrets", f"--selector=owner=helm,name={RELEASE},status=pending-upgrade")
         eventually(lambda: cluster.get(*_ours(*begun))["items"], "helm has begun")

@@ -5,8 +5,15 @@ import os
 
 import pytest
 
-from exam_harness.environments.cluster.deploy import CHART, NAMESPACE, RELEASE, RESTRICTED, await_platform, chart_words
-from exam_harness.environments.cluster.trouble import pods
+from exam_harness.environments.cluster.deploy import (
+    CHART,
+    NAMESPACE,
+    RELEASE,
+    RESTRICTED,
+    await_platform,
+    chart_arguments,
+)
+from exam_harness.environments.cluster.diagnostics import pod_names
 
 RACKS = ("a", "b", "c")
 GONE = f"{RELEASE}-cassandra-{RACKS[-1]}"
@@ -22,7 +29,7 @@ def three_racks(platform) -> None:
     cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=180s", seconds=200)
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("label", "namespace", NAMESPACE, RESTRICTED)
-    words = chart_words(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
+    words = chart_arguments(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
     racks = f"--set=cassandra.racks={{{','.join(RACKS)}}}"
     # One node of two cores has to hold all three, and the solvers of a sitting.
     cluster.helm("install", RELEASE, str(CHART), *words, racks, "--set=cassandra.resources.requests.cpu=20m")
@@ -47,7 +54,7 @@ def test_a_rack_is_gone_and_the_sitting_goes_on(three_racks, platform, sit, good
         sitting.say(f"{GONE} is gone for good")
 
     outcome = sit(while_open=trouble)
-    assert pods(cluster, "cassandra") == [f"{RELEASE}-cassandra-{rack}-0" for rack in RACKS[:-1]]
+    assert pod_names(cluster, "cassandra") == [f"{RELEASE}-cassandra-{rack}-0" for rack in RACKS[:-1]]
     good(outcome)
     before, after = answers
     assert before > 0

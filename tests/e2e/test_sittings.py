@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from exam_harness.environments.cluster.replicas import ready_now
-from exam_harness.environments.cluster.trouble import COMPONENTS, kill
+from exam_harness.environments.cluster.replica_counts import ready_replicas
+from exam_harness.faults.pods import COMPONENTS, kill
 from exam_harness.scenarios.cluster.__main__ import failures_of
 from exam_harness.scenarios.cluster.scenario import Size
 from exam_harness.waiting import eventually
@@ -24,11 +24,11 @@ KILLS = ALONE if os.environ.get("EXAM_E2E") == "all" else sorted(random.Random(S
 
 def test_an_exam_is_published_and_solvers_come_and_go_with_it(sit, platform) -> None:
     """If I apply an Exam, its solvers are up when it opens, its degrees are right, and its solvers go again."""
-    before = ready_now(platform.cluster)
+    before = ready_replicas(platform.cluster)
     outcome = sit()
     assert failures_of(outcome) == []
     assert outcome.replicas.peak >= outcome.floor > before
-    eventually(lambda: ready_now(platform.cluster) == before, "solvers are gone", seconds=BASELINE_SECONDS)
+    eventually(lambda: ready_replicas(platform.cluster) == before, "solvers are gone", seconds=BASELINE_SECONDS)
 
 
 @pytest.mark.parametrize(("component", "moment"), KILLS)

@@ -11,13 +11,13 @@ import httpx
 import pytest
 from kubernetes import client
 
-from exam_harness.environments.control_plane.access import REQUEST_SECONDS
-from exam_harness.environments.control_plane.exams import exam_cluster
-from exam_harness.environments.control_plane.operated import Operated
-from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.control_plane.api_access import REQUEST_SECONDS
+from exam_harness.environments.control_plane.exam_crd import exam_cluster
+from exam_harness.environments.control_plane.operator_namespace import OperatorNamespace
+from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.services import Service
 from exam_harness.environments.processes.stack import Stack
-from exam_harness.faults.kube_proxy import FaultProxy
+from exam_harness.faults.apiserver_proxy import FaultProxy
 from exam_harness.scenarios.sitting.accounts import People, people_of
 from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
 from exam_harness.students.student import Account
@@ -37,7 +37,7 @@ OWNED = {
 class World:
     """What a test of the operator can see and do."""
 
-    def __init__(self, operated: Operated, service: Service, namespace: str, api: client.ApiClient) -> None:
+    def __init__(self, operated: OperatorNamespace, service: Service, namespace: str, api: client.ApiClient) -> None:
         self.operated = operated
         self._api = api
         self.control_plane = operated.control_plane
@@ -245,7 +245,7 @@ def accounts(people: People) -> Iterator[Account]:
 
 
 @pytest.fixture
-def student(operated: Operated, accounts: Iterator[Account]) -> Iterator[Student]:
+def student(operated: OperatorNamespace, accounts: Iterator[Account]) -> Iterator[Student]:
     """A student of the test's own."""
     made = Student(operated.stack, next(accounts))
     yield made
@@ -253,23 +253,23 @@ def student(operated: Operated, accounts: Iterator[Account]) -> Iterator[Student
 
 
 @pytest.fixture(scope="session")
-def operated(people: People) -> Iterator[Operated]:
+def operated(people: People) -> Iterator[OperatorNamespace]:
     """A control plane with the Exam resource, a stack without its own clockwork, and a place for operators."""
-    folder = new_folder("operator-test")
+    folder = new_run_folder("operator-test")
     try:
         stack = Stack(folder / "run", lease_ttl_ms=LEASE_MS, beat=False)
 
         def meanwhile() -> None:
             Platform(stack).load_people(people)
 
-        with stack, exam_cluster(stack.folder, meanwhile=meanwhile) as control_plane:
-            yield Operated(control_plane, stack, "exam-platform")
+        with stack, exam_cluster(stack.folder, while_starting=meanwhile) as control_plane:
+            yield OperatorNamespace(control_plane, stack, "exam-platform")
     finally:
         shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def running_operator(operated: Operated) -> Iterator[Service]:
+def running_operator(operated: OperatorNamespace) -> Iterator[Service]:
     """The operator that most tests share."""
     service = operated.operator(env={"EXAM_OPERATOR_RESYNC_SECONDS": "5"})
     service.start()
@@ -281,14 +281,14 @@ def running_operator(operated: Operated) -> Iterator[Service]:
 
 
 @pytest.fixture
-def world(operated: Operated, running_operator: Service, request: pytest.FixtureRequest) -> Iterator[World]:
+def world(operated: OperatorNamespace, running_operator: Service, request: pytest.FixtureRequest) -> Iterator[World]:
     """A namespace of the test's own, with an operator that runs."""
     if not running_operator.process.alive:
         running_operator.start()
         running_operator.await_ready()
     name = "t-" + request.node.name.removeprefix("test_").replace("_", "-").split("[")[0][:40].rstrip("-")
     made = f"{name}-{abs(hash(request.node.nodeid)) % 10_000}"
-    operated.control_plane.new_namespace(made)
+    operated.control_plane.create_namespace(made)
     with operated.control_plane.api() as api:
         world = World(operated, running_operator, made, api)
         yield world

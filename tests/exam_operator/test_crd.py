@@ -12,10 +12,10 @@ import yaml
 from kubernetes import client
 
 from exam_core.schedule import State
-from exam_harness.environments.control_plane.access import REQUEST_SECONDS
+from exam_harness.environments.control_plane.api_access import REQUEST_SECONDS
 from exam_harness.environments.control_plane.control_plane import ControlPlane
-from exam_harness.environments.control_plane.exams import CRD, install_crd
-from exam_harness.environments.processes.places import REPOSITORY, new_folder
+from exam_harness.environments.control_plane.exam_crd import CRD, install_crd
+from exam_harness.environments.processes.paths import REPOSITORY, new_run_folder
 from exam_operator.decide.status import Capacity, Phase, status_of
 from exam_operator.model.exam import Resource
 from exam_operator.model.observed import Facts, Job, JobState, Revision, Seal, Sitting
@@ -69,13 +69,13 @@ class Api:
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     """A control plane that knows Exams, and nobody who looks after them."""
-    folder = new_folder("crd-test")
+    folder = new_run_folder("crd-test")
     control_plane = ControlPlane(folder)
     try:
         control_plane.start()
         control_plane.await_ready()
         install_crd(control_plane)
-        control_plane.new_namespace(NAMESPACE)
+        control_plane.create_namespace(NAMESPACE)
         with control_plane.api() as made:
             yield Api(control_plane, made)
     finally:

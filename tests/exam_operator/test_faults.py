@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exam_harness.environments.processes.services import Service
-from exam_harness.faults.kube_proxy import FaultProxy, Passed, Refusal, Slowness, Watches, When
+from exam_harness.faults.apiserver_proxy import Delay, ErrorResponse, FaultProxy, RecordedRequest, WatchMode, When
 from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -92,7 +92,7 @@ def _provisioned(world, name: str) -> dict[str, Any] | None:
 @pytest.mark.parametrize(("number", "when"), FAULTS, ids=str)
 def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Service, number: int, when: When) -> None:
     """If the operator is killed right before or after any of its changes, the sitting ends as if nothing had been."""
-    trap = proxy.kill_at(number, when, operator.kill)
+    trap = proxy.on_mutation(number, when, operator.kill)
     start(operator)
 
     def restarted() -> bool:
@@ -116,7 +116,7 @@ def test_a_life_has_as_many_requests_as_are_tried(world, student, proxy: FaultPr
     start(operator)
     hold(world, student, "whole")
     assert end_of(world, "whole") == GOOD
-    changes = [passed.request for passed in proxy.passed if passed.request.mutating]
+    changes = [passed.request for passed in proxy.requests if passed.request.mutating]
     kinds = {(request.verbs[0], request.resource) for request in changes}
     assert kinds >= {("patch", "exams"), ("update", "exams/status"), ("create", "events"), ("create", "jobs")}
     assert AT_LEAST <= len(changes) <= REQUESTS, [str(request) for request in changes]
@@ -125,17 +125,19 @@ def test_a_life_has_as_many_requests_as_are_tried(world, student, proxy: FaultPr
 def test_refusals_of_the_api_server_only_delay(world, student, proxy: FaultProxy, operator: Service) -> None:
     """If the API server refuses now and then, with 409, 429, 500 or 503, or is slow, the sitting ends the same."""
     start(operator)
-    proxy.slowness = [Slowness(which=lambda asked: asked.resource == "jobs", seconds=0.5)]
-    proxy.refusals = [
-        Refusal(which=lambda asked: asked.resource == "exams/status", code=409, times=2),
-        Refusal(which=lambda asked: asked.resource == "events", code=500, times=1),
-        Refusal(which=lambda asked: asked.resource == "jobs" and asked.mutating, code=503, times=1),
-        Refusal(which=lambda asked: asked.resource == "jobs" and asked.mutating, code=409, times=1),
-        Refusal(which=lambda asked: asked.resource == "exams" and asked.name != "", code=429, times=2, retry_after=1),
+    proxy.delays = [Delay(matches=lambda asked: asked.resource == "jobs", seconds=0.5)]
+    proxy.error_responses = [
+        ErrorResponse(matches=lambda asked: asked.resource == "exams/status", code=409, times=2),
+        ErrorResponse(matches=lambda asked: asked.resource == "events", code=500, times=1),
+        ErrorResponse(matches=lambda asked: asked.resource == "jobs" and asked.mutating, code=503, times=1),
+        ErrorResponse(matches=lambda asked: asked.resource == "jobs" and asked.mutating, code=409, times=1),
+        ErrorResponse(
+            matches=lambda asked: asked.resource == "exams" and asked.name != "", code=429, times=2, retry_after=1
+        ),
     ]
     hold(world, student, "refused")
     assert end_of(world, "refused") == GOOD
-    assert [refusal.code for refusal in proxy.refusals if refusal.times] == []
+    assert [refusal.code for refusal in proxy.error_responses if refusal.times] == []
 
 
 @pytest.mark.parametrize("trouble", ["dropped", "expired", "twice"])
@@ -144,7 +146,7 @@ def test_watches_that_go_wrong_change_nothing(
 ) -> None:
     """If watches break off, expire, or tell everything twice, the sitting ends the same."""
     if trouble == "twice":
-        proxy.watches = Watches.TWICE
+        proxy.watch_mode = WatchMode.DUPLICATED
     start(operator)
     eventually(lambda: proxy.watching, "the operator watches")
     watches = len(_watches(proxy))
@@ -159,7 +161,7 @@ def test_an_operator_that_may_not_watch_ends(world, student, proxy: FaultProxy, 
     """If the API server will not let the operator watch at all, its process ends, so that it is started anew."""
     start(operator)
     eventually(lambda: proxy.watching, "the operator watches")
-    proxy.refusals = [Refusal(which=lambda asked: "watch" in asked.verbs, code=410, times=1)]
+    proxy.error_responses = [ErrorResponse(matches=lambda asked: "watch" in asked.verbs, code=410, times=1)]
     proxy.drop_watches()
     eventually(lambda: not operator.process.alive, "the operator has ended")
     assert operator.process.returncode not in (0, None)
@@ -173,12 +175,12 @@ def test_a_watch_that_has_gone_silent_is_noticed(world, student, proxy: FaultPro
     start(operator)
     eventually(lambda: proxy.watching, "the operator watches")
     assert world.probe(operator, "healthz").status_code == 200
-    proxy.watches = Watches.SILENT
+    proxy.watch_mode = WatchMode.SILENT
     hold(world, student, "unheard")
     assert end_of(world, "unheard") == GOOD
     unwell = eventually(lambda: _unwell(world, operator), "the operator knows that its watch is silent", seconds=60)
     assert "the watch has not told of" in unwell
-    proxy.watches = Watches.GOOD
+    proxy.watch_mode = WatchMode.NORMAL
     operator.kill()
     start(operator)
     assert world.probe(operator, "healthz").status_code == 200
@@ -207,5 +209,5 @@ def _unwell(world, service: Service) -> str:
     return "" if answer.is_success else answer.text
 
 
-def _watches(proxy: FaultProxy) -> list[Passed]:
-    return [passed for passed in proxy.passed if "watch" in passed.request.verbs]
+def _watches(proxy: FaultProxy) -> list[RecordedRequest]:
+    return [passed for passed in proxy.requests if "watch" in passed.request.verbs]

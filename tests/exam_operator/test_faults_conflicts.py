@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from exam_harness.environments.processes.services import Service
-from exam_harness.faults.kube_proxy import FaultProxy, Refusal, Slowness
+from exam_harness.faults.apiserver_proxy import Delay, ErrorResponse, FaultProxy
 from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -25,8 +25,8 @@ def test_a_conflict_over_scaling_is_tried_again(world, proxy: FaultProxy, operat
     """If somebody else writes an autoscaler or a budget in the same moment, the operator tries again and lives on."""
     for kind in ("hpa", "pdb"):
         world.control_plane.kubectl("-n", world.operated.namespace, "delete", kind, "--all")
-    refusal = Refusal(which=lambda asked: asked.resource == resource and asked.mutating, code=409, times=1)
-    proxy.refusals = [refusal]
+    refusal = ErrorResponse(matches=lambda asked: asked.resource == resource and asked.mutating, code=409, times=1)
+    proxy.error_responses = [refusal]
     operator.start()
     eventually(lambda: refusal.times == 0, "it was refused")
     for kind in ("hpa", "pdb"):
@@ -36,18 +36,18 @@ def test_a_conflict_over_scaling_is_tried_again(world, proxy: FaultProxy, operat
 
 def test_an_exam_that_goes_while_its_status_is_written(world, proxy: FaultProxy, operator: Service) -> None:
     """If an Exam vanishes between a look at it and its status, it is let go of and the others are seen to."""
-    proxy.slowness = [Slowness(which=lambda asked: asked.resource == "exams/status", seconds=3)]
+    proxy.delays = [Delay(matches=lambda asked: asked.resource == "exams/status", seconds=3)]
     operator.start()
     operator.await_ready()
     world.apply("vanishes", opens_in=3600)
-    eventually(lambda: any(each.request.resource == "exams/status" for each in proxy.passed), "it is written")
+    eventually(lambda: any(each.request.resource == "exams/status" for each in proxy.requests), "it is written")
     world.kubectl("patch", "exam", "vanishes", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
     world.kubectl("delete", "exam", "vanishes")
     eventually(
-        lambda: any((each.request.resource, each.status) == ("exams/status", 404) for each in proxy.passed),
+        lambda: any((each.request.resource, each.status) == ("exams/status", 404) for each in proxy.requests),
         "there is nothing to write to",
     )
-    proxy.slowness = []
+    proxy.delays = []
     world.apply("next", opens_in=3600)
     world.await_condition("next", "Provisioned", "True")
     assert _faults(world, operator) == 0
@@ -55,8 +55,8 @@ def test_an_exam_that_goes_while_its_status_is_written(world, proxy: FaultProxy,
 
 def test_an_event_in_conflict_is_made_a_moment_later(world, proxy: FaultProxy, operator: Service) -> None:
     """If an Event is refused because a quota was written at the same time, it is made a moment later."""
-    refusal = Refusal(which=lambda asked: asked.resource == "events", code=409, times=1)
-    proxy.refusals = [refusal]
+    refusal = ErrorResponse(matches=lambda asked: asked.resource == "events", code=409, times=1)
+    proxy.error_responses = [refusal]
     operator.start()
     operator.await_ready()
     world.apply("quota", opens_in=3600)

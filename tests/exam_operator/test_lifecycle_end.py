@@ -173,7 +173,7 @@ def test_an_exam_without_a_sitting_goes_at_once(world) -> None:
 
 def test_a_namespace_that_is_deleted_is_not_held_up(world) -> None:
     """If the whole namespace goes, the Exam is let go of at once, even while it is open."""
-    world.control_plane.new_namespace(f"{world.namespace}-x")
+    world.control_plane.create_namespace(f"{world.namespace}-x")
     made = world.apply("open", lasts=3600)
     body = {**made, "metadata": {"name": "elsewhere"}, "spec": {**made["spec"], "exam": world.written()}}
     body.pop("status", None)

@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
-from exam_harness.environments.control_plane.operated import RBAC
-from exam_harness.faults.kube_proxy import FaultProxy
+from exam_harness.environments.control_plane.operator_namespace import RBAC
+from exam_harness.faults.apiserver_proxy import FaultProxy
 from exam_harness.scenarios.sitting.platform_client import PAPERS
 from exam_harness.waiting import eventually
 
@@ -37,10 +37,10 @@ def test_every_right_is_used_and_none_is_missing(world, proxy: FaultProxy) -> No
     finally:
         operator.stop()
     own = world.operated.namespace
-    asked = [passed.request for passed in proxy.passed]
-    inside = {right for request in asked if request.namespace == own for right in request.rights}
-    outside = {right for request in asked if request.namespace != own for right in request.rights}
-    refused = [str(passed.request) for passed in proxy.passed if passed.status in (401, 403)]
+    asked = [passed.request for passed in proxy.requests]
+    inside = {right for request in asked if request.namespace == own for right in request.permissions}
+    outside = {right for request in asked if request.namespace != own for right in request.permissions}
+    refused = [str(passed.request) for passed in proxy.requests if passed.status in (401, 403)]
     assert (outside, inside) == (granted()["ClusterRole"], granted()["Role"])
     assert refused == []
 

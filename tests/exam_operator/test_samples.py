@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from exam_core.authoring import read_exam
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.processes.paths import REPOSITORY
 
 OBJECTS = [
     each

@@ -17,7 +17,7 @@ from exam_answerlog.memory import MemoryAnswerLog
 from exam_answerlog.schema import migrate
 from exam_answerlog.settings import CassandraSettings
 from exam_answerlog.tables import SEALED
-from exam_harness.environments.processes.cassandra import Cassandra
+from exam_harness.environments.processes.servers.cassandra import Cassandra
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from exam_harness.environments.control_plane.control_plane import ControlPlane
-from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import listening
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.processes.process import HarnessError
 from exam_harness.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -113,7 +113,7 @@ def test_the_api_server_comes_back_from_kill_9_with_every_object(
     apply(control_plane, kube_namespace, config_map("kept"))
     (before,) = found(control_plane, kube_namespace, "configmap", "kept")
     control_plane.apiserver.kill()
-    with pytest.raises(StackError, match="refused"):
+    with pytest.raises(HarnessError, match="refused"):
         found(control_plane, kube_namespace, "configmap", "kept")
     control_plane.start()
     control_plane.await_ready()
@@ -126,7 +126,7 @@ def test_a_paused_api_server_answers_nobody_and_goes_on_where_it_was(
     """A frozen API server keeps its connections and answers nothing; thawed, it serves on."""
     control_plane.apiserver.pause()
     try:
-        with pytest.raises(StackError, match=r"[Tt]imeout"):
+        with pytest.raises(HarnessError, match=r"[Tt]imeout"):
             control_plane.kubectl("get", "namespaces", "--request-timeout=1s")
     finally:
         control_plane.apiserver.resume()
@@ -139,12 +139,14 @@ def test_a_service_account_may_do_what_its_rules_say_and_nothing_else(
 ) -> None:
     """A service account without rules is refused; one with a rule may do that and is refused the rest."""
     nobody = control_plane.service_account_kubeconfig("nobody", namespace=kube_namespace)
-    with pytest.raises(StackError, match=f'system:serviceaccount:{kube_namespace}:nobody" cannot list resource "pods"'):
+    with pytest.raises(
+        HarnessError, match=f'system:serviceaccount:{kube_namespace}:nobody" cannot list resource "pods"'
+    ):
         control_plane.kubectl("get", "pods", kubeconfig=nobody)
     rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
     reader = control_plane.service_account_kubeconfig("reader", namespace=kube_namespace, rules=[rule])
     assert control_plane.kubectl("get", "pods", "-o", "name", kubeconfig=reader) == ""
-    with pytest.raises(StackError, match='cannot list resource "secrets"'):
+    with pytest.raises(HarnessError, match='cannot list resource "secrets"'):
         control_plane.kubectl("get", "secrets", kubeconfig=reader)
 
 
@@ -157,7 +159,7 @@ def test_nobody_is_served_without_a_name(control_plane: ControlPlane) -> None:
 
 def test_a_stopped_control_plane_leaves_nothing_running() -> None:
     """After stop no process of it is left and nobody listens on its port."""
-    folder = new_folder("kube-test")
+    folder = new_run_folder("kube-test")
     server = ControlPlane(folder)
     try:
         server.start()

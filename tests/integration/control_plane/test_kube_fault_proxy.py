@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from exam_harness.environments.control_plane.control_plane import ControlPlane
-from exam_harness.faults.kube_proxy import FaultProxy, Refusal, Slowness, Watches, When
+from exam_harness.faults.apiserver_proxy import Delay, ErrorResponse, FaultProxy, WatchMode, When
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -97,7 +97,7 @@ def test_without_a_fault_everything_goes_through_as_it_is(proxy: FaultProxy, map
         f'resource "configmaps" in API group "" in the namespace "{maps.path.split("/")[4]}"'
     )
     assert maps.delete("one").status_code == 200
-    record = [(each.request.verbs, each.request.resource, each.request.name, each.status) for each in proxy.passed]
+    record = [(each.request.verbs, each.request.resource, each.request.name, each.status) for each in proxy.requests]
     assert record == [
         (("create",), "configmaps", "", 201),
         (("get",), "configmaps", "one", 200),
@@ -112,7 +112,7 @@ def test_without_a_fault_everything_goes_through_as_it_is(proxy: FaultProxy, map
 def test_a_trap_springs_once_on_its_side_of_its_request(proxy: FaultProxy, maps: Maps, truth: Maps, when: When) -> None:
     """If I set a trap before or after the second change, just that one is never made, or made and never answered."""
     sprung: list[int] = []
-    trap = proxy.kill_at(2, when, lambda: sprung.append(truth.get("two").status_code))
+    trap = proxy.on_mutation(2, when, lambda: sprung.append(truth.get("two").status_code))
     assert maps.create("one").status_code == 201
     assert maps.get("two").status_code == 404
     assert trap.caught is None
@@ -129,7 +129,7 @@ def test_a_trap_springs_once_on_its_side_of_its_request(proxy: FaultProxy, maps:
 
 def test_a_trap_that_is_never_reached_says_so(proxy: FaultProxy, maps: Maps) -> None:
     """If there are fewer changes than a trap waits for, it has caught nothing, so that a test can see it."""
-    trap = proxy.kill_at(2, When.BEFORE, lambda: pytest.fail("it sprang"))
+    trap = proxy.on_mutation(2, When.BEFORE, lambda: pytest.fail("it sprang"))
     assert maps.create("one").status_code == 201
     assert maps.get("one").status_code == 200
     assert trap.caught is None
@@ -139,8 +139,8 @@ def test_a_trap_that_is_never_reached_says_so(proxy: FaultProxy, maps: Maps) -> 
 def test_a_refusal_reads_like_the_api_servers(proxy: FaultProxy, maps: Maps, truth: Maps, code: int) -> None:
     """If I have requests refused, they are so many times, as the API server would, which does not hear of them."""
     after = 3 if code == 429 else None
-    proxy.refusals = [
-        Refusal(which=lambda asked: "create" in asked.verbs, code=code, times=2, retry_after=after),
+    proxy.error_responses = [
+        ErrorResponse(matches=lambda asked: "create" in asked.verbs, code=code, times=2, retry_after=after),
     ]
     for _ in range(2):
         refused = maps.create("one")
@@ -151,16 +151,16 @@ def test_a_refusal_reads_like_the_api_servers(proxy: FaultProxy, maps: Maps, tru
         assert truth.get("one").status_code == 404
         assert maps.get("one").status_code == 404
     assert maps.create("one").status_code == 201
-    assert [each.status for each in proxy.passed if each.request.mutating] == [code, code, 201]
+    assert [each.status for each in proxy.requests if each.request.mutating] == [code, code, 201]
 
 
 def test_a_slow_way_delays_only_what_it_is_meant_for(proxy: FaultProxy, maps: Maps) -> None:
     """If I make some requests slow, they are late and done all the same."""
-    proxy.slowness = [Slowness(which=lambda asked: "create" in asked.verbs, seconds=0.5)]
+    proxy.delays = [Delay(matches=lambda asked: "create" in asked.verbs, seconds=0.5)]
     began = time.monotonic()
     assert maps.create("one").status_code == 201
     assert time.monotonic() - began >= 0.5
-    proxy.slowness = [Slowness(which=lambda asked: "create" in asked.verbs, seconds=10 * READ_SECONDS)]
+    proxy.delays = [Delay(matches=lambda asked: "create" in asked.verbs, seconds=10 * READ_SECONDS)]
     assert maps.get("one").status_code == 200
 
 
@@ -169,17 +169,17 @@ def test_a_watch_tells_at_once_and_may_tell_twice(proxy: FaultProxy, maps: Maps,
     with maps.watching() as told:
         truth.create("one")
         assert _what(next(told)) == ("ADDED", "one")
-        proxy.watches = Watches.TWICE
+        proxy.watch_mode = WatchMode.DUPLICATED
         truth.delete("one")
         assert [_what(next(told)), _what(next(told))] == [("DELETED", "one")] * 2
-        proxy.watches = Watches.GOOD
+        proxy.watch_mode = WatchMode.NORMAL
         truth.create("two")
         assert _what(next(told)) == ("ADDED", "two")
 
 
 def test_a_silent_watch_stays_open_and_tells_nothing(proxy: FaultProxy, maps: Maps, truth: Maps) -> None:
     """If I make watches silent, whoever watches waits in vain, while the API server has long told of the change."""
-    proxy.watches = Watches.SILENT
+    proxy.watch_mode = WatchMode.SILENT
     maps.http.timeout = httpx.Timeout(SILENCE_SECONDS)
     with maps.watching() as told, truth.watching() as told_in_truth:
         truth.create("one")

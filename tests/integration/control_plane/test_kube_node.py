@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exam_harness.environments.control_plane.control_plane import ControlPlane
-from exam_harness.environments.control_plane.node import Node
+from exam_harness.environments.control_plane.pods.node import Node
 from exam_harness.waiting import eventually
 
 pytestmark = pytest.mark.integration

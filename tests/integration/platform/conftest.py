@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.services import Service
 from exam_harness.environments.processes.stack import Stack
@@ -342,7 +342,7 @@ class Whole:
 def whole_session() -> Iterator[Whole]:
     """The platform, furnished, with short leases."""
     people = people_of(STUDENTS, LEVELS)
-    folder = new_folder("platform-test")
+    folder = new_run_folder("platform-test")
     try:
         with Stack(folder / "run", lease_ttl_ms=LEASE_MS) as stack:
             whole = Whole(stack, people)

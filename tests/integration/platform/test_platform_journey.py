@@ -10,7 +10,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from exam_harness.environments.processes.process import Child
+from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.services import Service
 from exam_harness.oracle.paper import match
 from exam_harness.students.answer_builder import Pen
@@ -84,7 +84,7 @@ def test_a_request_is_found_in_every_log_by_its_id(platform) -> None:
     assert (reply.status_code, reply.headers["X-Request-ID"]) == (200, listed)
     assert _logged(platform, listed, platform.stack.web)
     with platform.frozen(platform.stack.beat):
-        coordinator = Child(
+        coordinator = ChildProcess(
             "coordinator",
             [sys.executable, "-m", "exam_grader", "coordinate", "--sitting", sitting.name, "--stop"],
             log=platform.stack.logs / "coordinator.log",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.processes.process import HarnessError
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +40,7 @@ def test_a_sitting_is_scheduled_from_the_command_line(platform) -> None:
 def test_what_cannot_be_scheduled_is_told(platform, changed, said) -> None:
     """If the exam does not exist or the window makes no sense, I am told, and nothing is scheduled."""
     exam = platform.sitting()
-    with pytest.raises(StackError, match=said):
+    with pytest.raises(HarnessError, match=said):
         platform.stack.web_command("schedule_sitting", "never", *_words(exam, changed))
     with pytest.raises(Exception, match="404"):
         platform.operator.sitting("never")

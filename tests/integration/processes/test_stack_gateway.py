@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from exam_core.problems import MEDIA_TYPE, ProblemKind
-from exam_harness.environments.processes.nginx import Nginx
-from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.processes.servers.nginx import Nginx
 
 pytestmark = pytest.mark.integration
 
@@ -81,7 +81,7 @@ def _echo(name: str, *, rude: bool = False) -> Iterator[Echo]:
 @contextmanager
 def _gateway(*, web: str, solvers: list[str]) -> Iterator[httpx.Client]:
     """A gateway before these."""
-    folder = new_folder("gateway-test")
+    folder = new_run_folder("gateway-test")
     (folder / "logs").mkdir()
     try:
         with (
@@ -290,7 +290,7 @@ def test_a_body_within_the_limit_arrives(gateway: httpx.Client, host: str, path:
 
 def test_the_access_log_is_json_without_secrets() -> None:
     """Each request is one JSON line that a request id finds; neither tokens nor queries are in it."""
-    folder = new_folder("gateway-test")
+    folder = new_run_folder("gateway-test")
     (folder / "logs").mkdir()
     headers = SOLVER | {"Authorization": "Bearer hush", "X-Request-ID": "find-me-1"}
     with _echo("solver") as solver, Nginx(folder, web=_down(), solvers=[solver.address]) as nginx:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from exam_harness.environments.processes import cached, install, java, places
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.processes import cache, paths
+from exam_harness.environments.processes.process import HarnessError
+from exam_harness.environments.processes.servers import install, java
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +33,7 @@ def cassandra_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache in which one jar is all of Cassandra, and a Maven that brings it."""
     jars = tmp_path / "jars.sha256"
     jars.write_text(f"{hashlib.sha256(b'good').hexdigest()}  a.jar\n")
-    for module in (install, places):
+    for module in (install, paths):
         monkeypatch.setattr(module, "JARS", jars)
     monkeypatch.setenv("EXAM_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()
@@ -42,7 +43,7 @@ def cassandra_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     maven.chmod(0o755)
     monkeypatch.setenv("PATH", f"{maven.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("JAR_CONTENT", "good")
-    return places.cassandra_home()
+    return paths.cassandra_home()
 
 
 def test_what_maven_brings_is_checked_and_put_in_its_place(cassandra_home: Path, said: list[str]) -> None:
@@ -59,7 +60,7 @@ def test_a_jar_with_other_content_is_refused(
 ) -> None:
     """A jar that is not the committed one leaves nothing behind that a later start could run."""
     monkeypatch.setenv("JAR_CONTENT", "evil")
-    with pytest.raises(StackError, match=r"not those of jars\.sha256: a\.jar"):
+    with pytest.raises(HarnessError, match=r"not those of jars\.sha256: a\.jar"):
         install._install_cassandra(said.append)
     assert list(cassandra_home.parent.iterdir()) == []
 
@@ -99,11 +100,11 @@ def test_two_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with (tmp_path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
-        def say(what: str) -> None:
+        def echo(what: str) -> None:
             said.append(what)
             fcntl.flock(lock, fcntl.LOCK_UN)
 
-        with cached.one_at_a_time(say):
+        with cache.cache_lock(echo):
             assert said == ["another set-up is running, waiting for it"]
 
 
@@ -112,7 +113,7 @@ def test_a_user_who_may_not_install_hears_what_is_missing(monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(install, "_has_java", lambda: False)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(StackError, match="openjdk-17-jre-headless and maven"):
+    with pytest.raises(HarnessError, match="openjdk-17-jre-headless and maven"):
         install._install_java(said.append)
     assert said == []
 
@@ -128,7 +129,7 @@ def test_the_right_java_is_found_behind_a_newer_one(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(java, "_candidates", lambda: (tmp_path / name / "bin/java" for name in versions))
     assert java.find_java() == tmp_path / "right/bin/java"
     monkeypatch.setattr(java, "_candidates", lambda: iter([tmp_path / "new/bin/java"]))
-    with pytest.raises(StackError, match="Java 17 is missing"):
+    with pytest.raises(HarnessError, match="Java 17 is missing"):
         java.find_java()
 
 
@@ -137,14 +138,14 @@ def test_a_folder_that_keeps_postgresql_out_is_named(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     (closed / "inner").mkdir(parents=True)
     closed.chmod(0o700)
-    with pytest.raises(StackError, match=r"cannot pass .*: set TMPDIR"):
-        places.check_passable(closed / "inner", "TMPDIR")
+    with pytest.raises(HarnessError, match=r"cannot pass .*: set TMPDIR"):
+        paths.check_traversable(closed / "inner", "TMPDIR")
 
 
 def test_a_second_set_up_is_quick_and_says_that_all_is_there() -> None:
     """On a machine that is set up already nothing is fetched."""
     done = subprocess.run(
-        [sys.executable, "-m", "exam_harness.environments.processes.install"],
+        [sys.executable, "-m", "exam_harness.environments.processes.servers.install"],
         capture_output=True,
         text=True,
         check=True,

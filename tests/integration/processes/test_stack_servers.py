@@ -11,14 +11,14 @@ import psycopg
 import pytest
 import redis
 
-from exam_harness.environments.processes.cassandra import Cassandra
-from exam_harness.environments.processes.nginx import Nginx
-from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import free_ports, listening
-from exam_harness.environments.processes.postgres import Postgres
-from exam_harness.environments.processes.process import StackError
-from exam_harness.environments.processes.redis_server import Redis
+from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.server import Server
+from exam_harness.environments.processes.servers.cassandra import Cassandra
+from exam_harness.environments.processes.servers.nginx import Nginx
+from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.redis import Redis
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder of this test's own."""
-    folder = new_folder("stack-test")
+    folder = new_run_folder("stack-test")
     (folder / "logs").mkdir()
     yield folder
     shutil.rmtree(folder)
@@ -68,17 +68,17 @@ def _write_row(server: Server) -> Callable[[], bool]:
 def test_a_server_comes_back_from_a_crash_and_leaves_nothing(folder: Path, make: Callable[[Path], Server]) -> None:
     """A server killed at once comes back on its port with what was acknowledged; stopped, all of it is gone."""
     with make(folder) as server:
-        assert server.answers()
+        assert server.is_ready()
         is_there = _write_row(server)
-        killed = server.process.family()
+        killed = server.process.process_tree()
         server.kill()
         assert not any(member.alive for member in killed)
-        assert not server.answers()
+        assert not server.is_ready()
         port = server.port  # type: ignore[attr-defined]  # each has one
         assert not listening(port)
         server.restart()
         assert is_there()
-        running = server.process.family()
+        running = server.process.process_tree()
         assert running
     assert not server.process.alive
     assert not any(member.alive for member in running)
@@ -88,7 +88,7 @@ def test_a_server_comes_back_from_a_crash_and_leaves_nothing(folder: Path, make:
 def test_postgresql_never_runs_as_root(postgres: Postgres) -> None:
     """Every process of PostgreSQL belongs to an unprivileged user."""
     with psycopg.connect(postgres.dsn("exam_web")):
-        owners = {Path(f"/proc/{member.pid}").stat().st_uid for member in postgres.process.family()}
+        owners = {Path(f"/proc/{member.pid}").stat().st_uid for member in postgres.process.process_tree()}
     assert 0 not in owners
 
 
@@ -98,7 +98,7 @@ def test_servers_run_as_nobody_where_there_is_no_user_for_them(folder: Path, mak
     """A bare system has no user postgres; its user nobody has a group of another name."""
     nobody = pwd.getpwnam("nobody")
     with make(folder, user=nobody) as server:
-        assert nobody.pw_uid in {Path(f"/proc/{each.pid}").stat().st_uid for each in server.process.family()}
+        assert nobody.pw_uid in {Path(f"/proc/{each.pid}").stat().st_uid for each in server.process.process_tree()}
 
 
 def test_postgresql_killed_in_the_middle_of_a_query_starts_again(folder: Path) -> None:
@@ -217,7 +217,7 @@ def test_cassandra_acknowledges_only_what_is_on_disk(cassandra: Cassandra) -> No
 def test_a_server_that_is_not_installed_says_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the set-up, the message is «run make setup» and not a stack of Java."""
     monkeypatch.setenv("EXAM_CACHE_DIR", f"/nonexistent/{uuid4()}")
-    with pytest.raises(StackError, match="run make setup"):
+    with pytest.raises(HarnessError, match="run make setup"):
         Cassandra(folder)
 
 

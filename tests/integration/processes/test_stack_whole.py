@@ -5,7 +5,7 @@ import shutil
 import httpx
 import pytest
 
-from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import listening
 from exam_harness.environments.processes.stack import Stack
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 def test_the_platform_starts_survives_and_ends() -> None:
     """Every service serves through the gateway, comes back from a crash on its own port, and is gone at the end."""
-    folder = new_folder("whole-test")
+    folder = new_run_folder("whole-test")
     try:
         with Stack(folder / "run") as stack:
             assert list(stack.services) == ["web", "solver-1", "solver-2", "grader-worker", "grader-beat"]
@@ -22,12 +22,12 @@ def test_the_platform_starts_survives_and_ends() -> None:
             for service in stack.services.values():
                 before = service.process.pid
                 service.kill()
-                assert not service.answers()
+                assert not service.is_ready()
                 service.restart()
                 assert service.process.pid != before
             _assert_serves(stack)
             servers = (*stack.stores, *stack.services.values(), stack.gateway)
-            members = {member for server in servers for member in server.process.family()}
+            members = {member for server in servers for member in server.process.process_tree()}
             ports = [stack.postgres.port, stack.redis.port, stack.cassandra.port, stack.gateway_port]
             ports += [service.port for service in stack.services.values()]
         assert not [member for member in members if member.alive]
@@ -46,7 +46,7 @@ def _assert_serves(stack: Stack) -> None:
 
 def test_secrets_are_made_for_the_run_and_stay_with_their_service() -> None:
     """Keys are readable by their owner alone, differ from run to run, and no service gets another's secrets."""
-    folder = new_folder("whole-test")
+    folder = new_run_folder("whole-test")
     try:
         one, other = Stack(folder / "one"), Stack(folder / "other")
         for file in (one.secrets.web_keys, one.secrets.solver_keys):

@@ -13,9 +13,9 @@ from exam_answerlog.link import connect_cluster, make_cluster
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.roles import BORN, take_over
 from exam_answerlog.settings import CassandraSettings, SettingsError
-from exam_harness.environments.processes.cassandra import Cassandra
-from exam_harness.environments.processes.places import new_folder
+from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import listening
+from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 @pytest.fixture
 def settings():
     """A node that was never used, and how to reach it as the role that shall be its superuser."""
-    folder = new_folder("take-over")
+    folder = new_run_folder("take-over")
     (folder / "logs").mkdir()
     node = Cassandra(folder)
     node.start()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exam_harness.environments.processes.places import REPOSITORY, new_folder
+from exam_harness.environments.processes.paths import REPOSITORY, new_run_folder
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.scenarios.dev import furnish
 
@@ -20,7 +20,7 @@ def said() -> Iterator[list[str]]:
     text = (REPOSITORY / "README.md").read_text()
     section = text.split("## The API by hand")[1].split("\n## ")[0]
     script = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
-    folder = new_folder("readme")
+    folder = new_run_folder("readme")
     try:
         with Stack(folder / "run", lease_ttl_ms=5000) as stack:
             environment = furnish(stack) | {"PATH": "/usr/local/bin:/usr/bin:/bin"}

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from exam_core.instants import MINUTE, SECOND, to_micros
 from exam_core.schedule import State
-from exam_harness.environments.processes.postgres import Postgres
+from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_solver.clock import boot_clock
 from exam_solver.lease_store import LeaseStoreUnavailableError, PostgresLeaseStore
 from exam_solver.leasing import LeaseKeeper

@@ -26,7 +26,7 @@ from exam_core.instants import SECOND
 from exam_core.keys import PublicKeySet, SigningKeys, new_signing_jwk
 from exam_core.tokens import Access, Role, sign_access
 from exam_harness.environments.processes.ports import free_ports
-from exam_harness.environments.processes.process import Child
+from exam_harness.environments.processes.process import ChildProcess
 from exam_solver.papers import PAPER_PART
 from exam_web.clock import database_now
 from exam_web.sittings.models import Sitting, SolverLease
@@ -130,7 +130,7 @@ class Solver:
         (port,) = free_ports(1)
         self.platform = platform
         self.log = platform.folder / f"solver-{number}.log"
-        self.child = Child(
+        self.child = ChildProcess(
             f"solver-{number}",
             [sys.executable, "-m", "exam_solver", "--port", str(port)],
             log=self.log,

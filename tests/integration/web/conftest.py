@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from exam_core.authoring import read_exam
 from exam_core.keys import new_signing_jwk
-from exam_harness.environments.processes.places import REPOSITORY
-from exam_harness.environments.processes.redis_server import Redis
+from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.environments.processes.servers.redis import Redis
 from exam_web import auth
 from exam_web.exams.images import inspect_image
 from exam_web.exams.models import Exam

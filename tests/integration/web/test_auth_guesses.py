@@ -10,7 +10,7 @@ from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 
-from exam_harness.environments.processes.redis_server import Redis
+from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.users import hashers
 from exam_web.users.models import LoginSession, Revocation, User
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exam_core.instants import SECOND
 from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.tokens import Access, Role, sign_access
-from exam_harness.environments.processes.redis_server import Redis
+from exam_harness.environments.processes.servers.redis import Redis
 from exam_web import auth
 from exam_web.clock import database_now
 from exam_web.users.models import Revocation, User

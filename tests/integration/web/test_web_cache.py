@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import caches
 from django.db import transaction
 
-from exam_harness.environments.processes.redis_server import Redis
+from exam_harness.environments.processes.servers.redis import Redis
 from exam_web import cache
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.processes.paths import REPOSITORY
 from exam_web.exams.models import Exam
 from exam_web.sittings.models import Revision, Sitting
 

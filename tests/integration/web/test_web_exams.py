@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 
 from exam_core.authoring import read_exam
 from exam_core.problems import Problem
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.processes.paths import REPOSITORY
 from exam_web.exams.images import MAX_BYTES, inspect_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import

@@ -7,9 +7,9 @@ import pytest
 import redis
 from django.utils import timezone
 
-from exam_harness.environments.processes.cassandra import Cassandra
-from exam_harness.environments.processes.places import REPOSITORY
-from exam_harness.environments.processes.redis_server import Redis
+from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.environments.processes.servers.cassandra import Cassandra
+from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.sittings.models import Sitting
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

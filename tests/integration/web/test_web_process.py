@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_core.keys import new_signing_jwk
 from exam_harness.environments.processes.ports import free_ports
-from exam_harness.environments.processes.postgres import Postgres
-from exam_harness.environments.processes.process import Child, StackError
-from exam_harness.environments.processes.redis_server import Redis
-from exam_harness.environments.processes.stack import run
+from exam_harness.environments.processes.process import ChildProcess, HarnessError
+from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.redis import Redis
+from exam_harness.environments.processes.stack import run_python
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +32,7 @@ POD = {"Host": "10.42.0.17:8000"}
 class Web:
     """A running web process."""
 
-    def __init__(self, child: Child, port: int) -> None:
+    def __init__(self, child: ChildProcess, port: int) -> None:
         self.child = child
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20)
 
@@ -79,7 +79,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], Web]]:
         (port,) = free_ports(1)
         words = ("-m", "gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application")
         argv = [sys.executable, *words]
-        child = Child("web", argv, log=tmp_path / "web.log", env=env | {"EXAM_BIND": f"127.0.0.1:{port}"})
+        child = ChildProcess("web", argv, log=tmp_path / "web.log", env=env | {"EXAM_BIND": f"127.0.0.1:{port}"})
         web = Web(child, port)
         started.append(web)
 
@@ -156,7 +156,7 @@ def test_every_line_of_the_log_is_json_and_has_the_request_id(environment, serve
 def test_a_process_that_cannot_sign_does_not_come_up(environment, serve) -> None:
     """Without a usable key file web stops and names the variable, rather than failing at the first login."""
     Path(environment["EXAM_SIGNING_KEYS_FILE"]).write_text("{}")
-    with pytest.raises(StackError, match="EXAM_SIGNING_KEYS_FILE"):
+    with pytest.raises(HarnessError, match="EXAM_SIGNING_KEYS_FILE"):
         serve(environment)
 
 
@@ -167,7 +167,7 @@ def test_web_is_ready_once_its_schema_is_there(environment, serve, empty_databas
     before = web.get("/readyz")
     assert before.status_code == 503
     assert "migrations are not applied" in before.json()["checks"]["database"]
-    run(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
+    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
     after = web.get("/readyz")
     assert (after.status_code, after.json()["checks"]["database"]) == (200, "ok")
     assert after.json()["checks"]["cache"] == "does not answer"
@@ -178,7 +178,7 @@ def test_web_is_ready_once_its_schema_is_there(environment, serve, empty_databas
 def test_broken_connections_are_replaced_unseen(environment, serve, empty_database: str, postgres: Postgres) -> None:
     """After a failover the next requests are served at once: no one meets the broken connections."""
     environment["EXAM_DATABASE_URL"] = empty_database
-    run(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
+    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
     web = serve(environment)
     assert web.post("/api/auth/verify", token="x.y.z").json() == {"active": False}
     assert web.get("/readyz").status_code == 200
@@ -199,8 +199,8 @@ def test_an_administrator_logs_in_where_the_gateway_speaks_plain_http(
         "EXAM_INSECURE_HTTP": "1",
         "ADMIN_PASSWORD": "correct horse battery",
     }
-    run(["-m", "exam_web", "migrate", "--verbosity", "0"], env)
-    run(["-m", "exam_web", "create_admin", "--username", "boss", "--password-env", "ADMIN_PASSWORD"], env)
+    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], env)
+    run_python(["-m", "exam_web", "create_admin", "--username", "boss", "--password-env", "ADMIN_PASSWORD"], env)
     for insecure, inside in (("1", True), ("0", False)):
         web = serve(env | {"EXAM_INSECURE_HTTP": insecure})
         token = web.get("/admin/login/").cookies["csrftoken"]
@@ -238,7 +238,7 @@ def _typed(words: list[str], env: dict[str, str], *lines: str) -> tuple[int, str
 def test_an_administrators_password_is_asked_for_at_the_terminal(environment, empty_database, redis_server) -> None:
     """If I name no variable, I type the password twice, nobody can read it, and two different ones change nothing."""
     env = environment | {"EXAM_DATABASE_URL": empty_database, "EXAM_REDIS_URL": redis_server.url}
-    run(["-m", "exam_web", "migrate", "--verbosity", "0"], env)
+    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], env)
     words = ["-m", "exam_web", "create_admin", "--username", "boss"]
     password = "correct horse battery"
     code, seen = _typed(words, env, password, "another")

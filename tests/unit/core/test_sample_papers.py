@@ -11,7 +11,7 @@ import pytest
 
 from exam_core.authoring import ExamDocument, read_exam
 from exam_core.paper import ImageRef, QuestionKind, freeze
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.processes.paths import REPOSITORY
 
 PAPERS = REPOSITORY / "k8s/samples/papers"
 DESCRIPTION = REPOSITORY / "docs/papers.md"

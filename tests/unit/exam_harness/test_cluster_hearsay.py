@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exam_harness.environments.cluster.hearsay import hearsay
+from exam_harness.environments.cluster.stale_resources import stale_resources
 
 STARTED = datetime(2026, 3, 2, 9, 0, 0, 700_000, tzinfo=UTC)
 
@@ -35,7 +35,7 @@ def _running(seconds: int) -> dict:
 @pytest.mark.parametrize("states", [(_running(-1),), (_running(3), _running(-3600))])
 def test_a_container_of_before_is_not_believed(states) -> None:
     """If a container is said to run since before its node started, its pod is named: nobody has looked at it."""
-    assert hearsay(STARTED, [_resource("Pod", {}), _pod(*states)]) == ["Pod exam/pod"]
+    assert stale_resources(STARTED, [_resource("Pod", {}), _pod(*states)]) == ["Pod exam/pod"]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_container_of_before_is_not_believed(states) -> None:
 )
 def test_what_started_since_or_does_not_run_is_believed(states) -> None:
     """If all that is said to run started after the node, in the very second of it too, nobody is waited for."""
-    assert hearsay(STARTED, [_pod(*states)]) == []
+    assert stale_resources(STARTED, [_pod(*states)]) == []
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_a_controller_that_has_not_counted_is_not_believed(told, pods, old) -> N
     """If a controller tells another number of ready pods than there are, it has not counted since: it is named."""
     sets, deployments = (({"readyReplicas": number} if number else {}) for number in told)
     resources = [_resource("Deployment", deployments), _resource("ReplicaSet", sets, owner="deployment"), *pods]
-    assert hearsay(STARTED, resources) == old
+    assert stale_resources(STARTED, resources) == old
 
 
 def test_a_set_with_an_owner_of_an_unknown_kind_is_counted_alone() -> None:
     """If somebody's own controller owns a StatefulSet, its pods are counted and the owner is left alone."""
     stateful = _resource("StatefulSet", {"readyReplicas": 1}, owner="their-own")
     pod = _resource("Pod", {"conditions": [{"type": "Ready", "status": "True"}]}, owner="statefulset")
-    assert hearsay(STARTED, [stateful, pod]) == []
+    assert stale_resources(STARTED, [stateful, pod]) == []

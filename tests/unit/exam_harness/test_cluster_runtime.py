@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from exam_harness.environments.cluster.engine import RUNTIME
+from exam_harness.environments.docker.engine import RUNTIME
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from threading import Barrier, Event
 import pytest
 from rich.console import Console
 
-from exam_harness.environments.cluster.steps import Steps
+from exam_harness.environments.steps import Steps
 from exam_harness.waiting import eventually
 
 

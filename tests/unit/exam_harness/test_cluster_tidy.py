@@ -1,6 +1,6 @@
 """What stays of images that were built again and again."""
 
-from exam_harness.environments.cluster.tidy import superseded
+from exam_harness.environments.docker.pruning import superseded
 
 
 def test_the_newest_two_of_each_image_stay() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from exam_harness.environments.cluster import traces
-from exam_harness.environments.cluster.traces import Traces
+from exam_harness.environments.docker import host_state
+from exam_harness.environments.docker.host_state import HostState
 
 BEFORE = [":INPUT ACCEPT", ":FORWARD ACCEPT", ":OUTPUT ACCEPT", ":MINE -", "-A INPUT -j MINE"]
 NOW = [
@@ -24,7 +24,7 @@ NOW = [
 def commands(monkeypatch) -> list[list[str]]:
     """The commands that would have been run."""
     run: list[list[str]] = []
-    monkeypatch.setattr(traces, "run", lambda words: run.append(list(words)) or "")
+    monkeypatch.setattr(host_state, "run", lambda words: run.append(list(words)) or "")
     return run
 
 
@@ -34,7 +34,7 @@ def _said(commands) -> list[str]:
 
 def test_what_was_added_is_taken_away_and_nothing_else(commands) -> None:
     """If an engine added chains, rules and a policy, they go in an order that works; what was there stays."""
-    traces._take_away("iptables", "filter", before=BEFORE, now=NOW)
+    host_state._take_away("iptables", "filter", before=BEFORE, now=NOW)
     assert _said(commands) == [
         "-D FORWARD -j DOCKER-USER",
         "-D FORWARD -o docker0 -m comment --comment the bridge -j DOCKER",
@@ -48,30 +48,30 @@ def test_what_was_added_is_taken_away_and_nothing_else(commands) -> None:
 
 def test_nothing_is_done_where_nothing_was_added(commands) -> None:
     """If the rules are as they were, none is touched."""
-    traces._take_away("iptables", "filter", before=BEFORE, now=BEFORE)
+    host_state._take_away("iptables", "filter", before=BEFORE, now=BEFORE)
     assert commands == []
 
 
 def test_traces_survive_a_file(tmp_path) -> None:
     """If another command takes the cluster down than brought it up, it knows what was there before."""
-    seen = Traces(
+    seen = HostState(
         ("eth0", "lo"), {"iptables filter": BEFORE}, {"net/ipv4/ip_forward": "0"}, ("/", "/proc"), ("runc 7",)
     )
     seen.save(tmp_path / "before.json")
-    assert Traces.load(tmp_path / "before.json") == seen
+    assert HostState.load(tmp_path / "before.json") == seen
 
 
 def test_everything_that_is_left_is_named() -> None:
     """If something is left of an engine, each piece is told; what the kernel made of itself is not."""
-    before = Traces(("lo",), {}, {"net/ipv4/ip_forward": "0"}, ("/",))
-    now = Traces(
+    before = HostState(("lo",), {}, {"net/ipv4/ip_forward": "0"}, ("/",))
+    now = HostState(
         ("br-1", "lo"),
         {"iptables filter": NOW},
         {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "1"},
         ("/", "/run/exam-platform/docker/netns/default"),
         ("dockerd 12",),
     )
-    left = now.left_since(before)
+    left = now.added_since(before)
     assert "interface br-1" in left
     assert "iptables filter :FORWARD DROP" in left
     assert "iptables filter :DOCKER -" in left
@@ -79,4 +79,4 @@ def test_everything_that_is_left_is_named() -> None:
     assert "mount /run/exam-platform/docker/netns/default" in left
     assert "process dockerd 12" in left
     assert not [each for each in left if "INPUT ACCEPT" in each or "bridge-nf" in each]
-    assert now.left_since(now) == []
+    assert now.added_since(now) == []

@@ -5,8 +5,8 @@ import runpy
 import pytest
 import yaml
 
-from exam_harness.container import hears_the_signal_to_stop
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.container import receives_stop_signal
+from exam_harness.environments.processes.paths import REPOSITORY
 
 SERVICES = yaml.safe_load((REPOSITORY / "docker/compose.yaml").read_text())["services"]
 
@@ -25,8 +25,8 @@ def test_every_service_is_hardened(name) -> None:
 def test_every_service_hears_the_signal_to_stop(name) -> None:
     """If I take the platform down, every service ends in its own way, and none is killed."""
     service = SERVICES[name]
-    assert hears_the_signal_to_stop(service.get("entrypoint") or ["the image's own"])
-    assert hears_the_signal_to_stop(service["command"] or ["none"])
+    assert receives_stop_signal(service.get("entrypoint") or ["the image's own"])
+    assert receives_stop_signal(service["command"] or ["none"])
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_every_service_hears_the_signal_to_stop(name) -> None:
 )
 def test_a_shell_that_stays_in_between_is_seen(command, hears) -> None:
     """If a shell keeps the signal from its program, that is told from one that gives its place to it."""
-    assert hears_the_signal_to_stop(command) is hears
+    assert receives_stop_signal(command) is hears
 
 
 def test_each_service_reads_its_own_secrets_alone() -> None:

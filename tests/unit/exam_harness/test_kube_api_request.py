@@ -43,6 +43,6 @@ APPLY = "application/apply-patch+yaml"
 def test_a_request_takes_the_rights_that_roles_name(method, path, query, content, rights, place) -> None:
     """If I read a recorded request, I see what a role has to grant for it, and on what."""
     read = ApiRequest.read(method, path, query, content)
-    assert read.rights == rights
+    assert read.permissions == rights
     assert (read.namespace, read.name) == place
     assert read.mutating == (method != "GET")

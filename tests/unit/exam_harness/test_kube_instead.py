@@ -2,8 +2,8 @@
 
 import pytest
 
-from exam_harness.environments.control_plane import install
-from exam_harness.environments.control_plane.install import TRAEFIK, Binary, home
+from exam_harness.environments.builds import binaries
+from exam_harness.environments.builds.binaries import TRAEFIK, Binary, home
 
 MODULE = "module here\n\nrequire example.org/tool v1.2.3\n"
 NAME = "example.org/parts/part.go"
@@ -12,7 +12,7 @@ NAME = "example.org/parts/part.go"
 @pytest.fixture
 def tool(tmp_path, monkeypatch) -> Binary:
     """A program whose sources are in a folder of the test's own."""
-    monkeypatch.setattr(install, "OFFLINE_SOURCES", tmp_path)
+    monkeypatch.setattr(binaries, "OFFLINE_SOURCES", tmp_path)
     (tmp_path / "tool").mkdir()
     (tmp_path / "tool/go.mod").write_text(MODULE)
     return Binary(name="tool", module="example.org/tool")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from exam_harness.environments.control_plane.pod_environment import (
-    NotYetThereError,
-    UnsupportedError,
+from exam_harness.environments.control_plane.pods.container_env import (
+    MissingReferenceError,
+    UnsupportedPodError,
     check_supported,
     command_line,
     container_environment,
@@ -65,7 +65,7 @@ def test_fields_of_the_pod_are_values(path: str, value: str) -> None:
 @pytest.mark.parametrize("path", ["spec.containers.name", "nothing.name"])
 def test_an_unknown_field_is_refused_by_name(path: str) -> None:
     """A field that the stand-in does not know is named, not left empty."""
-    with pytest.raises(UnsupportedError, match=path):
+    with pytest.raises(UnsupportedPodError, match=path):
         environment(field(path))
 
 
@@ -75,12 +75,12 @@ def test_what_is_not_there_is_named_unless_it_may_be_absent() -> None:
     def variable(name: str, key: str, **more: bool) -> dict[str, Any]:
         return {"name": "V", "valueFrom": {"secretKeyRef": {"name": name, "key": key, **more}}}
 
-    with pytest.raises(NotYetThereError, match='Secret "none" not found'):
+    with pytest.raises(MissingReferenceError, match='Secret "none" not found'):
         environment(variable("none", "token"))
-    with pytest.raises(NotYetThereError, match='Secret "keys" has no key none'):
+    with pytest.raises(MissingReferenceError, match='Secret "keys" has no key none'):
         environment(variable("keys", "none"))
     assert "V" not in environment(variable("none", "token", optional=True))
-    with pytest.raises(NotYetThereError, match='ConfigMap "none" not found'):
+    with pytest.raises(MissingReferenceError, match='ConfigMap "none" not found'):
         environment(env_from=({"configMapRef": {"name": "none"}},))
     assert environment(env_from=({"configMapRef": {"name": "none", "optional": True}},)) == {"PATH": "/bin"}
 
@@ -91,7 +91,7 @@ def test_a_command_is_expanded_and_an_images_entrypoint_stands_in_for_none() -> 
     container = {"name": "main", "image": "one", "args": ["$(ROLE)"]}
     assert command_line(container | {"command": ["run"]}, env, ["entry"]) == ["run", "worker"]
     assert command_line(container, env, ["entry"]) == ["entry", "worker"]
-    with pytest.raises(UnsupportedError, match="names no command"):
+    with pytest.raises(UnsupportedPodError, match="names no command"):
         command_line(container, env, [])
 
 
@@ -111,7 +111,7 @@ def test_a_command_is_expanded_and_an_images_entrypoint_stands_in_for_none() -> 
 )
 def test_what_would_be_skipped_is_refused(more: dict[str, Any], named: str) -> None:
     """A pod that a process alone cannot be is refused, and the reason is named."""
-    with pytest.raises(UnsupportedError, match=named):
+    with pytest.raises(UnsupportedPodError, match=named):
         check_supported({"containers": [{"name": "one"}], **more})
 
 

@@ -5,8 +5,8 @@ import tomllib
 import pytest
 import yaml
 
-from exam_harness.environments.cluster.images import SERVICES
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.docker.images import SERVICES
+from exam_harness.environments.processes.paths import REPOSITORY
 
 BASES = {"PYTHON_IMAGE", "BUILD_IMAGE"}
 DEFAULTS = {"MODELS": "services/core", "LOG": "services/answerlog"}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 
-def hears_the_signal_to_stop(command: Sequence[str]) -> bool:
+def receives_stop_signal(command: Sequence[str]) -> bool:
     """Whether the program that a command starts becomes the container's first process, which is the one that is told.
 
     A shell that stays in between is told instead, and tells nobody: after its grace the program is killed.

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from exam_harness.environments.control_plane.pytest_fixtures import control_plane, kube_namespace, kube_node
-from exam_harness.environments.processes.cassandra import Cassandra
-from exam_harness.environments.processes.places import REPOSITORY, new_folder
-from exam_harness.environments.processes.postgres import Postgres
-from exam_harness.environments.processes.redis_server import Redis
-from exam_harness.environments.processes.stack import run
+from exam_harness.environments.processes.paths import REPOSITORY, new_run_folder
+from exam_harness.environments.processes.servers.cassandra import Cassandra
+from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.redis import Redis
+from exam_harness.environments.processes.stack import run_python
 
 __all__ = ["control_plane", "kube_namespace", "kube_node"]  # found here, defined there
 
@@ -36,7 +36,7 @@ hypothesis_settings.load_profile("exam")
 @pytest.fixture(scope="session")
 def stores_folder() -> Iterator[Path]:
     """The folder of this run's servers; removed at the end, logs and all."""
-    folder = new_folder("tests")
+    folder = new_run_folder("tests")
     (folder / "logs").mkdir()
     yield folder
     shutil.rmtree(folder)
@@ -81,5 +81,5 @@ def cassandra_env(cassandra: Cassandra) -> dict[str, str]:
         "EXAM_CASSANDRA_KEYSPACE": "exam",
         "EXAM_CASSANDRA_REPLICATION": "1",
     }
-    run(["-m", "exam_answerlog", "migrate"], env)
+    run_python(["-m", "exam_answerlog", "migrate"], env)
     return env

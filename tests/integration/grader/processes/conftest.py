@@ -19,8 +19,8 @@ from exam_grader.broker import Broker
 from exam_grader.environment import GraderEnvironment
 from exam_grader.store import Store, cassandra_store
 from exam_grader.work import Grader
-from exam_harness.environments.processes.postgres import Postgres
-from exam_harness.environments.processes.process import Child
+from exam_harness.environments.processes.process import ChildProcess
+from exam_harness.environments.processes.servers.postgres import Postgres
 
 PYTHON = [sys.executable, "-W", "error::ResourceWarning", "-m", "exam_grader"]
 WAIT_SECONDS = 60
@@ -64,13 +64,13 @@ def grader_env(
 
 
 @pytest.fixture
-def start(grader_env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Child]]:
+def start(grader_env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., ChildProcess]]:
     """Starts ``python -m exam_grader …`` as a child of the test; killed with it at the latest."""
-    children: list[Child] = []
+    children: list[ChildProcess] = []
 
-    def begin(*words: str, **env: str) -> Child:
+    def begin(*words: str, **env: str) -> ChildProcess:
         name = f"{words[0]}-{len(children)}"
-        child = Child(name, [*PYTHON, *words], log=tmp_path / f"{name}.log", env=grader_env | env)
+        child = ChildProcess(name, [*PYTHON, *words], log=tmp_path / f"{name}.log", env=grader_env | env)
         child.start()
         children.append(child)
         return child

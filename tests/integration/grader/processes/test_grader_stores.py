@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from exam_grader.broker import CHUNKS, CONTROL, Broker
 from exam_grader.locks import SittingLock
-from exam_harness.environments.processes.redis_server import Redis
+from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.sittings.models import Revision
 
 pytestmark = pytest.mark.integration

@@ -16,9 +16,9 @@ from django.db import connection, connections
 from exam_core.canonical import digest
 from exam_grader.app import GRADE_CHUNK
 from exam_grader.broker import CHUNKS, PREFIX
-from exam_harness.environments.processes.cassandra import Cassandra
-from exam_harness.environments.processes.postgres import Postgres
-from exam_harness.environments.processes.process import Child
+from exam_harness.environments.processes.process import ChildProcess
+from exam_harness.environments.processes.servers.cassandra import Cassandra
+from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_web.degrees.models import Degree
 from exam_web.sittings.models import SealedBucket
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 COORDINATE = ("coordinate", "--timeout", "120", "--sitting")
 
 
-def _children(process: Child) -> list[int]:
+def _children(process: ChildProcess) -> list[int]:
     """The processes that a process forked."""
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from exam_harness.environments.control_plane.install import program
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.builds.binaries import program
+from exam_harness.environments.processes.paths import REPOSITORY
 
 CHART = REPOSITORY / "charts/exam-platform"
 RELEASE = "exam"

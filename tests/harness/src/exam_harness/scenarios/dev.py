@@ -12,8 +12,8 @@ from time import time
 
 import httpx
 
-from exam_harness.environments.processes.places import REPOSITORY, new_folder
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.processes.paths import REPOSITORY, new_run_folder
+from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.scenarios.sitting.accounts import people_of
 from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
@@ -77,9 +77,9 @@ def _await_open(stack: Stack, sitting: str, student: Account) -> None:
 
 def main() -> None:
     """Start, furnish, wait for Ctrl-C, stop."""
-    folder = new_folder("dev")
+    folder = new_run_folder("dev")
     try:
-        with Stack(folder / "run", say=lambda what: print(f"dev: {what}", flush=True)) as stack:
+        with Stack(folder / "run", echo=lambda what: print(f"dev: {what}", flush=True)) as stack:
             exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in furnish(stack).items())
             _keep(exports)
             print(
@@ -103,7 +103,7 @@ if __name__ == "__main__":
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         main()
-    except StackError as error:
+    except HarnessError as error:
         sys.exit(f"dev: {error}")
     except KeyboardInterrupt:
         sys.exit(0)

@@ -11,17 +11,17 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster as Driver
 from cassandra.cluster import Session
 
+from exam_harness.environments.builds.binaries import program
 from exam_harness.environments.cluster.deploy import NAMESPACE, RELEASE
 from exam_harness.environments.cluster.kind import Cluster
-from exam_harness.environments.control_plane.install import program
 from exam_harness.environments.processes.ports import free_ports, listening
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.processes.process import HarnessError
 from exam_harness.waiting import eventually
 
 READY_SECONDS = 120
 
 
-class InCluster:
+class ClusterAccess:
     """What runs and oracles need of a platform in a cluster; students use the Ingress controller's port alone.
 
     Args:
@@ -98,14 +98,14 @@ class InCluster:
 
         Raises:
             TimeoutError: it has none, or kubectl does not listen.
-            StackError: kubectl ended; with what it said.
+            HarnessError: kubectl ended; with what it said.
         """
         eventually(lambda: self._has_ready_pod(component), f"{component} has a ready pod", seconds=READY_SECONDS)
         local = local or free_ports(1)[0]
         words = ["--namespace", NAMESPACE, "port-forward", f"service/{RELEASE}-{component}", f"{local}:{port}"]
         child = subprocess.Popen(
             [str(program("kubectl")), *words, "--address=127.0.0.1"],
-            env=self.cluster.whole_env,
+            env=self.cluster.subprocess_env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -113,7 +113,7 @@ class InCluster:
 
         def forwards() -> bool:
             if child.poll() is not None:
-                raise StackError(f"kubectl forwards no port to {component}: {child.communicate()[1]}")
+                raise HarnessError(f"kubectl forwards no port to {component}: {child.communicate()[1]}")
             return listening(local)
 
         try:

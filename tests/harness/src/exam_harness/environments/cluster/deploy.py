@@ -1,9 +1,10 @@
 """What goes into the cluster: metrics, an Ingress controller, and the platform by its chart."""
 
+from exam_harness.environments.builds.binaries import TRAEFIK
+from exam_harness.environments.builds.go import go_module_folder
 from exam_harness.environments.cluster.kind import Cluster
-from exam_harness.environments.control_plane.install import TRAEFIK, go_module_folder
-from exam_harness.environments.processes.cached import Say
-from exam_harness.environments.processes.places import KIND_SOURCES, REPOSITORY
+from exam_harness.environments.processes.cache import Echo
+from exam_harness.environments.processes.paths import KIND_SOURCES, REPOSITORY
 
 ADDONS = KIND_SOURCES / "addons"
 CHART = REPOSITORY / "charts/exam-platform"
@@ -15,9 +16,9 @@ GATEWAY_API = ("sigs.k8s.io/gateway-api", "config/crd/standard")
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
-def deploy_addons(cluster: Cluster, say: Say, *, metrics_server: str, traefik: str) -> None:
+def deploy_addons(cluster: Cluster, echo: Echo, *, metrics_server: str, traefik: str) -> None:
     """Metrics of pods, and the controller of Ingresses and of the Gateway API's routes."""
-    say("metrics-server and Traefik")
+    echo("metrics-server and Traefik")
     module, folder = GATEWAY_API
     definitions = go_module_folder(TRAEFIK, module) / folder
     cluster.kubectl("apply", "--server-side", "-f", str(definitions))
@@ -30,9 +31,9 @@ def deploy_addons(cluster: Cluster, say: Say, *, metrics_server: str, traefik: s
     cluster.kubectl("apply", "-f", str(ADDONS / "metrics-api.yaml"))
 
 
-def deploy_platform(cluster: Cluster, say: Say, *, tags: dict[str, str], from_packages: bool, port: int) -> None:
+def deploy_platform(cluster: Cluster, echo: Echo, *, tags: dict[str, str], from_packages: bool, port: int) -> None:
     """The chart, installed or brought up to date, and everything of it ready."""
-    say("the platform, by its chart")
+    echo("the platform, by its chart")
     if NAMESPACE not in cluster.kubectl("get", "namespaces", "--output=name"):
         cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("label", "--overwrite", "namespace", NAMESPACE, RESTRICTED)
@@ -40,15 +41,15 @@ def deploy_platform(cluster: Cluster, say: Say, *, tags: dict[str, str], from_pa
     # the last whole one.
     unfinished = f"owner=helm,name={RELEASE},status in (pending-install,pending-upgrade,pending-rollback)"
     for revision in cluster.kubectl("-n", NAMESPACE, "get", "secrets", "-l", unfinished, "--output=name").split():
-        say(f"a helm that was killed left {revision}: forgotten")
+        echo(f"a helm that was killed left {revision}: forgotten")
         cluster.kubectl("-n", NAMESPACE, "delete", revision)
     cluster.helm(
-        "upgrade", "--install", RELEASE, str(CHART), *chart_words(tags=tags, from_packages=from_packages, port=port)
+        "upgrade", "--install", RELEASE, str(CHART), *chart_arguments(tags=tags, from_packages=from_packages, port=port)
     )
-    await_platform(cluster, say)
+    await_platform(cluster, echo)
 
 
-def chart_words(*, tags: dict[str, str], from_packages: bool, port: int) -> list[str]:
+def chart_arguments(*, tags: dict[str, str], from_packages: bool, port: int) -> list[str]:
     """What helm is told beside the chart."""
     files = [KIND_SOURCES / "values.yaml", *([KIND_SOURCES / "values-packages.yaml"] if from_packages else [])]
     origin = "http://localhost" + (f":{port}" if port != 80 else "")
@@ -60,9 +61,9 @@ def chart_words(*, tags: dict[str, str], from_packages: bool, port: int) -> list
     ]
 
 
-def await_platform(cluster: Cluster, say: Say) -> None:
+def await_platform(cluster: Cluster, echo: Echo) -> None:
     """Wait until the migrations are done and every part is ready."""
-    say("waiting for the stores, the migrations and the services")
+    echo("waiting for the stores, the migrations and the services")
     cluster.kubectl(
         "-n", NAMESPACE, "wait", "--for=condition=complete", "job", "-l", _component("migrations"), WAIT, seconds=300
     )

@@ -2,12 +2,12 @@
 
 import sys
 
-from exam_harness.environments.cluster import engine as engines
 from exam_harness.environments.cluster.kind import Cluster
-from exam_harness.environments.cluster.steps import Steps
-from exam_harness.environments.cluster.tidy import tidy
-from exam_harness.environments.processes.places import cache
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.docker import engine as engines
+from exam_harness.environments.docker.pruning import prune
+from exam_harness.environments.processes.paths import cache
+from exam_harness.environments.processes.process import HarnessError
+from exam_harness.environments.steps import Steps
 
 
 def main() -> int:
@@ -15,18 +15,18 @@ def main() -> int:
     with Steps("make down") as steps:
         engine = engines.running()
         if engine is None:
-            steps.say("no Docker engine runs, so nothing of ours does")
+            steps.echo("no Docker engine runs, so nothing of ours does")
         else:
-            steps.run("cluster", lambda: Cluster(engine).delete(steps.say))
+            steps.run("cluster", lambda: Cluster(engine).delete(steps.echo))
             if engine.ours:
-                steps.run("images", lambda: tidy(engine, steps.say))
-                steps.run("engine", lambda: engines.stop(steps.say))
-        steps.say(f"kept: what was built, in {cache()}, and Debian's packages: {', '.join(engines.PACKAGES)}")
+                steps.run("images", lambda: prune(engine, steps.echo))
+                steps.run("engine", lambda: engines.stop(steps.echo))
+        steps.echo(f"kept: what was built, in {cache()}, and Debian's packages: {', '.join(engines.PACKAGES)}")
     return 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (StackError, TimeoutError) as error:
+    except (HarnessError, TimeoutError) as error:
         sys.exit(f"make down: {error}")

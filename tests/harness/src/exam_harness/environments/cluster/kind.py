@@ -11,13 +11,13 @@ from typing import Any
 
 import yaml
 
-from exam_harness.environments.cluster.engine import Engine
-from exam_harness.environments.cluster.hearsay import KINDS, hearsay
-from exam_harness.environments.cluster.shell import run, succeeds
-from exam_harness.environments.control_plane.install import COREDNS, program
-from exam_harness.environments.processes.cached import Say
-from exam_harness.environments.processes.places import KIND_SOURCES, REPOSITORY
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.builds.binaries import COREDNS, program
+from exam_harness.environments.cluster.stale_resources import KINDS, stale_resources
+from exam_harness.environments.docker.engine import Engine
+from exam_harness.environments.processes.cache import Echo
+from exam_harness.environments.processes.paths import KIND_SOURCES, REPOSITORY
+from exam_harness.environments.processes.process import HarnessError
+from exam_harness.environments.processes.shell import run, succeeds
 from exam_harness.waiting import eventually
 
 NAME = "exam-platform"
@@ -48,7 +48,7 @@ class Cluster:
         self.env = engine.env | {"KUBECONFIG": str(KUBECONFIG)}
 
     @property
-    def whole_env(self) -> dict[str, str]:
+    def subprocess_env(self) -> dict[str, str]:
         """The environment of a child that speaks to it, with the tools of the cluster's own versions first."""
         return {**os.environ, **self.env, "PATH": f"{TOOLS}:{os.environ['PATH']}"}
 
@@ -69,25 +69,25 @@ class Cluster:
         """Whether it is there."""
         return NAME in _clusters(self.engine)
 
-    def comes_back(self, say: Say) -> bool:
+    def resume(self, echo: Echo) -> bool:
         """Whether it is there and serves. One that went down with its engine or its machine has the time to get up.
 
         Raises:
-            StackError: it is there, and does not get up.
+            HarnessError: it is there, and does not get up.
         """
         if not self.exists():
             return False
         try:
             self.engine.docker("start", NODE)
-        except StackError as error:
-            raise StackError(f"the cluster that is here does not start: {error}\n{ANOTHER}") from error
+        except HarnessError as error:
+            raise HarnessError(f"the cluster that is here does not start: {error}\n{ANOTHER}") from error
         # What cannot be looked at is an error, and never taken for a cluster that nobody has used.
         if MADE.name not in self.engine.docker("exec", NODE, "ls", str(MADE.parent)).split():
-            say("a cluster is here whose making was interrupted")
+            echo("a cluster is here whose making was interrupted")
             return False
         self._write_access()
         if self._not_up() is not None:
-            say("a cluster is here that is not up, as after its machine went down: waiting until it is")
+            echo("a cluster is here that is not up, as after its machine went down: waiting until it is")
             self._await_up()
         self._refuse_unknown_services()
         return True
@@ -97,14 +97,14 @@ class Cluster:
         """The loopback's port that its node's port 80 has."""
         return int(self.engine.docker("port", NODE, "80/tcp").split(":")[-1])
 
-    def create(self, say: Say, *, image: str | None, port: int) -> None:
+    def create(self, echo: Echo, *, image: str | None, port: int) -> None:
         """Make it, of kind's own node image or of one built from packages; `port` of the loopback is its port 80.
 
         Raises:
-            StackError: the port is taken, or kind failed.
+            HarnessError: the port is taken, or kind failed.
         """
         _check_port(port)
-        say("the cluster, by kind")
+        echo("the cluster, by kind")
         HERE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="exam-kind-") as folder:
             config = Path(folder) / "cluster.yaml"
@@ -133,18 +133,18 @@ class Cluster:
         variables = self.env | {"PATH": f"{TOOLS}:$PATH"}
         ENV.write_text("".join(f'export {name}="{value}"\n' for name, value in variables.items()))
 
-    def load(self, say: Say, images: list[str]) -> None:
+    def load(self, echo: Echo, images: list[str]) -> None:
         """Give it the images that it has not yet."""
         there = set(self.engine.docker("exec", NODE, "ctr", "--namespace=k8s.io", "images", "ls", "--quiet").split())
         missing = [image for image in images if image not in there]
         if missing:
-            say(f"{len(missing)} images into the cluster")
+            echo(f"{len(missing)} images into the cluster")
             self._kind("load", "docker-image", f"--name={NAME}", *missing)
 
-    def delete(self, say: Say) -> None:
+    def delete(self, echo: Echo) -> None:
         """Take it away, its volumes with it; kind, which may not be built yet, would do no more."""
         if self.exists():
-            say("deleting the cluster")
+            echo("deleting the cluster")
             self.engine.docker("rm", "--force", "--volumes", NODE)
         if succeeds(["docker", "network", "inspect", "kind"], env=self.engine.env) and not _clusters(self.engine):
             self.engine.docker("network", "rm", "kind")
@@ -158,17 +158,17 @@ class Cluster:
         try:
             eventually(lambda: self._not_up() is None, "the cluster that is here is up", seconds=UP_SECONDS, every=1)
         except TimeoutError as error:
-            raise StackError(f"{error} ({self._not_up()})\n{ANOTHER}") from error
+            raise HarnessError(f"{error} ({self._not_up()})\n{ANOTHER}") from error
 
     def _not_up(self) -> str | None:
         """What is missing until all is as the API server says; nothing, when it is up."""
         try:
             self.kubectl("get", "--raw=/readyz")
             found = self.get(KINDS, "--all-namespaces")["items"]
-        except StackError as error:
+        except HarnessError as error:
             return str(error)
         started = self.engine.docker("inspect", "--format={{.State.StartedAt}}", NODE).strip()
-        old = hearsay(datetime.fromisoformat(started), found)
+        old = stale_resources(datetime.fromisoformat(started), found)
         return f"nobody has looked since at {', '.join(old)}" if old else None
 
     def _refuse_unknown_services(self) -> None:
@@ -203,7 +203,7 @@ def _check_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise StackError(
+            raise HarnessError(
                 f"port {port} of 127.0.0.1 cannot be had ({error.strerror}): stop what listens there "
                 f"(ss -ltnp 'sport = :{port}'), or choose another: make {{up,exam}} HTTP_PORT=8080"
             ) from None

@@ -9,11 +9,11 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster as Driver
 from cassandra.cluster import Session
 
-from exam_harness.environments.cluster.engine import Engine
-from exam_harness.environments.cluster.images import PYTHON, STORES, named
-from exam_harness.environments.cluster.shell import run
-from exam_harness.environments.control_plane.install import program
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.builds.binaries import program
+from exam_harness.environments.docker.engine import Engine
+from exam_harness.environments.docker.images import PYTHON, STORES, image_name
+from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.environments.processes.shell import run
 
 
 class Project:
@@ -32,7 +32,7 @@ class Project:
         self.gateway_port = port
         self.env = engine.env | {"HTTP_PORT": str(port), "COMPOSE_PROJECT_NAME": name}
         if from_packages:
-            self.env |= {f"{store.upper()}_IMAGE": named(store, tag) for store, tag in STORES.items()}
+            self.env |= {f"{store.upper()}_IMAGE": image_name(store, tag) for store, tag in STORES.items()}
             self.env |= {"PYTHON_IMAGE": PYTHON["runtime"], "BUILD_IMAGE": PYTHON["build"]}
 
     def compose(self, *words: str, stdin: str | None = None, seconds: float = 900) -> str:

@@ -49,7 +49,7 @@ class ApiRequest:
         )
 
     @property
-    def rights(self) -> set[tuple[str, str, str]]:
+    def permissions(self) -> set[tuple[str, str, str]]:
         """(group, resource, verb) of every right that it takes; none for what is no resource."""
         return {(self.group, self.resource, verb) for verb in self.verbs} if self.resource else set()
 

@@ -9,19 +9,19 @@ from typing import Any
 from kubernetes import client
 from urllib3.exceptions import HTTPError
 
-from exam_harness.environments.control_plane.access import (
+from exam_harness.environments.builds.binaries import program
+from exam_harness.environments.control_plane.api_access import (
     REQUEST_SECONDS,
     Rule,
     api_client,
     certificate_user,
-    new_service_account,
+    create_service_account,
     request_token,
     write_kubeconfig,
 )
 from exam_harness.environments.control_plane.certificates import Authority, KeyPair, signing_keys
-from exam_harness.environments.control_plane.install import program
 from exam_harness.environments.processes.ports import free_ports
-from exam_harness.environments.processes.process import Child, StackError
+from exam_harness.environments.processes.process import ChildProcess, HarnessError
 
 READY_SECONDS = 60
 SERVICE_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
@@ -48,11 +48,11 @@ class ControlPlane:
         self.url = f"https://127.0.0.1:{self.port}"
         self.kubeconfig = self.certificate_kubeconfig("exam-admin", groups=["system:masters"])
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        self.etcd = Child("etcd", self._etcd_words(store_authority), log=folder / "logs/etcd.log", env=env)
-        self.apiserver = Child(
+        self.etcd = ChildProcess("etcd", self._etcd_words(store_authority), log=folder / "logs/etcd.log", env=env)
+        self.apiserver = ChildProcess(
             "kube-apiserver", self._apiserver_words(store_authority), log=folder / "logs/kube-apiserver.log", env=env
         )
-        self.controller_manager = Child(
+        self.controller_manager = ChildProcess(
             "kube-controller-manager",
             self._manager_words(),
             log=folder / "logs/kube-controller-manager.log",
@@ -106,7 +106,9 @@ class ControlPlane:
             check=False,
         )
         if done.returncode:
-            raise StackError(f"kubectl {' '.join(words)} ended with code {done.returncode}\n{done.stdout}{done.stderr}")
+            raise HarnessError(
+                f"kubectl {' '.join(words)} ended with code {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done.stdout
 
     def kubectl_env(self, kubeconfig: Path | None = None) -> dict[str, str]:
@@ -119,7 +121,7 @@ class ControlPlane:
             "TZ": "UTC",
         }
 
-    def new_namespace(self, name: str) -> None:
+    def create_namespace(self, name: str) -> None:
         """Make a namespace and wait until pods may be made in it."""
         with self.api() as api:
             namespace = client.V1Namespace(metadata=client.V1ObjectMeta(name=name))
@@ -146,7 +148,7 @@ class ControlPlane:
     ) -> Path:
         """A kubeconfig for a service account which may do, in every namespace, what `rules` say and nothing else."""
         with self.api() as api:
-            new_service_account(api, name, namespace, rules)
+            create_service_account(api, name, namespace, rules)
             token = request_token(api, name, namespace, seconds=seconds)
         return write_kubeconfig(
             self.folder / f"{namespace}-{name}.kubeconfig",

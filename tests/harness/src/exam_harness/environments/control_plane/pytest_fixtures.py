@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from exam_harness.environments.control_plane.control_plane import ControlPlane
-from exam_harness.environments.control_plane.node import Node
+from exam_harness.environments.control_plane.pods.node import Node
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def control_plane(stores_folder: Path) -> Iterator[ControlPlane]:
 def kube_namespace(control_plane: ControlPlane) -> Iterator[str]:
     """A namespace of this test's own, ready for pods; told to go at the end, with all that is in it."""
     name = f"test-{uuid4().hex[:12]}"
-    control_plane.new_namespace(name)
+    control_plane.create_namespace(name)
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
 

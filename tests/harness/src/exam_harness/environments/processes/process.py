@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from exam_harness.environments.processes.family import Member, family, signal_family
+from exam_harness.environments.processes.process_tree import TreeMember, process_tree, signal_tree
 
 POLL_SECONDS = 0.05
 LOG_TAIL_LINES = 25
@@ -17,11 +17,11 @@ STOP_SECONDS = 20
 GONE_SECONDS = 10
 
 
-class StackError(Exception):
+class HarnessError(Exception):
     """A part of the stack did not do what it should; the message has the end of its log."""
 
 
-class Child:
+class ChildProcess:
     """A child process in a session of its own, its output in a log file, its folder that of its log.
 
     The kernel ends it when the thread that started it is gone, so that nothing outlives a killed test run. So only its
@@ -60,7 +60,7 @@ class Child:
         self._orphan_signal = orphan_signal
         self._keeper = keeper or threading.main_thread()
         self._process: subprocess.Popen[bytes] | None = None
-        self._leaving: set[Member] = set()
+        self._leaving: set[TreeMember] = set()
 
     @property
     def pid(self) -> int:
@@ -80,9 +80,9 @@ class Child:
     def start(self) -> None:
         """Start it; returns before it is ready."""
         if self.alive:
-            raise StackError(f"{self.name} is already running")
+            raise HarnessError(f"{self.name} is already running")
         if threading.current_thread() is not self._keeper:
-            raise StackError(f"{self.name} would end with this thread: start it from thread {self._keeper.name}")
+            raise HarnessError(f"{self.name} would end with this thread: start it from thread {self._keeper.name}")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._wrapper(), *self._argv],
@@ -99,23 +99,23 @@ class Child:
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.alive:
-                raise StackError(f"{self.name} ended with code {self._running().returncode}\n{self.tail()}")
+                raise HarnessError(f"{self.name} ended with code {self._running().returncode}\n{self.tail()}")
             if time.monotonic() > deadline:
-                raise StackError(f"{self.name} was not ready after {seconds:.0f} s\n{self.tail()}")
+                raise HarnessError(f"{self.name} was not ready after {seconds:.0f} s\n{self.tail()}")
             time.sleep(POLL_SECONDS)
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> int | None:
         """Ask it to end, wait, and end it (SIGKILL) when it does not; its exit code."""
-        self.ask_to_end()
-        return self.await_end(seconds=seconds)
+        self.terminate()
+        return self.await_exit(seconds=seconds)
 
-    def ask_to_end(self) -> None:
-        """Ask it to end in good order; `await_end` sees to it that it does."""
+    def terminate(self) -> None:
+        """Ask it to end in good order; `await_exit` sees to it that it does."""
         if self.alive and not self._leaving:
-            self._leaving = signal_family(self.pid, signal.SIGCONT)
+            self._leaving = signal_tree(self.pid, signal.SIGCONT)
             self._running().send_signal(self._stop_signal)
 
-    def await_end(self, *, seconds: float = STOP_SECONDS) -> int | None:
+    def await_exit(self, *, seconds: float = STOP_SECONDS) -> int | None:
         """Wait for the end of what was asked to end, all its children with it; its exit code."""
         if not self._leaving:
             return None
@@ -127,10 +127,10 @@ class Child:
             self._end(self._leaving)
             self._leaving = set()
 
-    def sweep(self) -> None:
+    def kill_descendants(self) -> None:
         """End what one that has ended by itself left behind."""
         if not self.alive:
-            self._end(self._leaving | family(self.pid))
+            self._end(self._leaving | process_tree(self.pid))
             self._leaving = set()
 
     def kill(self) -> int | None:
@@ -138,20 +138,20 @@ class Child:
         if not self.alive:
             return None
         # Frozen first, so that none starts another while the others are being ended.
-        self._end(signal_family(self.pid, signal.SIGSTOP))
+        self._end(signal_tree(self.pid, signal.SIGSTOP))
         return self._running().wait()
 
     def pause(self) -> None:
         """Freeze it and its children (SIGSTOP): they keep their connections and answer nothing."""
-        signal_family(self.pid, signal.SIGSTOP)
+        signal_tree(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let them go on (SIGCONT)."""
-        signal_family(self.pid, signal.SIGCONT)
+        signal_tree(self.pid, signal.SIGCONT)
 
-    def family(self) -> set[Member]:
+    def process_tree(self) -> set[TreeMember]:
         """It and all its children, as of now."""
-        return family(self.pid) if self.alive else set()
+        return process_tree(self.pid) if self.alive else set()
 
     def tail(self) -> str:
         """The end of its log."""
@@ -162,23 +162,23 @@ class Child:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            raise StackError(f"{self.name} was never started")
+            raise HarnessError(f"{self.name} was never started")
         return self._process
 
     def _wrapper(self) -> list[str]:
         """What becomes the child: it sets the signal of our death last, for a change of user would clear it."""
         setpriv = shutil.which("setpriv")
         if setpriv is None:
-            raise StackError("setpriv is missing: install util-linux")
+            raise HarnessError("setpriv is missing: install util-linux")
         user = self._user
         who = ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"] if user else []
         return [setpriv, *who, "--pdeathsig", self._orphan_signal.name.removeprefix("SIG"), "--"]
 
-    def _end(self, members: set[Member]) -> None:
+    def _end(self, members: set[TreeMember]) -> None:
         for member in members:
             member.send(signal.SIGKILL)
         deadline = time.monotonic() + GONE_SECONDS
         while left := [member.pid for member in members if member.alive]:
             if time.monotonic() > deadline:
-                raise StackError(f"{self.name}: processes {left} outlived SIGKILL\n{self.tail()}")
+                raise HarnessError(f"{self.name}: processes {left} outlived SIGKILL\n{self.tail()}")
             time.sleep(POLL_SECONDS)

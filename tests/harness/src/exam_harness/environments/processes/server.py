@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import ClassVar, Self
 
-from exam_harness.environments.processes.process import Child
+from exam_harness.environments.processes.process import ChildProcess
 
 
 class Server(ABC):
@@ -19,11 +19,11 @@ class Server(ABC):
 
     @property
     @abstractmethod
-    def process(self) -> Child:
+    def process(self) -> ChildProcess:
         """The process, for its id, its log and its signals."""
 
     @abstractmethod
-    def answers(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether it serves now, asked in its own protocol."""
 
     def prepare(self) -> None:  # noqa: B027 - most have nothing to write
@@ -36,7 +36,7 @@ class Server(ABC):
 
     def await_ready(self) -> None:
         """Wait until it serves."""
-        self.process.await_ready(self.answers, seconds=self.ready_seconds)
+        self.process.await_ready(self.is_ready, seconds=self.ready_seconds)
 
     def stop(self) -> None:
         """End it in good order."""
@@ -87,4 +87,4 @@ def stop_together(servers: Sequence[Server]) -> None:
     with ExitStack() as ends:
         for server in servers:
             ends.callback(server.stop)
-            server.process.ask_to_end()
+            server.process.terminate()

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import httpx
 
-from exam_harness.environments.processes.process import Child, StackError
+from exam_harness.environments.processes.process import ChildProcess, HarnessError
 from exam_harness.environments.processes.server import Server
 
 COMMAND_SECONDS = 120
@@ -31,7 +31,7 @@ class Service(Server):
         self.name = name
         self.port = port
         self.env = dict(env)
-        self._child = Child(name, [sys.executable, *words], log=folder / f"logs/{name}.log", env=env)
+        self._child = ChildProcess(name, [sys.executable, *words], log=folder / f"logs/{name}.log", env=env)
 
     @property
     def url(self) -> str:
@@ -44,11 +44,11 @@ class Service(Server):
         return f"127.0.0.1:{self.port}"
 
     @property
-    def process(self) -> Child:
+    def process(self) -> ChildProcess:
         """The service's process."""
         return self._child
 
-    def answers(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether it says that it is ready."""
         try:
             answer = httpx.get(f"{self.url}/readyz", timeout=2, headers={"Host": "localhost"}, trust_env=False)
@@ -75,7 +75,7 @@ def grader(folder: Path, role: str, *, port: int, env: Mapping[str, str]) -> Ser
     return Service(f"grader-{role}", "-m", "exam_grader", role, port=port, folder=folder, env=env)
 
 
-def run(words: list[str], env: Mapping[str, str], *, stdin: str = "", seconds: float = COMMAND_SECONDS) -> str:
+def run_python(words: list[str], env: Mapping[str, str], *, stdin: str = "", seconds: float = COMMAND_SECONDS) -> str:
     """Run one of our commands to its end; a code other than 0 is an error with its output."""
     done = subprocess.run(
         [sys.executable, *words],
@@ -87,5 +87,5 @@ def run(words: list[str], env: Mapping[str, str], *, stdin: str = "", seconds: f
         check=False,
     )
     if done.returncode:
-        raise StackError(f"python {' '.join(words)} ended with code {done.returncode}\n{done.stdout}{done.stderr}")
+        raise HarnessError(f"python {' '.join(words)} ended with code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -7,23 +7,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from exam_harness.environments.processes.cassandra import Cassandra
-from exam_harness.environments.processes.environment import (
+from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.processes.server import Server, start_together, stop_together
+from exam_harness.environments.processes.servers.cassandra import Cassandra
+from exam_harness.environments.processes.servers.nginx import Nginx
+from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.redis import Redis
+from exam_harness.environments.processes.service_env import (
     Secrets,
     grader_environment,
     solver_environment,
     web_environment,
 )
-from exam_harness.environments.processes.nginx import Nginx
-from exam_harness.environments.processes.ports import free_ports
-from exam_harness.environments.processes.postgres import Postgres
-from exam_harness.environments.processes.redis_server import Redis
-from exam_harness.environments.processes.server import Server, start_together, stop_together
-from exam_harness.environments.processes.services import Service, grader, run, solver, web
+from exam_harness.environments.processes.services import Service, grader, run_python, solver, web
 
-__all__ = ["Stack", "run"]
+__all__ = ["Stack", "run_python"]
 
-Say = Callable[[str], None]
+Echo = Callable[[str], None]
 
 
 class Stack:
@@ -46,7 +46,7 @@ class Stack:
         lease_ttl_ms: int = 30_000,
         beat: bool = True,
         long_lived: bool = False,
-        say: Say = lambda _: None,
+        echo: Echo = lambda _: None,
     ) -> None:
         self.folder = folder = folder.absolute()
         (folder / "logs").mkdir(parents=True)
@@ -54,7 +54,7 @@ class Stack:
         self.postgres = Postgres(folder)
         self.redis = Redis(folder)
         self.cassandra = Cassandra(folder, long_lived=long_lived)
-        self._say = say
+        self._echo = echo
         self._with_beat = beat
         stores = (self.postgres, self.redis, self.cassandra)
         lease = {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms)}
@@ -116,7 +116,7 @@ class Stack:
 
     def start(self) -> None:
         """Start everything and wait until it serves."""
-        self._say("starting PostgreSQL, Redis and Cassandra")
+        self._echo("starting PostgreSQL, Redis and Cassandra")
         # Cassandra takes longest: it boots while PostgreSQL is made and migrated.
         self.cassandra.start()
         start_together((self.postgres, self.redis))
@@ -124,11 +124,11 @@ class Stack:
             migrated = beside.submit(self.web_command, "migrate", "--no-input")
             collected = beside.submit(self.web_command, "collectstatic", "--no-input")
             self.cassandra.await_ready()
-            self._say("bringing the schemas up to date")
+            self._echo("bringing the schemas up to date")
             self.answerlog_command("migrate")
             migrated.result()
             collected.result()
-        self._say("starting web, solvers, graders and nginx")
+        self._echo("starting web, solvers, graders and nginx")
         start_together((*self.services.values(), self.gateway))
 
     def stop(self) -> None:
@@ -139,15 +139,15 @@ class Stack:
 
     def web_command(self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
         """Run one of web's commands; its output."""
-        return run(["-m", "exam_web", *words], self.web_env | dict(env or {}), stdin=stdin or "")
+        return run_python(["-m", "exam_web", *words], self.web_env | dict(env or {}), stdin=stdin or "")
 
     def answerlog_command(self, *words: str) -> str:
         """Run one of the answer log's commands; its output."""
-        return run(["-m", "exam_answerlog", *words], self.web_env)
+        return run_python(["-m", "exam_answerlog", *words], self.web_env)
 
     def grader_command(self, *words: str) -> str:
         """Run one of the grader's commands; its output."""
-        return run(["-m", "exam_grader", *words], self.grader_env)
+        return run_python(["-m", "exam_grader", *words], self.grader_env)
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:

@@ -20,9 +20,9 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from exam_harness.environments.control_plane.exams import exam_cluster
-from exam_harness.environments.control_plane.operated import Operated
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.control_plane.exam_crd import exam_cluster
+from exam_harness.environments.control_plane.operator_namespace import OperatorNamespace
+from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.scenarios.demo.report import quantiles
 from exam_harness.scenarios.reporting.progress import Progress, Step
@@ -55,7 +55,7 @@ class Delays:
 class Bench:
     """Runs rounds of Exams on a stack and a cluster."""
 
-    def __init__(self, operated: Operated, folder: Path) -> None:
+    def __init__(self, operated: OperatorNamespace, folder: Path) -> None:
         self._operated = operated
         self._folder = folder
         self._cluster = operated.control_plane
@@ -123,14 +123,14 @@ def main(words: Sequence[str] | None = None) -> int:
         progress = ends.enter_context(Progress(console))
 
         def make(say: Say) -> Stack:
-            return Stack(folder / "run", beat=False, say=say)
+            return Stack(folder / "run", beat=False, echo=say)
 
         stack = ends.enter_context(stack_of(progress, make))
         with progress.step("Kubernetes and the operator"):
             Platform(stack).load_people(people_of(2, LEVELS))
             control_plane = ends.enter_context(exam_cluster(stack.folder))
-            control_plane.new_namespace(NAMESPACE)
-            operated = Operated(control_plane, stack, "exam-platform")
+            control_plane.create_namespace(NAMESPACE)
+            operated = OperatorNamespace(control_plane, stack, "exam-platform")
             operator = operated.operator()
             ends.callback(operator.stop)
             operator.start()

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exam_harness.environments.cluster.access import InCluster
+from exam_harness.environments.cluster.access import ClusterAccess
 from exam_harness.environments.cluster.kind import ENV, Cluster
-from exam_harness.environments.cluster.replicas import ready_now
-from exam_harness.environments.cluster.steps import Steps
+from exam_harness.environments.cluster.replica_counts import ready_replicas
 from exam_harness.environments.cluster.up import Platform, arguments, bring_up
-from exam_harness.environments.processes.places import REPOSITORY
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.environments.processes.process import HarnessError
+from exam_harness.environments.steps import Steps
 from exam_harness.scenarios.cluster.scenario import NAMESPACE, Outcome, Sitting
 from exam_harness.scenarios.demo.report import vars_of
 from exam_harness.scenarios.operator.report import CLOSE_WITHIN_MS, ORDER
@@ -51,15 +51,17 @@ def _exam(platform: Platform, steps: Steps, console: Console) -> int:
     def print_line(line: str) -> None:
         console.print(f"  {line}", style="cyan", markup=False, soft_wrap=True)
 
-    with InCluster(platform.cluster, platform.port) as access:
-        before = ready_now(platform.cluster)
+    with ClusterAccess(platform.cluster, platform.port) as access:
+        before = ready_replicas(platform.cluster)
         with Progress(console) as progress:
             sitting = Sitting(access, FOLDER, progress, print_line, suffix=unused_suffix(platform.cluster))
             outcome = asyncio.run(sitting.run())
             with progress.step("solver pods go again") as step:
                 step.say(f"from {outcome.replicas.peak} to {before}")
                 back = eventually(
-                    lambda: ready_now(platform.cluster) == before, "the solver is down again", seconds=BASELINE_SECONDS
+                    lambda: ready_replicas(platform.cluster) == before,
+                    "the solver is down again",
+                    seconds=BASELINE_SECONDS,
                 )
         steps.seconds |= {name: round(seconds, 1) for name, seconds in progress.seconds.items()}
     failures = failures_of(outcome)
@@ -169,5 +171,5 @@ def _summary(report: Mapping[str, Any]) -> Table:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (StackError, TimeoutError) as error:
+    except (HarnessError, TimeoutError) as error:
         sys.exit(f"make exam: {error}")

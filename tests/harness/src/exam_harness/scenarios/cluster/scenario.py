@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from exam_harness.environments.cluster.access import InCluster
+from exam_harness.environments.cluster.access import ClusterAccess
 from exam_harness.environments.cluster.deploy import NAMESPACE as PLATFORM
-from exam_harness.environments.cluster.replicas import Replicas, counting
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.cluster.replica_counts import ReplicaCounts, count_ready_replicas
+from exam_harness.environments.processes.process import HarnessError
 from exam_harness.oracle.checker import Mismatch, SeenDegree
 from exam_harness.oracle.history import Book
 from exam_harness.oracle.scoring import ALL_OR_NOTHING
@@ -66,7 +66,7 @@ class Outcome:
     mismatches: Sequence[Mismatch]
     book: Book
     phases: Mapping[str, Mapping[str, int]]
-    replicas: Replicas
+    replicas: ReplicaCounts
     floor: int
     jobs: Mapping[str, Sequence[str]]
     close_skew_ms: Mapping[str, int]
@@ -106,7 +106,7 @@ class Sitting:
         while_grading: made as soon as both sittings are being graded.
     """
 
-    access: InCluster
+    access: ClusterAccess
     folder: Path
     progress: Progress
     say: Callable[[str], None]
@@ -150,8 +150,8 @@ class Sitting:
             with self.progress.step("logins") as step:
                 await log_in(crowd, step)
             with (
-                counting(self.cluster) as replicas,
-                watch(self.cluster.whole_env, NAMESPACE, log, phases=self.phases, say=self.say),
+                count_ready_replicas(self.cluster) as replicas,
+                watch(self.cluster.subprocess_env, NAMESPACE, log, phases=self.phases, say=self.say),
             ):
                 with self.progress.step("kubectl apply") as step:
                     scheduled = await self._apply(step)
@@ -218,13 +218,13 @@ class Sitting:
         return scheduled
 
     async def _await_opening(
-        self, crowd: Crowd, scheduled: Sequence[Scheduled], replicas: Replicas, step: Step
+        self, crowd: Crowd, scheduled: Sequence[Scheduled], replicas: ReplicaCounts, step: Step
     ) -> None:
         opens_at = scheduled[0].opens_at
         async with telling(step, lambda: f"{replicas.latest} of {self.floor} solver pods ready"):
             await crowd.clock.until(opens_at)
 
-    async def _sit(self, crowd: Crowd, rooms: Mapping[str, Room], replicas: Replicas, step: Step) -> None:
+    async def _sit(self, crowd: Crowd, rooms: Mapping[str, Room], replicas: ReplicaCounts, step: Step) -> None:
         opens_at = next(iter(rooms.values())).opens_at
 
         def doing() -> str:
@@ -280,14 +280,14 @@ class Sitting:
             if good(status):
                 return status
             await asyncio.sleep(LOOK_EVERY)
-        raise StackError(f"the operator makes no sitting of Exam {name}: {json.dumps(status)}")
+        raise HarnessError(f"the operator makes no sitting of Exam {name}: {json.dumps(status)}")
 
     def _verify(
         self,
         scheduled: Sequence[Scheduled],
         shown: list[tuple[str, dict[str, Any]]],
         jwks: Mapping[str, Any],
-        replicas: Replicas,
+        replicas: ReplicaCounts,
     ) -> Outcome:
         with self.access.forwarded("postgres", 5432) as port, self.access.cassandra() as session:
             postgres = Postgres(self.access.dsn(port))

@@ -9,16 +9,17 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from exam_harness.environments.cluster import engine as engines
-from exam_harness.environments.cluster import images
-from exam_harness.environments.cluster.steps import Steps
-from exam_harness.environments.cluster.up import registry_answers
-from exam_harness.environments.compose.admin import Admin
+from exam_harness.environments.builds.binaries import COMPOSE
+from exam_harness.environments.builds.go import build
+from exam_harness.environments.cluster.up import registry_available
+from exam_harness.environments.compose.admin_client import Admin
 from exam_harness.environments.compose.project import Project
-from exam_harness.environments.control_plane.install import COMPOSE, build
-from exam_harness.environments.processes.cached import one_at_a_time
+from exam_harness.environments.docker import engine as engines
+from exam_harness.environments.docker import images
+from exam_harness.environments.processes.cache import cache_lock
 from exam_harness.environments.processes.ports import free_ports
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.processes.process import HarnessError
+from exam_harness.environments.steps import Steps
 from exam_harness.oracle.checker import Mismatch, SeenDegree
 from exam_harness.oracle.history import Book
 from exam_harness.oracle.scoring import ALL_OR_NOTHING
@@ -47,17 +48,17 @@ def main() -> int:
     """Run it; the exit code."""
     console = Console(highlight=False)
     with Steps("make compose-test") as steps, ExitStack() as ends:
-        say = steps.say
-        with one_at_a_time(say):
+        echo = steps.echo
+        with cache_lock(echo):
             found = engines.running()
-            engine = engines.bring_up(say)
+            engine = engines.bring_up(echo)
             if found is None and engine.ours:
-                ends.callback(engines.stop, say)
-            from_packages = not registry_answers(engine)
-            steps.run("compose", lambda: build([COMPOSE], say))
+                ends.callback(engines.stop, echo)
+            from_packages = not registry_available(engine)
+            steps.run("compose", lambda: build([COMPOSE], echo))
             if from_packages:
-                images.build_bases(engine, say)
-                steps.run("stores' images", lambda: images.build_stores(engine, say))
+                images.build_bases(engine, echo)
+                steps.run("stores' images", lambda: images.build_stores(engine, echo))
         project = Project(engine, NAME, free_ports(1)[0], from_packages=from_packages)
         mismatches = _lived(project, steps, console)
         print_failures(console, mismatches, [f"{len(mismatches)} mismatches"] if mismatches else [])
@@ -70,7 +71,7 @@ def main() -> int:
 def _lived(project: Project, steps: Steps, console: Console) -> list[Mismatch]:
     """A project's whole life; what the oracle sees otherwise."""
     try:
-        steps.say(f"docker compose up --build, on port {project.gateway_port}")
+        steps.echo(f"docker compose up --build, on port {project.gateway_port}")
         steps.run("up", lambda: project.compose("up", "--build", "--detach", "--wait", "--quiet-pull"))
         with Progress(console) as progress:
             mismatches = asyncio.run(_sit(project, progress))
@@ -79,7 +80,7 @@ def _lived(project: Project, steps: Steps, console: Console) -> list[Mismatch]:
         print(project.compose("logs", "--tail=40"))
         raise
     finally:
-        steps.say("docker compose down --volumes")
+        steps.echo("docker compose down --volumes")
         steps.run("down", lambda: project.compose("down", "--volumes"))
     return mismatches
 
@@ -120,7 +121,7 @@ async def _sit(project: Project, progress: Progress) -> list[Mismatch]:
         for each in evidence:
             mismatches += judge_sitting(book, each, jwks=platform.receipt_keys(), ids=ids)
         if not all(each.seal.count and each.degrees for each in evidence):
-            raise StackError("nothing was sealed or graded: there was nothing to compare")
+            raise HarnessError("nothing was sealed or graded: there was nothing to compare")
         step.say(f"{sum(each.seal.count for each in evidence)} answers sealed, {len(shown)} degrees seen")
     platform.close()
     return mismatches
@@ -165,5 +166,5 @@ def _solve(project: Project, platform: Platform, sitting: str, doctor: tuple[str
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (StackError, TimeoutError) as error:
+    except (HarnessError, TimeoutError) as error:
         sys.exit(f"make compose-test: {error}")

@@ -29,7 +29,7 @@ def main() -> int:
 
 def _run(settings: Settings, folder: Path, console: Console) -> int:
     def make(say: Say) -> Stack:
-        return Stack(folder / "run", solvers=settings.solvers, say=say)
+        return Stack(folder / "run", solvers=settings.solvers, echo=say)
 
     with Progress(console) as progress, stack_of(progress, make) as stack:
         demo = Demo(settings, stack, progress)

@@ -15,8 +15,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from exam_harness.environments.control_plane.exams import exam_cluster
-from exam_harness.environments.control_plane.operated import Operated
+from exam_harness.environments.control_plane.exam_crd import exam_cluster
+from exam_harness.environments.control_plane.operator_namespace import OperatorNamespace
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.scenarios.operator.report import Report
 from exam_harness.scenarios.operator.scenario import OperatorDemo, Outcome, people_for
@@ -42,7 +42,7 @@ def _run(settings: Settings, folder: Path, console: Console) -> int:
 
     def make(say: Say) -> Stack:
         # Nothing ends a sitting but the operator.
-        return Stack(folder / "run", beat=False, say=say)
+        return Stack(folder / "run", beat=False, echo=say)
 
     def print_line(line: str) -> None:
         console.print(f"  {line}", style="cyan", highlight=False, markup=False, soft_wrap=True)
@@ -53,7 +53,9 @@ def _run(settings: Settings, folder: Path, console: Console) -> int:
         with progress.step("people, Kubernetes") as step:
             step.say(f"{len(people.students)} students; etcd, API server, controllers")
             load = partial(Platform(stack).load_people, people)
-            operated = Operated(ends.enter_context(exam_cluster(stack.folder, meanwhile=load)), stack, "exam-platform")
+            operated = OperatorNamespace(
+                ends.enter_context(exam_cluster(stack.folder, while_starting=load)), stack, "exam-platform"
+            )
         demo = OperatorDemo(settings, operated, people, samples, progress, print_line)
         return _report(settings, asyncio.run(demo.run()), console, progress)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from exam_harness.environments.control_plane.operated import Operated
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.control_plane.operator_namespace import OperatorNamespace
+from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.services import Service
 from exam_harness.oracle.checker import Mismatch, SeenDegree
 from exam_harness.oracle.history import Book
@@ -53,7 +53,7 @@ class OperatorDemo:
     """One run on a stack that serves and a cluster that knows Exams; `say` hears what kubectl prints."""
 
     settings: Settings
-    operated: Operated
+    operated: OperatorNamespace
     people: People
     samples: Sequence[Sample]
     progress: Progress
@@ -83,7 +83,7 @@ class OperatorDemo:
             await asyncio.to_thread(operator.await_ready)
         with self.progress.step("exams"):
             self._load_exams()
-        self.cluster.new_namespace(NAMESPACE)
+        self.cluster.create_namespace(NAMESPACE)
         stack, seed = self.operated.stack, self.settings.seed
         log = stack.logs / "kubectl-get-exams.log"
         async with crowd_of(self.people.students, port=stack.gateway_port, seed=seed, book=self.book) as crowd:
@@ -205,7 +205,7 @@ class OperatorDemo:
             if good(status):
                 return status
             await asyncio.sleep(LOOK_EVERY)
-        raise StackError(f"the operator makes no sitting of Exam {name}: {json.dumps(status)}")
+        raise HarnessError(f"the operator makes no sitting of Exam {name}: {json.dumps(status)}")
 
     def _verify(self, scheduled: Sequence[Scheduled], shown: list[tuple[str, dict[str, Any]]]) -> Outcome:
         jwks, ids = self.platform.receipt_keys(), self.postgres.students()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from exam_harness.environments.processes.places import new_folder
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.processes.paths import new_run_folder
+from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.oracle.checker import Mismatch
 from exam_harness.scenarios.demo.report import SHOWN
@@ -29,13 +29,13 @@ def run_folder(name: str, kept: Path, console: Console) -> Iterator[Path]:
     """
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
-    folder = new_folder(name)
+    folder = new_run_folder(name)
     try:
         yield folder
     except BaseException as error:
         console.print(f"\nThe run ended early: {type(error).__name__}.", style="red", highlight=False)
         console.print(f"Logs: {shown(kept / 'logs')}", style="red", highlight=False, soft_wrap=True)
-        if not isinstance(error, (StackError, KeyboardInterrupt)):
+        if not isinstance(error, (HarnessError, KeyboardInterrupt)):
             raise
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from error

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-from exam_harness.environments.control_plane.install import program
-from exam_harness.environments.processes.process import Child
+from exam_harness.environments.builds.binaries import program
+from exam_harness.environments.processes.process import ChildProcess
 
 _LOOK_EVERY = 0.1
 
@@ -37,7 +37,7 @@ class Phases:
 def watch(env: Mapping[str, str], namespace: str, log: Path, *, phases: Phases, say: Say) -> Iterator[None]:
     """Watch a namespace's Exams for as long as this lasts; `say` hears every line; `env` is kubectl's."""
     words = [str(program("kubectl")), "--namespace", namespace, "get", "exams", "--watch"]
-    child = Child("kubectl-get-exams", words, log=log, env=env)
+    child = ChildProcess("kubectl-get-exams", words, log=log, env=env)
     log.touch()
     over = Event()
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.scenarios.sitting.accounts import People
 from exam_harness.students.clock import rfc3339
 

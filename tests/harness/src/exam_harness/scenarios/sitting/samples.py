@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from exam_harness.environments.processes.places import REPOSITORY
+from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.oracle.document import Document, read_document
 from exam_harness.scenarios.sitting.platform_client import PAPERS
 from exam_harness.students.clock import SECOND, rfc3339

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import httpx
 
-from exam_harness.environments.cluster import engine as engines
+from exam_harness.environments.builds.binaries import SKAFFOLD, program
+from exam_harness.environments.builds.go import build
 from exam_harness.environments.cluster.deploy import NAMESPACE, RELEASE
-from exam_harness.environments.cluster.steps import Steps
 from exam_harness.environments.cluster.up import Platform, arguments, bring_up_cluster
-from exam_harness.environments.control_plane.install import SKAFFOLD, build, program
-from exam_harness.environments.processes.cached import one_at_a_time
-from exam_harness.environments.processes.places import REPOSITORY
-from exam_harness.environments.processes.process import StackError
+from exam_harness.environments.docker import engine as engines
+from exam_harness.environments.processes.cache import cache_lock
+from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.environments.processes.process import HarnessError
+from exam_harness.environments.steps import Steps
 from exam_harness.waiting import eventually
 
 EDITED = Path("services/solver/src/exam_solver/health.py")
@@ -39,29 +40,29 @@ def main() -> int:
     """Run it; the exit code."""
     given = arguments("Run skaffold dev on the local cluster and edit a source.")
     with Steps("make skaffold-test") as steps:
-        with one_at_a_time(steps.say):
-            engines.bring_up(steps.say)
-            steps.run("skaffold", lambda: build([SKAFFOLD], steps.say))
+        with cache_lock(steps.echo):
+            engines.bring_up(steps.echo)
+            steps.run("skaffold", lambda: build([SKAFFOLD], steps.echo))
         platform = bring_up_cluster(steps, port=given.port)
         with tempfile.TemporaryDirectory(prefix="exam-skaffold-") as folder:
             copy = Path(folder) / "repository"
             shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(*IGNORED), symlinks=True)
             with _skaffold(platform, copy, _environment(platform, Path(folder))) as log:
-                steps.say("skaffold dev: images are built and the chart is deployed")
+                steps.echo("skaffold dev: images are built and the chart is deployed")
                 steps.run("until it serves", lambda: _await(platform, BEFORE, START_SECONDS))
                 # What is edited before that belongs to the first build.
                 eventually(lambda: WATCHES in log.read_text(), "skaffold watches the sources", seconds=START_SECONDS)
-                steps.say(f"{EDITED} is edited")
+                steps.echo(f"{EDITED} is edited")
                 built = log.read_text().count("Building [")
                 source = copy / EDITED
                 source.write_text(source.read_text().replace(BEFORE, AFTER))
                 steps.run("until the edit serves", lambda: _await(platform, AFTER, SYNC_SECONDS))
                 text = log.read_text()
                 if "Syncing 1 files" not in text or text.count("Building [") != built:
-                    raise StackError(f"the edit was not synced, but built anew: see {LOG}")
-                steps.say("the new answer is there; skaffold is told to end")
+                    raise HarnessError(f"the edit was not synced, but built anew: see {LOG}")
+                steps.echo("the new answer is there; skaffold is told to end")
             if RELEASE in platform.cluster.helm("list", f"--namespace={NAMESPACE}", "--short").split():
-                raise StackError("skaffold has ended and its release is still there")
+                raise HarnessError("skaffold has ended and its release is still there")
         steps.table()
     return 0
 
@@ -87,7 +88,7 @@ def _skaffold(platform: Platform, folder: Path, env: Mapping[str, str]) -> Itera
 def _environment(platform: Platform, folder: Path) -> dict[str, str]:
     """The environment of a developer's shell, with the tools on its path."""
     quiet = {"SKAFFOLD_INTERACTIVE": "false", "SKAFFOLD_UPDATE_CHECK": "false"}
-    return {**platform.cluster.whole_env, **quiet, "HOME": str(folder)}
+    return {**platform.cluster.subprocess_env, **quiet, "HOME": str(folder)}
 
 
 def _await(platform: Platform, said: str, seconds: float) -> None:
@@ -112,5 +113,5 @@ def _await(platform: Platform, said: str, seconds: float) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (StackError, TimeoutError) as error:
+    except (HarnessError, TimeoutError) as error:
         sys.exit(f"make skaffold-test: {error}")

@@ -1,0 +1,1 @@
+"""Programs built from Go modules into the cache: Kubernetes, etcd, helm, kind and more."""

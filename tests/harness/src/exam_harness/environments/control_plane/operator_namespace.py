@@ -1,0 +1,142 @@
+"""The operator as a child process over a real control plane and a local stack: what tests and the demo share."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exam_harness.environments.control_plane.api_access import api_client, request_token, write_kubeconfig
+from exam_harness.environments.control_plane.control_plane import ControlPlane
+from exam_harness.environments.control_plane.pods.node import default_image_env
+from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.processes.services import Service
+from exam_harness.environments.processes.stack import Stack
+
+RBAC = REPOSITORY / "operator/rbac.yaml"
+ACCOUNT = "exam-operator"
+SOLVER = "exam-solver"
+GRADER = "exam-grader"
+GRADER_ENV = "exam-grader-env"
+IMAGE = "exam-grader"
+
+
+class OperatorNamespace:
+    """A namespace in which the operator lives, with its account, what it scales, and what its Jobs run.
+
+    Args:
+        control_plane: with the Exam resource in it.
+        stack: whose web it speaks to.
+        namespace: the operator's own; made here.
+        pods: the command of solver and grader pods.
+    """
+
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        stack: Stack,
+        namespace: str,
+        *,
+        pods: Sequence[str] = ("sleep", "infinity"),
+    ) -> None:
+        self.control_plane = control_plane
+        self.stack = stack
+        self.namespace = namespace
+        self.folder = stack.folder / namespace
+        (self.folder / "logs").mkdir(parents=True)
+        control_plane.create_namespace(namespace)
+        self._grant()
+        # The PATH and the like are the image's.
+        own = {name: value for name, value in stack.grader_env.items() if name.startswith(("EXAM_", "DJANGO_"))}
+        self.apply(_secret(GRADER_ENV, own))
+        for name in (SOLVER, GRADER):
+            self.apply(_deployment(name, pods))
+        self._job_template = self.folder / "job-template.yaml"
+        self._job_template.write_text(yaml.safe_dump(job_template()))
+
+    def operator(
+        self, name: str = "operator", *, server: str | None = None, env: Mapping[str, str] | None = None
+    ) -> Service:
+        """An operator that can be started and killed; `server` when its way to the API server leads through a proxy."""
+        port, *_ = free_ports(1)
+        own = {
+            "EXAM_OPERATOR_WEB_URL": self.stack.web.url,
+            "EXAM_SERVICE_TOKEN": self.stack.secrets.service_token,
+            "EXAM_OPERATOR_NAMESPACE": self.namespace,
+            "EXAM_OPERATOR_SOLVER_DEPLOYMENT": SOLVER,
+            "EXAM_OPERATOR_GRADER_DEPLOYMENT": GRADER,
+            "EXAM_OPERATOR_JOB_TEMPLATE_FILE": str(self._job_template),
+            "EXAM_OPERATOR_HOST": "127.0.0.1",
+            "EXAM_OPERATOR_PORT": str(port),
+            "KUBECONFIG": str(self._kubeconfig(name, server)),
+            "HOME": str(self.folder),
+        }
+        whole = default_image_env() | own | dict(env or {})
+        return Service(name, "-m", "exam_operator", port=port, folder=self.folder, env=whole)
+
+    def apply(self, body: Mapping[str, Any], *, namespace: str | None = None) -> None:
+        """Apply an object, in the operator's namespace unless another is named."""
+        self.control_plane.kubectl("-n", namespace or self.namespace, "apply", "-f", "-", stdin=json.dumps(body))
+
+    def _grant(self) -> None:
+        """The account and its rights, as `operator/rbac.yaml` has them."""
+        self.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}})
+        subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}
+        for role in yaml.safe_load_all(RBAC.read_text()):
+            kind = role["kind"]
+            # Cluster roles are everybody's: each namespace's operator has one of its own.
+            name = f"{role['metadata']['name']}-{self.namespace}"
+            self.apply({**role, "metadata": {"name": name}})
+            self.apply(
+                {
+                    "apiVersion": role["apiVersion"],
+                    "kind": f"{kind}Binding",
+                    "metadata": {"name": name},
+                    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
+                    "subjects": [subject],
+                }
+            )
+
+    def _kubeconfig(self, name: str, server: str | None) -> Path:
+        with api_client(self.control_plane.kubeconfig) as api:
+            token = request_token(api, ACCOUNT, self.namespace, seconds=24 * 3600)
+        return write_kubeconfig(
+            self.folder / f"{name}.kubeconfig",
+            server=server or self.control_plane.url,
+            authority=self.control_plane.authority,
+            user={"token": token},
+            namespace=self.namespace,
+        )
+
+
+def job_template() -> dict[str, Any]:
+    """What a grading Job runs: the grader, on the environment that a Secret has."""
+    container = {
+        "name": "grader",
+        "image": IMAGE,
+        "command": ["python", "-m", "exam_grader"],
+        "envFrom": [{"secretRef": {"name": GRADER_ENV}}],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    return {"spec": {"terminationGracePeriodSeconds": 5, "containers": [container]}}
+
+
+def _secret(name: str, values: Mapping[str, str]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict(values)}
+
+
+def _deployment(name: str, command: Sequence[str]) -> dict[str, Any]:
+    """A Deployment that leaves its number of pods to whoever scales it."""
+    labels = {"app.kubernetes.io/name": name}
+    pod = {
+        "terminationGracePeriodSeconds": 1,
+        "containers": [{"name": "main", "image": "none", "command": list(command)}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }

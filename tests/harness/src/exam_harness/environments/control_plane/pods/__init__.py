@@ -1,0 +1,1 @@
+"""A node that runs pods as child processes, in place of a scheduler and a kubelet."""

@@ -1,0 +1,299 @@
+"""One pod's life on this machine: its container is a child process, its status is what became of it."""
+
+import base64
+import datetime as dt
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client
+
+from exam_harness.environments.control_plane.api_access import REQUEST_SECONDS
+from exam_harness.environments.control_plane.pods.container_env import (
+    MissingReferenceError,
+    Pod,
+    UnsupportedPodError,
+    check_supported,
+    command_line,
+    container_environment,
+)
+from exam_harness.environments.processes.process import ChildProcess
+
+ADDRESS = "127.0.0.1"
+RETRY_SECONDS = 0.5
+RESTART_SECONDS = 1.0
+RESTART_SECONDS_AT_MOST = 30.0
+GONE = (404, 409)
+"""The pod is not there any more, or another one of its name is (the uid differs)."""
+UNREADABLE = (403, 404)
+"""Not there, or the node may not read it yet: the authorizer learns a moment later which pods are the node's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What the pods of a node share.
+
+    Args:
+        api: speaks with the API server as the node.
+        folder: where pods have their folders and logs.
+        image_env: what an image would have set.
+        entrypoints: the entrypoints of images, for containers that name no command.
+    """
+
+    api: client.ApiClient
+    folder: Path
+    image_env: Mapping[str, str]
+    entrypoints: Mapping[str, Sequence[str]]
+
+
+class PodRunner:
+    """Takes one pod from bound to gone; every step may be repeated, and what could not be told is told again."""
+
+    def __init__(self, machine: Machine, pod: Pod) -> None:
+        self._machine = machine
+        self._core = client.CoreV1Api(machine.api)
+        self._pod = pod
+        self._child: ChildProcess | None = None
+        self._started_at = ""
+        self._restarts = 0
+        self._last: dict[str, Any] = {}
+        self._not_before = 0.0
+        self._kill_at: float | None = None
+        self._told: dict[str, Any] | None = None
+        self._untold: dict[str, Any] | None = None
+        self._removed = False
+        self.over = False
+        # Whoever ran it before us is gone with its process.
+        self._lost = pod.get("status", {}).get("phase") == "Running"
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._child is not None and self._child.alive
+
+    def step(self, pod: Pod | None) -> None:
+        """Do what is due; `pod` is the API's latest word, None when it is not there any more."""
+        if pod is None:
+            self.kill()
+            self.over = True
+            return
+        self._pod = pod
+        self._tell()
+        if "deletionTimestamp" in pod["metadata"]:
+            self._end()
+        elif self._phase in {"Succeeded", "Failed"}:
+            return
+        elif self._lost:
+            self._finish(137, "ContainerStatusUnknown")
+        elif self._child is None:
+            self._begin()
+        elif not self._child.alive:
+            self._after_exit(self._child)
+
+    def kill(self) -> None:
+        """End its process at once."""
+        if self._child is not None:
+            self._child.kill()
+
+    @property
+    def _phase(self) -> str:
+        """The phase as last told by us, or as the API has it."""
+        told = self._told or self._pod.get("status", {})
+        return str(told.get("phase", "Pending"))
+
+    @property
+    def _container(self) -> Mapping[str, Any]:
+        container: Mapping[str, Any] = self._pod["spec"]["containers"][0]
+        return container
+
+    def _begin(self) -> None:
+        if time.monotonic() < self._not_before:
+            return
+        self._not_before = time.monotonic() + RETRY_SECONDS
+        try:
+            check_supported(self._pod["spec"])
+            env = container_environment(
+                self._with_addresses(), image={**self._machine.image_env, **self._folders()}, read=self._read
+            )
+            entrypoint = self._machine.entrypoints.get(self._container["image"], ())
+            argv = command_line(self._container, env, entrypoint)
+        except MissingReferenceError as error:
+            self._wait("CreateContainerConfigError", str(error))
+            return
+        except UnsupportedPodError as error:
+            self._wait("NotSupported", str(error))
+            return
+        self._child = ChildProcess(self._name, argv, log=self.log, env=env, keeper=threading.current_thread())
+        self._child.start()
+        self._started_at = _now()
+        self._report("Running", {"running": {"startedAt": self._started_at}}, ready=True)
+
+    def _after_exit(self, child: ChildProcess) -> None:
+        code = child.returncode
+        child.kill_descendants()
+        policy = self._pod["spec"].get("restartPolicy", "Always")
+        # A shell's way of telling a signal, which is the container runtimes' too.
+        exit_code = 128 - code if code is not None and code < 0 else int(code or 0)
+        if policy == "Never" or (policy == "OnFailure" and exit_code == 0):
+            self._finish(exit_code, "Completed" if exit_code == 0 else "Error")
+            return
+        self._last = self._terminated(exit_code, "Completed" if exit_code == 0 else "Error")
+        pause = min(RESTART_SECONDS * 2**self._restarts, RESTART_SECONDS_AT_MOST)
+        self._not_before = time.monotonic() + pause
+        self._restarts += 1
+        self._child = None
+        waiting = {"reason": "CrashLoopBackOff", "message": f"back-off {pause:.0f} s restarting failed container"}
+        self._report("Running", {"waiting": waiting}, ready=False)
+
+    def _finish(self, exit_code: int, reason: str) -> None:
+        phase = "Failed" if exit_code else "Succeeded"
+        self._report(phase, self._terminated(exit_code, reason), ready=False)
+
+    def _end(self) -> None:
+        """Honour a deletion: SIGTERM, the grace period, SIGKILL, the last word, and the object goes."""
+        child = self._child
+        if child is not None and child.alive:
+            if self._kill_at is None:
+                self._kill_at = time.monotonic() + self._pod["metadata"].get("deletionGracePeriodSeconds", 30)
+                child.terminate()
+            elif time.monotonic() > self._kill_at:
+                child.kill()
+            return
+        if child is not None and self._phase == "Running":
+            code = child.returncode or 0
+            child.kill_descendants()
+            self._finish(128 - code if code < 0 else code, "Error" if code else "Completed")
+        if not self._removed:
+            self._remove()
+            self._removed = True
+
+    def _remove(self) -> None:
+        options = client.V1DeleteOptions(
+            grace_period_seconds=0, preconditions=client.V1Preconditions(uid=self._pod["metadata"]["uid"])
+        )
+        try:
+            self._core.delete_namespaced_pod(
+                self._pod["metadata"]["name"],
+                self._pod["metadata"]["namespace"],
+                body=options,
+                _request_timeout=REQUEST_SECONDS,
+            )
+        except client.ApiException as error:
+            if error.status not in GONE:
+                raise
+
+    def _wait(self, reason: str, message: str) -> None:
+        self._report("Pending", {"waiting": {"reason": reason, "message": message}}, ready=False)
+
+    def _terminated(self, exit_code: int, reason: str) -> dict[str, Any]:
+        told = {"exitCode": exit_code, "reason": reason, "finishedAt": _now()}
+        if self._started_at:
+            told["startedAt"] = self._started_at
+        if exit_code and self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError" and self._child:
+            told["message"] = self._child.tail()
+        return {"terminated": told}
+
+    def _report(self, phase: str, state: dict[str, Any], *, ready: bool) -> None:
+        """Tell the API server, now or as soon as it listens."""
+        now = _now()
+        over = phase in {"Succeeded", "Failed"}
+        conditions = {"Initialized": True, "ContainersReady": ready, "Ready": ready}
+        container = {
+            "name": self._container["name"],
+            "image": self._container["image"],
+            "imageID": "",
+            "ready": ready,
+            "started": ready,
+            "restartCount": self._restarts,
+            "state": state,
+            "lastState": self._last,
+        }
+        status = {
+            "phase": phase,
+            "hostIP": ADDRESS,
+            "podIP": ADDRESS,
+            "podIPs": [{"ip": ADDRESS}],
+            "startTime": self._pod.get("status", {}).get("startTime") or now,
+            "containerStatuses": [container],
+            "conditions": [
+                {
+                    "type": name,
+                    "status": str(holds),
+                    "lastTransitionTime": now,
+                    "reason": "PodCompleted" if over and name != "Initialized" else None,
+                }
+                for name, holds in conditions.items()
+            ],
+        }
+        if _same(status, self._told):
+            return
+        self._told = self._untold = status
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._untold is None:
+            return
+        metadata = self._pod["metadata"]
+        try:
+            self._core.patch_namespaced_pod_status(
+                metadata["name"],
+                metadata["namespace"],
+                {"metadata": {"uid": metadata["uid"]}, "status": self._untold},
+                _request_timeout=REQUEST_SECONDS,
+            )
+        except client.ApiException as error:
+            if error.status not in GONE:
+                raise
+        self._untold = None
+
+    def _read(self, kind: str, name: str) -> Mapping[str, str] | None:
+        namespace = self._pod["metadata"]["namespace"]
+        try:
+            if kind == "Secret":
+                secret = self._core.read_namespaced_secret(name, namespace, _request_timeout=REQUEST_SECONDS)
+                # The JSON of a Secret is base64, which the official client leaves as it is.
+                return {key: base64.b64decode(value).decode() for key, value in (secret.data or {}).items()}
+            return self._core.read_namespaced_config_map(name, namespace, _request_timeout=REQUEST_SECONDS).data or {}
+        except client.ApiException as error:
+            if error.status not in UNREADABLE:
+                raise
+            return None
+
+    @property
+    def _name(self) -> str:
+        return f"{self._pod['metadata']['namespace']}/{self._pod['metadata']['name']}"
+
+    @property
+    def _folder(self) -> Path:
+        """The pod's own folder: where it starts and keeps what is temporary."""
+        name = f"{self._name.replace('/', '_')}_{self._pod['metadata']['uid']}"
+        folder = self._machine.folder / "pods" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self._folder / "log"
+
+    def _folders(self) -> dict[str, str]:
+        return {"TMPDIR": str(self._folder), "HOME": str(self._folder)}
+
+    def _with_addresses(self) -> Pod:
+        status = self._pod.get("status", {}) | {"podIP": ADDRESS, "hostIP": ADDRESS}
+        return {**self._pod, "status": status}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any] | None) -> bool:
+    """Whether two statuses say the same, times aside."""
+    return other is not None and (one["phase"], one["containerStatuses"]) == (
+        other["phase"],
+        other["containerStatuses"],
+    )
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

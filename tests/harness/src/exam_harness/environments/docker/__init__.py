@@ -1,0 +1,1 @@
+"""The Docker engine, its images, and what it changes on the host."""

@@ -1,0 +1,150 @@
+"""PostgreSQL from a wheel, with the three roles of the platform."""
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import ClassVar
+
+import psycopg
+from psycopg import sql
+
+from exam_harness.environments.processes.paths import check_traversable, installed, postgres_home, unprivileged_user
+from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.processes.process import ChildProcess, HarnessError
+from exam_harness.environments.processes.server import Server
+
+ROLES = ("exam_web", "exam_solver", "exam_grader")
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+class Postgres(Server):
+    """A PostgreSQL server with the database ``exam``, owned by ``exam_web``; solver and grader start without rights.
+
+    Args:
+        folder: where its data and log go.
+        user: whom it runs as; it refuses to be root.
+    """
+
+    ready_seconds: ClassVar[float] = 60
+
+    def __init__(self, folder: Path, *, user: pwd.struct_passwd | None = None) -> None:
+        self.folder = folder.absolute() / "postgres"
+        (self.port,) = free_ports(1)
+        self._data = self.folder / "data"
+        self._user = user or unprivileged_user()
+        self._passwords = {role: secrets.token_urlsafe(24) for role in ("postgres", *ROLES)}
+        self._programs = installed(postgres_home()) / "bin"
+        self._child = ChildProcess(
+            "PostgreSQL",
+            [
+                *(str(self._programs / "postgres"), "-D", str(self._data)),
+                *_settings(
+                    port=self.port,
+                    listen_addresses="127.0.0.1",
+                    unix_socket_directories="",
+                    max_connections=200,
+                    shared_buffers="256MB",
+                    log_min_duration_statement="1000",
+                    # In files beside its data, so that a server that is killed leaves no memory behind.
+                    dynamic_shared_memory_type="mmap",
+                ),
+            ],
+            log=folder.absolute() / "logs/postgres.log",
+            env=_ENVIRONMENT,
+            user=self._user,
+            # «Fast»: SIGTERM's «smart» would wait until every client has gone.
+            stop_signal=signal.SIGINT,
+            # «Immediate», for SIGKILL would leave its shared memory behind.
+            orphan_signal=signal.SIGQUIT,
+        )
+
+    def dsn(self, role: str = "postgres", database: str = "exam") -> str:
+        """The address for a role."""
+        return f"postgresql://{role}:{self._passwords[role]}@127.0.0.1:{self.port}/{database}"
+
+    def password(self, role: str) -> str:
+        """A role's password."""
+        return self._passwords[role]
+
+    def allow_test_databases(self) -> None:
+        """Let web's role create the databases that Django's tests run in."""
+        with psycopg.connect(self.dsn(database="postgres"), autocommit=True) as connection:
+            connection.execute("ALTER ROLE exam_web CREATEDB")
+
+    @property
+    def process(self) -> ChildProcess:
+        """The server's process."""
+        return self._child
+
+    def prepare(self) -> None:
+        """Create the cluster the first time."""
+        if not self._data.exists():
+            self._initialise()
+
+    def await_ready(self) -> None:
+        """Wait for the first query; create database and roles the first time."""
+        super().await_ready()
+        with psycopg.connect(self.dsn(database="postgres"), autocommit=True) as connection:
+            present = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+            for role in ROLES:
+                if role not in present:
+                    password = sql.Literal(self._passwords[role])
+                    connection.execute(
+                        sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), password)
+                    )
+            databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+            if "exam" not in databases:
+                connection.execute("CREATE DATABASE exam OWNER exam_web")
+
+    def is_ready(self) -> bool:
+        """A query."""
+        try:
+            with psycopg.connect(self.dsn(database="postgres"), connect_timeout=2) as connection:
+                return connection.execute("SELECT 1").fetchone() == (1,)
+        except psycopg.OperationalError:
+            return False
+
+    def _initialise(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._user:
+            check_traversable(self.folder, "TMPDIR")
+            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        password = self.folder / "password"
+        password.touch(mode=0o600)
+        password.write_text(self._passwords["postgres"])
+        if self._user:
+            os.chown(password, self._user.pw_uid, self._user.pw_gid)
+        try:
+            self._initdb(password)
+        finally:
+            password.unlink()
+
+    def _initdb(self, password: Path) -> None:
+        user = self._user
+        done = subprocess.run(
+            [
+                str(self._programs / "initdb"),
+                *("--pgdata", str(self._data), "--username=postgres", f"--pwfile={password}", "--auth=scram-sha-256"),
+                *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+            ],
+            env=_ENVIRONMENT,
+            user=user.pw_uid if user else None,
+            group=user.pw_gid if user else None,
+            extra_groups=[] if user else None,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            if self._data.exists():
+                shutil.rmtree(self._data)
+            raise HarnessError(f"initdb failed with code {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def _settings(**settings: object) -> list[str]:
+    return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

@@ -1,0 +1,110 @@
+"""The environment of each of our services on a stack, in one place. Every secret is made for the run."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from exam_core.keys import new_signing_jwk
+from exam_harness.environments.processes.servers.cassandra import Cassandra
+from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.redis import Redis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """What a deployment would keep in Secrets."""
+
+    secret_key: str
+    service_token: str
+    web_keys: Path
+    solver_keys: Path
+
+    @classmethod
+    def new(cls, folder: Path) -> "Secrets":
+        """New secrets; keys go into files that only we read."""
+        folder.mkdir(parents=True, mode=0o700)
+        return cls(
+            secret_key=secrets.token_urlsafe(48),
+            service_token=secrets.token_urlsafe(32),
+            web_keys=_new_key_file(folder / "web-keys.json"),
+            solver_keys=_new_key_file(folder / "solver-keys.json"),
+        )
+
+
+def web_environment(
+    postgres: Postgres, redis: Redis, cassandra: Cassandra, made: Secrets, *, static_root: Path, gateway_port: int
+) -> dict[str, str]:
+    """What web and its commands read; browsers come through the gateway."""
+    return (
+        _common()
+        | _cassandra(cassandra)
+        | {
+            "DJANGO_SETTINGS_MODULE": "exam_web.settings",
+            "EXAM_DATABASE_URL": postgres.dsn("exam_web"),
+            "EXAM_REDIS_URL": redis.url,
+            "EXAM_SECRET_KEY": made.secret_key,
+            "EXAM_SERVICE_TOKEN": made.service_token,
+            "EXAM_SIGNING_KEYS_FILE": str(made.web_keys),
+            "EXAM_STATIC_ROOT": str(static_root),
+            "EXAM_ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "EXAM_CSRF_TRUSTED_ORIGINS": f"http://localhost:{gateway_port}",
+            # The local gateway speaks plain HTTP on the loopback.
+            "EXAM_INSECURE_HTTP": "1",
+        }
+    )
+
+
+def grader_environment(postgres: Postgres, redis: Redis, cassandra: Cassandra) -> dict[str, str]:
+    """What grader processes read: no signing key, no service token."""
+    return (
+        _common()
+        | _cassandra(cassandra)
+        | {
+            "DJANGO_SETTINGS_MODULE": "exam_web.settings",
+            "EXAM_COMPONENT": "grader",
+            "EXAM_DATABASE_URL": postgres.dsn("exam_grader"),
+            "EXAM_REDIS_URL": redis.url,
+        }
+    )
+
+
+def solver_environment(
+    postgres: Postgres, redis: Redis, cassandra: Cassandra, made: Secrets, *, web_url: str
+) -> dict[str, str]:
+    """What a solver process reads."""
+    return (
+        _common()
+        | _cassandra(cassandra)
+        | {
+            "EXAM_LEASE_DATABASE_URL": postgres.dsn("exam_solver"),
+            "EXAM_REDIS_URL": redis.url,
+            "EXAM_SOLVER_KEYS_FILE": str(made.solver_keys),
+            "EXAM_WEB_URL": web_url,
+        }
+    )
+
+
+def _common() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return kept | {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONUNBUFFERED": "1", "EXAM_LOG_LEVEL": "INFO"}
+
+
+def _cassandra(cassandra: Cassandra) -> dict[str, str]:
+    return {
+        "EXAM_CASSANDRA_HOSTS": cassandra.host,
+        "EXAM_CASSANDRA_PORT": str(cassandra.port),
+        "EXAM_CASSANDRA_USERNAME": cassandra.username,
+        "EXAM_CASSANDRA_PASSWORD": cassandra.password,
+        "EXAM_CASSANDRA_KEYSPACE": "exam",
+        "EXAM_CASSANDRA_REPLICATION": "1",
+    }
+
+
+def _new_key_file(path: Path) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
+    return path

@@ -1,0 +1,40 @@
+"""Faults of pods in a cluster, injected by a scenario while a sitting is open or graded."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from exam_harness.environments.cluster.deploy import NAMESPACE
+from exam_harness.environments.cluster.diagnostics import pod_names
+from exam_harness.environments.cluster.kind import Cluster
+
+COMPONENTS = ("solver", "cassandra", "operator", "grader")
+
+
+class Target(Protocol):
+    """A scenario's run into which faults are injected.
+
+    Attributes:
+        cluster: the cluster with the platform.
+        say: prints a line for the person who watches.
+    """
+
+    cluster: Cluster
+    say: Callable[[str], None]
+
+
+Fault = Callable[[Target], Awaitable[None]]
+"""Injects a fault into a run."""
+
+
+def kill(*components: str) -> Fault:
+    """Return a fault that deletes one pod of each component at once and without grace, as a failing machine would."""
+
+    async def inject(target: Target) -> None:
+        cluster = target.cluster
+        victims = [(await asyncio.to_thread(pod_names, cluster, component))[0] for component in components]
+        delete = ("--namespace", NAMESPACE, "delete", "pod", *victims, "--grace-period=0", "--force", "--wait=false")
+        await asyncio.to_thread(cluster.kubectl, *delete)
+        target.say(f"killed: {', '.join(victims)}")
+
+    return inject
