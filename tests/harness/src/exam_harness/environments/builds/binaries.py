@@ -26,33 +26,33 @@ COMPONENTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Binary:
-    """One Go module of ours under ``k8s/kind`` and the program it becomes.
+    """A Go module under ``k8s/offline`` and the program that is built from it.
 
     Args:
         name: the folder of its sources and the name of its program.
-        module: the requirement whose version is the program's.
+        module: the required module whose version is the program's.
         links: names under which the one program runs as different components.
-        stamped: Go packages that are told the version when linking, as a release build does.
-        package: what is built: our own main, or one of the module's that is written as a command.
-        told: other variables that the linker sets, as ``path.name=value``.
+        package: the Go package to build: the module's own main, or a command of a required module.
+        linker_variables: variables that the linker sets, as ``path.name=value``.
+        version_packages: Go packages whose version variables the linker sets, as a release build does.
     """
 
     name: str
     module: str
     links: tuple[str, ...] = ()
     package: str = "."
-    told: tuple[str, ...] = ()
-    stamped: tuple[str, ...] = ()
+    linker_variables: tuple[str, ...] = ()
+    version_packages: tuple[str, ...] = ()
 
     @property
     def sources(self) -> Path:
-        """Where its module is."""
+        """The folder of its go.mod."""
         return OFFLINE_SOURCES / self.name
 
     @property
-    def instead(self) -> dict[str, Path]:
-        """Files of ours that stand in for files of its modules, by import path and name."""
-        folder = self.sources / "instead"
+    def replacements(self) -> dict[str, Path]:
+        """Source files that replace files of its required modules, by import path and file name."""
+        folder = self.sources / "replacements"
         return {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.go"))}
 
     @property
@@ -66,26 +66,28 @@ class Binary:
 
     @property
     def link_flags(self) -> str:
-        """What the linker is told: no symbol tables, and the version."""
+        """The linker's flags: no symbol tables, the version, and other variables."""
         major, minor = self.version.removeprefix("v").split(".")[:2]
-        stamp = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor}
-        stamps = [f"-X {package}.{name}={value}" for package in self.stamped for name, value in stamp.items()]
-        return " ".join(["-s", "-w", *stamps, *(f"-X {variable}" for variable in self.told)])
+        variables = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor}
+        stamps = [
+            f"-X {package}.{name}={value}" for package in self.version_packages for name, value in variables.items()
+        ]
+        return " ".join(["-s", "-w", *stamps, *(f"-X {variable}" for variable in self.linker_variables)])
 
 
 KUBERNETES = Binary(
     name="kubernetes",
     module="k8s.io/kubernetes",
     links=COMPONENTS,
-    stamped=("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"),
+    version_packages=("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"),
 )
 ETCD = Binary(name="etcd", module="go.etcd.io/etcd/server/v3")
 HELM = Binary(
     name="helm",
     module="helm.sh/helm/v3",
     package="helm.sh/helm/v3/cmd/helm",
-    # Which Kubernetes it takes a cluster for when it renders without one: the one that its libraries are of.
-    told=(
+    # The Kubernetes version assumed when rendering without a cluster: that of helm's client libraries.
+    linker_variables=(
         "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1",
         "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34",
         "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1",
@@ -119,7 +121,11 @@ BINARIES = {binary.name: binary for binary in (*TEST_BINARIES, *CLUSTER_BINARIES
 
 
 def program(name: str) -> Path:
-    """Where a program or a component of Kubernetes is; that it is not built yet is an error which says what to do."""
+    """Return the path of a built program or Kubernetes component.
+
+    Raises:
+        HarnessError: it is not built yet.
+    """
     binary = BINARIES.get(name, KUBERNETES)
     path = home(binary) / name
     if not path.exists():
@@ -128,7 +134,7 @@ def program(name: str) -> Path:
 
 
 def home(binary: Binary) -> Path:
-    """The folder of a built program: other sources, another compiler or other flags are another folder."""
+    """Return the cache folder of a built program; its name has a digest of sources, compiler and flags."""
     parts = [path.read_bytes() for path in sorted(binary.sources.rglob("*")) if path.suffix in {".mod", ".sum", ".go"}]
     recipe = f"{version(COMPILER)} {PLATFORM}\n{' '.join(build_command('go', binary))}".encode()
     return cache() / f"{binary.name}-{binary.version.removeprefix('v')}-{short_digest(b''.join([*parts, recipe]))}"

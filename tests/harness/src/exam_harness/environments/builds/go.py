@@ -78,13 +78,13 @@ def _build(binary: Binary, echo: Echo) -> None:
 @contextmanager
 def _modules(binary: Binary) -> Iterator[list[str]]:
     """What Go is told of its modules: nothing, or to take copies in which files of ours stand in for theirs."""
-    if not binary.instead:
+    if not binary.replacements:
         yield []
         return
     with tempfile.TemporaryDirectory(prefix="exam-modules-") as made:
         folder = Path(made)
         copies: dict[str, Path] = {}
-        for name, ours in binary.instead.items():
+        for name, ours in binary.replacements.items():
             package = Path(name).parent
             told = _ask_go(
                 binary, "list", "-find", "-mod=readonly", "-f={{.Module.Path}} {{.Module.Dir}}", str(package)

@@ -32,7 +32,7 @@ from exam_harness.scenarios.sitting.exam_phases import Phases, watch
 from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
 from exam_harness.waiting import eventually
 
-FOLDER = REPOSITORY / "build/operator-bench"
+FOLDER = REPOSITORY / "build/bench-operator"
 PAPER = PAPERS / "geometry-201.yaml"
 LEVELS = ("year-1", "year-2")
 WINDOW_SECONDS = 30
@@ -119,7 +119,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--exams", type=int, default=200, help="how many open in one second (%(default)s)")
     exams: int = parser.parse_args(words).exams
     console = Console()
-    with run_folder("operator-bench", FOLDER, console) as folder, ExitStack() as ends:
+    with run_folder("bench-operator", FOLDER, console) as folder, ExitStack() as ends:
         progress = ends.enter_context(Progress(console))
 
         def make(say: Say) -> Stack:

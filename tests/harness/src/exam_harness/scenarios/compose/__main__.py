@@ -47,7 +47,7 @@ GRADED_SECONDS = 90
 def main() -> int:
     """Run it; the exit code."""
     console = Console(highlight=False)
-    with Steps("make compose-test") as steps, ExitStack() as ends:
+    with Steps("make test-compose") as steps, ExitStack() as ends:
         echo = steps.echo
         with cache_lock(echo):
             found = engines.running()
@@ -167,4 +167,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except (HarnessError, TimeoutError) as error:
-        sys.exit(f"make compose-test: {error}")
+        sys.exit(f"make test-compose: {error}")

@@ -32,7 +32,7 @@ def main() -> int:
     """Run the demo; the exit code."""
     settings = read_settings()
     console = Console()
-    with run_folder("operator-demo", settings.folder, console) as folder:
+    with run_folder("demo-operator", settings.folder, console) as folder:
         return _run(settings, folder, console)
 
 

@@ -22,7 +22,7 @@ class Settings:
     students: int = 120
     seconds: int = 40
     seed: int = 2026
-    folder: Path = REPOSITORY / "build/operator-demo"
+    folder: Path = REPOSITORY / "build/demo-operator"
 
 
 def read_settings(words: Sequence[str] | None = None) -> Settings:

@@ -39,7 +39,7 @@ LOG = REPOSITORY / "build/skaffold/skaffold.log"
 def main() -> int:
     """Run it; the exit code."""
     given = arguments("Run skaffold dev on the local cluster and edit a source.")
-    with Steps("make skaffold-test") as steps:
+    with Steps("make test-skaffold") as steps:
         with cache_lock(steps.echo):
             engines.bring_up(steps.echo)
             steps.run("skaffold", lambda: build([SKAFFOLD], steps.echo))
@@ -114,4 +114,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except (HarnessError, TimeoutError) as error:
-        sys.exit(f"make skaffold-test: {error}")
+        sys.exit(f"make test-skaffold: {error}")

@@ -22,15 +22,15 @@ def test_a_file_that_stands_in_for_another_makes_another_program(tool) -> None:
     """If a file of ours that stands in for a module's is changed, the program is built anew."""
     homes = [home(tool)]
     for text in ("package parts\n", "package parts // other\n"):
-        path = tool.sources / "instead" / NAME
+        path = tool.sources / "replacements" / NAME
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         homes.append(home(tool))
     assert len(set(homes)) == 3
-    assert tool.instead == {NAME: tool.sources / "instead" / NAME}
+    assert tool.replacements == {NAME: tool.sources / "replacements" / NAME}
 
 
 def test_traefik_is_built_without_providers_of_dns() -> None:
     """If Traefik is built, the file that imports every provider's SDK is ours."""
-    (name,) = TRAEFIK.instead
+    (name,) = TRAEFIK.replacements
     assert name == "github.com/go-acme/lego/v4/providers/dns/zz_gen_dns_providers.go"
