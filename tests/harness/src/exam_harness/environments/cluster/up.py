@@ -1,6 +1,7 @@
 """``python -m exam_harness.environments.cluster.up``: a cluster on this machine with the platform in it."""
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 
@@ -16,7 +17,6 @@ from exam_harness.environments.processes.cache import cache_lock
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.shell import succeeds
 from exam_harness.environments.steps import Steps
-from exam_harness.scenarios.reporting.run_context import shown
 
 PROBE_IMAGE = "hello-world"
 """The smallest image there is; whether it can be pulled tells whether a registry answers."""
@@ -124,7 +124,7 @@ def main() -> int:
         steps.table()
     suffix = "" if platform.port == HTTP else f":{platform.port}"
     print(f"the admin:   http://localhost{suffix}/admin/      the solver: http://solver.localhost{suffix}/")
-    print(f"kubectl:     source {shown(ENV)}")
+    print(f"kubectl:     source {os.path.relpath(ENV)}")
     print("an exam:     make exam      and when you are done: make down")
     return 0
 
