@@ -12,7 +12,7 @@ spec:
 {{- end }}
 
 {{/* A disruption budget of a component that the operator does not own: (list . "web"). */}}
-{{- define "exam.budget" -}}
+{{- define "exam.pdb" -}}
 {{- $root := index . 0 -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget

@@ -1,0 +1,75 @@
+{{/* A variable from a Secret: (list "NAME" secret key). */}}
+{{- define "exam.secretEnv" -}}
+- name: {{ index . 0 }}
+  valueFrom: {secretKeyRef: {name: {{ index . 1 }}, key: {{ index . 2 }}}}
+{{- end }}
+
+{{/* PostgreSQL's address for a role: (list . "EXAM_DATABASE_URL" "web"). */}}
+{{- define "exam.postgresEnv" -}}
+{{- $root := index . 0 -}}{{- $role := index . 2 -}}
+{{- with $root.Values.postgres.existingSecret }}
+{{- include "exam.secretEnv" (list (index $ 1) . (printf "%s-url" $role)) }}
+{{- else }}
+{{- include "exam.secretEnv" (list "POSTGRES_ROLE_PASSWORD" (include "exam.secretName" $root) (printf "postgres-%s-password" $role)) }}
+- name: {{ index . 1 }}
+  value: postgresql://exam_{{ $role }}:$(POSTGRES_ROLE_PASSWORD)@{{ include "exam.fullname" $root }}-postgres:5432/exam
+{{- end }}
+{{- end }}
+
+{{- define "exam.redisEnv" -}}
+{{- if .Values.redis.existingSecret }}
+{{- include "exam.secretEnv" (list "EXAM_REDIS_URL" .Values.redis.existingSecret "url") }}
+{{- else }}
+{{- include "exam.secretEnv" (list "REDIS_PASSWORD" (include "exam.secretName" .) "redis-password") }}
+- name: EXAM_REDIS_URL
+  value: redis://:$(REDIS_PASSWORD)@{{ include "exam.fullname" . }}-redis:6379/0
+{{- end }}
+{{- end }}
+
+{{- define "exam.cassandraEnv" -}}
+{{- if .Values.cassandra.existingSecret }}
+{{- range $name, $key := dict "HOSTS" "hosts" "USERNAME" "username" "PASSWORD" "password" "LOCAL_DC" "local-dc" "REPLICATION" "replication" }}
+{{ include "exam.secretEnv" (list (printf "EXAM_CASSANDRA_%s" $name) $.Values.cassandra.existingSecret $key) }}
+{{- end }}
+{{- else }}
+{{ include "exam.secretEnv" (list "EXAM_CASSANDRA_PASSWORD" (include "exam.secretName" .) "cassandra-password") }}
+- {name: EXAM_CASSANDRA_USERNAME, value: exam}
+- {name: EXAM_CASSANDRA_HOSTS, value: {{ include "exam.fullname" . }}-cassandra}
+- {name: EXAM_CASSANDRA_LOCAL_DC, value: datacenter1}
+- {name: EXAM_CASSANDRA_REPLICATION, value: {{ include "exam.cassandraCopies" . | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* Copies of each row: three where there are as many nodes, never more than nodes. */}}
+{{- define "exam.cassandraCopies" -}}
+{{ min 3 (mul (len .Values.cassandra.racks) .Values.cassandra.nodesPerRack) }}
+{{- end }}
+
+{{/* What web and its commands read. */}}
+{{- define "exam.webEnv" -}}
+- {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
+- {name: EXAM_LOG_LEVEL, value: {{ .Values.logLevel }}}
+- {name: EXAM_LEASE_TTL_MS, value: {{ .Values.leaseTtlMs | quote }}}
+- {name: EXAM_ALLOWED_HOSTS, value: {{ printf "%s,%s-web" .Values.hosts.web (include "exam.fullname" .) | quote }}}
+- {name: EXAM_CSRF_TRUSTED_ORIGINS, value: {{ join "," .Values.trustedOrigins | quote }}}
+- {name: EXAM_INSECURE_HTTP, value: {{ .Values.insecureHttp | quote }}}
+- {name: EXAM_WEB_THREADS, value: {{ .Values.web.threads | quote }}}
+- {name: EXAM_SIGNING_KEYS_FILE, value: /keys/web-keys.pem}
+{{ include "exam.secretEnv" (list "EXAM_SECRET_KEY" (include "exam.secretName" .) "secret-key") }}
+{{ include "exam.secretEnv" (list "EXAM_SERVICE_TOKEN" (include "exam.secretName" .) "service-token") }}
+{{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "web") }}
+{{ include "exam.redisEnv" . }}
+{{ include "exam.cassandraEnv" . }}
+{{- end }}
+
+{{/* What grader processes read: no signing key, no service token. */}}
+{{- define "exam.graderEnv" -}}
+- {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
+- {name: EXAM_COMPONENT, value: grader}
+- {name: EXAM_LOG_LEVEL, value: {{ .Values.logLevel }}}
+- {name: EXAM_LEASE_TTL_MS, value: {{ .Values.leaseTtlMs | quote }}}
+- {name: EXAM_GRADER_CONCURRENCY, value: {{ .Values.grader.concurrency | quote }}}
+{{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "grader") }}
+{{ include "exam.redisEnv" . }}
+{{ include "exam.cassandraEnv" . }}
+{{- end }}

@@ -1,0 +1,57 @@
+{{/*
+A NetworkPolicy of a component: (list . "web"). Every policy comes from one table of permitted connections, $edges
+(from, to, port); a connection that is not in the table is denied at both ends. A component that runs outside the release
+(existingSecret) has no policy here, and its clients may connect to any address and port.
+*/}}
+{{- define "exam.networkPolicy" -}}
+{{- $root := index . 0 -}}{{- $component := index . 1 -}}
+{{- $values := $root.Values -}}
+{{- $external := dict "postgres" $values.postgres.existingSecret "redis" $values.redis.existingSecret "cassandra" $values.cassandra.existingSecret -}}
+{{- if and $values.networkPolicies.enabled (not (get $external $component)) -}}
+{{- $stores := list }}
+{{- range $from := list "web" "solver" "grader" "beat" "grading" "migrations" }}
+{{- $stores = concat $stores (list (list $from "postgres" 5432) (list $from "redis" 6379) (list $from "cassandra" 9042)) }}
+{{- end }}
+{{- $edges := concat $stores (list
+  (list "gateway" "web" 8000) (list "gateway" "solver" 8000) (list "solver" "web" 8000) (list "operator" "web" 8000)
+  (list "cassandra" "cassandra" 7000) (list "cassandra" "cassandra" 9042)
+  (list "test" "gateway" 8080) (list "test" "web" 8000) (list "test" "solver" 8000)) }}
+{{- $metricsPorts := dict "web" 8000 "solver" 8000 "grader" 9100 "beat" 9100 "operator" 8080 }}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ include "exam.fullname" $root }}-{{ $component }}
+  labels: {{- include "exam.labels" . | nindent 4 }}
+spec:
+  podSelector: {matchLabels: {{ include "exam.selector" . | fromYaml | toJson }}}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    {{- range $edges }}{{- if eq (index . 1) $component }}
+    - from: [{podSelector: {matchLabels: {{ include "exam.selector" (list $root (index . 0)) | fromYaml | toJson }}}}]
+      ports: [{protocol: TCP, port: {{ index . 2 }}}]
+    {{- end }}{{- end }}
+    {{- if eq $component "gateway" }}
+    - {{ with $values.networkPolicies.gatewayFrom }}from: {{ toJson . }}
+      {{ end }}ports: [{protocol: TCP, port: 8080}]
+    {{- end }}
+    {{- if and (get $metricsPorts $component) $values.networkPolicies.metricsFrom }}
+    - from: {{ toJson $values.networkPolicies.metricsFrom }}
+      ports: [{protocol: TCP, port: {{ get $metricsPorts $component }}}]
+    {{- end }}
+  egress:
+    - ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
+    {{- range $edges }}{{- if eq (index . 0) $component }}
+    {{- if get $external (index . 1) }}
+    # An external store: its address and port are in its Secret, which a template cannot read.
+    - {}
+    {{- else }}
+    - to: [{podSelector: {matchLabels: {{ include "exam.selector" (list $root (index . 1)) | fromYaml | toJson }}}}]
+      ports: [{protocol: TCP, port: {{ index . 2 }}}]
+    {{- end }}
+    {{- end }}{{- end }}
+    {{- if eq $component "operator" }}
+    # The Kubernetes API server, whose address differs between clusters.
+    - ports: [{protocol: TCP, port: 443}, {protocol: TCP, port: 6443}]
+    {{- end }}
+{{- end }}
+{{- end }}
