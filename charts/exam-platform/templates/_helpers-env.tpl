@@ -1,10 +1,10 @@
-{{/* A variable from a Secret: (list "NAME" secret key). */}}
+{{/* An environment variable from a Secret: (list "NAME" secret key). */}}
 {{- define "exam.secretEnv" -}}
 - name: {{ index . 0 }}
   valueFrom: {secretKeyRef: {name: {{ index . 1 }}, key: {{ index . 2 }}}}
 {{- end }}
 
-{{/* PostgreSQL's address for a role: (list . "EXAM_DATABASE_URL" "web"). */}}
+{{/* The PostgreSQL URL of a role: (list . "EXAM_DATABASE_URL" "web"). */}}
 {{- define "exam.postgresEnv" -}}
 {{- $root := index . 0 -}}{{- $role := index . 2 -}}
 {{- with $root.Values.postgres.existingSecret }}
@@ -16,6 +16,7 @@
 {{- end }}
 {{- end }}
 
+{{/* The Redis URL. */}}
 {{- define "exam.redisEnv" -}}
 {{- if .Values.redis.existingSecret }}
 {{- include "exam.secretEnv" (list "EXAM_REDIS_URL" .Values.redis.existingSecret "url") }}
@@ -26,6 +27,7 @@
 {{- end }}
 {{- end }}
 
+{{/* Cassandra's contact points, credentials and replication. */}}
 {{- define "exam.cassandraEnv" -}}
 {{- if .Values.cassandra.existingSecret }}
 {{- range $name, $key := dict "HOSTS" "hosts" "USERNAME" "username" "PASSWORD" "password" "LOCAL_DC" "local-dc" "REPLICATION" "replication" }}
@@ -36,16 +38,16 @@
 - {name: EXAM_CASSANDRA_USERNAME, value: exam}
 - {name: EXAM_CASSANDRA_HOSTS, value: {{ include "exam.fullname" . }}-cassandra}
 - {name: EXAM_CASSANDRA_LOCAL_DC, value: datacenter1}
-- {name: EXAM_CASSANDRA_REPLICATION, value: {{ include "exam.cassandraCopies" . | quote }}}
+- {name: EXAM_CASSANDRA_REPLICATION, value: {{ include "exam.cassandraReplicationFactor" . | quote }}}
 {{- end }}
 {{- end }}
 
-{{/* Copies of each row: three where there are as many nodes, never more than nodes. */}}
-{{- define "exam.cassandraCopies" -}}
+{{/* The replication factor: three, or the number of nodes if that is smaller. */}}
+{{- define "exam.cassandraReplicationFactor" -}}
 {{ min 3 (mul (len .Values.cassandra.racks) .Values.cassandra.nodesPerRack) }}
 {{- end }}
 
-{{/* What web and its commands read. */}}
+{{/* The environment of web and its management commands. */}}
 {{- define "exam.webEnv" -}}
 - {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
 - {name: EXAM_LOG_LEVEL, value: {{ .Values.logLevel }}}
@@ -62,7 +64,7 @@
 {{ include "exam.cassandraEnv" . }}
 {{- end }}
 
-{{/* What grader processes read: no signing key, no service token. */}}
+{{/* The environment of grader processes: without signing keys and without the service token. */}}
 {{- define "exam.graderEnv" -}}
 - {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
 - {name: EXAM_COMPONENT, value: grader}

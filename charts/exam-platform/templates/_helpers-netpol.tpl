@@ -23,11 +23,11 @@ metadata:
   name: {{ include "exam.fullname" $root }}-{{ $component }}
   labels: {{- include "exam.labels" . | nindent 4 }}
 spec:
-  podSelector: {matchLabels: {{ include "exam.selector" . | fromYaml | toJson }}}
+  podSelector: {matchLabels: {{ include "exam.selectorLabels" . | fromYaml | toJson }}}
   policyTypes: [Ingress, Egress]
   ingress:
     {{- range $edges }}{{- if eq (index . 1) $component }}
-    - from: [{podSelector: {matchLabels: {{ include "exam.selector" (list $root (index . 0)) | fromYaml | toJson }}}}]
+    - from: [{podSelector: {matchLabels: {{ include "exam.selectorLabels" (list $root (index . 0)) | fromYaml | toJson }}}}]
       ports: [{protocol: TCP, port: {{ index . 2 }}}]
     {{- end }}{{- end }}
     {{- if eq $component "gateway" }}
@@ -45,7 +45,7 @@ spec:
     # An external store: its address and port are in its Secret, which a template cannot read.
     - {}
     {{- else }}
-    - to: [{podSelector: {matchLabels: {{ include "exam.selector" (list $root (index . 1)) | fromYaml | toJson }}}}]
+    - to: [{podSelector: {matchLabels: {{ include "exam.selectorLabels" (list $root (index . 1)) | fromYaml | toJson }}}}]
       ports: [{protocol: TCP, port: {{ index . 2 }}}]
     {{- end }}
     {{- end }}{{- end }}

@@ -1,4 +1,4 @@
-{{/* A Service of a component: (list . "web" "http" 8000). */}}
+{{/* A Service of a component with one named port: (list . "web" "http" 8000). */}}
 {{- define "exam.service" -}}
 {{- $root := index . 0 -}}{{- $component := index . 1 -}}
 apiVersion: v1
@@ -7,11 +7,11 @@ metadata:
   name: {{ include "exam.fullname" $root }}-{{ $component }}
   labels: {{- include "exam.labels" (list $root $component) | nindent 4 }}
 spec:
-  selector: {{- include "exam.selector" (list $root $component) | nindent 4 }}
+  selector: {{- include "exam.selectorLabels" (list $root $component) | nindent 4 }}
   ports: [{name: {{ index . 2 }}, port: {{ index . 3 }}, targetPort: {{ index . 2 }}}]
 {{- end }}
 
-{{/* A disruption budget of a component that the operator does not own: (list . "web"). */}}
+{{/* A PodDisruptionBudget of a component: (list . "web"). Those of solver and grader belong to the operator. */}}
 {{- define "exam.pdb" -}}
 {{- $root := index . 0 -}}
 apiVersion: policy/v1
@@ -21,5 +21,5 @@ metadata:
   labels: {{- include "exam.labels" . | nindent 4 }}
 spec:
   maxUnavailable: 1
-  selector: {matchLabels: {{ include "exam.selector" . | fromYaml | toJson }}}
+  selector: {matchLabels: {{ include "exam.selectorLabels" . | fromYaml | toJson }}}
 {{- end }}

@@ -1,6 +1,6 @@
-{{/* What every pod has, whoever it is: (list . uid tier). */}}
-{{- define "exam.podBasics" -}}
-priorityClassName: {{ include "exam.priorityClass" (list (index . 0) (index . 2)) }}
+{{/* Pod fields that every pod shares: (list . uid tier). */}}
+{{- define "exam.podDefaults" -}}
+priorityClassName: {{ include "exam.priorityClassName" (list (index . 0) (index . 2)) }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 {{- with (index . 0).Values.global.imagePullSecrets }}
@@ -15,8 +15,8 @@ securityContext:
   seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{/* What every container has: (list . writable). */}}
-{{- define "exam.containerSecurity" -}}
+{{/* Container fields that every container shares. */}}
+{{- define "exam.containerDefaults" -}}
 imagePullPolicy: {{ .Values.global.imagePullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
@@ -25,7 +25,7 @@ securityContext:
 terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 
-{{/* A key file from our Secret as a volume: (list . "web-keys.pem"). */}}
+{{/* A volume with one key file from the platform's Secret: (list . "web-keys.pem"). */}}
 {{- define "exam.keysVolume" -}}
 - name: keys
   secret:
@@ -34,7 +34,7 @@ terminationMessagePolicy: FallbackToLogsOnError
     items: [{key: {{ index . 1 }}, path: {{ index . 1 }}}]
 {{- end }}
 
-{{/* The command of one of our services, started anew at every change of a source where sources are synced: (list . "exam_solver --port 8000"). */}}
+{{/* The command of a Python service: (list . "exam_solver --port 8000"). With `reload`, it restarts when a synced source changes. */}}
 {{- define "exam.command" -}}
 {{- if (index . 0).Values.reload }}
 command: [watchfiles, --filter, python, --sigint-timeout, "20", {{ printf "python -m %s" (index . 1) | quote }}, /src]
@@ -44,8 +44,8 @@ command: {{ concat (list "python" "-m") (splitList " " (index . 1)) | toJson }}
 {{- end }}
 
 {{/*
-Probes of our services: "http". A node on which a sitting's pods all start can stand still for seconds; who is slow then is
-still better than nobody, and who is gone is out of the balance without a probe's saying so.
+Probes of the Python services: "http" names the port. The timeouts are long, because a node on which all pods of a sitting start
+can stall for seconds: a slow pod still serves better than none, and a pod that has terminated leaves the endpoints without a probe.
 */}}
 {{- define "exam.probes" -}}
 startupProbe: {httpGet: {path: /healthz, port: {{ . }}}, periodSeconds: 1, failureThreshold: 120, timeoutSeconds: 3}
@@ -53,11 +53,11 @@ livenessProbe: {httpGet: {path: /healthz, port: {{ . }}}, periodSeconds: 10, fai
 readinessProbe: {httpGet: {path: /readyz, port: {{ . }}}, periodSeconds: 2, failureThreshold: 3, timeoutSeconds: 5}
 {{- end }}
 
-{{/* Pods of a component on different nodes where there are several: (list . "web"). */}}
-{{- define "exam.spread" -}}
+{{/* Spread a component's pods over the nodes: (list . "web"). */}}
+{{- define "exam.topologySpread" -}}
 topologySpreadConstraints:
   - maxSkew: 1
     topologyKey: kubernetes.io/hostname
     whenUnsatisfiable: ScheduleAnyway
-    labelSelector: {matchLabels: {{ include "exam.selector" . | fromYaml | toJson }}}
+    labelSelector: {matchLabels: {{ include "exam.selectorLabels" . | fromYaml | toJson }}}
 {{- end }}

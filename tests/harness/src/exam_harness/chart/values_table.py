@@ -1,4 +1,4 @@
-"""``python -m exam_harness.chart.values_table``: the chart's README, made from its schema and its values."""
+"""``python -m exam_harness.chart.values_table``: generates the chart's README from its schema and default values."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,32 +9,38 @@ import yaml
 from exam_harness.chart.render import CHART
 
 README = CHART / "README.md"
-INTRODUCTION = """# The chart of the exam platform
+INTRODUCTION = """# Helm chart of the exam platform
 
 ```text
 helm install exam charts/exam-platform --namespace exam --values my-values.yaml
 ```
 
-It deploys web, solvers, graders, the operator with its `Exam` resource, the gateway in front of them, and PostgreSQL,
-Redis and Cassandra, each of which may be an external one (`existingSecret`). Label the namespace
-`pod-security.kubernetes.io/enforce: restricted`: everything here fits into it. What outlives the release: volumes, the
-Secret, the resource's definition and every `Exam`.
+The chart deploys web, solver, grader, the operator with its `Exam` resource, an nginx gateway in front of them, and
+PostgreSQL, Redis and Cassandra; each of the three can be external (`existingSecret`). All pods meet the restricted Pod
+Security Standard: label the namespace `pod-security.kubernetes.io/enforce: restricted`. Uninstalling the release keeps the
+volumes, the Secret, the CustomResourceDefinition and every `Exam`.
+
+`templates/` has one folder per component (`web`, `solver`, `grader`, `beat`, `grading`, `operator`, `gateway`, `migrations`,
+`postgres`, `redis`, `cassandra`) with one file per kind: `deployment.yaml` or `statefulset.yaml`, `service.yaml`,
+`configmap.yaml`, `pdb.yaml`, `netpol.yaml`, `rbac.yaml`. The table of permitted connections is in
+`templates/_helpers-netpol.tpl`.
 
 ## Values
 
-Any other is refused by `values.schema.json`, from which this table is made (`make values-table`).
+Generated from `values.schema.json` (`make values-table`), which rejects unknown values.
 
-| value | type | default | meaning |
+| value | type | default | description |
 |---|---|---|---|
 """
 
 
 def table() -> str:
-    """The whole page."""
+    """Return the README's text."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     return INTRODUCTION + "".join(
-        f"| `{name}` | {kind} | {default} | {meaning} |\n" for name, kind, default, meaning in _rows(schema, values)
+        f"| `{name}` | {kind} | {default} | {description} |\n"
+        for name, kind, default, description in _rows(schema, values)
     )
 
 
@@ -46,7 +52,7 @@ def _rows(schema: Mapping[str, Any], values: object, path: str = "") -> Iterator
             yield from _rows(each, value, here)
         else:
             kind = " or ".join(f"`{option}`" for option in each.get("enum", ())) or str(each["type"])
-            yield f"`{here}`", kind, f"`{json.dumps(value)}`", each["description"]
+            yield here, kind, f"`{json.dumps(value)}`", each["description"]
 
 
 if __name__ == "__main__":
