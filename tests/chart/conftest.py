@@ -1,4 +1,4 @@
-"""The chart in each of the ways in which it is installed, rendered once."""
+"""Fixtures for the chart: manifests rendered once for each typical set of values; no cluster needed."""
 
 from functools import cache
 
@@ -8,8 +8,8 @@ from exam_harness.chart.render import render
 from exam_harness.environments.processes.paths import KIND_SOURCES
 
 EXTERNAL = {each: {"existingSecret": f"our-{each}"} for each in ("postgres", "redis", "cassandra")}
-WAYS = {
-    "as it is": {},
+VALUES = {
+    "defaults": {},
     "external stores": {**EXTERNAL, "secrets": {"existingSecret": "ours"}},
     "three racks": {"cassandra": {"racks": ["a", "b", "c"], "nodesPerRack": 2}},
     "development": {"reload": True, "networkPolicies": {"enabled": False}, "grader": {"beat": {"enabled": False}}},
@@ -25,23 +25,23 @@ KIND = [KIND_SOURCES / "values.yaml", KIND_SOURCES / "values-packages.yaml"]
 
 
 @cache
-def _rendered(way) -> list[dict]:
-    return render(files=KIND) if way == "local cluster" else render(WAYS[way])
+def _rendered(name) -> list[dict]:
+    return render(files=KIND) if name == "local cluster" else render(VALUES[name])
 
 
-@pytest.fixture(params=[*WAYS, "local cluster"])
+@pytest.fixture(params=[*VALUES, "local cluster"])
 def manifests(request):
-    """Every manifest, in each way."""
+    """All manifests, for each set of values."""
     return _rendered(request.param)
 
 
 @pytest.fixture
 def plain():
-    """Every manifest of an installation that says nothing."""
-    return _rendered("as it is")
+    """All manifests with the default values."""
+    return _rendered("defaults")
 
 
 @pytest.fixture
 def external():
-    """Every manifest where all stores are somebody else's."""
+    """All manifests with external PostgreSQL, Redis and Cassandra."""
     return _rendered("external stores")

@@ -1,4 +1,4 @@
-"""The manifests: taken by a real API server, restricted, frugal with secrets and rights, and copies of one truth."""
+"""The rendered manifests: valid on a real API server, restricted pods, least privilege, and copies in sync."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from exam_harness.container import receives_stop_signal
 from exam_harness.environments.control_plane.exam_crd import install_crd
 from exam_harness.environments.processes.paths import REPOSITORY
 
-ELSEWHERE = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
-"""Kinds whose definitions others bring."""
-STANDSTILL_SECONDS = 15
-"""A node of two cores on which a release is upgraded answers nobody for some five seconds, sometimes twice in a row."""
-ALL = {"web", "solver", "grader", "beat", "grading", "migrations"}
-MAY_READ = {
+FOREIGN_KINDS = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
+"""Kinds whose CustomResourceDefinitions belong to other projects."""
+NODE_STALL_SECONDS = 15
+"""During an upgrade, a node with two cores may stall for some five seconds, sometimes twice in a row."""
+STORE_CLIENTS = {"web", "solver", "grader", "beat", "grading", "migrations"}
+SECRET_READERS = {
     "secret-key": {"web", "migrations"},
     "service-token": {"web", "migrations", "operator"},
     "web-keys.pem": {"web", "migrations"},
@@ -25,23 +25,23 @@ MAY_READ = {
     "postgres-web-password": {"postgres", "web", "migrations"},
     "postgres-solver-password": {"postgres", "solver"},
     "postgres-grader-password": {"postgres", "grader", "beat", "grading"},
-    "redis-password": {"redis", *ALL},
-    "cassandra-password": ALL,
+    "redis-password": {"redis", *STORE_CLIENTS},
+    "cassandra-password": STORE_CLIENTS,
 }
 
 
 @pytest.fixture(scope="session")
 def restricted(control_plane) -> str:
-    """A namespace that takes restricted pods alone, on an API server that knows Exams and the chart's priorities."""
+    """A namespace that enforces the restricted standard, with the CRD and the chart's PriorityClasses."""
     install_crd(control_plane)
-    classes = {"apiVersion": "v1", "kind": "List", "items": _named(render(), "PriorityClass")}
+    classes = {"apiVersion": "v1", "kind": "List", "items": _of_kind(render(), "PriorityClass")}
     control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(classes))
     control_plane.create_namespace("restricted")
     control_plane.kubectl("label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted")
     return "restricted"
 
 
-def _named(manifests, kind) -> list[dict]:
+def _of_kind(manifests, kind) -> list[dict]:
     return [each for each in manifests if each["kind"] == kind]
 
 
@@ -50,34 +50,34 @@ def _containers(pod) -> list[dict]:
 
 
 @pytest.mark.integration
-def test_a_real_api_server_takes_every_manifest(manifests, control_plane, restricted) -> None:
-    """If I apply the chart, the API server knows every field of every manifest."""
-    ours = [json.loads(json.dumps(each)) for each in manifests if each["kind"] not in ELSEWHERE]
-    for each in ours:
+def test_api_server_accepts_every_manifest(manifests, control_plane, restricted) -> None:
+    """If I apply the chart, strict validation by the API server accepts every field of every manifest."""
+    items = [json.loads(json.dumps(each)) for each in manifests if each["kind"] not in FOREIGN_KINDS]
+    for each in items:
         each["metadata"].pop("namespace", None)
-    words = ("-n", restricted, "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-")
-    said = control_plane.kubectl(*words, stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": ours}))
-    assert len(said.splitlines()) == len(ours)
+    arguments = ("-n", restricted, "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-")
+    output = control_plane.kubectl(*arguments, stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    assert len(output.splitlines()) == len(items)
 
 
 @pytest.mark.integration
-def test_every_pod_fits_into_a_restricted_namespace(manifests, control_plane, restricted) -> None:
-    """If the namespace enforces the restricted standard, every pod is let in, and none with more rights is."""
+def test_every_pod_meets_the_restricted_standard(manifests, control_plane, restricted) -> None:
+    """If the namespace enforces the restricted standard, every pod is admitted; a privileged variant is rejected."""
     for name, template in pods_of(manifests).items():
         spec = {**template["spec"], "restartPolicy": "Never"}
         spec.pop("serviceAccountName", None)
-        # A StatefulSet's volumes come from its claims.
+        # A StatefulSet's data volume comes from its volumeClaimTemplates.
         spec["volumes"] = [*spec.get("volumes", []), {"name": "data", "emptyDir": {}}]
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name.lower().replace("/", "-")}, "spec": spec}
-        words = ("-n", restricted, "create", "--dry-run=server", "-f", "-")
-        assert "created" in control_plane.kubectl(*words, stdin=json.dumps(pod))
+        arguments = ("-n", restricted, "create", "--dry-run=server", "-f", "-")
+        assert "created" in control_plane.kubectl(*arguments, stdin=json.dumps(pod))
         spec["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
         with pytest.raises(Exception, match="violates PodSecurity"):
-            control_plane.kubectl(*words, stdin=json.dumps(pod))
+            control_plane.kubectl(*arguments, stdin=json.dumps(pod))
 
 
-def test_every_container_is_bounded_and_read_only(manifests) -> None:
-    """If a container goes wrong, it can neither take the node's memory nor write to its own image."""
+def test_containers_have_resource_limits_and_a_read_only_root(manifests) -> None:
+    """If a container misbehaves, it can neither exhaust the node's memory nor modify its own image."""
     reload = any(
         "watchfiles" in (each.get("command") or []) for pod in pods_of(manifests).values() for each in _containers(pod)
     )
@@ -89,51 +89,51 @@ def test_every_container_is_bounded_and_read_only(manifests) -> None:
             assert each["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_what_runs_for_long_is_probed(manifests) -> None:
-    """If a pod does not serve, or not any more, Kubernetes knows."""
+def test_long_running_pods_have_all_three_probes(manifests) -> None:
+    """If a pod does not serve yet, or stops serving, Kubernetes detects it."""
     for kind in ("Deployment", "StatefulSet"):
-        for each in _named(manifests, kind):
+        for each in _of_kind(manifests, kind):
             (container,) = each["spec"]["template"]["spec"]["containers"]
             assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys(), each["metadata"]["name"]
 
 
-def test_a_node_that_stands_still_takes_nobody_out_of_the_balance(manifests) -> None:
-    """If a node is busy with starting pods, those that serve keep being asked; so does a store."""
+def test_probes_tolerate_a_stalled_node(manifests) -> None:
+    """If a node stalls while pods start, the serving pods and the stores stay in their endpoints."""
     for kind in ("Deployment", "StatefulSet"):
-        for each in _named(manifests, kind):
+        for each in _of_kind(manifests, kind):
             (container,) = each["spec"]["template"]["spec"]["containers"]
             for name in ("livenessProbe", "readinessProbe"):
                 probe = container[name]
-                # Kubernetes' own defaults where a manifest says nothing.
-                patience = probe.get("timeoutSeconds", 1) * probe.get("failureThreshold", 3)
-                assert patience >= STANDSTILL_SECONDS, (each["metadata"]["name"], name)
+                # The defaults are those of Kubernetes.
+                tolerated = probe.get("timeoutSeconds", 1) * probe.get("failureThreshold", 3)
+                assert tolerated >= NODE_STALL_SECONDS, (each["metadata"]["name"], name)
 
 
-def test_the_gateway_gives_up_on_no_service(manifests) -> None:
-    """If a request to a Service fails, the next one is sent all the same: other pods are behind the same address."""
-    (config,) = (each for each in _named(manifests, "ConfigMap") if each["metadata"]["name"] == "exam-gateway")
+def test_gateway_never_marks_a_service_down(manifests) -> None:
+    """If a request to a Service fails, the next one is still sent: other pods share the same address."""
+    (config,) = (each for each in _of_kind(manifests, "ConfigMap") if each["metadata"]["name"] == "exam-gateway")
     servers = re.findall(r"server exam-\S+:8000[^;]*;", config["data"]["nginx.conf"])
     assert len(servers) == 4
     assert all(server.endswith(" max_fails=0;") for server in servers)
 
 
-def test_every_container_hears_the_signal_to_stop(manifests) -> None:
-    """If a pod is told to stop, the program in it is told, and need not be killed."""
+def test_every_container_receives_sigterm(manifests) -> None:
+    """If a pod terminates, SIGTERM reaches its program, so that it need not be killed."""
     for name, pod in pods_of(manifests).items():
         for each in _containers(pod):
             assert receives_stop_signal(each.get("command") or ["the image's own"]), name
 
 
-def test_how_many_solvers_and_graders_is_the_operators_to_say(manifests) -> None:
-    """If I upgrade in a sitting, the number of solver pods stays what the operator made it."""
-    found = {each["metadata"]["name"]: each["spec"] for each in _named(manifests, "Deployment")}
+def test_solver_and_grader_deployments_omit_replicas(manifests) -> None:
+    """If I upgrade during a sitting, the number of solver pods stays as the operator set it."""
+    found = {each["metadata"]["name"]: each["spec"] for each in _of_kind(manifests, "Deployment")}
     assert "replicas" not in found["exam-solver"]
     assert "replicas" not in found["exam-grader"]
 
 
-def test_each_secret_is_read_by_those_who_need_it_alone(plain) -> None:
-    """If somebody gets into a pod, they find the keys of that component, and never those of another."""
-    readers = {key: set() for key in MAY_READ}
+def test_each_secret_key_is_read_by_its_components_only(plain) -> None:
+    """If an attacker takes over a pod, they find the secrets of that component only."""
+    readers = {key: set() for key in SECRET_READERS}
     for pod in pods_of(plain).values():
         text = json.dumps(pod)
         for key in re.findall(r'"secretKeyRef": \{"name": "exam-secrets", "key": "([^"]+)"\}', text):
@@ -143,28 +143,28 @@ def test_each_secret_is_read_by_those_who_need_it_alone(plain) -> None:
                 readers[item["key"]].add(component_of(pod))
         assert '"envFrom"' not in text
         assert all("items" in each["secret"] for each in pod["spec"].get("volumes", []) if "secret" in each)
-    assert readers == MAY_READ
-    (secret,) = _named(plain, "Secret")
-    assert secret["data"].keys() == MAY_READ.keys()
+    assert readers == SECRET_READERS
+    (secret,) = _of_kind(plain, "Secret")
+    assert secret["data"].keys() == SECRET_READERS.keys()
     assert secret["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
 
-def test_nothing_is_secret_by_default(plain) -> None:
-    """If two releases are installed, no secret of one is a secret of the other."""
-    (one,), (other,) = _named(plain, "Secret"), _named(render(), "Secret")
-    assert all(one["data"][key] != other["data"][key] for key in MAY_READ)
+def test_secrets_are_generated_per_release(plain) -> None:
+    """If two releases are installed, they share no secret value."""
+    (one,), (other,) = _of_kind(plain, "Secret"), _of_kind(render(), "Secret")
+    assert all(one["data"][key] != other["data"][key] for key in SECRET_READERS)
 
 
-def test_only_the_operator_has_rights(manifests) -> None:
-    """If I look for rights in the chart, they are the operator's, and those of operator/rbac.yaml."""
+def test_only_the_operator_has_rbac_rules(manifests) -> None:
+    """If I look for permissions in the chart, they belong to the operator and equal operator/rbac.yaml."""
     roles = {each["kind"]: each for each in yaml.safe_load_all((REPOSITORY / "operator/rbac.yaml").read_text())}
     for kind, role in roles.items():
-        (ours,) = _named(manifests, kind)
-        assert ours["rules"] == role["rules"]
-        (binding,) = _named(manifests, f"{kind}Binding")
-        assert binding["roleRef"]["name"] == ours["metadata"]["name"]
+        (rendered,) = _of_kind(manifests, kind)
+        assert rendered["rules"] == role["rules"]
+        (binding,) = _of_kind(manifests, f"{kind}Binding")
+        assert binding["roleRef"]["name"] == rendered["metadata"]["name"]
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "exam-operator", "namespace": "exam"}]
-    (account,) = _named(manifests, "ServiceAccount")
+    (account,) = _of_kind(manifests, "ServiceAccount")
     assert account["metadata"]["name"] == "exam-operator"
     with_token = {
         component_of(pod)
@@ -175,7 +175,7 @@ def test_only_the_operator_has_rights(manifests) -> None:
 
 
 @pytest.mark.parametrize(
-    ("copy", "truth"),
+    ("copy", "original"),
     [
         ("files/exams.yaml", "crds/exams.yaml"),
         ("files/operator-rbac.yaml", "operator/rbac.yaml"),
@@ -185,23 +185,23 @@ def test_only_the_operator_has_rights(manifests) -> None:
         ),
     ],
 )
-def test_copies_are_equal(copy, truth) -> None:
-    """If the resource, the rights or the gateway change, the chart's copies do too (`make copies`)."""
-    assert (CHART / copy).read_text() == (REPOSITORY / truth).read_text()
+def test_copies_equal_their_originals(copy, original) -> None:
+    """If the CRD, the RBAC rules or the gateway's configuration change, so do the chart's copies (`make copies`)."""
+    assert (CHART / copy).read_text() == (REPOSITORY / original).read_text()
 
 
-def test_the_resource_outlives_the_release(manifests) -> None:
-    """If I uninstall the chart, every Exam stays."""
-    (crd,) = _named(manifests, "CustomResourceDefinition")
+def test_crd_is_kept_on_uninstall(manifests) -> None:
+    """If I uninstall the chart, every Exam stays in the cluster."""
+    (crd,) = _of_kind(manifests, "CustomResourceDefinition")
     assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
-    truth = yaml.safe_load((REPOSITORY / "crds/exams.yaml").read_text())
-    assert crd["spec"] == truth["spec"]
+    original = yaml.safe_load((REPOSITORY / "crds/exams.yaml").read_text())
+    assert crd["spec"] == original["spec"]
 
 
 def test_external_stores_are_not_deployed(external) -> None:
-    """If I name Secrets of external stores, none of mine is deployed, and addresses come from those Secrets."""
-    assert _named(external, "StatefulSet") == []
-    assert _named(external, "Secret") == []
+    """If I set existingSecret for the stores, none is deployed, and addresses come from those Secrets."""
+    assert _of_kind(external, "StatefulSet") == []
+    assert _of_kind(external, "Secret") == []
     read = {
         (each["valueFrom"]["secretKeyRef"]["name"], each["valueFrom"]["secretKeyRef"]["key"])
         for pod in pods_of(external).values()
@@ -215,16 +215,16 @@ def test_external_stores_are_not_deployed(external) -> None:
     assert ("ours", "solver-keys.pem") not in read
 
 
-def test_images_come_from_the_registry_that_was_named() -> None:
-    """If all images are to come from my registry, all do."""
+def test_all_images_come_from_the_configured_registry() -> None:
+    """If I set global.imageRegistry, every image is pulled from it."""
     pods = pods_of(render({"global": {"imageRegistry": "images.example.org"}}))
     images = {each["image"] for pod in pods.values() for each in _containers(pod)}
     assert len(images) == 8
     assert all(image.startswith("images.example.org/") for image in images)
 
 
-def test_hosts_are_routed_by_ingress_or_gateway_api() -> None:
-    """If my cluster has the Gateway API instead of an Ingress controller, both hosts lead to the gateway too."""
+def test_ingress_or_httproute_routes_both_hosts() -> None:
+    """If my cluster has the Gateway API instead of an Ingress controller, both hosts are routed to the gateway too."""
     hosts = {"web": "exams.example.org", "solver": "solver.example.org"}
     documents = render(
         {
@@ -233,25 +233,25 @@ def test_hosts_are_routed_by_ingress_or_gateway_api() -> None:
             "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}]},
         }
     )
-    assert _named(documents, "Ingress") == []
-    (route,) = _named(documents, "HTTPRoute")
+    assert _of_kind(documents, "Ingress") == []
+    (route,) = _of_kind(documents, "HTTPRoute")
     assert route["spec"]["hostnames"] == list(hosts.values())
     assert route["spec"]["parentRefs"] == [{"name": "public"}]
     (backend,) = route["spec"]["rules"][0]["backendRefs"]
     assert (backend["name"], backend["port"]) == ("exam-gateway", 8080)
-    (config,) = [each for each in _named(documents, "ConfigMap") if each["metadata"]["name"] == "exam-gateway"]
+    (config,) = [each for each in _of_kind(documents, "ConfigMap") if each["metadata"]["name"] == "exam-gateway"]
     assert "server_name exams.example.org;" in config["data"]["gateway.conf"]
     assert "server_name solver.example.org;" in config["data"]["gateway.conf"]
-    (ingress,) = _named(render({"hosts": hosts}), "Ingress")
+    (ingress,) = _of_kind(render({"hosts": hosts}), "Ingress")
     assert [rule["host"] for rule in ingress["spec"]["rules"]] == list(hosts.values())
 
 
-def test_racks_of_cassandra_are_apart() -> None:
-    """If I name three racks, each is a StatefulSet of its own, knows its name, and rows are kept three times."""
+def test_each_rack_is_a_statefulset() -> None:
+    """If I configure three racks, each is a StatefulSet with its rack name, and the replication factor is three."""
     documents = render({"cassandra": {"racks": ["a", "b", "c"]}})
     racks = {
         each["metadata"]["name"]: each
-        for each in _named(documents, "StatefulSet")
+        for each in _of_kind(documents, "StatefulSet")
         if "cassandra" in each["metadata"]["name"]
     }
     assert set(racks) == {"exam-cassandra-a", "exam-cassandra-b", "exam-cassandra-c"}
@@ -263,21 +263,21 @@ def test_racks_of_cassandra_are_apart() -> None:
     assert {"name": "EXAM_CASSANDRA_REPLICATION", "value": "3"} in web["spec"]["containers"][0]["env"]
 
 
-def test_a_new_release_has_migrations_of_its_own() -> None:
-    """If the image or any value changes, its migrations are another Job; if nothing does, the Job is the same."""
+def test_migrations_job_name_changes_with_the_values() -> None:
+    """If the image or any value changes, a new Job migrates; if nothing changes, the Job keeps its name."""
 
     def job(tag, values=None) -> str:
         documents = render({"web": {"image": {"tag": tag}}} | (values or {}))
-        (found,) = _named(documents, "Job")
+        (found,) = _of_kind(documents, "Job")
         return found["metadata"]["name"]
 
     assert job("1.0") == job("1.0") != job("1.1")
     assert job("1.0") != job("1.0", {"trustedOrigins": ["http://localhost:8080"]})
 
 
-def test_a_full_node_is_shared_by_who_waits_for_whom(manifests) -> None:
-    """If a node is full, graders make room for what students wait for, and both for the stores; nobody else has to."""
-    classes = {each["metadata"]["name"]: each for each in _named(manifests, "PriorityClass")}
+def test_priorities_put_stores_before_serving_before_grading(manifests) -> None:
+    """If a node is full, grading is preempted for serving, and both for the stores; other workloads are not."""
+    classes = {each["metadata"]["name"]: each for each in _of_kind(manifests, "PriorityClass")}
     assert classes["exam-exam-stores"]["value"] > classes["exam-exam-serving"]["value"] == 0
     assert classes["exam-exam-grading"]["value"] < 0
     assert classes["exam-exam-grading"]["preemptionPolicy"] == "Never"
@@ -286,9 +286,9 @@ def test_a_full_node_is_shared_by_who_waits_for_whom(manifests) -> None:
         assert pod["spec"]["priorityClassName"] == f"exam-exam-{tiers.get(component_of(pod), 'serving')}"
 
 
-def test_priority_classes_of_ones_own_are_used() -> None:
-    """If I name priority classes of mine, pods have those and the chart makes none."""
-    ours = {"stores": "first", "serving": "second", "grading": "last"}
-    documents = render({"priorityClasses": ours})
-    assert not _named(documents, "PriorityClass")
-    assert {pod["spec"]["priorityClassName"] for pod in pods_of(documents).values()} == set(ours.values())
+def test_existing_priority_classes_are_used() -> None:
+    """If I name existing PriorityClasses, pods use them and the chart creates none."""
+    names = {"stores": "first", "serving": "second", "grading": "last"}
+    documents = render({"priorityClasses": names})
+    assert not _of_kind(documents, "PriorityClass")
+    assert {pod["spec"]["priorityClassName"] for pod in pods_of(documents).values()} == set(names.values())

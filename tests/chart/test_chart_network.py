@@ -1,12 +1,12 @@
-"""Who may reach whom: computed from the rendered policies, held against what the platform needs in plain words."""
+"""Connections that the rendered NetworkPolicies allow, compared with the connections that the platform needs."""
 
 from exam_harness.chart.network_policies import OUTSIDE, allowed_connections
 from exam_harness.chart.render import render
 
 STORES = {("postgres", 5432), ("redis", 6379), ("cassandra", 9042)}
-READERS = ("web", "solver", "grader", "beat", "grading", "migrations")
-NEEDED = {
-    *((reader, store, port) for reader in READERS for store, port in STORES),
+STORE_CLIENTS = ("web", "solver", "grader", "beat", "grading", "migrations")
+NEEDED_CONNECTIONS = {
+    *((reader, store, port) for reader in STORE_CLIENTS for store, port in STORES),
     (OUTSIDE, "gateway", 8080),
     ("gateway", "web", 8000),
     ("gateway", "solver", 8000),
@@ -20,18 +20,18 @@ NEEDED = {
 }
 
 
-def _inside(edges) -> set:
-    """Without what anybody may do: ask for names, and knock at the gateway from within."""
+def _without_dns(edges) -> set:
+    """The connections except DNS queries, which every pod may make."""
     return {(source, target, port) for source, target, port in edges if port != 53}
 
 
-def test_nobody_reaches_more_than_they_need(plain) -> None:
-    """If somebody gets into a pod, they reach what that component needs, and nothing else."""
-    assert _inside(allowed_connections(plain)) == NEEDED
+def test_allowed_connections_are_the_needed_ones(plain) -> None:
+    """If an attacker takes over a pod, they can connect to what that component needs, and nothing else."""
+    assert _without_dns(allowed_connections(plain)) == NEEDED_CONNECTIONS
 
 
-def test_the_operator_reaches_no_store_and_students_reach_no_service(plain) -> None:
-    """If I look for what must never be, it is not: the outside reaches the gateway alone, the gateway no store."""
+def test_operator_reaches_no_store_and_clients_reach_only_the_gateway(plain) -> None:
+    """If I look for forbidden connections, there are none: clients reach only the gateway, and the gateway no store."""
     edges = allowed_connections(plain)
     assert {target for source, target, _ in edges if source == OUTSIDE} == {"gateway"}
     stores = {"postgres", "redis", "cassandra"}
@@ -39,8 +39,8 @@ def test_the_operator_reaches_no_store_and_students_reach_no_service(plain) -> N
     assert {source for source, target, _ in edges if target == "solver"} == {"gateway", "test"}
 
 
-def test_without_policies_everybody_reaches_everybody() -> None:
-    """If policies are off, the same computation says so: it does not call anything safe by itself."""
+def test_without_policies_every_connection_is_allowed() -> None:
+    """If policies are disabled, the same computation allows everything (negative control)."""
     documents = render({"networkPolicies": {"enabled": False}})
     kept = [each for each in render() if each["kind"] == "NetworkPolicy"][:1]
     edges = allowed_connections([*documents, *kept])
@@ -48,16 +48,16 @@ def test_without_policies_everybody_reaches_everybody() -> None:
     assert (OUTSIDE, "redis", 8080) in edges
 
 
-def test_external_stores_are_reached_outside(external) -> None:
-    """If the stores are somebody else's, those who need them may go out, and nobody else."""
-    edges = _inside(allowed_connections(external))
+def test_only_store_clients_reach_external_stores(external) -> None:
+    """If the stores are external, their clients may connect outside, and no other component may."""
+    edges = _without_dns(allowed_connections(external))
     outside = {source for source, target, port in edges if target == OUTSIDE and port == 8000}
-    assert outside == set(READERS)
+    assert outside == set(STORE_CLIENTS)
     assert not [edge for edge in edges if edge[1] in {"postgres", "redis", "cassandra"}]
 
 
-def test_metrics_are_read_by_those_who_were_named() -> None:
-    """If I name who may read metrics, they may, at every component that has some; nobody from elsewhere may."""
+def test_metrics_from_opens_every_metrics_port() -> None:
+    """If I set networkPolicies.metricsFrom, those peers may read the metrics of every component that has some."""
     peers = [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
     policies = [each for each in render({"networkPolicies": {"metricsFrom": peers}}) if each["kind"] == "NetworkPolicy"]
     opened = {

@@ -1,4 +1,4 @@
-"""Alerts and dashboards: they parse, ask only for what the services export, and each alert has its page."""
+"""Alerts and dashboards: expressions parse and use exported metrics only, and each alert has a runbook section."""
 
 import json
 import re
@@ -25,7 +25,7 @@ EXPRESSIONS = [
 ]
 NAME = re.compile(r"\b(exam_[a-z_]+)")
 LABELLED = re.compile(r"(exam_[a-z_]+)\{([^}]*)\}")
-# In a process of its own: counters of one process are one registry, and the grader's wants Django.
+# Runs in its own process: prometheus_client has one registry per process, and the grader's metrics need Django.
 EXPORTED = """
 import os, json
 os.environ |= {"EXAM_COMPONENT": "grader", "EXAM_DATABASE_URL": "postgresql://a@b/c", "EXAM_REDIS_URL": "redis://r"}
@@ -35,10 +35,10 @@ django.setup()
 from prometheus_client import REGISTRY
 import exam_web.metrics, exam_grader.metrics, exam_operator.metrics
 from exam_solver.observability import Metrics
-class Keeper:
+class LeaseKeeper:
     age = valid = epoch = in_flight = 0
 solver = Metrics()
-solver.watch(Keeper())
+solver.watch(LeaseKeeper())
 found = {}
 for registry in (REGISTRY, solver.registry):
     for collector, names in registry._collector_to_names.items():
@@ -50,27 +50,27 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def exported() -> dict[str, list[str]]:
-    """Every series that a service exports, with its labels."""
+    """Every metric that a service exports, with its label names."""
     done = subprocess.run([sys.executable, "-c", EXPORTED], capture_output=True, text=True, check=True)
     found: dict[str, list[str]] = json.loads(done.stdout)
     return found
 
 
 @pytest.mark.parametrize(("where", "expression"), EXPRESSIONS)
-def test_prometheus_can_read_it(where, expression) -> None:
-    """If I install the rules or a dashboard, Prometheus understands every expression."""
+def test_expression_parses(where, expression) -> None:
+    """If I install the rules or a dashboard, Prometheus can parse every expression."""
     assert promql_parser.parse(expression), where
 
 
-def test_a_broken_expression_is_noticed() -> None:
-    """If an expression were broken, this suite would say so."""
+def test_broken_expression_is_detected() -> None:
+    """If an expression were broken, the parser would raise (negative control)."""
     with pytest.raises(ValueError, match="unclosed left parenthesis"):
         promql_parser.parse("sum(rate(exam_solver_answers_total[2m])")
 
 
 @pytest.mark.parametrize(("where", "expression"), EXPRESSIONS)
-def test_it_asks_for_what_is_exported(where, expression, exported) -> None:
-    """If an alert or a panel names a series or a label, a service exports it: it does not stay silent for ever."""
+def test_expression_uses_exported_metrics_and_labels(where, expression, exported) -> None:
+    """If an alert or a panel names a metric or a label, a service exports it: it cannot stay empty for ever."""
     for name in NAME.findall(expression):
         assert name in exported, f"{where}: {name}"
     for name, matchers in LABELLED.findall(expression):
@@ -78,8 +78,8 @@ def test_it_asks_for_what_is_exported(where, expression, exported) -> None:
         assert labels <= {*exported[name], "le"}, f"{where}: {name}{labels}"
 
 
-def test_every_alert_has_its_page() -> None:
-    """If an alert wakes me, its annotation leads to what it means and what to do."""
+def test_every_alert_has_a_runbook_section() -> None:
+    """If an alert fires, its annotation links to what it means and what to do."""
     text = (REPOSITORY / "docs/alerts.md").read_text()
     headings = re.findall(r"^## (\w+)$", text, re.MULTILINE)
     assert headings == [rule["alert"] for rule in ALERTS]
@@ -89,8 +89,8 @@ def test_every_alert_has_its_page() -> None:
         assert rule["labels"]["severity"] in {"warning", "critical"}
 
 
-def test_dashboards_belong_to_no_instance() -> None:
-    """If I import a dashboard, it asks which Prometheus to use, and overwrites nobody else's."""
+def test_dashboards_can_be_imported_anywhere() -> None:
+    """If I import a dashboard, it has a variable for the Prometheus data source and overwrites no other dashboard."""
     for board in DASHBOARDS.values():
         assert "id" not in board
         assert board["templating"]["list"][0]["type"] == "datasource"
@@ -99,13 +99,13 @@ def test_dashboards_belong_to_no_instance() -> None:
         assert all(panel["datasource"]["uid"] == "${datasource}" for panel in board["panels"])
 
 
-def test_nothing_of_it_is_there_unless_asked_for(plain) -> None:
-    """If my cluster has no Prometheus operator, the chart installs there all the same."""
+def test_monitoring_objects_are_off_by_default(plain) -> None:
+    """If my cluster has no Prometheus operator, the chart can still be installed."""
     assert not [each for each in plain if each["apiVersion"].startswith("monitoring.coreos.com")]
 
 
-def test_everything_of_it_is_there_when_asked_for() -> None:
-    """If I turn monitoring on, each component is scraped at a port that it has, and everything carries my labels."""
+def test_monitoring_objects_are_rendered_when_enabled() -> None:
+    """If I enable monitoring, each component is scraped at one of its ports, and every object has my labels."""
     on = {"enabled": True, "labels": {"release": "prometheus"}}
     documents = render({"monitoring": {"serviceMonitors": on, "rules": on, "dashboards": on}})
     monitors = [each for each in documents if each["kind"] == "ServiceMonitor"]
