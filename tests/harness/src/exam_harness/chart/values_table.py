@@ -17,11 +17,11 @@ helm install exam charts/exam-platform --namespace exam --values my-values.yaml
 
 The chart deploys web, solver, grader, the operator with its `Exam` resource, an nginx gateway in front of them, and
 PostgreSQL, Redis and Cassandra; each of the three can be external (`existingSecret`). All pods meet the restricted Pod
-Security Standard: label the namespace `pod-security.kubernetes.io/enforce: restricted`. Uninstalling the release keeps the
-volumes, the Secret, the CustomResourceDefinition and every `Exam`.
+Security Standard: label the namespace `pod-security.kubernetes.io/enforce: restricted`. Uninstalling the release keeps
+the volumes, the Secret, the CustomResourceDefinition and every `Exam`.
 
-`templates/` has one folder per component (`web`, `solver`, `grader`, `beat`, `grading`, `operator`, `gateway`, `migrations`,
-`postgres`, `redis`, `cassandra`) with one file per kind: `deployment.yaml` or `statefulset.yaml`, `service.yaml`,
+`templates/` has one folder per component (`web`, `solver`, `grader`, `beat`, `grading`, `operator`, `gateway`,
+`migrations`, `postgres`, `redis`, `cassandra`) with one file per kind: `deployment.yaml` or `statefulset.yaml`, `service.yaml`,
 `configmap.yaml`, `pdb.yaml`, `netpol.yaml`, `rbac.yaml`. The table of permitted connections is in
 `templates/_helpers-netpol.tpl`.
 
