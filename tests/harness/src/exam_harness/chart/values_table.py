@@ -21,8 +21,8 @@ Security Standard: label the namespace `pod-security.kubernetes.io/enforce: rest
 the volumes, the Secret, the CustomResourceDefinition and every `Exam`.
 
 `templates/` has one folder per component (`web`, `solver`, `grader`, `beat`, `grading`, `operator`, `gateway`,
-`migrations`, `postgres`, `redis`, `cassandra`) with one file per kind: `deployment.yaml` or `statefulset.yaml`, `service.yaml`,
-`configmap.yaml`, `pdb.yaml`, `netpol.yaml`, `rbac.yaml`. The table of permitted connections is in
+`migrations`, `postgres`, `redis`, `cassandra`) with one file per kind: `deployment.yaml` or `statefulset.yaml`,
+`service.yaml`, `configmap.yaml`, `pdb.yaml`, `netpol.yaml`, `rbac.yaml`. The table of permitted connections is in
 `templates/_helpers-netpol.tpl`.
 
 ## Values
