@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exam_answerlog.log import AnswerLog, PaperPart, Rows
-from exam_core.answers import Answer, AnswerValue, Start, Submission, request_id
+from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
 from exam_core.fold import SealedBucket, earliest_start, fold_answers, seal_bucket
 
 Tamper = Callable[[UUID, int, bytes], Awaitable[None]]
@@ -38,7 +38,7 @@ def answer(  # what may differ, each by its name
         student=student,
         question=question,
         seq=seq,
-        request=request_id(sitting=SITTING, student=student, question=question, seq=seq, answer=value),
+        answer_id=answer_id_of(sitting=SITTING, student=student, question=question, seq=seq, answer=value),
         received_at=received_at,
         deadline_at=deadline_at,
         solver=solver,

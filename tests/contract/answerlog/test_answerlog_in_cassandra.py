@@ -25,7 +25,7 @@ def answer(student: int, value: AnswerValue) -> Answer:
         student=student,
         question=0,
         seq=1,
-        request=UUID(int=student),
+        answer_id=UUID(int=student),
         received_at=1,
         deadline_at=2,
         solver=SOLVER,

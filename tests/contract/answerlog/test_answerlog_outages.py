@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from cassandra.cluster import Session
 
-from exam_answerlog import link
+from exam_answerlog import session
 from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.group_commit import MAX_ROWS
 from exam_answerlog.log import AnswerLogUnavailableError
@@ -101,7 +101,7 @@ def answer(student: int = 7) -> Answer:
         student=student,
         question=0,
         seq=1,
-        request=UUID(int=student),
+        answer_id=UUID(int=student),
         received_at=1,
         deadline_at=2,
         solver=UUID(int=1),
@@ -213,8 +213,8 @@ async def test_it_follows_cassandra_to_a_new_address(
         return resolve(address[0] if host == "cassandra.test" else host, *rest, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", moved)
-    monkeypatch.setattr(link, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(link, "CONNECT_TIMEOUT", 1.0)
+    monkeypatch.setattr(session, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(session, "CONNECT_TIMEOUT", 1.0)
     await wire.mend()
     new = Wire(wire.host, wire.port, at="127.0.0.2", listens_on=wire.listens_on)
     log = CassandraAnswerLog.connect(

@@ -12,8 +12,8 @@ from cassandra.cluster import Session
 from cassandra.protocol import SyntaxException
 
 from exam_answerlog import schema
-from exam_answerlog.link import connect_cluster, make_cluster
 from exam_answerlog.schema import Migration, SchemaError, check, migrate
+from exam_answerlog.session import connect_cluster, make_cluster
 from exam_answerlog.settings import CassandraSettings
 
 pytestmark = pytest.mark.integration

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from exam_answerlog.log import AnswerLog
 from exam_answerlog.settings import CassandraSettings
-from exam_core.answers import Answer, AnswerValue, Start, Submission, request_id
+from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.instants import MINUTE, to_micros
 from exam_core.paper import mask_of
@@ -251,7 +251,7 @@ def _answer(
         student=student,
         question=question,
         seq=seq,
-        request=request_id(sitting=sitting.id, student=student, question=question, seq=seq, answer=value),
+        answer_id=answer_id_of(sitting=sitting.id, student=student, question=question, seq=seq, answer=value),
         received_at=at,
         deadline_at=began + HALF_AN_HOUR,
         solver=solver,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import NoHostAvailable
 
-from exam_answerlog.link import connect_cluster, make_cluster
 from exam_answerlog.log import AnswerLogUnavailableError
-from exam_answerlog.roles import BORN, take_over
+from exam_answerlog.roles import BORN, replace_default_superuser
+from exam_answerlog.session import connect_cluster, make_cluster
 from exam_answerlog.settings import CassandraSettings, SettingsError
 from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import listening
@@ -65,7 +65,7 @@ def test_the_born_superuser_gives_way(settings) -> None:
     def taken() -> bool:
         # Roles are there a moment after the node listens.
         try:
-            take_over(settings, print)
+            replace_default_superuser(settings, print)
         except NoHostAvailable:
             return False
         return True
@@ -74,12 +74,12 @@ def test_the_born_superuser_gives_way(settings) -> None:
     assert _ask(settings)
     # A node that let the born one in a moment ago remembers it for as long as its roles_validity says: two seconds.
     eventually(lambda: _refused(_born(settings)), "the born superuser is refused", seconds=10)
-    take_over(settings, print)
+    replace_default_superuser(settings, print)
     assert _ask(settings)
     with pytest.raises(AnswerLogUnavailableError, match="1 of 3 Cassandra nodes are up"):
-        take_over(replace(settings, replication=3), print)
+        replace_default_superuser(replace(settings, replication=3), print)
     with pytest.raises(NoHostAvailable):
-        take_over(replace(settings, password="another"), print)
+        replace_default_superuser(replace(settings, password="another"), print)
 
 
 @pytest.mark.parametrize("username", [None, BORN])
@@ -88,7 +88,7 @@ def test_a_role_has_to_be_named(username) -> None:
     password = None if username is None else "secret"
     settings = CassandraSettings(hosts=("127.0.0.1",), username=username, password=password)
     with pytest.raises(SettingsError, match="EXAM_CASSANDRA_USERNAME must name the role"):
-        take_over(settings, print)
+        replace_default_superuser(settings, print)
 
 
 def test_an_unreachable_database_is_named() -> None:

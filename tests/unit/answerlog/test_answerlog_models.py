@@ -33,7 +33,7 @@ answers = st.builds(
     student=bigints,
     question=st.integers(0, 499),
     seq=st.integers(1, 2**53 - 1),
-    request=st.uuids(),
+    answer_id=st.uuids(),
     received_at=bigints,
     deadline_at=bigints,
     solver=st.uuids(),
@@ -104,7 +104,7 @@ def test_two_answers_share_a_row_only_when_they_are_one_event(one: Answer, other
     sitting = UUID(int=1)
     keys = {ANSWERS.key(AnswerRow.of(sitting, 0, each)) for each in (one, other, replace(one, seq=one.seq % 9 + 1))}
     events = {
-        (each.student, each.question, each.seq, each.request, each.received_at, each.solver)
+        (each.student, each.question, each.seq, each.answer_id, each.received_at, each.solver)
         for each in (one, other, replace(one, seq=one.seq % 9 + 1))
     }
     assert len(keys) == len(events)

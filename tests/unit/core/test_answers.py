@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import MAX_SEQ, AnswerValue, parse_answer, parse_decimal, parse_seq, request_id, shown
+from exam_core.answers import MAX_SEQ, AnswerValue, answer_id_of, parse_answer, parse_decimal, parse_seq, shown
 from exam_core.canonical import digest_of
 from exam_core.paper import Paper, decimal_text
 from exam_core.problems import Problem, ProblemKind
@@ -164,9 +164,9 @@ def test_a_number_is_read_as_decimal_reads_it_or_not_at_all(text: str) -> None:
 )
 def test_a_retry_has_the_same_name_in_every_release(answer: AnswerValue, name: str) -> None:
     """My answer sent again, to another server of another release, is the same answer."""
-    request = request_id(sitting=SITTING, student=17, question=3, seq=2, answer=answer)
-    assert str(request) == name
-    assert (request.version, request.variant) == (8, "specified in RFC 4122")
+    answer_id = answer_id_of(sitting=SITTING, student=17, question=3, seq=2, answer=answer)
+    assert str(answer_id) == name
+    assert (answer_id.version, answer_id.variant) == (8, "specified in RFC 4122")
 
 
 CONTENTS = st.fixed_dictionaries(
@@ -183,7 +183,7 @@ CONTENTS = st.fixed_dictionaries(
 @given(CONTENTS, CONTENTS)
 def test_another_answer_has_another_name(one: dict[str, Any], other: dict[str, Any]) -> None:
     """A change of mind is never taken for a repetition."""
-    assert (request_id(**one) == request_id(**other)) is (one == other)
+    assert (answer_id_of(**one) == answer_id_of(**other)) is (one == other)
 
 
 def test_an_answer_is_choices_or_a_number() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import Answer, AnswerValue, Start, Submission, request_id
+from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
 from exam_core.canonical import digest
 from exam_core.deadlines import personal_deadline
 from exam_core.fold import SealedBucket, earliest_start, fold_answers, root_digest, seal_bucket
@@ -29,7 +29,7 @@ def answered(
         student=student,
         question=question,
         seq=seq,
-        request=request_id(sitting=SITTING, student=student, question=question, seq=seq, answer=value),
+        answer_id=answer_id_of(sitting=SITTING, student=student, question=question, seq=seq, answer=value),
         received_at=at,
         deadline_at=until,
         solver=SOLVERS[0],
@@ -82,7 +82,7 @@ def sealed(answers: list[Answer], starts: list[Start], submissions: list[Submiss
 def test_of_each_students_answers_to_a_question_the_last_that_came_in_time_counts(answers: list[Answer]) -> None:
     """My last change of mind counts, by the order I gave it, and what came late does not."""
     modelled: dict[tuple[int, int], Answer] = {}
-    for answer in sorted(answers, key=lambda a: (a.seq, a.received_at, a.request.bytes)):
+    for answer in sorted(answers, key=lambda a: (a.seq, a.received_at, a.answer_id.bytes)):
         if answer.received_at <= answer.deadline_at:
             modelled[answer.student, answer.question] = answer
     counted = fold_answers(answers)
@@ -110,7 +110,9 @@ def test_a_seal_reads_back_as_what_counts(
     """Graders find in the bytes everyone who sat, and exactly the answers that count."""
     seal = SealedBucket(sealed(answers, starts, submissions).data)
     counted = fold_answers(answers)
-    kept = {(sat.student, a.question): (a.seq, a.received_at, a.request) for sat in seal.students for a in sat.answers}
+    kept = {
+        (sat.student, a.question): (a.seq, a.received_at, a.answer_id) for sat in seal.students for a in sat.answers
+    }
     assert kept == {place: answer.rank for place, answer in counted.items()}
     assert {(s.student, a.question): a.answer for s in seal.students for a in s.answers} == {
         place: answer.answer for place, answer in counted.items()
@@ -133,7 +135,7 @@ def test_a_seal_has_the_same_bytes_in_every_release() -> None:
         b'{"bucket":3,"format":1,"sitting":"6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10","students":['
         b'{"answers":[[0,1,"%s",10,5,null],[1,2,"%s",10,null,"3.14"]],"started_at":5,"student":1,"submitted_at":null},'
         b'{"answers":[],"started_at":5,"student":2,"submitted_at":null}]}'
-        % tuple(str(answer.request).encode() for answer in answers)
+        % tuple(str(answer.answer_id).encode() for answer in answers)
     )
     assert seal.digest == digest(seal.data)
     assert root_digest(SITTING, [seal.digest]) == root_digest(SITTING, iter([seal.digest]))
@@ -174,7 +176,7 @@ def test_a_late_retry_never_removes_what_was_acknowledged(at: int) -> None:
     retry = replace(acknowledged, received_at=at, solver=SOLVERS[1])
     for rows in ([acknowledged, retry], [retry, acknowledged]):
         counted = fold_answers(rows)[1, 0]
-        assert (counted.request, counted.answer) == (acknowledged.request, acknowledged.answer)
+        assert (counted.answer_id, counted.answer) == (acknowledged.answer_id, acknowledged.answer)
         assert counted.in_time
 
 

@@ -201,7 +201,7 @@ class World:
                 student=1,
                 question=number,
                 seq=1,
-                request=UUID(int=number),
+                answer_id=UUID(int=number),
                 received_at=admission.received_at,
                 deadline_at=process.told.deadline,
                 solver=admission.holder,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt import PyJWS
 
-from exam_core.answers import Answer, AnswerValue, request_id
+from exam_core.answers import Answer, AnswerValue, answer_id_of
 from exam_core.keys import PublicKeySet, SigningKeys
 from exam_core.receipts import TYPE, BadReceiptError, Receipt, read, sign
 from exam_core.tokens import Attempt, sign_attempt
@@ -23,7 +23,7 @@ ANSWER = Answer(
     student=17,
     question=3,
     seq=2,
-    request=request_id(sitting=SITTING, student=17, question=3, seq=2, answer=SAID),
+    answer_id=answer_id_of(sitting=SITTING, student=17, question=3, seq=2, answer=SAID),
     received_at=1_790_000_000_000_000,
     deadline_at=1_790_000_600_000_000,
     solver=UUID(int=1),
@@ -57,7 +57,7 @@ def test_a_receipt_can_be_checked_with_any_jose_library(keys: SigningKeys) -> No
         "student": 17,
         "question": 3,
         "seq": 2,
-        "request": str(ANSWER.request),
+        "request": str(ANSWER.answer_id),
         "received_at": 1_790_000_000_000_000,
         "deadline_at": 1_790_000_600_000_000,
         "answer": SAID.digest,

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_core import receipts
-from exam_core.answers import Answer, AnswerValue, Start, Submission, parse_answer, request_id
+from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of, parse_answer
 from exam_core.authoring import read_exam
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.keys import SigningKeys, new_signing_jwk
@@ -82,12 +82,12 @@ class World:
     def row(self, student: int, question: int, seq: int, body: dict[str, Any], *, at: int = 2_000) -> Answer:
         """An answer as the platform stores it."""
         value: AnswerValue = parse_answer(self.paper, question, body)
-        request = request_id(sitting=SITTING, student=student, question=question, seq=seq, answer=value)
+        answer_id = answer_id_of(sitting=SITTING, student=student, question=question, seq=seq, answer=value)
         return Answer(
             student=student,
             question=question,
             seq=seq,
-            request=request,
+            answer_id=answer_id,
             received_at=at,
             deadline_at=6_000,
             solver=SOLVER,

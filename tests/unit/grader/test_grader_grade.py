@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import Answer, AnswerValue, Start, Submission, request_id
+from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
 from exam_core.fold import SealedBucket, seal_bucket
 from exam_core.instants import from_micros
 from exam_core.paper import (
@@ -89,13 +89,13 @@ def sealed(said: dict[int, Said], *, absent: bool = False) -> SealedBucket:
             AnswerValue(value=one.numeric or ""),
         )
         for question, value in enumerate(values):
-            name = request_id(sitting=SITTING, student=student, question=question, seq=1, answer=value)
+            name = answer_id_of(sitting=SITTING, student=student, question=question, seq=1, answer=value)
             answers.append(
                 Answer(
                     student=student,
                     question=question,
                     seq=1,
-                    request=name,
+                    answer_id=name,
                     received_at=NOON,
                     deadline_at=NOON,
                     solver=SOLVER,

@@ -8,7 +8,7 @@ import pytest
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.memory import MemoryAnswerLog
 from exam_answerlog.tables import SEALED
-from exam_core.answers import Answer, AnswerValue, Start, request_id
+from exam_core.answers import Answer, AnswerValue, Start, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.fold import SealedBucket, root_digest
 from exam_grader.errors import HaltedError, SealDamagedError
@@ -48,7 +48,7 @@ def an_answer(student: int, question: int, seq: int, choice: int, received_at: i
         student=student,
         question=question,
         seq=seq,
-        request=request_id(sitting=SITTING, student=student, question=question, seq=seq, answer=value),
+        answer_id=answer_id_of(sitting=SITTING, student=student, question=question, seq=seq, answer=value),
         received_at=received_at,
         deadline_at=100,
         solver=SOLVER,

@@ -7,7 +7,7 @@ import pytest
 
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_core import receipts
-from exam_core.answers import AnswerValue, request_id
+from exam_core.answers import AnswerValue, answer_id_of
 from exam_core.fold import fold_answers
 from exam_core.keys import PublicKeySet
 from exam_solver.testing import COIN, MULTIPLE, NUMERIC, SINGLE, STUDENT, Process, World, slug
@@ -32,7 +32,9 @@ async def test_an_answer_is_saved_and_its_receipt_says_so(world: World, solver: 
     receipt = receipts.read(body["receipt"], world.solver_keys.public)
     content = AnswerValue(choice=0b100)
     assert receipt.answer == content.digest
-    assert receipt.request == request_id(sitting=world.sitting, student=STUDENT, question=SINGLE, seq=1, answer=content)
+    assert receipt.answer_id == answer_id_of(
+        sitting=world.sitting, student=STUDENT, question=SINGLE, seq=1, answer=content
+    )
     assert (receipt.student, receipt.sitting) == (STUDENT, world.sitting)
     assert receipt.received_at <= receipt.deadline_at
     assert await saved(world) == [(SINGLE, 1, content)]

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
-from exam_answerlog.link import connect_cluster, make_cluster, told
 from exam_answerlog.log import AnswerLogUnavailableError
-from exam_answerlog.roles import take_over
+from exam_answerlog.roles import replace_default_superuser
 from exam_answerlog.schema import REQUEST_TIMEOUT, SchemaError, check, migrate
+from exam_answerlog.session import connect_cluster, describe, make_cluster
 from exam_answerlog.settings import CassandraSettings, SettingsError
 
 PAUSE = 1.0
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except TRY_AGAIN as error:
             if time.monotonic() + PAUSE > deadline:
                 return _failed(error)
-            _say(f"not yet: {told(error)}")
+            _say(f"not yet: {describe(error)}")
             time.sleep(PAUSE)
         else:
             return 0
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(command: str, settings: CassandraSettings) -> None:
     if command == "take-over":
-        take_over(settings, _say)
+        replace_default_superuser(settings, _say)
         _say(f"Cassandra's superuser is {settings.username}")
         return
     cluster = make_cluster(settings, request_timeout=REQUEST_TIMEOUT)
@@ -75,7 +75,7 @@ def _say(line: str) -> None:
 
 
 def _failed(error: Exception) -> int:
-    sys.stderr.write(f"{told(error)}\n")
+    sys.stderr.write(f"{describe(error)}\n")
     return 1
 
 

@@ -16,9 +16,9 @@ from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessa
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, Statement
 
 from exam_answerlog.group_commit import GroupCommit
-from exam_answerlog.link import Link, OpenSession, told
 from exam_answerlog.log import AnswerLog, AnswerLogUnavailableError, PaperPart, Rows
 from exam_answerlog.model import Table
+from exam_answerlog.session import OpenSession, SessionManager, describe
 from exam_answerlog.settings import CassandraSettings
 from exam_answerlog.tables import (
     ANSWERS,
@@ -86,7 +86,7 @@ class CassandraAnswerLog(AnswerLog):
 
     def __init__(self, settings: CassandraSettings) -> None:
         self._timeout = settings.timeout
-        self._link = Link(settings, _STATEMENTS)
+        self._sessions = SessionManager(settings, _STATEMENTS)
         self._commits: GroupCommit[Lane, AnswerRow] = GroupCommit(self._write_answers)
 
     @classmethod
@@ -97,7 +97,7 @@ class CassandraAnswerLog(AnswerLog):
     async def close(self) -> None:
         """Finish the appends under way, then give up the session."""
         await self._commits.close()
-        await asyncio.to_thread(self._link.close)
+        await asyncio.to_thread(self._sessions.close)
 
     async def append_answers(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
         """Write answers of one bucket durably; those of one bucket that come together are written together."""
@@ -213,14 +213,14 @@ class CassandraAnswerLog(AnswerLog):
 
     async def _execute(self, build: Callable[[OpenSession], Statement], paging_state: bytes | None = None) -> ResultSet:
         """Run one request in the session of the moment; what the driver calls unconfirmed becomes our error."""
-        on = await self._link.session()
+        on = await self._sessions.session()
         try:
             async with asyncio.timeout(self._timeout + DRIVER_GRACE):
                 request = on.session.execute_async(build(on), paging_state=paging_state)
                 return ResultSet(request, await _outcome_of(request))
         except NoHostAvailable as error:
-            self._link.lost(on)
-            raise AnswerLogUnavailableError(told(error)) from error
+            self._sessions.lost(on)
+            raise AnswerLogUnavailableError(describe(error)) from error
         except UNCONFIRMED as error:
             raise AnswerLogUnavailableError(f"Cassandra did not confirm: {error}") from error
         except TimeoutError:

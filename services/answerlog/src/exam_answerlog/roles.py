@@ -9,9 +9,9 @@ from cassandra.cluster import Cluster, NoHostAvailable, Session
 from cassandra.pool import Host
 from cassandra.query import SimpleStatement
 
-from exam_answerlog.link import connect_cluster, make_cluster
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.schema import REQUEST_TIMEOUT, Say, replication_of
+from exam_answerlog.session import connect_cluster, make_cluster
 from exam_answerlog.settings import CassandraSettings, SettingsError
 
 BORN = "cassandra"
@@ -20,7 +20,7 @@ ROLES = "system_auth"
 """The keyspace in which Cassandra keeps roles and what they may do."""
 
 
-def take_over(settings: CassandraSettings, say: Say) -> None:
+def replace_default_superuser(settings: CassandraSettings, say: Say) -> None:
     """Make the settings' role the superuser, take the born one's login away, keep as many copies of roles as of data.
 
     May be repeated at any time, and after an interruption. Nobody else's roles are touched.

@@ -1,17 +1,18 @@
 """Answers: what a student says, checked against the paper, and the events that record it.
 
-Every event is append-only. `request` is derived from an answer's content, so that a retry is the same
-request whichever solver takes it, and another body is another answer.
+Every event is append-only. `answer_id` is derived from an answer's content, so that a retry has the same id
+whichever solver takes it, and another body is another answer.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from exam_core.canonical import Json, canonical, digest_of
+from exam_core.canonical import Json, canonical, digest
 from exam_core.paper import Paper, Question, QuestionKind, decimal_text, mask_of, numbers_of
 from exam_core.problems import Problem, ProblemKind
 
@@ -25,7 +26,7 @@ SHOWN_LENGTH = 40
 """As much of what was sent as a sentence carries."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AnswerValue:
     """What was answered: a mask of choices or the text of a number; one of the two is set.
 
@@ -50,10 +51,15 @@ class AnswerValue:
             return {"choices": list(numbers_of(self.choice))}
         return {"value": self.value or None}
 
-    @property
+    @cached_property
+    def canonical(self) -> bytes:
+        """The canonical form of `to_json`, computed once: the answer's id and its receipt are both derived from it."""
+        return canonical(self.to_json())
+
+    @cached_property
     def digest(self) -> str:
-        """The digest that a receipt carries: of the canonical form of `to_json`."""
-        return digest_of(self.to_json())
+        """The digest of the canonical form, which a receipt carries."""
+        return digest(self.canonical)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +84,7 @@ class Answer:
     student: int
     question: int
     seq: int
-    request: UUID
+    answer_id: UUID
     received_at: int
     deadline_at: int
     solver: UUID
@@ -93,7 +99,7 @@ class Answer:
     @property
     def rank(self) -> tuple[int, int, UUID]:
         """The order among answers to one question: the highest counts."""
-        return (self.seq, self.received_at, self.request)
+        return (self.seq, self.received_at, self.answer_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +112,10 @@ class Submission:
     epoch: int
 
 
-def request_id(*, sitting: UUID, student: int, question: int, seq: int, answer: AnswerValue) -> UUID:
-    """The name of an answer's content: the same for every retry of it."""
-    content = canonical([str(sitting), student, question, seq, answer.to_json()])
+def answer_id_of(*, sitting: UUID, student: int, question: int, seq: int, answer: AnswerValue) -> UUID:
+    """Derive an answer's id from its content, so that every retry has the same id."""
+    # The canonical form of [sitting, student, question, seq, answer]; the answer's own form is reused.
+    content = canonical([str(sitting), student, question, seq])[:-1] + b"," + answer.canonical + b"]"
     name = bytearray(hashlib.sha256(b"exam-request\0" + content).digest()[:16])
     # RFC 9562's version 8 (a name of one's own making), which Python 3.11 cannot set itself.
     name[6] = 0x80 | name[6] & 0x0F

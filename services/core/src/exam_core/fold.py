@@ -22,7 +22,7 @@ class CountedAnswer:
 
     question: int
     seq: int
-    request: UUID
+    answer_id: UUID
     received_at: int
     answer: AnswerValue
 
@@ -63,7 +63,7 @@ class SealedBucket:
 
 
 def fold_answers(answers: Iterable[Answer]) -> dict[tuple[int, int], Answer]:
-    """Per (student, question) the answer that counts: in time, and the highest (seq, received_at, request).
+    """Per (student, question) the answer that counts: in time, and the highest (seq, received_at, answer_id).
 
     The deadline is never derived again: each answer is judged by the one it was admitted under.
     """
@@ -99,7 +99,7 @@ def seal_bucket(
             [
                 question,
                 answer.seq,
-                str(answer.request),
+                str(answer.answer_id),
                 answer.received_at,
                 answer.answer.choice,
                 answer.answer.value,
@@ -139,10 +139,10 @@ def _sat_from_json(body: Mapping[str, Any]) -> Sat:
             CountedAnswer(
                 question=question,
                 seq=seq,
-                request=UUID(request),
+                answer_id=UUID(answer_id),
                 received_at=received_at,
                 answer=AnswerValue(choice=choice, value=value),
             )
-            for question, seq, request, received_at, choice, value in body["answers"]
+            for question, seq, answer_id, received_at, choice, value in body["answers"]
         ),
     )

@@ -36,7 +36,7 @@ class Receipt:
     student: int
     question: int
     seq: int
-    request: UUID
+    answer_id: UUID
     received_at: int
     deadline_at: int
     answer: str
@@ -49,7 +49,7 @@ class Receipt:
             student=answer.student,
             question=answer.question,
             seq=answer.seq,
-            request=answer.request,
+            answer_id=answer.answer_id,
             received_at=answer.received_at,
             deadline_at=answer.deadline_at,
             answer=answer.answer.digest,
@@ -63,7 +63,7 @@ class Receipt:
             "student": self.student,
             "question": self.question,
             "seq": self.seq,
-            "request": str(self.request),
+            "request": str(self.answer_id),
             "received_at": self.received_at,
             "deadline_at": self.deadline_at,
             "answer": self.answer,
@@ -77,7 +77,7 @@ class Receipt:
             student=_number(claims, "student"),
             question=_number(claims, "question"),
             seq=_number(claims, "seq"),
-            request=UUID(_text(claims, "request")),
+            answer_id=UUID(_text(claims, "request")),
             received_at=_number(claims, "received_at"),
             deadline_at=_number(claims, "deadline_at"),
             answer=_text(claims, "answer"),

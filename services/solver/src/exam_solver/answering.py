@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from exam_answerlog.log import AnswerLog, AnswerLogUnavailableError
-from exam_core.answers import Answer, AnswerValue, Submission, parse_answer, parse_seq, request_id
+from exam_core.answers import Answer, AnswerValue, Submission, answer_id_of, parse_answer, parse_seq
 from exam_core.buckets import bucket_of
 from exam_core.deadlines import Deadline
 from exam_core.lease import Admission
@@ -51,7 +51,7 @@ class Proposed:
     question: int
     seq: int
     value: AnswerValue
-    request: UUID
+    answer_id: UUID
 
     @property
     def slot(self) -> tuple[int, int]:
@@ -84,10 +84,10 @@ def propose(paper: Paper, attempt: Attempt, place: int, asked: Asked) -> Propose
     """
     seq = parse_seq(asked.body)
     value = parse_answer(paper, asked.question, asked.body)
-    request = request_id(
+    answer_id = answer_id_of(
         sitting=attempt.sitting, student=attempt.student, question=asked.question, seq=seq, answer=value
     )
-    return Proposed(place, asked.question, seq, value, request)
+    return Proposed(place, asked.question, seq, value, answer_id)
 
 
 def plan(
@@ -110,23 +110,23 @@ def plan(
     for proposed in proposals:
         place = proposed.place
         saved = remembered.saved.get(proposed.question)
-        if saved is not None and saved.request == proposed.request:
+        if saved is not None and saved.answer_id == proposed.answer_id:
             planned.settled[place] = saved
         elif verdict.refusal is not None:
-            if verdict.late and proposed.request not in remembered.late and rows < max_rows:
+            if verdict.late and proposed.answer_id not in remembered.late and rows < max_rows:
                 planned.late[place] = _stamped(proposed, verdict, admission, student)
                 rows += 1
             else:
                 planned.settled[place] = verdict.refusal
         elif saved is not None and proposed.seq <= saved.seq:
             planned.settled[place] = _too_low(proposed, saved.seq)
-        elif pending.get(proposed.slot, proposed.request) != proposed.request:
+        elif pending.get(proposed.slot, proposed.answer_id) != proposed.answer_id:
             planned.settled[place] = _too_low(proposed, proposed.seq)
         elif rows >= max_rows:
             planned.settled[place] = _too_many(rows)
         else:
             planned.fresh[place] = _stamped(proposed, verdict, admission, student)
-            pending[proposed.slot] = proposed.request
+            pending[proposed.slot] = proposed.answer_id
             rows += 1
     return planned
 
@@ -277,7 +277,7 @@ class AnswerService:
                 await self._log.append_late(sitting.id, bucket_of(answers[0].student, sitting.buckets), answers)
             except AnswerLogUnavailableError as error:
                 raise _not_known_saved("the answer store did not confirm in time") from error
-            remembered.late.update(answer.request for answer in answers)
+            remembered.late.update(answer.answer_id for answer in answers)
             self._tally.answered("late", count=len(answers))
 
         try:
@@ -304,7 +304,7 @@ def _stamped(proposed: Proposed, verdict: Verdict, admission: Admission, student
         student=student,
         question=proposed.question,
         seq=proposed.seq,
-        request=proposed.request,
+        answer_id=proposed.answer_id,
         received_at=admission.received_at,
         deadline_at=verdict.deadline_at,
         solver=admission.holder,

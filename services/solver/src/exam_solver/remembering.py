@@ -60,12 +60,12 @@ class Remembered:
         """Note answers that are about to be written."""
         self.rows += len(answers)
         for answer in answers:
-            self.pending[answer.question, answer.seq] = answer.request
+            self.pending[answer.question, answer.seq] = answer.answer_id
 
     def end(self, answers: Sequence[Answer]) -> None:
         """Note that writing ended, one way or the other."""
         for answer in answers:
-            if self.pending.get((answer.question, answer.seq)) == answer.request:
+            if self.pending.get((answer.question, answer.seq)) == answer.answer_id:
                 del self.pending[answer.question, answer.seq]
 
     def save(self, answers: Iterable[Answer]) -> None:

@@ -1,13 +1,13 @@
-"""The link's refusals, which need no store."""
+"""The session's refusals, which need no store."""
 
 import socket
 
 import pytest
 
-from exam_answerlog import link
+from exam_answerlog import session
 from exam_answerlog.cassandra import CassandraAnswerLog
-from exam_answerlog.link import DriverPartsMissingError, assert_compiled
 from exam_answerlog.log import AnswerLogUnavailableError
+from exam_answerlog.session import DriverPartsMissingError, assert_compiled
 from exam_answerlog.settings import CassandraSettings
 
 NOWHERE = CassandraSettings(hosts=("127.0.0.1",), port=1)
@@ -21,7 +21,7 @@ def test_the_compiled_driver_is_there() -> None:
 @pytest.mark.parametrize(("part", "name"), [("LibevConnection", "libev"), ("HAVE_CYTHON", "Cython")])
 def test_a_driver_without_its_compiled_parts_is_refused(part: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver was built without a compiler: the process says so at its start instead of being slow for ever."""
-    monkeypatch.setattr(link, part, None)
+    monkeypatch.setattr(session, part, None)
     with pytest.raises(DriverPartsMissingError, match=f"without {name}"):
         CassandraAnswerLog.connect(NOWHERE)
 

@@ -143,7 +143,7 @@ def connect_cluster(cluster: Cluster, settings: CassandraSettings) -> Session:
         raise
 
 
-class Link:
+class SessionManager:
     """Keeps one open session while it can, and says why not while it cannot.
 
     Made by one process for itself: threads and sockets do not survive a fork, so a process that forks (Celery's prefork
@@ -160,7 +160,7 @@ class Link:
         self._patience = CONNECT_TIMEOUT
         self._stop = threading.Event()
         self._renew = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="answerlog-link", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="answerlog-session", daemon=True)
         self._thread.start()
 
     async def session(self) -> OpenSession:
@@ -173,7 +173,7 @@ class Link:
         result = outcome.result()
         if isinstance(result, OpenSession):
             return result
-        raise AnswerLogUnavailableError(told(result)) from result
+        raise AnswerLogUnavailableError(describe(result)) from result
 
     def lost(self, session: OpenSession) -> None:
         """Say that no node answered in this session: it is given up and a new one made."""
@@ -233,7 +233,7 @@ class Link:
         if isinstance(result, OpenSession):
             logger.info("connected to Cassandra at %s", self._settings.address)
         elif str(result) not in {str(before), _CLOSED}:
-            logger.warning("no session with Cassandra: %s", told(result))
+            logger.warning("no session with Cassandra: %s", describe(result))
 
 
 def _pending() -> "Future[Any]":
@@ -247,7 +247,7 @@ def _delays() -> Iterator[float]:
     return chain(BACKOFF, repeat(MAX_BACKOFF))
 
 
-def told(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """What went wrong, for a person: the driver's lists of errors by node read as a sentence."""
     if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict):
         return "no Cassandra node answers: " + "; ".join(f"{node}: {cause}" for node, cause in error.errors.items())
