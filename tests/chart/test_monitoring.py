@@ -34,7 +34,7 @@ import django
 django.setup()
 from prometheus_client import REGISTRY
 import exam_web.metrics, exam_grader.metrics, exam_operator.metrics
-from exam_solver.observability import Metrics
+from exam_solver.metrics import Metrics
 class LeaseKeeper:
     age = valid = epoch = in_flight = 0
 solver = Metrics()

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from exam_harness.environments.processes.servers.postgres import Postgres
-from exam_solver.lease_store import PostgresLeaseStore
+from exam_solver.lease.postgres import PostgresLeaseStore
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.sittings.models import Schedule, Sitting
 from exam_web.sittings.services import Wish, sitting_provision

@@ -15,10 +15,11 @@ from psycopg import sql
 from exam_core.instants import MINUTE, SECOND, to_micros
 from exam_core.schedule import State
 from exam_harness.environments.processes.servers.postgres import Postgres
-from exam_solver.clock import boot_clock
-from exam_solver.lease_store import LeaseStoreUnavailableError, PostgresLeaseStore
-from exam_solver.leasing import LeaseKeeper
-from exam_solver.revocations import Revocations
+from exam_solver.lease.clock import boot_clock
+from exam_solver.lease.keeper import LeaseKeeper
+from exam_solver.lease.postgres import PostgresLeaseStore
+from exam_solver.lease.revocations import Revocations
+from exam_solver.lease.store import LeaseStoreUnavailableError
 from exam_web.sittings.models import Sitting, SolverLease
 from exam_web.sittings.services import (
     accommodation_set,

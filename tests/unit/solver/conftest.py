@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from exam_solver.testing import Process, World
+from exam_solver.testing.world import Process, World
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from exam_core import receipts
 from exam_core.answers import AnswerValue, answer_id_of
 from exam_core.fold import fold_answers
 from exam_core.keys import PublicKeySet
-from exam_solver.testing import COIN, MULTIPLE, NUMERIC, SINGLE, STUDENT, Process, World, slug
+from exam_solver.testing.world import COIN, MULTIPLE, NUMERIC, SINGLE, STUDENT, Process, World, slug
 
 
 async def saved(world: World) -> list[tuple[int, int, AnswerValue]]:

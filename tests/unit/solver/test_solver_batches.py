@@ -3,7 +3,7 @@
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_core import receipts
 from exam_core.problems import BASE
-from exam_solver.testing import COIN, MULTIPLE, NUMERIC, SINGLE, Process, World, slug
+from exam_solver.testing.world import COIN, MULTIPLE, NUMERIC, SINGLE, Process, World, slug
 
 GOOD = [
     {"question": SINGLE, "seq": 1, "choices": [0]},

@@ -7,7 +7,7 @@ import pytest
 from exam_core.instants import MINUTE, SECOND, rfc3339
 from exam_core.schedule import State
 from exam_core.windows import Pause
-from exam_solver.testing import COIN, SINGLE, STUDENT, Process, World, slug
+from exam_solver.testing.world import COIN, SINGLE, STUDENT, Process, World, slug
 
 
 async def until(world: World, solver: Process, minutes: float) -> None:

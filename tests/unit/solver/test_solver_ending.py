@@ -9,8 +9,8 @@ import httpx
 import uvicorn
 
 from exam_core import receipts
-from exam_solver.server import Server
-from exam_solver.testing import SINGLE, Process, World
+from exam_solver.http.server import Server
+from exam_solver.testing.world import SINGLE, Process, World
 
 
 class Served:

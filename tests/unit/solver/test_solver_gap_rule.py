@@ -10,7 +10,7 @@ import pytest
 from exam_core.fold import seal_bucket
 from exam_core.lease import Admission, Lease
 from exam_core.schedule import State
-from exam_solver.testing import SINGLE, Process, World, slug
+from exam_solver.testing.world import SINGLE, Process, World, slug
 
 
 async def sealed_seqs(world: World) -> set[int]:

@@ -9,11 +9,11 @@ import pytest
 from exam_core.instants import SECOND
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
-from exam_solver.lease_store import LeaseStoreUnavailableError
-from exam_solver.leasing import LeaseKeeper
-from exam_solver.memory import ManualClock, MemoryLeaseStore, MemorySchedule
-from exam_solver.revocations import Revocations
-from exam_solver.testing import World
+from exam_solver.lease.keeper import LeaseKeeper
+from exam_solver.lease.revocations import Revocations
+from exam_solver.lease.store import LeaseStoreUnavailableError
+from exam_solver.testing.lease import ManualClock, MemoryLeaseStore, MemorySchedule
+from exam_solver.testing.world import World
 
 
 class Held:

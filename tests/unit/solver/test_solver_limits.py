@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from exam_solver.testing import SINGLE, Process, World, slug
+from exam_solver.testing.world import SINGLE, Process, World, slug
 
 MEBIBYTE = 1024 * 1024
 

@@ -1,9 +1,6 @@
 """What an operator sees: probes, metrics, logs, the API's description."""
 
-import json
 import re
-import subprocess
-import sys
 
 import pytest
 import structlog
@@ -12,7 +9,7 @@ from pydantic import ValidationError
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_solver.__main__ import main
 from exam_solver.settings import SolverSettings
-from exam_solver.testing import SINGLE, Process, World, slug
+from exam_solver.testing.world import SINGLE, Process, World, slug
 
 PUT_ROUTE = "/v1/sittings/{sitting:uuid}/answers/{question}"
 
@@ -119,29 +116,6 @@ async def test_logs_hold_no_tokens_and_no_answers(world: World, solver: Process,
     assert [(entry["event"], entry["status"]) for entry in logs] == [("request", 200)]
     for secret in (attempt, answer.json()["receipt"], "choices"):
         assert secret not in str(logs)
-
-
-def test_logs_are_json() -> None:
-    """Every line can be read by a machine: ours, libraries' and those of faults."""
-    speak = """
-import logging, structlog
-from exam_solver.observability import configure_logging
-configure_logging("INFO")
-with structlog.contextvars.bound_contextvars(request_id="abc"):
-    structlog.get_logger().info("ours", n=1)
-    structlog.get_logger().debug("unheard")
-    logging.getLogger("cassandra").warning("a library says %s", "something")
-    try:
-        1 / 0
-    except ZeroDivisionError:
-        structlog.get_logger().exception("fault")
-"""
-    said = subprocess.run([sys.executable, "-c", speak], capture_output=True, text=True, check=True, timeout=60)
-    lines = [json.loads(line) for line in said.stdout.splitlines()]
-    assert [line["event"] for line in lines] == ["ours", "a library says something", "fault"]
-    assert {line["request_id"] for line in lines} == {"abc"}
-    assert lines[1]["logger"] == "cassandra"
-    assert lines[2]["exception"][0]["exc_type"] == "ZeroDivisionError"
 
 
 async def test_the_api_describes_itself(solver: Process) -> None:

@@ -5,8 +5,9 @@ import gzip
 
 from exam_answerlog.log import AnswerLogUnavailableError, PaperPart
 from exam_core.canonical import digest
-from exam_solver.papers import PAPER_PART, RedisPaperCache
-from exam_solver.testing import IMAGE, IMAGE_SHA256, Process, World, slug
+from exam_solver.papers.loader import PAPER_PART
+from exam_solver.papers.redis import RedisPaperCache
+from exam_solver.testing.world import IMAGE, IMAGE_SHA256, Process, World, slug
 
 
 async def test_the_paper_is_its_canonical_body_named_by_its_digest(world: World, solver: Process, attempt: str) -> None:

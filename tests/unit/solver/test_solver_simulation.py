@@ -18,8 +18,8 @@ from exam_core.fold import fold_answers
 from exam_core.lease import Admission, Lease
 from exam_core.problems import BASE
 from exam_core.schedule import State
-from exam_solver.lease_store import LeaseStoreUnavailableError
-from exam_solver.testing import Process, World
+from exam_solver.lease.store import LeaseStoreUnavailableError
+from exam_solver.testing.world import Process, World
 
 SEEDS = 50
 STUDENTS = range(1, 6)

@@ -11,7 +11,7 @@ from exam_core.schedule import State
 from exam_core.shuffle import order_of, seed_of
 from exam_core.tokens import read_attempt
 from exam_core.windows import Pause, Window
-from exam_solver.testing import NUMERIC, SINGLE, STUDENT, Process, World, slug
+from exam_solver.testing.world import NUMERIC, SINGLE, STUDENT, Process, World, slug
 
 
 async def test_starting_gives_paper_deadline_and_token(world: World, solver: Process) -> None:

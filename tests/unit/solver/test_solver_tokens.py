@@ -10,8 +10,9 @@ import pytest
 
 from exam_core.instants import SECOND
 from exam_core.tokens import Refresh, Role, read_access, read_attempt, sign_attempt, sign_refresh
-from exam_solver.revocations import RevocationKind
-from exam_solver.testing import COIN, SINGLE, STUDENT, Process, World, new_keys, slug
+from exam_solver.lease.revocations import RevocationKind
+from exam_solver.testing.web import new_keys
+from exam_solver.testing.world import COIN, SINGLE, STUDENT, Process, World, slug
 
 
 def forged(header: dict[str, object], claims: dict[str, object]) -> str:

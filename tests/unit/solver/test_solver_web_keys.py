@@ -3,7 +3,8 @@
 import asyncio
 
 from exam_core.keys import PublicKeySet, SigningKeys
-from exam_solver.testing import SINGLE, Process, World, new_keys, slug
+from exam_solver.testing.web import new_keys
+from exam_solver.testing.world import SINGLE, Process, World, slug
 
 JWKS = "/.well-known/jwks.json"
 VERIFY = "/api/auth/verify"

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from exam_answerlog.settings import CassandraSettings, SettingsError
 from exam_core.keys import SigningKeys
+from exam_runtime.logging import configure_logging
 from exam_solver.app import connect, create_app
-from exam_solver.observability import configure_logging
-from exam_solver.server import Server
+from exam_solver.http.server import Server
 from exam_solver.settings import SolverSettings
 
 KEEP_ALIVE_SECONDS = 75
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _failed("\n".join(f"EXAM_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()))
     except SettingsError as error:
         return _failed(str(error))
-    configure_logging(settings.log_level)
+    configure_logging(service="solver", level=settings.log_level)
     app = create_app(settings, connect(settings, cassandra, keys))
     config = uvicorn.Config(
         app,

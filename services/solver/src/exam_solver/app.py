@@ -13,15 +13,15 @@ from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.settings import CassandraSettings
 from exam_core.keys import SigningKeys
 from exam_core.problems import Problem
-from exam_solver.api import router
-from exam_solver.auth import OPENAPI, Authentication
-from exam_solver.errors import on_http_exception, on_problem, on_store_down, on_validation_error
-from exam_solver.lease_store import PostgresLeaseStore
-from exam_solver.limits import BodyLimit, InFlightLimit
-from exam_solver.observability import RequestContext
-from exam_solver.openapi import describe
-from exam_solver.papers import RedisPaperCache
-from exam_solver.parts import Parts, Solver
+from exam_solver.container import Parts, Solver
+from exam_solver.http.authentication import OPENAPI, Authentication
+from exam_solver.http.errors import on_http_exception, on_problem, on_store_down, on_validation_error
+from exam_solver.http.limits import BodyLimit, InFlightLimit
+from exam_solver.http.openapi import describe
+from exam_solver.http.request_context import RequestContext
+from exam_solver.http.routes import router
+from exam_solver.lease.postgres import PostgresLeaseStore
+from exam_solver.papers.redis import RedisPaperCache
 from exam_solver.settings import SolverSettings
 
 WEB_SECONDS = 2.0

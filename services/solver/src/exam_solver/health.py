@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exam_answerlog.log import AnswerLog, AnswerLogUnavailableError
-from exam_solver.leasing import LeaseKeeper
+from exam_solver.lease.keeper import LeaseKeeper
 
 PING_SECONDS: Final = 2.0
 

@@ -19,14 +19,14 @@ from exam_core.problems import MEDIA_TYPE, Problem
 from exam_core.receipts import Receipt
 from exam_core.shuffle import order_of
 from exam_core.tokens import Attempt, sign_attempt
-from exam_solver import auth, schemas
-from exam_solver.answering import Asked
-from exam_solver.bodies import question_number, read_object, several
-from exam_solver.caching import accepts_gzip, matches
-from exam_solver.judging import check_not_cancelled, deadline_of
-from exam_solver.openapi import ACCESS, ATTEMPT, addressed, needs, ref, takes
-from exam_solver.parts import Solver
-from exam_solver.starting import Begun
+from exam_solver.attempts.admission import check_not_cancelled, deadline_of
+from exam_solver.attempts.plan import Asked
+from exam_solver.attempts.start import Begun
+from exam_solver.container import Solver
+from exam_solver.http import authentication, schemas
+from exam_solver.http.bodies import question_number, read_object, several
+from exam_solver.http.conditional import accepts_gzip, matches
+from exam_solver.http.openapi import ACCESS, ATTEMPT, addressed, needs, ref, takes
 
 router = APIRouter()
 SITTING = "/v1/sittings/{sitting:uuid}"
@@ -45,7 +45,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 async def start(request: Request) -> Response:
     """Start the attempt (201) or resume it (200): the paper, the saved answers, the deadline, the attempt token."""
     solver = _solver(request)
-    access = auth.student(request)
+    access = authentication.student(request)
     sitting = request.path_params["sitting"]
     begun = await solver.starts.begin(access, sitting)
     attempt = Attempt(
@@ -71,7 +71,7 @@ async def start(request: Request) -> Response:
 async def paper(request: Request) -> Response:
     """The paper in its canonical form, named by its digest."""
     solver = _solver(request)
-    scheduled = solver.keeper.sitting(auth.attempt(request).sitting)
+    scheduled = solver.keeper.sitting(authentication.attempt(request).sitting)
     check_not_cancelled(scheduled)
     shelved = await solver.papers.paper(scheduled.paper)
     headers = {"ETag": f'"{scheduled.paper}"', "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
@@ -92,7 +92,7 @@ async def image(request: Request) -> Response:
     """An image of the paper; it never changes."""
     solver = _solver(request)
     sha256: str = request.path_params["sha256"]
-    scheduled = solver.keeper.sitting(auth.attempt(request).sitting)
+    scheduled = solver.keeper.sitting(authentication.attempt(request).sitting)
     check_not_cancelled(scheduled)
     part = await solver.papers.image(scheduled.paper, sha256)
     headers = {
@@ -116,7 +116,7 @@ async def image(request: Request) -> Response:
 async def put_answer(request: Request) -> Response:
     """Save one answer; a receipt says that it counts."""
     solver = _solver(request)
-    attempt = auth.attempt(request)
+    attempt = authentication.attempt(request)
     asked = Asked(question_number(request.path_params["question"]), await read_object(request))
     answered = await solver.answers.answer(attempt, [asked])
     [outcome] = answered.outcomes
@@ -134,7 +134,7 @@ async def put_answer(request: Request) -> Response:
 async def post_answers(request: Request) -> Response:
     """Save several answers: 200 when all count, 207 when some do, otherwise the first refusal."""
     solver = _solver(request)
-    attempt = auth.attempt(request)
+    attempt = authentication.attempt(request)
     asked = several(await read_object(request))
     answered = await solver.answers.answer(attempt, asked)
     refused = [outcome for outcome in answered.outcomes if isinstance(outcome, Problem)]
@@ -157,7 +157,7 @@ async def post_answers(request: Request) -> Response:
 )
 async def submit(request: Request) -> Response:
     """Say that one is done. It is a statement, not a lock: answers in time still count."""
-    submitted_at, deadline = await _solver(request).answers.submit(auth.attempt(request))
+    submitted_at, deadline = await _solver(request).answers.submit(authentication.attempt(request))
     return _json({"submitted_at": rfc3339(submitted_at), "deadline": deadline.to_json()})
 
 
@@ -169,7 +169,7 @@ async def submit(request: Request) -> Response:
 )
 async def tell_time(request: Request) -> Response:
     """The platform's time beside the window; with an attempt token the personal deadline too."""
-    principal = auth.student_or_attempt(request)
+    principal = authentication.student_or_attempt(request)
     admitted = _solver(request).keeper.admit()
     scheduled = admitted.sitting(request.path_params["sitting"])
     closes_at = personal_deadline(scheduled.window, started_at=admitted.now).closes_at

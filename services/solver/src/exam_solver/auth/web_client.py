@@ -14,9 +14,9 @@ from exam_core.instants import SECOND
 from exam_core.keys import PublicKeySet
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access
-from exam_solver.clock import BootClock
-from exam_solver.lru import Lru
-from exam_solver.single_flight import SingleFlight
+from exam_solver.caching.lru import Lru
+from exam_solver.caching.single_flight import SingleFlight
+from exam_solver.lease.clock import BootClock
 
 logger = structlog.get_logger(__name__)
 

@@ -12,8 +12,8 @@ from uuid import UUID
 from exam_core.instants import MILLISECOND, SECOND
 from exam_core.schedule import ScheduledSitting, State
 from exam_core.windows import Window
-from exam_solver.lease_store import LeaseStoreUnavailableError, Renewal
-from exam_solver.revocations import Revocation, RevocationKind
+from exam_solver.lease.revocations import Revocation, RevocationKind
+from exam_solver.lease.store import LeaseStoreUnavailableError, Renewal
 
 
 class ManualClock:
@@ -162,22 +162,6 @@ class MemoryLeaseStore:
     def _check(self) -> None:
         if self.down:
             raise LeaseStoreUnavailableError("PostgreSQL is down")
-
-
-class MemoryPaperCache:
-    """What Redis would have."""
-
-    def __init__(self) -> None:
-        self.papers: dict[str, bytes] = {}
-        self.asked = 0
-
-    async def get(self, digest: str) -> bytes | None:
-        """A paper's body, or None."""
-        self.asked += 1
-        return self.papers.get(digest)
-
-    async def close(self) -> None:
-        """There is nothing to close."""
 
 
 def _sitting_to_json(sitting: ScheduledSitting) -> dict[str, Any]:

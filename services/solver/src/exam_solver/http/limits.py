@@ -8,7 +8,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exam_core.problems import Problem, ProblemKind
-from exam_solver.errors import problem_response
+from exam_solver.http.errors import problem_response
 
 
 class InFlightLimit:

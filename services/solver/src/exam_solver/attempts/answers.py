@@ -6,22 +6,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
-from uuid import UUID
+from typing import Final, Protocol
 
 from exam_answerlog.log import AnswerLog, AnswerLogUnavailableError
-from exam_core.answers import Answer, AnswerValue, Submission, answer_id_of, parse_answer, parse_seq
+from exam_core.answers import Answer, Submission
 from exam_core.buckets import bucket_of
 from exam_core.deadlines import Deadline
-from exam_core.lease import Admission
-from exam_core.paper import Paper
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import ScheduledSitting
 from exam_core.tokens import Attempt
-from exam_solver.judging import Verdict, judge
-from exam_solver.leasing import Admitted, LeaseKeeper
-from exam_solver.papers import PaperShelf
-from exam_solver.remembering import Attempts, Remembered
+from exam_solver.attempts.admission import Verdict, judge
+from exam_solver.attempts.cache import Attempts, Remembered
+from exam_solver.attempts.plan import Asked, Proposed, plan, propose
+from exam_solver.lease.keeper import LeaseKeeper
+from exam_solver.lease.snapshot import Admitted
+from exam_solver.papers.loader import PaperShelf
 
 MAX_TOGETHER: Final = 100
 """Answers in one request."""
@@ -36,99 +35,11 @@ class Tally(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One answer as a client sent it, unchecked."""
-
-    question: int
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Proposed:
-    """One answer that the paper takes."""
-
-    place: int
-    question: int
-    seq: int
-    value: AnswerValue
-    answer_id: UUID
-
-    @property
-    def slot(self) -> tuple[int, int]:
-        """The question and seq that only one content may have."""
-        return (self.question, self.seq)
-
-
-@dataclass(frozen=True, slots=True)
 class Answered:
     """What became of each answer, in the order they were sent, and the deadline they were judged by."""
 
     outcomes: Sequence[Answer | Problem]
     deadline: Deadline
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What becomes of each answer, by place: settled at once, or first to be written as fresh or as late."""
-
-    settled: dict[int, Answer | Problem]
-    fresh: dict[int, Answer]
-    late: dict[int, Answer]
-
-
-def propose(paper: Paper, attempt: Attempt, place: int, asked: Asked) -> Proposed:
-    """Check one answer against the paper.
-
-    Raises:
-        Problem: what is wrong with it.
-    """
-    seq = parse_seq(asked.body)
-    value = parse_answer(paper, asked.question, asked.body)
-    answer_id = answer_id_of(
-        sitting=attempt.sitting, student=attempt.student, question=asked.question, seq=seq, answer=value
-    )
-    return Proposed(place, asked.question, seq, value, answer_id)
-
-
-def plan(
-    remembered: Remembered,
-    proposals: Sequence[Proposed],
-    verdict: Verdict,
-    admission: Admission,
-    *,
-    student: int,
-    max_rows: int,
-) -> Plan:
-    """Decide about answers that the paper takes.
-
-    What is saved already is acknowledged again, at any time: it came in time once. Anything else needs the deadline,
-    a seq that rises above what is saved, and room.
-    """
-    planned = Plan({}, {}, {})
-    rows = remembered.rows + len(remembered.late)
-    pending = dict(remembered.pending)
-    for proposed in proposals:
-        place = proposed.place
-        saved = remembered.saved.get(proposed.question)
-        if saved is not None and saved.answer_id == proposed.answer_id:
-            planned.settled[place] = saved
-        elif verdict.refusal is not None:
-            if verdict.late and proposed.answer_id not in remembered.late and rows < max_rows:
-                planned.late[place] = _stamped(proposed, verdict, admission, student)
-                rows += 1
-            else:
-                planned.settled[place] = verdict.refusal
-        elif saved is not None and proposed.seq <= saved.seq:
-            planned.settled[place] = _too_low(proposed, saved.seq)
-        elif pending.get(proposed.slot, proposed.answer_id) != proposed.answer_id:
-            planned.settled[place] = _too_low(proposed, proposed.seq)
-        elif rows >= max_rows:
-            planned.settled[place] = _too_many(rows)
-        else:
-            planned.fresh[place] = _stamped(proposed, verdict, admission, student)
-            pending[proposed.slot] = proposed.answer_id
-            rows += 1
-    return planned
 
 
 class AnswerService:
@@ -297,35 +208,6 @@ class AnswerService:
                 self._tally.answered("repeated")
             elif not (verdict.late and outcome is verdict.refusal):
                 self._tally.answered("refused", reason=outcome.kind.slug)
-
-
-def _stamped(proposed: Proposed, verdict: Verdict, admission: Admission, student: int) -> Answer:
-    return Answer(
-        student=student,
-        question=proposed.question,
-        seq=proposed.seq,
-        answer_id=proposed.answer_id,
-        received_at=admission.received_at,
-        deadline_at=verdict.deadline_at,
-        solver=admission.holder,
-        epoch=admission.epoch,
-        answer=proposed.value,
-    )
-
-
-def _too_low(proposed: Proposed, highest: int) -> Problem:
-    return Problem(
-        ProblemKind.SEQ_TOO_LOW,
-        f"question {proposed.question}: seq {proposed.seq} does not rise above {highest}; go on above it",
-        question=proposed.question,
-        highest_seq=highest,
-    )
-
-
-def _too_many(rows: int) -> Problem:
-    return Problem(
-        ProblemKind.TOO_MANY_ANSWERS, f"this attempt has saved {rows} answers, changes included; it may save no more"
-    )
 
 
 def _not_known_saved(why: str) -> Problem:

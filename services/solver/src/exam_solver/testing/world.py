@@ -2,29 +2,29 @@
 
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Final, Self
 from uuid import UUID, uuid4
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
 from exam_answerlog.log import PaperPart
 from exam_answerlog.memory import MemoryAnswerLog
 from exam_core.canonical import digest
 from exam_core.instants import MINUTE, SECOND
-from exam_core.keys import PublicKeySet, SigningKeys, new_signing_jwk
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, Paper, QuestionKind, freeze
+from exam_core.keys import SigningKeys
+from exam_core.paper import Paper
 from exam_core.problems import BASE
 from exam_core.schedule import ScheduledSitting, State
-from exam_core.tokens import Access, Role, read_access, sign_access
+from exam_core.tokens import Access, Role, sign_access
 from exam_core.windows import Window
 from exam_solver.app import create_app
-from exam_solver.memory import ManualClock, MemoryLeaseStore, MemoryPaperCache, MemorySchedule
-from exam_solver.papers import PAPER_PART
-from exam_solver.parts import Parts, Solver
+from exam_solver.container import Parts, Solver
+from exam_solver.papers.loader import PAPER_PART
 from exam_solver.settings import SolverSettings
+from exam_solver.testing.lease import ManualClock, MemoryLeaseStore, MemorySchedule
+from exam_solver.testing.papers import MemoryPaperCache, make_paper
+from exam_solver.testing.web import MemoryWeb, new_keys
 
 STUDENT: Final = 17
 LEVEL: Final = "year-1"
@@ -32,62 +32,6 @@ IMAGE: Final = b"\x89PNG an image"
 IMAGE_SHA256: Final = digest(IMAGE)
 SINGLE, MULTIPLE, NUMERIC, COIN = range(4)
 """The paper's questions: one of four, at most two of four, a number, one of two."""
-
-
-def new_keys() -> SigningKeys:
-    """A fresh signing key."""
-    return SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
-
-
-def make_paper(image_sha256: str) -> Paper:
-    """A paper with a question of each kind."""
-    four = tuple(AuthoredChoice(text=text, correct=text == "a") for text in "abcd")
-    one = Decimal(1)
-    questions = (
-        AuthoredQuestion(
-            kind=QuestionKind.SINGLE,
-            text="Which?",
-            weight=one,
-            choices=four,
-            image=ImageRef(sha256=image_sha256, type="image/png", width=1, height=1),
-        ),
-        AuthoredQuestion(kind=QuestionKind.MULTIPLE, text="Which two?", weight=one, choices=four, max_choices=2),
-        AuthoredQuestion(kind=QuestionKind.NUMERIC, text="How much?", weight=one, value=Decimal("3.14")),
-        AuthoredQuestion(kind=QuestionKind.SINGLE, text="Heads?", weight=one, choices=four[:2]),
-    )
-    exam = AuthoredExam(slug="algebra-101", title="Algebra", instructions="", questions=questions)
-    return freeze(exam, range)[0]
-
-
-class MemoryWeb:
-    """Web as a solver sees it: a key set and introspection, either of which may be down."""
-
-    def __init__(self, keys: SigningKeys) -> None:
-        self.keys = keys
-        self.published: PublicKeySet = keys.public
-        self.down = False
-        self.nonsense = False
-        self.asked: list[str] = []
-        self.request_ids: list[str | None] = []
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        """Serve one request."""
-        self.asked.append(request.url.path)
-        self.request_ids.append(request.headers.get("x-request-id"))
-        if self.down:
-            raise httpx.ConnectError("web is down", request=request)
-        if self.nonsense:
-            return httpx.Response(200, json={"active": True})
-        if request.url.path == "/.well-known/jwks.json":
-            return httpx.Response(200, json=self.published.to_jwks())
-        token = httpx.Response(200, content=request.content).json()["token"]
-        return httpx.Response(200, json=self._introspect(token))
-
-    def _introspect(self, token: str) -> Mapping[str, Any]:
-        try:
-            return {"active": True, **read_access(token, self.keys.public, now=0).claims()}
-        except Exception:  # noqa: BLE001 - whatever is wrong with it, it is not active
-            return {"active": False}
 
 
 @dataclass

@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
@@ -18,12 +18,13 @@ import structlog
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_core import lease as rules
 from exam_core.instants import SECOND
-from exam_core.lease import Admission, Lease
-from exam_core.problems import Problem, ProblemKind
+from exam_core.lease import Lease
+from exam_core.problems import Problem
 from exam_core.schedule import ScheduledSitting
-from exam_solver.clock import BootClock
-from exam_solver.lease_store import LeaseStore, LeaseStoreUnavailableError, Renewal
-from exam_solver.revocations import Revocations
+from exam_solver.lease.clock import BootClock
+from exam_solver.lease.revocations import Revocations
+from exam_solver.lease.snapshot import Admitted, LeaseSnapshot, find_sitting, no_lease
+from exam_solver.lease.store import LeaseStore, LeaseStoreUnavailableError, Renewal
 
 logger = structlog.get_logger(__name__)
 
@@ -40,32 +41,6 @@ LEFT_BEHIND: Final = 64
 """Names to be given back that are kept in mind; beyond it, which takes a store that fails oddly, some just expire."""
 STUCK_AFTER: Final = 30 * SECOND
 """A loop that has not come round for so long is not alive: one round, failures included, has shorter limits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What one renewal told; swapped as one, so that nobody sees one renewal's lease with another's sittings."""
-
-    lease: Lease
-    sittings: Mapping[UUID, ScheduledSitting]
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """An admission and what was known at its moment."""
-
-    admission: Admission
-    known: Known
-    lease_age: int
-
-    @property
-    def now(self) -> int:
-        """The platform's time at the admission."""
-        return self.admission.received_at
-
-    def sitting(self, sitting: UUID) -> ScheduledSitting:
-        """A sitting as it was known; raises `Problem` NOT_FOUND."""
-        return _find(self.known, sitting)
 
 
 class LeaseKeeper:
@@ -93,7 +68,7 @@ class LeaseKeeper:
         self._clock = clock
         self._revocations = revocations
         self._new_holder = new_holder
-        self._known: Known | None = None
+        self._known: LeaseSnapshot | None = None
         self._epoch = 0
         self._stamped = 0
         self._in_flight: Counter[Place] = Counter()
@@ -163,7 +138,7 @@ class LeaseKeeper:
         """
         if self._known is None:
             raise no_lease()
-        return _find(self._known, sitting)
+        return find_sitting(self._known, sitting)
 
     # admissions
 
@@ -187,7 +162,7 @@ class LeaseKeeper:
         A client that hangs up must not stop a write that a drain counts on. Nothing may be awaited between `admit` and
         this, and nothing is awaited here before the work is registered.
         """
-        if self._known is not admitted.known:
+        if self._known is not admitted.snapshot:
             raise RuntimeError("something was awaited between admission and work: another renewal came in")
         task = asyncio.get_running_loop().create_task(work())
         place = (admitted.admission.holder, admitted.admission.epoch)
@@ -294,7 +269,7 @@ class LeaseKeeper:
             logger.info("lease_held", holder=str(lease.holder), epoch=lease.epoch)
         self._left_behind.discard(lease.holder)
         self._epoch = lease.epoch
-        self._known = Known(lease, sittings)
+        self._known = LeaseSnapshot(lease, sittings)
         self._revocations.learn(renewal.revocations, now=renewal.entered_at)
 
     async def _run(self) -> None:
@@ -345,22 +320,6 @@ class LeaseKeeper:
     def _stamp(self, now: int) -> int:
         self._stamped = max(self._stamped, now)
         return self._stamped
-
-
-def no_lease() -> Problem:
-    """What every call that needs a lease is told without one."""
-    return Problem(
-        ProblemKind.UNAVAILABLE,
-        "this solver has not heard from the platform's clock for too long; send it again",
-        retry_after=1,
-    )
-
-
-def _find(known: Known, sitting: UUID) -> ScheduledSitting:
-    found = known.sittings.get(sitting)
-    if found is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"there is no sitting {sitting} near its window")
-    return found
 
 
 def _log_death(loop: asyncio.Task[None]) -> None:

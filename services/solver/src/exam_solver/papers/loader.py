@@ -4,23 +4,18 @@ Redis is a shortcut: without it a paper takes a little longer, and nothing else 
 digest, which is the paper's name, so that nothing but the paper that was frozen is ever shown.
 """
 
-import asyncio
 import gzip
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from exam_answerlog.log import AnswerLog, PaperPart
 from exam_core.canonical import digest as digest_of_bytes
 from exam_core.paper import Paper
 from exam_core.problems import Problem, ProblemKind
-from exam_solver.lru import Lru
-from exam_solver.single_flight import SingleFlight
+from exam_solver.caching.lru import Lru
+from exam_solver.caching.single_flight import SingleFlight
+from exam_solver.papers.cache import PaperCache
 
 logger = structlog.get_logger(__name__)
 
@@ -34,40 +29,6 @@ class ShelvedPaper:
 
     paper: Paper
     gzipped: bytes
-
-
-class PaperCache(Protocol):
-    """A place that may know a paper; it never fails, it only knows less."""
-
-    async def get(self, digest: str) -> bytes | None:
-        """A paper's canonical body, or None."""
-
-    async def close(self) -> None:
-        """Give up connections."""
-
-
-class RedisPaperCache:
-    """Papers as provisioning leaves them in Redis, under ``paper:<digest>``."""
-
-    def __init__(self, url: str, *, timeout: float = 0.3) -> None:
-        self._timeout = timeout
-        self._redis = Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
-
-    async def get(self, digest: str) -> bytes | None:
-        """What Redis has, None when it has nothing or does not answer soon."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                found = await self._redis.get(f"paper:{digest}")
-        except (RedisError, OSError, TimeoutError) as error:
-            logger.warning("redis_passed_over", error=repr(error))
-            return None
-        return found.encode() if isinstance(found, str) else found
-
-    async def close(self) -> None:
-        """Close the pool."""
-        await self._redis.aclose()
 
 
 class PaperShelf:

@@ -13,10 +13,11 @@ from exam_core.deadlines import Deadline
 from exam_core.schedule import ScheduledSitting
 from exam_core.shuffle import seed_of
 from exam_core.tokens import Access
-from exam_solver.judging import check_not_over, deadline_of, judge_start
-from exam_solver.leasing import Admitted, LeaseKeeper, no_lease
-from exam_solver.papers import PaperShelf, ShelvedPaper
-from exam_solver.remembering import Attempts, Remembered
+from exam_solver.attempts.admission import check_not_over, deadline_of, judge_start
+from exam_solver.attempts.cache import Attempts, Remembered
+from exam_solver.lease.keeper import LeaseKeeper
+from exam_solver.lease.snapshot import Admitted, no_lease
+from exam_solver.papers.loader import PaperShelf, ShelvedPaper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

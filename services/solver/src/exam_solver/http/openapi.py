@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from exam_solver import schemas
+from exam_solver.http import schemas
 
 ACCESS = "access"
 ATTEMPT = "attempt"

@@ -12,9 +12,10 @@ from exam_core.answers import Answer, Start
 from exam_core.buckets import bucket_of
 from exam_core.fold import earliest_start, fold_answers
 from exam_core.schedule import State
-from exam_solver.leasing import LeaseKeeper, no_lease
-from exam_solver.lru import Lru
-from exam_solver.single_flight import SingleFlight
+from exam_solver.caching.lru import Lru
+from exam_solver.caching.single_flight import SingleFlight
+from exam_solver.lease.keeper import LeaseKeeper
+from exam_solver.lease.snapshot import no_lease
 
 Place = tuple[UUID, int]
 """Sitting and student."""

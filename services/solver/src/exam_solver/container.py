@@ -8,19 +8,20 @@ import httpx
 
 from exam_answerlog.log import AnswerLog
 from exam_core.keys import SigningKeys
-from exam_solver.answering import AnswerService
-from exam_solver.auth import Authenticator
-from exam_solver.clock import BootClock, boot_clock
+from exam_solver.attempts.answers import AnswerService
+from exam_solver.attempts.cache import Attempts
+from exam_solver.attempts.start import StartService
+from exam_solver.auth.authenticator import Authenticator
+from exam_solver.auth.web_client import Web
 from exam_solver.health import Health, Lifecycle
-from exam_solver.lease_store import LeaseStore
-from exam_solver.leasing import LeaseKeeper
-from exam_solver.observability import Metrics
-from exam_solver.papers import PaperCache, PaperShelf
-from exam_solver.remembering import Attempts
-from exam_solver.revocations import Revocations
+from exam_solver.lease.clock import BootClock, boot_clock
+from exam_solver.lease.keeper import LeaseKeeper
+from exam_solver.lease.revocations import Revocations
+from exam_solver.lease.store import LeaseStore
+from exam_solver.metrics import Metrics
+from exam_solver.papers.cache import PaperCache
+from exam_solver.papers.loader import PaperShelf
 from exam_solver.settings import SolverSettings
-from exam_solver.starting import StartService
-from exam_solver.web import Web
 
 
 async def nothing_to_close() -> None:

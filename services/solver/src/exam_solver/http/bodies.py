@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 from starlette.requests import Request
 
 from exam_core.problems import Problem, ProblemKind
-from exam_solver.answering import MAX_TOGETHER, Asked
+from exam_solver.attempts.answers import MAX_TOGETHER
+from exam_solver.attempts.plan import Asked
 
 MAX_QUESTION_DIGITS = 9
 

@@ -1,0 +1,1 @@
+"""Attempts: start, answer, submit."""

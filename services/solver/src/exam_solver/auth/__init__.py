@@ -1,0 +1,1 @@
+"""Bearer tokens: verification and the keys for it."""

@@ -1,0 +1,1 @@
+"""Bounded and deduplicating caches."""

@@ -1,0 +1,1 @@
+"""The process's lease, and what comes with each renewal."""

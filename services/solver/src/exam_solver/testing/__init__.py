@@ -1,0 +1,1 @@
+"""Doubles and an in-memory platform for tests; not part of the wheel."""

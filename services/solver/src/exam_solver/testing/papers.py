@@ -1,0 +1,41 @@
+"""Doubles of the paper cache, and a paper."""
+
+from decimal import Decimal
+
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, Paper, QuestionKind, freeze
+
+
+class MemoryPaperCache:
+    """What Redis would have."""
+
+    def __init__(self) -> None:
+        self.papers: dict[str, bytes] = {}
+        self.asked = 0
+
+    async def get(self, digest: str) -> bytes | None:
+        """A paper's body, or None."""
+        self.asked += 1
+        return self.papers.get(digest)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+def make_paper(image_sha256: str) -> Paper:
+    """A paper with a question of each kind."""
+    four = tuple(AuthoredChoice(text=text, correct=text == "a") for text in "abcd")
+    one = Decimal(1)
+    questions = (
+        AuthoredQuestion(
+            kind=QuestionKind.SINGLE,
+            text="Which?",
+            weight=one,
+            choices=four,
+            image=ImageRef(sha256=image_sha256, type="image/png", width=1, height=1),
+        ),
+        AuthoredQuestion(kind=QuestionKind.MULTIPLE, text="Which two?", weight=one, choices=four, max_choices=2),
+        AuthoredQuestion(kind=QuestionKind.NUMERIC, text="How much?", weight=one, value=Decimal("3.14")),
+        AuthoredQuestion(kind=QuestionKind.SINGLE, text="Heads?", weight=one, choices=four[:2]),
+    )
+    exam = AuthoredExam(slug="algebra-101", title="Algebra", instructions="", questions=questions)
+    return freeze(exam, range)[0]
