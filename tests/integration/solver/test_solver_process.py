@@ -28,7 +28,7 @@ from exam_core.tokens import Access, Role, sign_access
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import ChildProcess
 from exam_solver.papers.loader import PAPER_PART
-from exam_web.clock import database_now
+from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting, SolverLease
 from exam_web.users.models import Student
 

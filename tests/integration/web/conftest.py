@@ -16,7 +16,6 @@ from exam_core.authoring import read_exam
 from exam_core.keys import new_signing_jwk
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.servers.redis import Redis
-from exam_web import auth
 from exam_web.exams.images import inspect_image
 from exam_web.exams.models import Exam
 from exam_web.exams.services import exam_import
@@ -24,6 +23,7 @@ from exam_web.settings import ENVIRONMENT
 from exam_web.sittings import distribution
 from exam_web.sittings.models import Schedule, Sitting
 from exam_web.sittings.services import Wish, sitting_provision
+from exam_web.users import authentication
 from exam_web.users.models import Doctor, Level, User
 
 PASSWORD = "a long enough pass phrase"
@@ -36,11 +36,11 @@ def signing_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     path = tmp_path_factory.mktemp("keys") / "web.json"
     path.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
     patch = pytest.MonkeyPatch()
-    patch.setattr(auth.ENVIRONMENT, "signing_keys_file", path)
-    auth.signing_keys.cache_clear()
+    patch.setattr(authentication.ENVIRONMENT, "signing_keys_file", path)
+    authentication.signing_keys.cache_clear()
     yield path
     patch.undo()
-    auth.signing_keys.cache_clear()
+    authentication.signing_keys.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from exam_web import locks
-from exam_web.clock import database_now
+from exam_web.common import locks
+from exam_web.common.clock import database_now
 from exam_web.users import people as people_module
 from exam_web.users.models import Level, LoginSession, Revocation, User
 from exam_web.users.services import account_disable

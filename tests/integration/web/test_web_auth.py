@@ -11,8 +11,8 @@ from exam_core.instants import SECOND
 from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.tokens import Access, Role, sign_access
 from exam_harness.environments.processes.servers.redis import Redis
-from exam_web import auth
-from exam_web.clock import database_now
+from exam_web.common.clock import database_now
+from exam_web.users import authentication
 from exam_web.users.models import Revocation, User
 from exam_web.users.services import account_disable
 
@@ -49,7 +49,7 @@ def access_for(user: User, *, keys: SigningKeys | None = None, issued_at: int | 
         issued_at=now,
         expires_at=now + 600 * SECOND,
     )
-    return sign_access(access, keys or auth.signing_keys())
+    return sign_access(access, keys or authentication.signing_keys())
 
 
 def test_students_and_doctors_log_in_at_their_own_doors(client, people) -> None:
@@ -118,7 +118,7 @@ def test_anyone_can_check_a_token_with_the_published_keys(client, people) -> Non
 
 def test_forged_tokens_open_nothing(client, people) -> None:
     """A token under another key, without a signature, too old or of another kind is 401 in problem+json."""
-    stranger = SigningKeys([(auth.signing_keys().kid, Ed25519PrivateKey.generate())])
+    stranger = SigningKeys([(authentication.signing_keys().kid, Ed25519PrivateKey.generate())])
     unknown = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
     good = access_for(people.student)
     claims = jwt.decode(good, options={"verify_signature": False})

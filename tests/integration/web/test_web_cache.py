@@ -10,7 +10,7 @@ from django.core.cache import caches
 from django.db import transaction
 
 from exam_harness.environments.processes.servers.redis import Redis
-from exam_web import cache
+from exam_web.common import cache
 
 pytestmark = pytest.mark.integration
 

@@ -10,13 +10,12 @@ from django.utils import timezone
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.problems import Problem, ProblemKind
 from exam_web.degrees.models import Degree
-from exam_web.degrees.rows import DegreeRow
+from exam_web.degrees.services import DegreeRow, chunk_graded
 from exam_web.exams.models import Choice
 from exam_web.sittings import selectors
 from exam_web.sittings.models import LedgerEntry, Sitting
 from exam_web.sittings.services import (
     bucket_sealed,
-    chunk_graded,
     revision_complete,
     revision_open,
     revision_publish,

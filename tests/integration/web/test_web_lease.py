@@ -12,7 +12,7 @@ from psycopg import sql
 from exam_core.instants import span_to_micros, to_micros
 from exam_core.schedule import ScheduledSitting
 from exam_harness.environments.processes.servers.postgres import Postgres
-from exam_web.clock import database_now
+from exam_web.common.clock import database_now
 from exam_web.sittings.models import Schedule, SolverLease
 from exam_web.sittings.services import (
     accommodation_set,

@@ -9,8 +9,8 @@ from django.db import OperationalError
 from django.test import Client
 
 from exam_core.problems import BASE, ProblemKind
-from exam_web import clock
 from exam_web.api import internal_api, public_api
+from exam_web.common import clock
 from exam_web.exams.models import Exam
 from exam_web.settings import ENVIRONMENT
 
@@ -118,7 +118,7 @@ def test_a_store_that_is_away_is_503(people, log_in, monkeypatch: pytest.MonkeyP
     def away() -> None:
         raise OperationalError("connection refused")
 
-    for module in ("auth", "users.api", "sittings.selectors"):
+    for module in ("users.authentication", "users.api", "sittings.selectors"):
         monkeypatch.setattr(f"exam_web.{module}.database_now", away)
     monkeypatch.setattr(clock, "database_now", away)
     monkeypatch.setattr("exam_web.sittings.selectors.sitting_named", lambda _: away())

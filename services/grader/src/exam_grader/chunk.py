@@ -6,7 +6,8 @@ from exam_grader.frozen import key_named, paper_named, policy_of
 from exam_grader.grade import grade_bucket
 from exam_grader.seal import read_verified
 from exam_grader.store import Store
-from exam_web.sittings import models, services
+from exam_web.degrees.services import chunk_graded
+from exam_web.sittings import models
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +28,7 @@ def grade_chunk(store: Store, revision: models.Revision, chunk: int) -> bool:
     degrees = grade_bucket(
         paper_named(revision.sitting.paper_id), key_named(revision.key_id), policy_of(revision), sealed
     )
-    graded = services.chunk_graded(revision=revision, chunk=chunk, degrees=degrees)
+    graded = chunk_graded(revision=revision, chunk=chunk, degrees=degrees)
     log.info("chunk graded" if graded else "chunk was graded meanwhile", chunk=chunk, degrees=len(degrees))
     return graded
 

@@ -18,7 +18,7 @@ from exam_grader.chunk import grade_chunk
 from exam_grader.plan import RevisionView, View
 from exam_grader.seal import seal_sitting, verify_buckets
 from exam_grader.store import Store
-from exam_web.clock import database_now
+from exam_web.common.clock import database_now
 from exam_web.sittings import selectors, services
 from exam_web.sittings.models import Revision, Sitting
 from exam_web.sittings.models import SealedBucket as SealedBucketRow

@@ -8,7 +8,7 @@ from exam_core.fold import Sat, SealedBucket
 from exam_core.instants import from_micros
 from exam_core.paper import Key, Paper
 from exam_core.scoring import Policy, score
-from exam_web.degrees.rows import DegreeRow
+from exam_web.degrees.services import DegreeRow
 
 
 def grade_bucket(paper: Paper, key: Key, policy: Policy, sealed: SealedBucket) -> list[DegreeRow]:

@@ -2,15 +2,15 @@
 
 from ninja import NinjaAPI
 
-from exam_web.auth import ServiceAuth
 from exam_web.degrees.api import router as degrees
 from exam_web.exams.api import router as exams
+from exam_web.http.openapi import DescribedAPI
+from exam_web.http.problems import answer_with_problems
+from exam_web.http.rendering import ExactRenderer
 from exam_web.internal.api import router as internal
-from exam_web.openapi import DescribedAPI
-from exam_web.problems import answer_with_problems
-from exam_web.rendering import ExactRenderer
 from exam_web.sittings.api import router as sittings
 from exam_web.users.api import router as users
+from exam_web.users.authentication import ServiceAuth
 
 public_api = DescribedAPI(
     title="Exam platform",

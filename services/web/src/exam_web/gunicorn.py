@@ -19,9 +19,9 @@ control_socket_disable = True
 def post_worker_init(_worker: object) -> None:
     """Set up logs, and stop when a key is missing: a service that cannot sign must not come up and say so later."""
     # Django's applications are loaded only by now.
-    from exam_web.auth import signing_keys  # noqa: PLC0415
-    from exam_web.observability import configure_logs  # noqa: PLC0415
+    from exam_web.http.request_context import configure_logs  # noqa: PLC0415
     from exam_web.settings import ENVIRONMENT  # noqa: PLC0415
+    from exam_web.users.authentication import signing_keys  # noqa: PLC0415
 
     configure_logs(ENVIRONMENT.log_level)
     signing_keys()

@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
-from exam_web import errors
 from exam_web.api import internal_api, public_api
+from exam_web.http import errors
 from exam_web.users.api import jwks
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.degrees.models import Degree
-from exam_web.readonly import ReadOnlyAdmin
 from exam_web.users.models import User
 
 

@@ -1,48 +1,17 @@
 """The degrees API."""
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router
 
-from exam_web.auth import PersonAuth, person_of
 from exam_web.degrees.models import Degree
+from exam_web.degrees.schemas import DegreePage, DegreeShown, Filters
 from exam_web.degrees.selectors import degrees_for
-from exam_web.paging import Paging, page_of
+from exam_web.http.paging import Paging, page_of
+from exam_web.users.authentication import PersonAuth, person_of
 
 router = Router(tags=["degrees"], auth=PersonAuth())
-
-
-class DegreeShown(Schema):
-    """A degree; `points` holds one number a question, null where nothing was answered."""
-
-    exam: str
-    sitting: str
-    revision: int
-    student: str
-    total: Decimal
-    maximum: Decimal
-    answered: int
-    points: list[Decimal | None]
-    published_at: datetime | None
-
-
-class DegreePage(Schema):
-    """One page of a list; `next` is the offset of the following one."""
-
-    count: int
-    next: int | None
-    results: list[DegreeShown]
-
-
-class Filters(Schema):
-    """Which degrees are wanted."""
-
-    exam: str | None = None
-    sitting: str | None = None
-    revision: int | None = None
 
 
 @router.get("/degrees", response=DegreePage)

@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from exam_core.problems import Problem
-from exam_web import cache
+from exam_web.common import cache
+from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.exams.images import image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.selectors import exam_faults
 from exam_web.exams.services import LISTS, exam_touch
-from exam_web.readonly import ReadOnlyAdmin
 from exam_web.users.models import User
 
 

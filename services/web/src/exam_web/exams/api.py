@@ -9,8 +9,7 @@ from ninja import File, Query, Router, Status
 from ninja.files import UploadedFile
 
 from exam_core.problems import Problem, ProblemKind
-from exam_web import cache
-from exam_web.auth import PersonAuth, person_of
+from exam_web.common import cache
 from exam_web.exams import selectors, services
 from exam_web.exams.images import MAX_BYTES, image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
@@ -30,9 +29,8 @@ from exam_web.exams.schemas import (
     QuestionNew,
     SittingShown,
 )
-from exam_web.paging import Paging, page_of
-from exam_web.sittings.models import Sitting
-from exam_web.sittings.selectors import paper_named, paper_shown_to, sittings_for
+from exam_web.http.paging import Paging, page_of
+from exam_web.users.authentication import PersonAuth, person_of
 from exam_web.users.models import User
 
 router = Router(tags=["exams"], auth=PersonAuth())
@@ -187,36 +185,34 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
 
 
 def _for_student(exam: Exam, user: User) -> ExamForStudent:
-    digest = paper_shown_to(user, exam)
+    digest = selectors.paper_shown_to(user, exam)
     return ExamForStudent(
         **_listed(exam, questions=exam.questions.count()).model_dump(),
         instructions=exam.instructions,
         sittings=_sittings(exam, user),
-        paper=None if digest is None else _paper(digest),
+        paper=None if digest is None else _paper(exam, digest),
     )
 
 
-def _paper(digest: str) -> dict[str, Any]:
+def _paper(exam: Exam, digest: str) -> dict[str, Any]:
     """A paper by its name, which no change makes stale."""
     return cache.cached(
-        "papers", digest, seconds=PAPER_SECONDS, load=lambda: json.loads(bytes(paper_named(digest).body))
+        "papers", digest, seconds=PAPER_SECONDS, load=lambda: json.loads(bytes(exam.papers.get(digest=digest).body))
     )
 
 
 def _sittings(exam: Exam, user: User) -> list[SittingShown]:
-    return [sitting_shown(sitting) for sitting in sittings_for(user).filter(exam=exam)]
-
-
-def sitting_shown(sitting: Sitting) -> SittingShown:
-    """A sitting as people see it."""
-    return SittingShown(
-        id=str(sitting.id),
-        name=sitting.name,
-        opens_at=sitting.opens_at,
-        closes_at=sitting.closes_at,
-        duration_seconds=sitting.duration.total_seconds(),
-        state=sitting.state,
-    )
+    return [
+        SittingShown(
+            id=str(sitting.id),
+            name=sitting.name,
+            opens_at=sitting.opens_at,
+            closes_at=sitting.closes_at,
+            duration_seconds=sitting.duration.total_seconds(),
+            state=sitting.state,
+        )
+        for sitting in exam.sittings.visible_to(user)
+    ]
 
 
 def _question(question: Question) -> QuestionKept:

@@ -32,6 +32,15 @@ def exams_visible_to(user: User) -> QuerySet[Exam]:
     return exams if user.has_perm("exams.view_exam") else exams.none()
 
 
+def paper_shown_to(user: User, exam: Exam) -> str | None:
+    """The digest of the paper of an exam's latest sitting that is over for a person.
+
+    While a sitting is open, only the solver shows its paper, to students whose deadline is running: shown elsewhere it
+    would give them reading time that does not count.
+    """
+    return exam.sittings.visible_to(user).over().order_by("-opens_at").values_list("paper_id", flat=True).first()
+
+
 def exam_shows(exam: Exam, image: Image) -> bool:
     """Whether a question or a choice of an exam has an image."""
     in_choices = Choice.objects.filter(question__exam=exam, image=image)

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from exam_core.authoring import ExamDocument
 from exam_core.problems import Problem, ProblemKind
-from exam_web import cache
+from exam_web.common import cache
 from exam_web.exams.images import image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.schemas import QuestionNew

@@ -3,33 +3,21 @@
 import secrets
 from datetime import timedelta
 
-from django.db.models import Count, Sum
 from django.http import HttpRequest
 from ninja import Router
 
 from exam_core.authoring import read_exam
-from exam_core.instants import from_micros, span_to_micros
 from exam_core.problems import Problem, ProblemKind
-from exam_core.schedule import State
 from exam_core.scoring import MultipleRule, Policy
-from exam_web.clock import database_now
 from exam_web.exams.images import inspect_image
 from exam_web.exams.services import exam_import
 from exam_web.internal.precondition import expected_absent, expected_epoch
-from exam_web.internal.schemas import (
-    ExamImported,
-    Extra,
-    RevisionShown,
-    SealShown,
-    SittingStatus,
-    SittingWish,
-    WaitingShown,
-    WindowChange,
-    WindowShown,
-)
+from exam_web.internal.schemas import ExamImported
 from exam_web.sittings import selectors, services
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import Sitting
+from exam_web.sittings.schemas import Extra, SittingStatus, SittingWish, WindowChange
+from exam_web.sittings.status import sitting_status
 from exam_web.users.models import Student
 
 router = Router()
@@ -71,7 +59,7 @@ def sitting_put(request: HttpRequest, name: str, body: SittingWish) -> SittingSt
         name=name, wish=wish, permute=lambda n: _random.sample(range(n), n), absent=expected_absent(request)
     )
     paper_distribute(paper=sitting.paper)
-    return _status(sitting)
+    return sitting_status(sitting)
 
 
 @router.post("/sittings/{name}/distribute", response=SittingStatus)
@@ -80,14 +68,14 @@ def distribute(request: HttpRequest, name: str) -> SittingStatus:
     del request
     sitting = selectors.sitting_named(name)
     paper_distribute(paper=sitting.paper)
-    return _status(sitting)
+    return sitting_status(sitting)
 
 
 @router.get("/sittings/{name}", response=SittingStatus)
 def sitting_get(request: HttpRequest, name: str) -> SittingStatus:
     """Everything about a sitting."""
     del request
-    return _status(selectors.sitting_named(name))
+    return sitting_status(selectors.sitting_named(name))
 
 
 @router.patch("/sittings/{name}/window", response=SittingStatus)
@@ -95,7 +83,7 @@ def window_patch(request: HttpRequest, name: str, body: WindowChange) -> Sitting
     """Move a window, as far as the clock allows."""
     duration = None if body.duration_us is None else timedelta(microseconds=body.duration_us)
     sitting = selectors.sitting_named(name).id
-    return _status(
+    return sitting_status(
         services.window_change(
             sitting=sitting,
             opens_at=body.opens_at,
@@ -110,35 +98,35 @@ def window_patch(request: HttpRequest, name: str, body: WindowChange) -> Sitting
 def pause(request: HttpRequest, name: str) -> SittingStatus:
     """Stop everybody's clock."""
     sitting = selectors.sitting_named(name).id
-    return _status(services.pause_begin(sitting=sitting, epoch=expected_epoch(request)))
+    return sitting_status(services.pause_begin(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/resume", response=SittingStatus)
 def resume(request: HttpRequest, name: str) -> SittingStatus:
     """Let everybody's clock run again."""
     sitting = selectors.sitting_named(name).id
-    return _status(services.pause_end(sitting=sitting, epoch=expected_epoch(request)))
+    return sitting_status(services.pause_end(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/stop", response=SittingStatus)
 def stop(request: HttpRequest, name: str) -> SittingStatus:
     """End a sitting now."""
     sitting = selectors.sitting_named(name).id
-    return _status(services.sitting_stop(sitting=sitting, epoch=expected_epoch(request)))
+    return sitting_status(services.sitting_stop(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/cancel", response=SittingStatus)
 def cancel(request: HttpRequest, name: str) -> SittingStatus:
     """Cancel a sitting: nothing of it is graded."""
     sitting = selectors.sitting_named(name).id
-    return _status(services.sitting_cancel(sitting=sitting, epoch=expected_epoch(request)))
+    return sitting_status(services.sitting_cancel(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/close", response=SittingStatus)
 def close(request: HttpRequest, name: str) -> SittingStatus:
     """Close a sitting whose every deadline has passed."""
     del request
-    return _status(services.sitting_close(sitting=selectors.sitting_named(name).id))
+    return sitting_status(services.sitting_close(sitting=selectors.sitting_named(name).id))
 
 
 @router.put("/sittings/{name}/accommodations/{username}", response=SittingStatus)
@@ -148,7 +136,7 @@ def accommodation_put(request: HttpRequest, name: str, username: str, body: Extr
     if student is None:
         raise Problem(ProblemKind.NOT_FOUND, f"there is no student {username!r}")
     sitting = selectors.sitting_named(name).id
-    return _status(
+    return sitting_status(
         services.accommodation_set(
             sitting=sitting,
             student=student,
@@ -164,7 +152,7 @@ def revision_put(request: HttpRequest, name: str, number: int) -> SittingStatus:
     del request
     sitting = selectors.sitting_named(name)
     services.revision_open(sitting=sitting.id, number=number)
-    return _status(sitting)
+    return sitting_status(sitting)
 
 
 @router.post("/sittings/{name}/revisions/{number}/publish", response=SittingStatus)
@@ -175,59 +163,4 @@ def revision_publish(request: HttpRequest, name: str, number: int) -> SittingSta
     revision = sitting.revisions.filter(number=number).first()
     if revision is None:
         raise Problem(ProblemKind.NOT_FOUND, f"{name} has no revision {number}")
-    return _status(services.revision_publish(revision=revision))
-
-
-def _status(sitting: Sitting) -> SittingStatus:
-    sitting = Sitting.objects.select_related("exam", "paper").prefetch_related("pauses").get(id=sitting.id)
-    window = sitting.window
-    end = selectors.sitting_ends_at(sitting)
-    closed = sitting.state in (State.CLOSING.value, State.SEALED.value)
-    drain = services.sitting_drained(sitting=sitting.id) if closed else None
-    sealed = sitting.sealed_buckets.aggregate(answers=Sum("answers"), students=Sum("students"))
-    return SittingStatus(
-        id=str(sitting.id),
-        name=sitting.name,
-        exam=sitting.exam.slug,
-        state=sitting.state,
-        epoch=sitting.epoch,
-        now=from_micros(database_now()),
-        window=WindowShown(
-            opens_at=sitting.opens_at,
-            closes_at=sitting.closes_at,
-            duration_us=span_to_micros(sitting.duration),
-            paused=window.paused,
-            stopped_at=sitting.stopped_at,
-        ),
-        ends_at=None if end is None else from_micros(end),
-        paper=sitting.paper_id,
-        distributed=sitting.paper.distributed_at is not None,
-        candidates=sitting.candidates,
-        drained=drain is not None and drain.drained,
-        waiting_for=[
-            WaitingShown(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(w.expires_at))
-            for w in (drain.waiting if drain else ())
-        ],
-        seal=None
-        if sitting.sealed_at is None
-        else SealShown(
-            at=sitting.sealed_at,
-            answers=sealed["answers"] or 0,
-            students=sealed["students"] or 0,
-            digest=sitting.seal_digest,
-        ),
-        revisions=[
-            RevisionShown(
-                number=revision.number,
-                state=revision.state,
-                chunks=revision.chunks,
-                graded=revision.graded,
-                started_at=revision.started_at,
-                finished_at=revision.finished_at,
-            )
-            for revision in sitting.revisions.annotate(graded=Count("ledger")).order_by("number")
-        ],
-        publish=sitting.publish,
-        published_revision=sitting.published_revision,
-        published_at=sitting.published_at,
-    )
+    return sitting_status(services.revision_publish(revision=revision))

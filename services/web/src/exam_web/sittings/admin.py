@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 
 from exam_core.problems import Problem
 from exam_core.schedule import State
-from exam_web.readonly import ReadOnlyAdmin
+from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.sittings import selectors, services
 from exam_web.sittings.models import (
     Accommodation,

@@ -1,37 +1,17 @@
 """The sittings a person may know of."""
 
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router
 
-from exam_web.auth import PersonAuth, person_of
-from exam_web.paging import Paging, page_of
+from exam_web.http.paging import Paging, page_of
 from exam_web.sittings.models import Sitting
+from exam_web.sittings.schemas import SittingListed, SittingPage
 from exam_web.sittings.selectors import sittings_for
+from exam_web.users.authentication import PersonAuth, person_of
 
 router = Router(tags=["sittings"], auth=PersonAuth())
-
-
-class SittingListed(Schema):
-    """A sitting in a list."""
-
-    id: str
-    name: str
-    exam: str
-    opens_at: datetime
-    closes_at: datetime
-    duration_seconds: float
-    state: str
-
-
-class SittingPage(Schema):
-    """One page of a list; `next` is the offset of the following one."""
-
-    count: int
-    next: int | None
-    results: list[SittingListed]
 
 
 @router.get("/sittings", response=SittingPage)

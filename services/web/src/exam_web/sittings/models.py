@@ -14,7 +14,7 @@ from exam_core.schedule import State
 from exam_core.windows import Pause as CorePause
 from exam_core.windows import Window
 from exam_web.exams.models import Exam, Image
-from exam_web.users.models import Level, Student
+from exam_web.users.models import Level, Student, User
 
 
 class Paper(models.Model):
@@ -60,6 +60,23 @@ class Schedule(models.Model):
         return f"epoch {self.epoch}"
 
 
+class SittingQuerySet(models.QuerySet["Sitting"]):
+    """Queries of sittings, also for ``exam.sittings``: the `exams` app must not import this one."""
+
+    def visible_to(self, user: User) -> "SittingQuerySet":
+        """Sittings not cancelled: for students those of their level, for Doctors of their exams, for staff all."""
+        rows = self.exclude(state=State.CANCELLED.value)
+        if user.kind == User.Kind.STUDENT:
+            return rows.filter(level=user.level)
+        if user.kind == User.Kind.DOCTOR:
+            return rows.filter(exam__author_id=user.pk)
+        return rows
+
+    def over(self) -> "SittingQuerySet":
+        """Sittings that closed."""
+        return self.filter(state__in=(State.CLOSING.value, State.SEALED.value))
+
+
 class Sitting(models.Model):
     """One window in which one paper is answered."""
 
@@ -93,6 +110,8 @@ class Sitting(models.Model):
     sealed_at = models.DateTimeField(null=True, blank=True)
     seal_digest = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SittingQuerySet.as_manager()
 
     class Meta:
         """Sittings read by their opening."""

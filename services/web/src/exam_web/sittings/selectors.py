@@ -11,9 +11,9 @@ from exam_core.instants import from_micros, span_to_micros, to_micros
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
 from exam_core.windows import Window
-from exam_web.clock import database_now
+from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam
-from exam_web.sittings.models import Paper, Revision, Sitting
+from exam_web.sittings.models import Revision, Sitting
 from exam_web.users.models import User
 
 
@@ -75,28 +75,8 @@ def missing_chunks(revision: Revision) -> list[int]:
 
 
 def sittings_for(user: User) -> QuerySet[Sitting]:
-    """The sittings a person may know of: students of their level, Doctors of their exams, staff all."""
-    rows = Sitting.objects.select_related("exam", "level").exclude(state=State.CANCELLED.value)
-    if user.kind == User.Kind.STUDENT:
-        return rows.filter(level=user.level)
-    if user.kind == User.Kind.DOCTOR:
-        return rows.filter(exam__author_id=user.pk)
-    return rows
-
-
-def paper_shown_to(user: User, exam: Exam) -> str | None:
-    """The digest of the paper of an exam's latest sitting that is over for a person.
-
-    While a sitting is open its paper is the solver's to show, to those whose clock runs: elsewhere it would be time to
-    read that nobody counts.
-    """
-    over = sittings_for(user).filter(exam=exam, state__in=(State.CLOSING.value, State.SEALED.value))
-    return over.order_by("-opens_at").values_list("paper_id", flat=True).first()
-
-
-def paper_named(digest: str) -> Paper:
-    """A frozen paper by its digest."""
-    return Paper.objects.get(digest=digest)
+    """The sittings that a user may see, with their exams."""
+    return Sitting.objects.visible_to(user).select_related("exam")
 
 
 def overlapping(*, exam: Exam, window: Window, but: Sitting | None = None) -> Iterator[Sitting]:

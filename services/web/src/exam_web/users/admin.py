@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from exam_core.problems import Problem
-from exam_web.clock import database_now
-from exam_web.readonly import ReadOnlyAdmin
+from exam_web.common.admin import ReadOnlyAdmin
+from exam_web.common.clock import database_now
 from exam_web.users import services, throttle
 from exam_web.users.models import Doctor, Level, LoginSession, Revocation, Student, User
 

@@ -3,54 +3,17 @@
 import uuid
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from ninja import Field, Router, Schema, Status
+from ninja import Router, Status
 
 from exam_core.problems import Problem, ProblemKind
 from exam_web import metrics
-from exam_web.auth import PersonAuth, person_of, read_token, signing_keys
-from exam_web.clock import database_now
+from exam_web.common.clock import database_now
 from exam_web.users import selectors, services, throttle
+from exam_web.users.authentication import PersonAuth, person_of, read_token, signing_keys
 from exam_web.users.models import User
+from exam_web.users.schemas import AnyToken, Credentials, Me, RefreshToken, TokenPair
 
 router = Router(tags=["people"])
-
-
-class Credentials(Schema):
-    """A name and a password."""
-
-    username: str = Field(max_length=150)
-    password: str = Field(max_length=1000)
-
-
-class RefreshToken(Schema):
-    """A refresh token."""
-
-    refresh: str
-
-
-class AnyToken(Schema):
-    """An access token."""
-
-    token: str
-
-
-class TokenPair(Schema):
-    """What a login gives; `expires_in` in seconds."""
-
-    access: str
-    refresh: str
-    token_type: str = "Bearer"  # noqa: S105 - RFC 6750's word
-    expires_in: int
-
-
-class Me(Schema):
-    """Whoever asks."""
-
-    id: int
-    username: str
-    name: str
-    kind: str
-    level: str | None
 
 
 @router.post("/auth/students/login", response=TokenPair, auth=None)

@@ -12,7 +12,7 @@ from exam_core.instants import SECOND, from_micros, to_micros
 from exam_core.keys import SigningKeys
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, Refresh, Role, UnknownKeyError, read_refresh, sign_access, sign_refresh
-from exam_web import locks
+from exam_web.common import locks
 from exam_web.settings import ENVIRONMENT
 from exam_web.users.models import LoginSession, Revocation, User
 

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import migrations
 
-from exam_web.locks import NAMESPACE, REVOCATIONS, SCHEDULE
+from exam_web.common.locks import NAMESPACE, REVOCATIONS, SCHEDULE
 
 SOLVER = settings.ENVIRONMENT.solver_role
 GRADER = settings.ENVIRONMENT.grader_role

@@ -15,7 +15,6 @@ from exam_web.sittings.services.close import (
 )
 from exam_web.sittings.services.provision import Wish, sitting_provision
 from exam_web.sittings.services.revisions import (
-    chunk_graded,
     key_current,
     revision_complete,
     revision_open,
@@ -35,7 +34,6 @@ __all__ = [
     "Wish",
     "accommodation_set",
     "bucket_sealed",
-    "chunk_graded",
     "key_current",
     "pause_begin",
     "pause_end",

@@ -9,7 +9,7 @@ from exam_core.fold import SealedBucket, root_digest
 from exam_core.instants import from_micros, rfc3339
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
-from exam_web.clock import database_now
+from exam_web.common.clock import database_now
 from exam_web.settings import ENVIRONMENT
 from exam_web.sittings import models, selectors
 from exam_web.sittings.models import Sitting

@@ -9,8 +9,8 @@ from django.db.models import F
 
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
-from exam_web import locks
-from exam_web.clock import database_now
+from exam_web.common import locks
+from exam_web.common.clock import database_now
 from exam_web.sittings.models import Schedule, Sitting
 
 

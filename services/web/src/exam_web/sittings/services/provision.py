@@ -12,8 +12,8 @@ from exam_core.paper import AuthoredExam, Permute, decimal_text, freeze
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import Policy
 from exam_core.windows import Window
-from exam_web import locks
-from exam_web.clock import database_now
+from exam_web.common import locks
+from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam
 from exam_web.exams.selectors import exam_authored
 from exam_web.sittings import selectors

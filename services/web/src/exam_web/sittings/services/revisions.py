@@ -1,10 +1,8 @@
 """Grading revisions: open, fill the ledger, complete, publish."""
 
-import json
-from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from exam_core.paper import AuthoredExam
@@ -13,10 +11,9 @@ from exam_core.problems import Problem, ProblemKind
 from exam_core.rekey import NotTheSamePaperError, rekey
 from exam_core.schedule import State
 from exam_core.scoring import Policy
-from exam_web.degrees.rows import DegreeRow
 from exam_web.exams.selectors import exam_authored
 from exam_web.sittings import selectors
-from exam_web.sittings.models import LedgerEntry, Paper, PaperKey, Revision, Sitting
+from exam_web.sittings.models import Paper, PaperKey, Revision, Sitting
 from exam_web.sittings.services.door import require_state
 
 
@@ -70,53 +67,6 @@ def key_for(paper: Paper, authored: AuthoredExam) -> PaperKey:
         ) from error
     kept, _ = PaperKey.objects.get_or_create(digest=key.digest, defaults={"paper": paper, "body": key.body})
     return kept
-
-
-def chunk_graded(*, revision: Revision, chunk: int, degrees: Sequence[DegreeRow]) -> bool:
-    """Write a chunk's degrees and its ledger row in one transaction; False when the ledger has it already.
-
-    The ledger row comes first: two graders of one chunk meet there, and the second waits for the first's end.
-    """
-    with transaction.atomic():
-        entry = LedgerEntry(revision=revision, chunk=chunk, degrees=len(degrees))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO sittings_ledgerentry (revision_id, chunk, degrees, graded_at)"
-                " VALUES (%s, %s, %s, clock_timestamp()) ON CONFLICT DO NOTHING",
-                [entry.revision_id, entry.chunk, entry.degrees],
-            )
-            if cursor.rowcount == 0:
-                return False
-            cursor.execute(
-                "CREATE TEMPORARY TABLE graded (student_id bigint, total numeric, maximum numeric, points jsonb,"
-                " answered int, started_at timestamptz, submitted_at timestamptz) ON COMMIT DROP"
-            )
-            with cursor.copy("COPY graded FROM STDIN") as copy:
-                for row in degrees:
-                    copy.write_row(
-                        (
-                            row.student,
-                            row.total,
-                            row.maximum,
-                            json.dumps(row.points),
-                            row.answered,
-                            row.started_at,
-                            row.submitted_at,
-                        )
-                    )
-            cursor.execute(
-                "INSERT INTO degrees_degree (revision_id, student_id, total, maximum, points, answered, started_at,"
-                " submitted_at, graded_at)"
-                " SELECT %s, student_id, total, maximum, points, answered, started_at, submitted_at, clock_timestamp()"
-                # Who was deleted since has nobody to show a degree to, and must not keep others from theirs.
-                " FROM graded JOIN users_user ON users_user.id = student_id ORDER BY student_id"
-                " ON CONFLICT (revision_id, student_id) DO UPDATE SET total = excluded.total,"
-                " maximum = excluded.maximum, points = excluded.points, answered = excluded.answered,"
-                " started_at = excluded.started_at, submitted_at = excluded.submitted_at,"
-                " graded_at = excluded.graded_at",
-                [revision.pk],
-            )
-    return True
 
 
 def revision_complete(*, revision: Revision) -> Revision:

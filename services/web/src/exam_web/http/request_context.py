@@ -11,7 +11,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 
 from exam_web import metrics
-from exam_web.health import PROBES
+from exam_web.http.probes import PROBES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

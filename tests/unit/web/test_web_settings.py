@@ -7,7 +7,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from exam_web.environment import Environment
+from exam_web.settings.variables import WebSettings
 
 GOOD = {
     "EXAM_DATABASE_URL": "postgresql://web:x@db.example:5433/exam",
@@ -42,7 +42,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, name: str) ->
     """Without one of the variables it needs, web stops at once and says which."""
     monkeypatch.delenv(name)
     with pytest.raises(ValidationError) as refused:
-        Environment()
+        WebSettings()
     said = str(refused.value).lower()
     assert name.lower() in said or name.lower().removeprefix("exam_") in said
 
@@ -52,7 +52,7 @@ def test_a_short_secret_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch
     """A secret that could be guessed is none; the message names it and keeps it."""
     monkeypatch.setenv(name, "hunter2")
     with pytest.raises(ValidationError) as refused:
-        Environment()
+        WebSettings()
     assert name in str(refused.value)
     assert "hunter2" not in str(refused.value)
 
@@ -62,7 +62,7 @@ def test_a_revocation_must_outlive_the_tokens_it_revokes(monkeypatch: pytest.Mon
     monkeypatch.setenv("EXAM_REVOCATION_SECONDS", str(24 * 3600))
     monkeypatch.setenv("EXAM_REFRESH_TOKEN_SECONDS", str(25 * 3600))
     with pytest.raises(ValidationError, match="EXAM_REVOCATION_SECONDS"):
-        Environment()
+        WebSettings()
 
 
 def test_the_grader_needs_none_of_webs_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,14 +70,14 @@ def test_the_grader_needs_none_of_webs_secrets(monkeypatch: pytest.MonkeyPatch) 
     for name in ("EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN", "EXAM_SIGNING_KEYS_FILE"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("EXAM_COMPONENT", "grader")
-    assert Environment().component == "grader"
+    assert WebSettings().component == "grader"
 
 
 def test_a_database_address_is_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Standby hosts, encoded passwords and TLS parameters of the address all reach PostgreSQL's client."""
     address = "postgresql://web:p%40ss%2Fw%25rd@one.example,two.example:5433/exam?sslmode=verify-full&connect_timeout=3"
     monkeypatch.setenv("EXAM_DATABASE_URL", address)
-    database = Environment().database()
+    database = WebSettings().database()
     assert (database["HOST"], database["PORT"]) == ("one.example,two.example", "5432,5433")
     assert (database["USER"], database["PASSWORD"], database["NAME"]) == ("web", "p@ss/w%rd", "exam")
     options = database["OPTIONS"]

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
 from exam_core.problems import Problem, ProblemKind
-from exam_web.problems import STORE_DOWN, problem_response, store_down
+from exam_web.http.problems import STORE_DOWN, problem_response, store_down
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,12 +1,12 @@
-"""Django's settings; everything that differs between places comes from `Environment`."""
+"""Django's settings; everything that differs between places comes from `WebSettings`."""
 
 from typing import Any
 
 import django_stubs_ext
 
-from exam_web.environment import Environment
+from exam_web.settings.variables import WebSettings
 
-ENVIRONMENT = Environment()  # type: ignore[call-arg]  # pydantic fills it from the environment
+ENVIRONMENT = WebSettings()  # type: ignore[call-arg]  # pydantic fills it from the environment
 
 SECRET_KEY = ENVIRONMENT.secret_key.get_secret_value()
 DEBUG = ENVIRONMENT.debug
@@ -29,11 +29,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "exam_web.observability.Observe",
-    "exam_web.health.Probes",
+    "exam_web.http.request_context.Observe",
+    "exam_web.http.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
-    "exam_web.headers.ContentSecurityPolicy",
-    "exam_web.problems.ProblemsForMethods",
+    "exam_web.http.headers.ContentSecurityPolicy",
+    "exam_web.http.problems.ProblemsForMethods",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -81,7 +81,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": str(ENVIRONMENT.redis_url),
         "OPTIONS": {
-            "serializer": "exam_web.cache.JsonSerializer",
+            "serializer": "exam_web.common.cache.JsonSerializer",
             "socket_timeout": 0.5,
             "socket_connect_timeout": 0.5,
         },

@@ -11,7 +11,7 @@ from ninja.security import HttpBearer
 from exam_core.keys import SigningKeys
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, UnknownKeyError, read_access
-from exam_web.clock import database_now
+from exam_web.common.clock import database_now
 from exam_web.settings import ENVIRONMENT
 from exam_web.users import selectors
 from exam_web.users.models import Doctor, User

@@ -12,7 +12,7 @@ MIN_SECRET = {"secret_key": 50, "service_token": 32}
 """Characters; Django warns of a shorter key."""
 
 
-class Environment(BaseSettings):
+class WebSettings(BaseSettings):
     """Variables named ``EXAM_<FIELD>``. Spans carry their unit in their name."""
 
     model_config = SettingsConfigDict(env_prefix="EXAM_", extra="ignore", hide_input_in_errors=True)

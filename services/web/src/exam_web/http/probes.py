@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 
-from exam_web.problems import STORE_DOWN
+from exam_web.http.problems import STORE_DOWN
 
 log = structlog.get_logger(__name__)
 

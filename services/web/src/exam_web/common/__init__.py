@@ -1,0 +1,1 @@
+"""Shared by the apps: cache, clock, advisory locks, base classes of the admin."""

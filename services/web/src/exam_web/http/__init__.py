@@ -1,0 +1,1 @@
+"""HTTP: problems, probes, request context, headers and rendering, shared by the apps."""

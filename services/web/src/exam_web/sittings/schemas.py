@@ -1,0 +1,114 @@
+"""Bodies of requests and responses about sittings."""
+
+from datetime import datetime
+from typing import Literal
+
+from ninja import Field, Schema
+
+
+class SittingListed(Schema):
+    """A sitting in a list."""
+
+    id: str
+    name: str
+    exam: str
+    opens_at: datetime
+    closes_at: datetime
+    duration_seconds: float
+    state: str
+
+
+class SittingPage(Schema):
+    """One page of a list; `next` is the offset of the following one."""
+
+    count: int
+    next: int | None
+    results: list[SittingListed]
+
+
+class SittingWish(Schema):
+    """What somebody wants a sitting to be; `duration_us` in microseconds."""
+
+    exam: str
+    opens_at: datetime
+    closes_at: datetime
+    duration_us: int = Field(gt=0)
+    candidates: int = Field(1000, ge=1, le=1_000_000)
+    publish: Literal["manual", "automatic"] = "manual"
+    extra_past_close: bool = True
+    multiple: Literal["all-or-nothing", "proportional"] = "all-or-nothing"
+
+
+class WindowChange(Schema):
+    """What may move of a window; what is left out stays."""
+
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    duration_us: int | None = Field(None, gt=0)
+
+
+class Extra(Schema):
+    """Extra time."""
+
+    extra_us: int = Field(ge=0)
+
+
+class WindowShown(Schema):
+    """A window as it is."""
+
+    opens_at: datetime
+    closes_at: datetime
+    duration_us: int
+    paused: bool
+    stopped_at: datetime | None
+
+
+class WaitingShown(Schema):
+    """Who a close still waits for."""
+
+    holder: str
+    acknowledged: int
+    expires_at: datetime
+
+
+class SealShown(Schema):
+    """A seal."""
+
+    at: datetime
+    answers: int
+    students: int
+    digest: str
+
+
+class RevisionShown(Schema):
+    """A revision and how far it is."""
+
+    number: int
+    state: str
+    chunks: int
+    graded: int
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class SittingStatus(Schema):
+    """Everything an operator asks about a sitting. `now` is the platform's time."""
+
+    id: str
+    name: str
+    exam: str
+    state: str
+    epoch: int
+    now: datetime
+    window: WindowShown
+    ends_at: datetime | None
+    paper: str
+    distributed: bool
+    candidates: int
+    drained: bool
+    waiting_for: list[WaitingShown]
+    seal: SealShown | None
+    revisions: list[RevisionShown]
+    publish: str
+    published_revision: int
+    published_at: datetime | None

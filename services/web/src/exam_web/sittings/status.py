@@ -1,0 +1,67 @@
+"""The status of a sitting, as the operator and the tools read it."""
+
+from django.db.models import Count, Sum
+
+from exam_core.instants import from_micros, span_to_micros
+from exam_core.schedule import State
+from exam_web.common.clock import database_now
+from exam_web.sittings.models import Sitting
+from exam_web.sittings.schemas import RevisionShown, SealShown, SittingStatus, WaitingShown, WindowShown
+from exam_web.sittings.selectors import sitting_ends_at
+from exam_web.sittings.services import sitting_drained
+
+
+def sitting_status(sitting: Sitting) -> SittingStatus:
+    """Everything that the operator reads of a sitting; records the end of its drain."""
+    sitting = Sitting.objects.select_related("exam", "paper").prefetch_related("pauses").get(id=sitting.id)
+    window = sitting.window
+    end = sitting_ends_at(sitting)
+    closed = sitting.state in (State.CLOSING.value, State.SEALED.value)
+    drain = sitting_drained(sitting=sitting.id) if closed else None
+    sealed = sitting.sealed_buckets.aggregate(answers=Sum("answers"), students=Sum("students"))
+    return SittingStatus(
+        id=str(sitting.id),
+        name=sitting.name,
+        exam=sitting.exam.slug,
+        state=sitting.state,
+        epoch=sitting.epoch,
+        now=from_micros(database_now()),
+        window=WindowShown(
+            opens_at=sitting.opens_at,
+            closes_at=sitting.closes_at,
+            duration_us=span_to_micros(sitting.duration),
+            paused=window.paused,
+            stopped_at=sitting.stopped_at,
+        ),
+        ends_at=None if end is None else from_micros(end),
+        paper=sitting.paper_id,
+        distributed=sitting.paper.distributed_at is not None,
+        candidates=sitting.candidates,
+        drained=drain is not None and drain.drained,
+        waiting_for=[
+            WaitingShown(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(w.expires_at))
+            for w in (drain.waiting if drain else ())
+        ],
+        seal=None
+        if sitting.sealed_at is None
+        else SealShown(
+            at=sitting.sealed_at,
+            answers=sealed["answers"] or 0,
+            students=sealed["students"] or 0,
+            digest=sitting.seal_digest,
+        ),
+        revisions=[
+            RevisionShown(
+                number=revision.number,
+                state=revision.state,
+                chunks=revision.chunks,
+                graded=revision.graded,
+                started_at=revision.started_at,
+                finished_at=revision.finished_at,
+            )
+            for revision in sitting.revisions.annotate(graded=Count("ledger")).order_by("number")
+        ],
+        publish=sitting.publish,
+        published_revision=sitting.published_revision,
+        published_at=sitting.published_at,
+    )
