@@ -12,11 +12,11 @@ from cassandra.cluster import Session
 
 from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.log import AnswerLog
-from exam_answerlog.memory import MemoryAnswerLog
 from exam_answerlog.schema import migrate
 from exam_answerlog.session import connect_cluster, make_cluster
 from exam_answerlog.settings import CassandraSettings
 from exam_answerlog.tables import SEALED
+from exam_answerlog.testing.memory import MemoryAnswerLog
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 
 

@@ -1,5 +1,6 @@
 """What a student sends is an answer or a reason why it is none, whatever it is."""
 
+import hashlib
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core.answers import MAX_SEQ, AnswerValue, answer_id_of, parse_answer, parse_decimal, parse_seq, shown
-from exam_core.canonical import digest_of
+from exam_core.canonical import canonical, digest_of
 from exam_core.paper import Paper, decimal_text
 from exam_core.problems import Problem, ProblemKind
 
@@ -178,6 +179,14 @@ CONTENTS = st.fixed_dictionaries(
         "answer": st.builds(AnswerValue, choice=st.integers(0, 7)) | st.builds(AnswerValue, value=st.just("1")),
     }
 )
+
+
+@given(CONTENTS)
+def test_the_id_is_derived_from_one_canonical_form(content: dict[str, Any]) -> None:
+    """Anyone with a JSON library can compute my answer's id: of [sitting, student, question, seq, answer]."""
+    fields = [str(content["sitting"]), content["student"], content["question"], content["seq"]]
+    hashed = hashlib.sha256(b"exam-request\0" + canonical([*fields, content["answer"].to_json()])).digest()
+    assert (answer_id_of(**content).int ^ int.from_bytes(hashed[:16])) & ~(0xF << 76 | 0x3 << 62) == 0
 
 
 @given(CONTENTS, CONTENTS)

@@ -108,7 +108,9 @@ def test_a_seal_reads_back_as_what_counts(
     answers: list[Answer], starts: list[Start], submissions: list[Submission]
 ) -> None:
     """Graders find in the bytes everyone who sat, and exactly the answers that count."""
-    seal = SealedBucket(sealed(answers, starts, submissions).data)
+    encoded = sealed(answers, starts, submissions)
+    seal = SealedBucket(encoded.data)
+    assert encoded.students == seal.students
     counted = fold_answers(answers)
     kept = {
         (sat.student, a.question): (a.seq, a.received_at, a.answer_id) for sat in seal.students for a in sat.answers

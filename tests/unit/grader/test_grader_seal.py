@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from exam_answerlog.log import AnswerLogUnavailableError
-from exam_answerlog.memory import MemoryAnswerLog
 from exam_answerlog.tables import SEALED
+from exam_answerlog.testing.memory import MemoryAnswerLog
 from exam_core.answers import Answer, AnswerValue, Start, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.fold import SealedBucket, root_digest

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from exam_answerlog.log import AnswerLogUnavailableError, Rows
-from exam_answerlog.memory import MemoryAnswerLog
+from exam_answerlog.testing.memory import MemoryAnswerLog
 from exam_core.answers import Answer
 from exam_core.fold import fold_answers
 from exam_core.lease import Admission, Lease

@@ -143,7 +143,7 @@ class CassandraAnswerLog(AnswerLog):
         winner = await self.read_sealed(sitting, bucket)
         if winner is None:
             raise AnswerLogUnavailableError(f"the seal of sitting {sitting}, bucket {bucket} was not confirmed")
-        return winner
+        return sealed if winner == sealed else winner  # equal bytes: `sealed` need not be parsed again
 
     async def read_sealed(self, sitting: UUID, bucket: int) -> SealedBucket | None:
         """A bucket's seal, read serially, or None; raises ValueError when bytes and stored digest disagree."""

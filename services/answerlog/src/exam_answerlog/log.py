@@ -1,7 +1,7 @@
-"""The answer log's contract: what solver, web and grader may ask of it.
+"""The answer log's interface for solver, web and grader.
 
-`exam_answerlog.cassandra` keeps it in Cassandra, `exam_answerlog.memory` in memory for tests; one contract suite
-(`tests/contract/answerlog`) holds both to this text.
+`exam_answerlog.cassandra` implements it on Cassandra, `exam_answerlog.testing.memory` in memory for tests; one contract
+suite (`tests/contract/answerlog`) runs against both.
 """
 
 from collections.abc import Sequence

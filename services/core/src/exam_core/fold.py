@@ -1,24 +1,24 @@
-"""The fold: from everything a bucket holds to the set of answers that counts, and its sealed form.
+"""The fold: reduces all rows of a bucket to the set of answers that counts, and encodes that set as a seal.
 
-Order-independent: any order of the same rows, with any repeats, gives the same bytes.
+Independent of order: the same rows in any order, with any repetitions, give the same bytes.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from exam_core.answers import Answer, AnswerValue, Start, Submission
-from exam_core.canonical import Json, canonical, digest, digest_of
+from exam_core.canonical import Json, JsonObject, canonical, digest, digest_of
 
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedAnswer:
-    """The one answer to a question that counts."""
+    """The answer to a question that counts."""
 
     question: int
     seq: int
@@ -26,46 +26,104 @@ class CountedAnswer:
     received_at: int
     answer: AnswerValue
 
+    def to_json(self) -> list[Json]:
+        """The row that the seal holds."""
+        return [
+            self.question,
+            self.seq,
+            str(self.answer_id),
+            self.received_at,
+            self.answer.choice,
+            self.answer.value,
+        ]
+
+    @classmethod
+    def from_json(cls, row: Sequence[Any]) -> Self:
+        """The inverse of `to_json`."""
+        question, seq, answer_id, received_at, choice, value = row
+        return cls(
+            question=question,
+            seq=seq,
+            answer_id=UUID(answer_id),
+            received_at=received_at,
+            answer=AnswerValue(choice=choice, value=value),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sat:
-    """What one student did in a sitting: absent students have none, blank ones have no answers."""
+class SealedAttempt:
+    """One student's attempt as sealed. Absent students have none; an attempt without answers is a blank one."""
 
     student: int
     started_at: int | None
     submitted_at: int | None
     answers: tuple[CountedAnswer, ...]
 
+    def to_json(self) -> dict[str, Json]:
+        """The member that the seal holds."""
+        return {
+            "student": self.student,
+            "started_at": self.started_at,
+            "submitted_at": self.submitted_at,
+            "answers": [answer.to_json() for answer in self.answers],
+        }
+
+    @classmethod
+    def from_json(cls, body: JsonObject) -> Self:
+        """The inverse of `to_json`."""
+        return cls(
+            student=body["student"],
+            started_at=body["started_at"],
+            submitted_at=body["submitted_at"],
+            answers=tuple(map(CountedAnswer.from_json, body["answers"])),
+        )
+
 
 @dataclass(frozen=True)
 class SealedBucket:
-    """One bucket of a seal: its canonical bytes, the number of counted answers and the bytes' digest."""
+    """One bucket of a seal: its canonical bytes, and what can be computed from them."""
 
     data: bytes
 
+    @classmethod
+    def of(cls, *, sitting: UUID, bucket: int, students: tuple[SealedAttempt, ...]) -> Self:
+        """Encode the attempts of a bucket; they are kept, so that the bytes need not be parsed again."""
+        sealed = cls(
+            canonical(
+                {
+                    "format": FORMAT,
+                    "sitting": str(sitting),
+                    "bucket": bucket,
+                    "students": [attempt.to_json() for attempt in students],
+                }
+            )
+        )
+        vars(sealed)["students"] = students
+        return sealed
+
     @cached_property
     def digest(self) -> str:
-        """What graders check before they trust the bytes."""
+        """The digest of the bytes, which graders verify before they use them."""
         return digest(self.data)
 
     @cached_property
-    def students(self) -> tuple[Sat, ...]:
-        """Everyone who sat, by id."""
+    def students(self) -> tuple[SealedAttempt, ...]:
+        """The attempts in the bucket, in the order of the students' ids."""
         content = json.loads(self.data)
         if content["format"] != FORMAT:
             raise ValueError(f"seal format {content['format']!r} is not {FORMAT}: this release cannot read it")
-        return tuple(_sat_from_json(sat) for sat in content["students"])
+        return tuple(SealedAttempt.from_json(attempt) for attempt in content["students"])
 
     @cached_property
     def count(self) -> int:
-        """How many answers count."""
-        return sum(len(sat.answers) for sat in self.students)
+        """The number of answers that count."""
+        return sum(len(attempt.answers) for attempt in self.students)
 
 
 def fold_answers(answers: Iterable[Answer]) -> dict[tuple[int, int], Answer]:
-    """Per (student, question) the answer that counts: in time, and the highest (seq, received_at, answer_id).
+    """Select the answer that counts per (student, question): in time, with the highest (seq, received_at, answer_id).
 
-    The deadline is never derived again: each answer is judged by the one it was admitted under.
+    The deadline is not derived again: each answer is compared with the deadline it was admitted under.
     """
     counted: dict[tuple[int, int], Answer] = {}
     for answer in answers:
@@ -76,7 +134,7 @@ def fold_answers(answers: Iterable[Answer]) -> dict[tuple[int, int], Answer]:
 
 
 def earliest_start(starts: Iterable[Start]) -> Start | None:
-    """The start that holds for a student: the earliest, ties broken by the solver's id."""
+    """Select the start that holds for a student: the earliest, ties broken by the solver's id."""
     return min(starts, key=lambda start: (start.started_at, start.solver), default=None)
 
 
@@ -84,7 +142,6 @@ def seal_bucket(
     *, sitting: UUID, bucket: int, answers: Iterable[Answer], starts: Iterable[Start], submissions: Iterable[Submission]
 ) -> SealedBucket:
     """Fold one bucket into the form that is written once and graded from."""
-    counted = fold_answers(answers)
     started: dict[int, int] = {}
     for start in starts:
         started[start.student] = min(start.started_at, started.get(start.student, start.started_at))
@@ -93,56 +150,32 @@ def seal_bucket(
         submitted[submission.student] = min(
             submission.submitted_at, submitted.get(submission.student, submission.submitted_at)
         )
-    by_student: dict[int, list[Json]] = {student: [] for student in (*started, *submitted)}
-    for (student, question), answer in sorted(counted.items()):
-        by_student.setdefault(student, []).append(
-            [
-                question,
-                answer.seq,
-                str(answer.answer_id),
-                answer.received_at,
-                answer.answer.choice,
-                answer.answer.value,
-            ]
+    counted: dict[int, list[CountedAnswer]] = {student: [] for student in (*started, *submitted)}
+    for (student, question), answer in sorted(fold_answers(answers).items()):
+        counted.setdefault(student, []).append(
+            CountedAnswer(
+                question=question,
+                seq=answer.seq,
+                answer_id=answer.answer_id,
+                received_at=answer.received_at,
+                answer=answer.answer,
+            )
         )
-    return SealedBucket(
-        canonical(
-            {
-                "format": FORMAT,
-                "sitting": str(sitting),
-                "bucket": bucket,
-                "students": [
-                    {
-                        "student": student,
-                        "started_at": started.get(student),
-                        "submitted_at": submitted.get(student),
-                        "answers": kept,
-                    }
-                    for student, kept in sorted(by_student.items())
-                ],
-            }
-        )
+    return SealedBucket.of(
+        sitting=sitting,
+        bucket=bucket,
+        students=tuple(
+            SealedAttempt(
+                student=student,
+                started_at=started.get(student),
+                submitted_at=submitted.get(student),
+                answers=tuple(kept),
+            )
+            for student, kept in sorted(counted.items())
+        ),
     )
 
 
 def root_digest(sitting: UUID, bucket_digests: Iterable[str]) -> str:
-    """The digest of a whole seal: of its buckets' digests in order; published when the sitting is sealed."""
+    """Compute the digest of a whole seal, over its buckets' digests in order; published when the sitting is sealed."""
     return digest_of({"format": FORMAT, "sitting": str(sitting), "buckets": list(bucket_digests)})
-
-
-def _sat_from_json(body: Mapping[str, Any]) -> Sat:
-    return Sat(
-        student=body["student"],
-        started_at=body["started_at"],
-        submitted_at=body["submitted_at"],
-        answers=tuple(
-            CountedAnswer(
-                question=question,
-                seq=seq,
-                answer_id=UUID(answer_id),
-                received_at=received_at,
-                answer=AnswerValue(choice=choice, value=value),
-            )
-            for question, seq, answer_id, received_at, choice, value in body["answers"]
-        ),
-    )

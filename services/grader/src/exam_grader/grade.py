@@ -4,7 +4,7 @@ Absent is not blank: who never began is not in the seal and gets no degree; who 
 of zero points.
 """
 
-from exam_core.fold import Sat, SealedBucket
+from exam_core.fold import SealedAttempt, SealedBucket
 from exam_core.instants import from_micros
 from exam_core.paper import Key, Paper
 from exam_core.scoring import Policy, score
@@ -16,7 +16,7 @@ def grade_bucket(paper: Paper, key: Key, policy: Policy, sealed: SealedBucket) -
     return [_degree(paper, key, policy, sat) for sat in sealed.students]
 
 
-def _degree(paper: Paper, key: Key, policy: Policy, sat: Sat) -> DegreeRow:
+def _degree(paper: Paper, key: Key, policy: Policy, sat: SealedAttempt) -> DegreeRow:
     result = score(paper, key, policy, ((answer.question, answer.answer) for answer in sat.answers))
     return DegreeRow(
         student=sat.student,

@@ -9,7 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from exam_answerlog.log import PaperPart
-from exam_answerlog.memory import MemoryAnswerLog
+from exam_answerlog.testing.memory import MemoryAnswerLog
 from exam_core.canonical import digest
 from exam_core.instants import MINUTE, SECOND
 from exam_core.keys import SigningKeys

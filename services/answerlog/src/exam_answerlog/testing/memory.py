@@ -122,9 +122,10 @@ class MemoryAnswerLog(AnswerLog):
         """Write a bucket's seal unless there is one; return the one that holds."""
         await self._begin()
         row = SealedRow.of(sitting, bucket, sealed)
-        winner: SealedRow = self.tables[SEALED.name].setdefault(SEALED.key(row), row)
+        stored: SealedRow = self.tables[SEALED.name].setdefault(SEALED.key(row), row)
         self._end()
-        return winner.sealed()
+        winner = stored.sealed()
+        return sealed if winner == sealed else winner
 
     async def read_sealed(self, sitting: UUID, bucket: int) -> SealedBucket | None:
         """A bucket's seal, or None; raises ValueError when bytes and stored digest disagree."""

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from exam_answerlog.log import AnswerLogUnavailableError
-from exam_answerlog.memory import MemoryAnswerLog
+from exam_answerlog.testing.memory import MemoryAnswerLog
 from exam_core.answers import Start
 
 SITTING = uuid4()

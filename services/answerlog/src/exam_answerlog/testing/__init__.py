@@ -1,0 +1,1 @@
+"""Doubles of the answer log for tests; not part of the wheel."""
