@@ -36,7 +36,7 @@ def signing_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     path = tmp_path_factory.mktemp("keys") / "web.json"
     path.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
     patch = pytest.MonkeyPatch()
-    patch.setattr(authentication.ENVIRONMENT, "signing_keys_file", path)
+    patch.setattr(authentication, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"signing_keys_file": path}))
     authentication.signing_keys.cache_clear()
     yield path
     patch.undo()
@@ -192,7 +192,7 @@ def internal(people: People, cassandra_env: dict[str, str], redis_server: Redis,
     """The service token's way in, to real Cassandra and Redis."""
     for name, value in cassandra_env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(distribution.ENVIRONMENT, "redis_url", redis_server.url)
+    monkeypatch.setattr(distribution, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"redis_url": redis_server.url}))
     return Internal(ENVIRONMENT.service_token.get_secret_value())
 
 

@@ -29,7 +29,7 @@ def read(load: Callable[[], Any], key: str = "list") -> Any:
 
 def invalidate() -> None:
     """What a committed change does."""
-    cache._raise_generation(FAMILY)
+    cache._start_generation(FAMILY)
 
 
 def test_twenty_at_once_on_a_cold_key_load_once() -> None:
@@ -58,7 +58,7 @@ def test_without_the_lease_everyone_loads(monkeypatch: pytest.MonkeyPatch) -> No
     def everyone_alone(place: str, seconds: int, load: Callable[[], Any]) -> Any:
         return load()
 
-    monkeypatch.setattr(cache, "_load_alone", everyone_alone)
+    monkeypatch.setattr(cache, "_load_once", everyone_alone)
 
     def load() -> list[str]:
         loads.append(1)

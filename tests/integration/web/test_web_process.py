@@ -45,10 +45,8 @@ class Web:
         return self.http.post(path, json=body, headers={"Host": "localhost"})
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it wrote to its log since the worker began, each line read as JSON."""
-        lines = self.child.log.read_text().splitlines()
-        start = next(n for n, line in enumerate(lines) if line.startswith("{"))
-        return [json.loads(line) for line in lines[start:]]
+        """The lines of its log, parsed as JSON."""
+        return [json.loads(line) for line in self.child.log.read_text().splitlines()]
 
 
 @pytest.fixture
@@ -114,8 +112,14 @@ def test_a_process_without_its_stores_lives_and_says_what_is_missing(environment
     web = serve(environment)
     ready = web.get("/readyz", **POD)
     assert ready.status_code == 503
-    missing = "does not answer"
-    assert ready.json() == {"ready": False, "checks": {"database": missing, "cache": missing}}
+    assert ready.json() == {
+        "status": "failing",
+        "checks": {
+            "database": {"ok": False, "required": True, "detail": "not reachable"},
+            "cache": {"ok": False, "required": False, "detail": "not reachable"},
+        },
+    }
+    assert web.get("/healthz", **POD).json() == {"status": "ok", "checks": {}}
     refused = web.post("/api/auth/students/login", username="sara", password="x")
     assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
     assert int(refused.headers["retry-after"]) > 0
@@ -138,7 +142,7 @@ def test_methods_and_addresses_of_strangers_do_not_grow_the_metrics(environment,
     for n in range(5):
         web.http.request(f"FOO{n}", f"/nothing-{n}", headers={"Host": "localhost"})
     counted = web.get("/metrics").text
-    assert 'exam_web_request_seconds_count{method="other",route="unknown",status="404"} 5.0' in counted
+    assert 'exam_web_request_seconds_count{method="OTHER",route="unknown",status="404"} 5.0' in counted
     assert "FOO" not in counted
     assert "nothing-" not in counted
 
@@ -148,9 +152,10 @@ def test_every_line_of_the_log_is_json_and_has_the_request_id(environment, serve
     web = serve(environment)
     web.get("/api/me", **{"Authorization": "Bearer x.y.z", "X-Request-ID": "id-of-this-request"})
     web.get("/readyz")
-    (line,) = (line for line in web.lines() if line["event"] == "request")
+    (line,) = (line for line in web.lines() if line["event"] == "request_served")
     assert (line["request_id"], line["path"], line["status"]) == ("id-of-this-request", "/api/me", 503)
-    assert {"method", "seconds", "timestamp", "level", "logger"} <= set(line)
+    assert {"method", "duration_ms", "timestamp", "level", "logger"} <= set(line)
+    assert {line["service"] for line in web.lines()} == {"web"}
 
 
 def test_a_process_that_cannot_sign_does_not_come_up(environment, serve) -> None:
@@ -166,13 +171,14 @@ def test_web_is_ready_once_its_schema_is_there(environment, serve, empty_databas
     web = serve(environment)
     before = web.get("/readyz")
     assert before.status_code == 503
-    assert "migrations are not applied" in before.json()["checks"]["database"]
+    assert "unapplied migrations" in before.json()["checks"]["database"]["detail"]
     run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
     after = web.get("/readyz")
-    assert (after.status_code, after.json()["checks"]["database"]) == (200, "ok")
-    assert after.json()["checks"]["cache"] == "does not answer"
+    assert (after.status_code, after.json()["status"]) == (200, "degraded")
+    assert after.json()["checks"]["database"]["ok"]
+    assert not after.json()["checks"]["cache"]["ok"]
     with_redis = serve(environment | {"EXAM_REDIS_URL": redis_server.url})
-    assert with_redis.get("/readyz").json() == {"ready": True, "checks": {"database": "ok", "cache": "ok"}}
+    assert with_redis.get("/readyz").json()["status"] == "ok"
 
 
 def test_broken_connections_are_replaced_unseen(environment, serve, empty_database: str, postgres: Postgres) -> None:
@@ -258,3 +264,12 @@ def test_an_administrators_password_is_asked_for_at_the_terminal(environment, em
     )
     assert without.returncode == 1
     assert b"there is no terminal to ask for the password: name its variable with --password-env" in without.stderr
+
+
+@pytest.mark.parametrize("words", [["gunicorn", "--config", "python:exam_web.gunicorn", "x"], ["exam_web", "check"]])
+def test_wrong_variables_are_named_at_start_up(environment: dict[str, str], words: list[str]) -> None:
+    """If variables are wrong, web exits with 78 and prints a line for each of them."""
+    env = environment | {"EXAM_SECRET_KEY": "short", "EXAM_SERVICE_TOKEN": "short"}
+    done = subprocess.run([sys.executable, "-m", *words], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == os.EX_CONFIG, done.stderr
+    assert [line.split()[0] for line in done.stderr.splitlines()[1:]] == ["EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN"]

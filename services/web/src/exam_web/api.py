@@ -1,11 +1,11 @@
-"""The two APIs: people's at /api/, operator's and tools' at /internal/."""
+"""The two APIs: the public one at /api/, and that of operator and tools at /internal/."""
 
 from ninja import NinjaAPI
 
 from exam_web.degrees.api import router as degrees
 from exam_web.exams.api import router as exams
 from exam_web.http.openapi import DescribedAPI
-from exam_web.http.problems import answer_with_problems
+from exam_web.http.problems import register_problem_handlers
 from exam_web.http.rendering import ExactRenderer
 from exam_web.internal.api import router as internal
 from exam_web.sittings.api import router as sittings
@@ -22,7 +22,7 @@ public_api.add_router("", users)
 public_api.add_router("", exams)
 public_api.add_router("", sittings)
 public_api.add_router("", degrees)
-answer_with_problems(public_api)
+register_problem_handlers(public_api)
 
 internal_api = NinjaAPI(
     title="Exam platform, internal",
@@ -33,4 +33,4 @@ internal_api = NinjaAPI(
     renderer=ExactRenderer(),
 )
 internal_api.add_router("", internal)
-answer_with_problems(internal_api)
+register_problem_handlers(internal_api)

@@ -1,27 +1,46 @@
-"""How gunicorn runs web: ``gunicorn --config python:exam_web.gunicorn exam_web.wsgi:application``.
+"""Configuration of gunicorn: ``gunicorn --config python:exam_web.gunicorn exam_web.wsgi:application``.
 
-One process with threads: metrics stay in one registry, and replicas are the platform's way to more.
+One process with threads keeps all metrics in one registry; to scale, add replicas.
 """
 
-import os
+import logging
+import sys
 
-bind = os.environ.get("EXAM_BIND", "0.0.0.0:8000")
+from exam_runtime.logging import configure_logging
+from exam_runtime.settings import EXIT_CONFIG, SettingsError
+
+try:
+    from exam_web.settings import ENVIRONMENT
+except SettingsError as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(EXIT_CONFIG)
+
+
+configure_logging(service="web", level=ENVIRONMENT.log_level)
+# Refused requests are in the access log; of Django's own records only errors, with their traceback, are kept.
+logging.getLogger("django.request").setLevel(logging.ERROR)
+
+bind = ENVIRONMENT.bind
 workers = 1
-threads = int(os.environ.get("EXAM_WEB_THREADS", "8"))
+threads = ENVIRONMENT.web_threads
 timeout = 30
 graceful_timeout = 20
 keepalive = 75
-# Our own access log has the request id and is JSON.
+# gunicorn's messages go through the root logger. Parts left empty replace gunicorn's defaults.
+logconfig_dict = {
+    "loggers": {"gunicorn.error": {"handlers": [], "propagate": True}},
+    "root": {},
+    "handlers": {},
+    "formatters": {},
+}
+# RequestContext logs requests, with their ids.
 accesslog = None
 control_socket_disable = True
 
 
 def post_worker_init(_worker: object) -> None:
-    """Set up logs, and stop when a key is missing: a service that cannot sign must not come up and say so later."""
-    # Django's applications are loaded only by now.
-    from exam_web.http.request_context import configure_logs  # noqa: PLC0415
-    from exam_web.settings import ENVIRONMENT  # noqa: PLC0415
+    """Read the signing keys at start-up: a worker that cannot sign must not start and fail at the first login."""
+    # Models can be imported only after Django has loaded its apps.
     from exam_web.users.authentication import signing_keys  # noqa: PLC0415
 
-    configure_logs(ENVIRONMENT.log_level)
     signing_keys()

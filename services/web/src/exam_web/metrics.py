@@ -1,7 +1,9 @@
-"""What web counts."""
+"""Web's Prometheus metrics."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
-REQUESTS = Histogram("exam_web_request_seconds", "Seconds a request took", ["method", "route", "status"])
-LOGINS = Counter("exam_web_logins_total", "Logins by kind of person and outcome", ["kind", "outcome"])
-CACHE = Counter("exam_web_cache_total", "Reads of the cache by outcome", ["outcome"])
+from exam_runtime.metrics import request_histogram
+
+REQUESTS = request_histogram("web")
+LOGINS = Counter("exam_web_logins_total", "Logins by kind of user and outcome.", ["kind", "outcome"])
+CACHE = Counter("exam_web_cache_total", "Reads of the cache by outcome.", ["outcome"])

@@ -1,4 +1,4 @@
-"""Where each address leads."""
+"""URL configuration."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path

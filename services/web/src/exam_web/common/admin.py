@@ -1,4 +1,4 @@
-"""Admin pages that show and change nothing: where a service is the only door."""
+"""Base classes of the admin."""
 
 from typing import TypeVar
 
@@ -10,19 +10,19 @@ ModelT = TypeVar("ModelT", bound=Model)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[ModelT]):
-    """Rows to look at."""
+    """An admin without add, change and delete, for rows that only services may write."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds one by hand."""
+        """Never."""
         del request
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: ModelT | None = None) -> bool:
-        """Nobody changes one by hand."""
+        """Never."""
         del request, obj
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelT | None = None) -> bool:
-        """Nobody deletes one by hand."""
+        """Never."""
         del request, obj
         return False

@@ -1,7 +1,7 @@
-"""The cache in front of PostgreSQL: no stale value after a change, no stampede on a cold key, no need of Redis.
+"""A read-through cache in Redis: no stale values after a change, no stampede on a cold key, usable without Redis.
 
-A cached value belongs to a *generation*, a number in Redis that every change replaces. A loader that read before a
-change stores under the old generation, where nobody looks any more.
+A cached value belongs to a *generation* of its family, a number in Redis that every change replaces. A value that was
+read before a change is stored under the old generation, which is never read again.
 """
 
 import json
@@ -21,95 +21,95 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LOADING_SECONDS = 5
-"""For how long others wait for the one who loads before they load themselves."""
+"""How long a request waits for another one to load a value before it loads the value itself."""
 POLL_SECONDS = 0.02
 GENERATION_SECONDS = 7 * 24 * 3600
 
 
 class JsonSerializer:
-    """How Django's cache writes values: whoever can write to Redis must not be able to run code here."""
+    """Serialiser of Django's cache: unlike a pickle, a JSON value written to Redis cannot execute code here."""
 
     def dumps(self, value: object) -> bytes:
-        """A value's bytes; a number stays one that Redis can count with."""
+        """Serialise a value; numbers stay numbers that Redis can increment."""
         return json.dumps(value, separators=(",", ":")).encode()
 
-    def loads(self, data: bytes) -> Any:  # noqa: ANN401 - whatever was cached
-        """The inverse of `dumps`; what is no JSON counts as not there."""
+    def loads(self, data: bytes) -> Any:  # noqa: ANN401 - any JSON value
+        """Deserialise a value; None, as for a missing key, when it is not JSON."""
         try:
             return json.loads(data)
         except ValueError as error:
-            log.warning("cache holds what we did not write", error=str(error))
+            log.warning("cache_value_rejected", error=str(error))
             return None
 
 
 def cached(family: str, key: str, *, seconds: int, load: Callable[[], T]) -> T:
-    """The value of `load`, from the cache where it is there; JSON-like values other than None.
+    """Return a value from the cache, or load and store it; JSON-like values other than None.
 
     Args:
-        family: what is invalidated together.
-        key: which value of the family.
-        seconds: how long it may be kept.
+        family: the values that are invalidated together.
+        key: identifies the value in its family.
+        seconds: its lifetime in the cache.
         load: reads it from the database.
     """
     try:
-        place = f"{family}:{_generation(family)}:{key}"
-        found: T | None = cache.get(place)
-        if found is None:
-            return _load_alone(place, seconds, load)
+        cache_key = f"{family}:{_generation(family)}:{key}"
+        value: T | None = cache.get(cache_key)
+        if value is None:
+            return _load_once(cache_key, seconds, load)
     except RedisError as error:
         metrics.CACHE.labels("unavailable").inc()
-        log.warning("cache unavailable", error=str(error))
+        log.warning("cache_unavailable", error=str(error))
         return load()
     metrics.CACHE.labels("hit").inc()
-    return found
+    return value
 
 
 def invalidate_on_commit(family: str) -> None:
-    """Make everything cached of a family unreachable once the present transaction is there for others to read."""
-    transaction.on_commit(lambda: _raise_generation(family))
+    """Invalidate all cached values of a family when the current transaction commits."""
+    transaction.on_commit(lambda: _start_generation(family))
 
 
-def _load_alone(place: str, seconds: int, load: Callable[[], T]) -> T:
-    """Load a cold key in one place; whoever comes meanwhile waits for that value, but not for ever."""
-    lock, ours = f"{place}:loading", uuid4().hex
+def _load_once(cache_key: str, seconds: int, load: Callable[[], T]) -> T:
+    """Load a missing value in one request; concurrent requests wait for it, for at most LOADING_SECONDS."""
+    lock, token = f"{cache_key}:loading", uuid4().hex
     deadline = time.monotonic() + LOADING_SECONDS
-    while not cache.add(lock, ours, LOADING_SECONDS):
-        found: T | None = cache.get(place)
-        if found is not None:
+    while not cache.add(lock, token, LOADING_SECONDS):
+        value: T | None = cache.get(cache_key)
+        if value is not None:
             metrics.CACHE.labels("waited").inc()
-            return found
+            return value
         if time.monotonic() > deadline:
             metrics.CACHE.labels("impatient").inc()
             return load()
         time.sleep(POLL_SECONDS)
     try:
-        # The one before us may have finished between our look and our lock.
-        found = cache.get(place)
-        if found is not None:
+        # The previous holder may have stored the value between our last read and our lock.
+        value = cache.get(cache_key)
+        if value is not None:
             metrics.CACHE.labels("waited").inc()
-            return found
+            return value
         metrics.CACHE.labels("miss").inc()
         value = load()
-        cache.set(place, value, seconds)
+        cache.set(cache_key, value, seconds)
         return value
     finally:
-        # Only our own: a load that took longer than the lock lasts must not open the door behind its follower.
-        if cache.get(lock) == ours:
+        # Only a lock that is still held: after a load longer than its lifetime it may belong to another request.
+        if cache.get(lock) == token:
             cache.delete(lock)
 
 
 def _generation(family: str) -> int:
-    found = cache.get(f"{family}:generation")
-    if found is None:
-        # Never one that was used before: a lost counter must not bring old values back.
+    generation = cache.get(f"{family}:generation")
+    if generation is None:
+        # Never reuse a number: if Redis loses the key, old values must not become valid again.
         cache.add(f"{family}:generation", time.time_ns(), GENERATION_SECONDS)
-        found = cache.get(f"{family}:generation")
-    return int(found or 0)
+        generation = cache.get(f"{family}:generation")
+    return int(generation or 0)
 
 
-def _raise_generation(family: str) -> None:
+def _start_generation(family: str) -> None:
     try:
         cache.set(f"{family}:generation", time.time_ns(), GENERATION_SECONDS)
     except RedisError as error:
-        # Values are kept for minutes at most; until then a list may be old, never a paper or a grade.
-        log.warning("cache not invalidated", family=family, error=str(error))
+        # Cached values live for minutes at most; until then a list may be stale, but never a paper or a degree.
+        log.warning("cache_invalidation_failed", family=family, error=str(error))

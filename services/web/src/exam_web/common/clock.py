@@ -1,4 +1,4 @@
-"""The platform's time: PostgreSQL's clock."""
+"""The platform's clock: PostgreSQL's."""
 
 from django.db import connection
 
@@ -6,7 +6,7 @@ MICROS_NOW = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
 
 
 def database_now() -> int:
-    """The instant (µs) on PostgreSQL's clock."""
+    """The current time (µs) on PostgreSQL's clock."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {MICROS_NOW}")
         row = cursor.fetchone()

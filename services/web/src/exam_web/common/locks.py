@@ -1,7 +1,7 @@
-"""PostgreSQL advisory locks that order what happens between web and the lease functions.
+"""PostgreSQL advisory locks between changes made by web and renewals made by the lease functions.
 
-Both are taken for a transaction. Changes take them exclusively, renewals shared: a renewal sees all of a change or
-nothing of it, and the numbers of schedule and revocations appear in order.
+Both are held for a transaction. Changes take them exclusively, renewals shared: a renewal sees a change completely or
+not at all, and epochs and ids of revocations become visible in order.
 """
 
 from django.db import connection
@@ -11,13 +11,13 @@ SCHEDULE = 1
 REVOCATIONS = 2
 
 
-def lock_exclusively(which: int) -> None:
-    """Take one of the locks until the transaction ends; waits for renewals under way, never for long.
+def lock_exclusively(key: int) -> None:
+    """Take a lock until the end of the transaction; waits for renewals in flight, which are short.
 
     Raises:
-        RuntimeError: there is no transaction, so the lock would be gone before it served.
+        RuntimeError: outside a transaction, where the lock would be released at once.
     """
     if not connection.in_atomic_block:
-        raise RuntimeError("an advisory lock of a transaction was asked for outside of one")
+        raise RuntimeError("transaction-level advisory lock requested outside a transaction")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [NAMESPACE, which])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [NAMESPACE, key])

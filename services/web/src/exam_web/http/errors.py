@@ -1,4 +1,4 @@
-"""What an address outside the APIs answers when it cannot; people in the admin get a page, programs a problem."""
+"""Django's error handlers, for URLs outside the APIs: HTML pages in the admin, problems everywhere else."""
 
 import sys
 
@@ -7,31 +7,32 @@ from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
 from exam_core.problems import Problem, ProblemKind
-from exam_web.http.problems import STORE_DOWN, problem_response, store_down
+from exam_runtime.problems import internal_problem
+from exam_web.http.problems import DATABASE_ERRORS, database_unavailable, problem_response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What Django itself refuses to read."""
+    """400, or 413 for a body that is too large."""
     if isinstance(exception, RequestDataTooBig):
         return problem_response(Problem(ProblemKind.BODY_TOO_LARGE, "the body is larger than 5 MiB"))
-    return problem_response(Problem(ProblemKind.MALFORMED, f"{request.path} cannot be served like this"))
+    return problem_response(Problem(ProblemKind.MALFORMED, f"the request for {request.path} is not valid"))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """No such address."""
-    if _for_a_person(request):
+    """404."""
+    if _in_admin(request):
         return defaults.page_not_found(request, exception)
-    return problem_response(Problem(ProblemKind.NOT_FOUND, f"there is nothing at {request.path}"))
+    return problem_response(Problem(ProblemKind.NOT_FOUND, f"{request.path} not found"))
 
 
 def internal(request: HttpRequest) -> HttpResponse:
-    """A fault of ours, which Django has logged with the request id; or PostgreSQL is away."""
-    if isinstance(sys.exception(), STORE_DOWN):
-        return problem_response(store_down())
-    if _for_a_person(request):
+    """500 for an exception that Django has logged with the request id; 503 while the database is unavailable."""
+    if isinstance(sys.exception(), DATABASE_ERRORS):
+        return problem_response(database_unavailable())
+    if _in_admin(request):
         return defaults.server_error(request)
-    return problem_response(Problem(ProblemKind.INTERNAL, "tell us the X-Request-ID of this answer"))
+    return problem_response(internal_problem())
 
 
-def _for_a_person(request: HttpRequest) -> bool:
+def _in_admin(request: HttpRequest) -> bool:
     return request.path.startswith("/admin/")

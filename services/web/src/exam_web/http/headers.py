@@ -1,10 +1,10 @@
-"""Headers that tell a browser what a page of ours may do."""
+"""The Content-Security-Policy header."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-# Widgets of the admin and of the API's documentation style elements in place; nothing scripts in place.
+# Widgets of the admin and of the API's documentation use inline styles; none uses inline scripts.
 POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -12,7 +12,7 @@ POLICY = (
 
 
 class ContentSecurityPolicy:
-    """Middleware: scripts come from this host's files alone, so that a text in a question never becomes one."""
+    """Middleware: browsers run only scripts from this host's files, so that text in a question cannot inject one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

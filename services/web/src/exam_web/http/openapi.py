@@ -1,4 +1,4 @@
-"""The API's own description, with the refusals that every operation shares."""
+"""OpenAPI schema with the problem response that every operation shares."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from exam_core.problems import MEDIA_TYPE
 
 PROBLEM: dict[str, Any] = {
     "title": "Problem",
-    "description": "A refusal as RFC 9457 has it; `type` is its place in the catalogue.",
+    "description": "An error after RFC 9457; `type` is its URI in the catalogue.",
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
@@ -20,26 +20,26 @@ PROBLEM: dict[str, Any] = {
         "faults": {
             "type": "array",
             "items": {},
-            "description": "What is wrong, one by one, where several things may be",
+            "description": "Each fault, where a request can have several",
         },
     },
 }
-REFUSAL: dict[str, Any] = {
+PROBLEM_RESPONSE: dict[str, Any] = {
     "description": "A problem",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
 
 class DescribedAPI(NinjaAPI):
-    """An API whose description says how it refuses: once for all operations, as it is done."""
+    """An API whose OpenAPI schema declares problem+json as the default response of every operation."""
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
     ) -> OpenAPISchema:
-        """The description."""
+        """Ninja's schema with the problem responses."""
         schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
         schema["components"]["schemas"]["Problem"] = PROBLEM
         for operations in schema["paths"].values():
             for operation in operations.values():
-                operation["responses"]["default"] = REFUSAL
+                operation["responses"]["default"] = PROBLEM_RESPONSE
         return schema

@@ -1,4 +1,4 @@
-"""Lists in pages."""
+"""Pagination by limit and offset."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,18 +11,18 @@ ItemT = TypeVar("ItemT", bound=Schema)
 
 
 class Paging(Schema):
-    """Which part of a list is wanted."""
+    """Query parameters of a paginated list."""
 
     limit: int = Field(50, ge=1, le=1000)
     offset: int = Field(0, ge=0)
 
 
-def page_of(rows: QuerySet[RowT], paging: Paging, show: Callable[[RowT], ItemT]) -> dict[str, Any]:
-    """One page: how many there are in all, the offset of the next page or None, and the items."""
+def page_of(rows: QuerySet[RowT], paging: Paging, serialise: Callable[[RowT], ItemT]) -> dict[str, Any]:
+    """One page: the total count, the offset of the next page or None, and the items."""
     count = rows.count()
     end = paging.offset + paging.limit
     return {
         "count": count,
         "next": end if end < count else None,
-        "results": [show(row) for row in rows[paging.offset : end]],
+        "results": [serialise(row) for row in rows[paging.offset : end]],
     }

@@ -1,4 +1,4 @@
-"""Whether web lives, is ready, and what it counts."""
+"""Liveness, readiness and metrics, answered before Django checks the Host header."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,73 +9,79 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 
-from exam_web.http.problems import STORE_DOWN
+from exam_runtime.health import CheckResult, health_report
+from exam_runtime.metrics import CONTENT_TYPE, exposition
+from exam_web.http.problems import DATABASE_ERRORS
 
 log = structlog.get_logger(__name__)
 
 
 class Probes:
-    """Middleware before everything that looks at the Host header.
+    """Middleware that serves `PROBES` before any middleware that checks the Host header.
 
-    Kubernetes and Prometheus dial a pod by its address, which no list of allowed hosts can name.
+    Kubernetes and Prometheus call a pod by its IP address, which ALLOWED_HOSTS cannot contain.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer a probe, or pass the request on."""
+        """Serve a probe, or pass the request on."""
         probe = PROBES.get(request.path)
         return self.get_response(request) if probe is None else probe(request)
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
+    """Liveness: the process serves requests."""
     del request
-    return JsonResponse({"status": "ok"})
+    return _report({})
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers and has the schema of this release; the cache is told of but not needed."""
+    """Readiness: the database has this release's schema; the cache is reported but not required."""
     del request
-    checks = {"database": _database(), "cache": _cache()}
-    ready = checks["database"] == "ok"
-    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+    return _report({"database": _check_database(), "cache": _check_cache()})
 
 
 def metrics_page(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format."""
+    """Metrics in Prometheus' text format."""
     del request
-    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE)
 
 
-def _database() -> str:
+def _report(checks: dict[str, CheckResult]) -> HttpResponse:
+    status, body = health_report(checks)
+    return JsonResponse(body, status=status)
+
+
+def _check_database() -> CheckResult:
     try:
-        waiting = _migrations() - MigrationRecorder(connection).applied_migrations().keys()
-    except STORE_DOWN as error:
-        # The reason has addresses in it, which are nobody's business outside.
-        log.warning("not ready: the database does not answer", error=str(error))
-        return "does not answer"
-    return f"{len(waiting)} migrations are not applied" if waiting else "ok"
+        missing = _migrations() - MigrationRecorder(connection).applied_migrations().keys()
+    except DATABASE_ERRORS as error:
+        # The error names addresses, so it is logged and not shown.
+        log.warning("database_unavailable", error=str(error))
+        return CheckResult(ok=False, detail="not reachable")
+    if missing:
+        return CheckResult(ok=False, detail=f"{len(missing)} unapplied migrations")
+    return CheckResult(ok=True)
 
 
 @cache
 def _migrations() -> frozenset[tuple[str, str]]:
-    """(application, name) of this release's migrations: read once, so that a probe costs a busy web little."""
+    """(app label, name) of this release's migrations: read once, so that probes stay cheap."""
     return frozenset(MigrationLoader(None).graph.nodes)
 
 
-def _cache() -> str:
+def _check_cache() -> CheckResult:
     try:
         redis.get("readyz")
     except RedisError as error:
-        log.warning("the cache does not answer", error=str(error))
-        return "does not answer"
-    return "ok"
+        log.warning("cache_unavailable", error=str(error))
+        return CheckResult(ok=False, detail="not reachable", required=False)
+    return CheckResult(ok=True, required=False)
 
 
 PROBES = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics_page}
-"""The addresses that `Probes` answers."""
+"""The paths that `Probes` serves."""

@@ -1,6 +1,5 @@
-"""Problems as answers: the edge between the catalogue and HTTP."""
+"""Exceptions of the APIs as problem+json responses."""
 
-import json
 from collections.abc import Callable
 
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
@@ -10,41 +9,28 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from psycopg_pool import PoolTimeout
 
 from exam_core.problems import MEDIA_TYPE, Problem, ProblemKind
+from exam_runtime.problems import ProblemResponse, kind_for_status
 
 RETRY_SECONDS = 2
-_BY_STATUS = {
-    400: ProblemKind.MALFORMED,
-    403: ProblemKind.FORBIDDEN,
-    404: ProblemKind.NOT_FOUND,
-    405: ProblemKind.METHOD_NOT_ALLOWED,
-    413: ProblemKind.BODY_TOO_LARGE,
-    415: ProblemKind.UNSUPPORTED_MEDIA_TYPE,
-}
-STORE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
-"""How PostgreSQL's absence shows."""
+DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeout)
+"""Raised while PostgreSQL is not reachable."""
 
 
 def problem_response(problem: Problem) -> HttpResponse:
-    """A problem as RFC 9457 has it."""
+    """The RFC 9457 response for a problem."""
+    response = ProblemResponse.of(problem)
     return HttpResponse(
-        json.dumps(problem.body()), status=problem.kind.status, content_type=MEDIA_TYPE, headers=problem.headers
+        response.body, status=response.status, content_type=response.media_type, headers=response.headers
     )
 
 
-def store_down() -> Problem:
-    """PostgreSQL does not answer."""
-    return Problem(
-        ProblemKind.UNAVAILABLE, "the database does not answer now; try again soon", retry_after=RETRY_SECONDS
-    )
+def database_unavailable() -> Problem:
+    """The problem while PostgreSQL is not reachable."""
+    return Problem(ProblemKind.UNAVAILABLE, "the database is not reachable; try again", retry_after=RETRY_SECONDS)
 
 
-def method_not_allowed(allowed: str) -> Problem:
-    """The address is there and does not take the method."""
-    return Problem(ProblemKind.METHOD_NOT_ALLOWED, f"this address takes {allowed}")
-
-
-class ProblemsForMethods:
-    """Middleware: the APIs answer a wrong method without an exception, so it becomes a problem here."""
+class MethodNotAllowedProblems:
+    """Middleware that turns 405 responses into problems: the APIs return them without raising an exception."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -55,46 +41,48 @@ class ProblemsForMethods:
         if response.status_code != ProblemKind.METHOD_NOT_ALLOWED.status or response["Content-Type"] == MEDIA_TYPE:
             return response
         allowed = response["Allow"]
-        problem = problem_response(method_not_allowed(allowed))
+        problem = problem_response(Problem(ProblemKind.METHOD_NOT_ALLOWED, f"allowed methods: {allowed}"))
         problem["Allow"] = allowed
         return problem
 
 
-def answer_with_problems(api: NinjaAPI) -> None:
-    """Let an API answer every refusal from the catalogue."""
+def register_problem_handlers(api: NinjaAPI) -> None:
+    """Make an API respond to every exception with a problem."""
 
     @api.exception_handler(Problem)
     def on_problem(_: HttpRequest, problem: Problem) -> HttpResponse:
         return problem_response(problem)
 
     @api.exception_handler(ValidationError)
-    def on_validation(_: HttpRequest, error: ValidationError) -> HttpResponse:
+    def on_validation_error(_: HttpRequest, error: ValidationError) -> HttpResponse:
         faults = [{"where": ".".join(map(str, e["loc"])), "reason": str(e["msg"])} for e in error.errors]
         detail = "; ".join(f"{fault['where']}: {fault['reason']}" for fault in faults)
         return problem_response(Problem(ProblemKind.INVALID, detail, faults=faults))
 
     @api.exception_handler(AuthenticationError)
-    def on_unauthenticated(_: HttpRequest, __: AuthenticationError) -> HttpResponse:
+    def on_authentication_error(_: HttpRequest, __: AuthenticationError) -> HttpResponse:
         return problem_response(Problem(ProblemKind.UNAUTHENTICATED, "send a token as Authorization: Bearer …"))
 
     @api.exception_handler(HttpError)
     def on_http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
-        kind = _BY_STATUS.get(error.status_code, ProblemKind.MALFORMED)
-        return problem_response(Problem(kind, error.message))
+        return problem_response(Problem(kind_for_status(error.status_code), error.message))
 
     @api.exception_handler(Http404)
-    def on_missing(request: HttpRequest, _: Http404) -> HttpResponse:
-        return problem_response(Problem(ProblemKind.NOT_FOUND, f"there is nothing at {request.path}"))
+    def on_not_found(request: HttpRequest, _: Http404) -> HttpResponse:
+        return problem_response(Problem(ProblemKind.NOT_FOUND, f"{request.path} not found"))
 
     @api.exception_handler(DataError)
-    def on_unfit(_: HttpRequest, __: DataError) -> HttpResponse:
-        # What no field's rule caught and PostgreSQL cannot hold: a NUL character in a text, a number beyond bounds.
-        return problem_response(Problem(ProblemKind.INVALID, "a value has characters or a size that cannot be kept"))
+    def on_data_error(_: HttpRequest, __: DataError) -> HttpResponse:
+        # A value that passed the field's validation and that PostgreSQL cannot store: a NUL character in a text, a
+        # number that is out of range.
+        return problem_response(
+            Problem(ProblemKind.INVALID, "a value has characters that cannot be stored or is out of range")
+        )
 
     @api.exception_handler(IntegrityError)
-    def on_race(_: HttpRequest, __: IntegrityError) -> HttpResponse:
-        # Services check before they write; what only the database finds came in between.
-        return problem_response(Problem(ProblemKind.CONFLICT, "somebody else changed it at the same time; look again"))
+    def on_integrity_error(_: HttpRequest, __: IntegrityError) -> HttpResponse:
+        # Services check before they write, so only a concurrent change gets here.
+        return problem_response(Problem(ProblemKind.CONFLICT, "changed concurrently; read it again and retry"))
 
-    for error in STORE_DOWN:
-        api.add_exception_handler(error, lambda _request, _error: problem_response(store_down()))
+    for error in DATABASE_ERRORS:
+        api.add_exception_handler(error, lambda _request, _error: problem_response(database_unavailable()))

@@ -1,4 +1,7 @@
-"""How answers become JSON: instants to the microsecond, for a window that loses some is another window."""
+"""JSON responses with datetimes to the microsecond.
+
+Django's encoder truncates them to milliseconds, and a truncated window is a different window.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -8,14 +11,14 @@ from ninja.responses import NinjaJSONEncoder
 
 
 class ExactEncoder(NinjaJSONEncoder):
-    """Django's encoder cuts instants to milliseconds; this one does not."""
+    """Writes datetimes in RFC 3339 with all their digits."""
 
     def default(self, o: Any) -> Any:  # noqa: ANN401 - the base's signature
-        """What JSON has no word for."""
+        """Serialise a value that JSON has no type for."""
         return o.isoformat().replace("+00:00", "Z") if isinstance(o, datetime) else super().default(o)
 
 
 class ExactRenderer(JSONRenderer):
-    """See `ExactEncoder`."""
+    """Renders responses with `ExactEncoder`."""
 
     encoder_class = ExactEncoder

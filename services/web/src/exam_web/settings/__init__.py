@@ -1,17 +1,18 @@
-"""Django's settings; everything that differs between places comes from `WebSettings`."""
+"""Django's settings; values that differ between deployments come from `WebSettings`."""
 
 from typing import Any
 
 import django_stubs_ext
 
+from exam_runtime.settings import load_settings
 from exam_web.settings.variables import WebSettings
 
-ENVIRONMENT = WebSettings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+ENVIRONMENT = load_settings(WebSettings)
 
 SECRET_KEY = ENVIRONMENT.secret_key.get_secret_value()
 DEBUG = ENVIRONMENT.debug
-ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts.split(",")
-CSRF_TRUSTED_ORIGINS = [origin for origin in ENVIRONMENT.csrf_trusted_origins.split(",") if origin]
+ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -29,11 +30,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "exam_web.http.request_context.Observe",
+    "exam_web.http.request_context.RequestContext",
     "exam_web.http.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
     "exam_web.http.headers.ContentSecurityPolicy",
-    "exam_web.http.problems.ProblemsForMethods",
+    "exam_web.http.problems.MethodNotAllowedProblems",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -43,7 +44,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-# The admin subclasses generic Django classes; this lets them be written with their parameters.
+# Makes Django's generic classes subscriptable at run time: the admin subclasses them with type parameters.
 django_stubs_ext.monkeypatch()
 
 ROOT_URLCONF = "exam_web.urls"
@@ -70,12 +71,12 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": ENVIRONMENT.database()
     | {
         "ENGINE": "django.db.backends.postgresql",
-        # A connection that a failover broke is found before a request has it.
+        # Replaces a connection that a failover broke before a request uses it.
         "CONN_HEALTH_CHECKS": True,
     }
 }
 
-# Who may write to Redis must not be able to run code here, as a pickle would: see JsonSerializer.
+# JSON and not pickle: write access to Redis must not mean code execution here.
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -107,12 +108,12 @@ SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
-# structlog owns the output (observability.py); Django's own logging goes through it.
+# gunicorn.py configures logging: everything goes through the root logger, as JSON.
 LOGGING_CONFIG = None
 SILENCED_SYSTEM_CHECKS = [
-    "security.W008",  # the gateway redirects to HTTPS
-    "security.W005",  # what other services live under the host's name
-    "security.W021",  # is its owner's to promise, not ours
+    "security.W008",  # SSL redirect: the gateway does it
+    "security.W005",  # HSTS for subdomains: the owner of the domain decides, not one service
+    "security.W021",  # HSTS preload: likewise
 ]
 
 STATIC_URL = "/static/"
