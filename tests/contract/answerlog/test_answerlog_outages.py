@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -89,7 +88,9 @@ async def wire(cassandra_settings: CassandraSettings, admin: Session) -> AsyncIt
 @pytest.fixture
 async def log(cassandra_settings: CassandraSettings, wire: Wire) -> AsyncIterator[CassandraAnswerLog]:
     """An answer log that reaches Cassandra over the wire alone."""
-    over_wire = replace(cassandra_settings, hosts=("127.0.0.1",), port=wire.listens_on, timeout_ms=int(TIMEOUT * 1_000))
+    over_wire = cassandra_settings.model_copy(
+        update={"hosts": ("127.0.0.1",), "port": wire.listens_on, "timeout_ms": int(TIMEOUT * 1_000)}
+    )
     log = CassandraAnswerLog.connect(over_wire)
     yield log
     await log.close()
@@ -218,7 +219,7 @@ async def test_it_follows_cassandra_to_a_new_address(
     await wire.mend()
     new = Wire(wire.host, wire.port, at="127.0.0.2", listens_on=wire.listens_on)
     log = CassandraAnswerLog.connect(
-        replace(cassandra_settings, hosts=("cassandra.test",), port=wire.listens_on, timeout_ms=500)
+        cassandra_settings.model_copy(update={"hosts": ("cassandra.test",), "port": wire.listens_on, "timeout_ms": 500})
     )
     await answers_again(log)
 
@@ -278,7 +279,9 @@ async def test_closing_waits_for_what_is_being_written(
 
 async def test_closing_works_while_cassandra_is_down(cassandra_settings: CassandraSettings, wire: Wire) -> None:
     """A solver that never reached Cassandra can be stopped."""
-    log = CassandraAnswerLog.connect(replace(cassandra_settings, hosts=("127.0.0.1",), port=wire.listens_on))
+    log = CassandraAnswerLog.connect(
+        cassandra_settings.model_copy(update={"hosts": ("127.0.0.1",), "port": wire.listens_on})
+    )
     await asyncio.wait_for(log.close(), 10)
 
 
@@ -296,7 +299,7 @@ async def test_one_made_before_a_fork_is_refused(
 
 async def test_a_keyspace_without_tables_says_what_to_do(cassandra_settings: CassandraSettings, admin: Session) -> None:
     """The migration has not run yet: the message names it."""
-    log = CassandraAnswerLog.connect(replace(cassandra_settings, keyspace="nobody_made_this"))
+    log = CassandraAnswerLog.connect(cassandra_settings.model_copy(update={"keyspace": "nobody_made_this"}))
     with pytest.raises(AnswerLogUnavailableError, match="exam_answerlog migrate"):
         await log.ping()
     await log.close()
@@ -304,7 +307,7 @@ async def test_a_keyspace_without_tables_says_what_to_do(cassandra_settings: Cas
 
 async def test_hosts_of_another_data_centre_are_named(cassandra_settings: CassandraSettings, admin: Session) -> None:
     """A wrong data centre is told from a Cassandra that is down."""
-    log = CassandraAnswerLog.connect(replace(cassandra_settings, local_dc="atlantis"))
+    log = CassandraAnswerLog.connect(cassandra_settings.model_copy(update={"local_dc": "atlantis"}))
     with pytest.raises(AnswerLogUnavailableError, match=r"EXAM_CASSANDRA_LOCAL_DC is 'atlantis'.*datacenter1"):
         await log.ping()
     await log.close()

@@ -32,7 +32,7 @@ def session(cassandra_settings: CassandraSettings) -> Iterator[Session]:
 @pytest.fixture
 def empty(cassandra_settings: CassandraSettings, session: Session) -> Iterator[CassandraSettings]:
     """A keyspace of the test's own, not made yet."""
-    own = replace(cassandra_settings, keyspace=f"schema_{uuid4().hex[:12]}")
+    own = cassandra_settings.model_copy(update={"keyspace": f"schema_{uuid4().hex[:12]}"})
     yield own
     session.execute(f"DROP KEYSPACE IF EXISTS {own.keyspace}")
 
@@ -194,7 +194,7 @@ def test_a_released_migration_that_was_rewritten_is_refused(
 def test_a_role_with_rights_on_its_keyspace_alone_is_enough(empty: CassandraSettings, session: Session) -> None:
     """My administrator makes the keyspace and gives me rights on it and nothing else: I can migrate."""
     role = f"role_{uuid4().hex[:12]}"
-    own = replace(empty, username=role, password="secret")
+    own = empty.model_copy(update={"username": role, "password": "secret"})
     session.execute(f"CREATE KEYSPACE {own.keyspace} WITH replication = {SIMPLE}")
     session.execute(f"CREATE ROLE {role} WITH PASSWORD = 'secret' AND LOGIN = true")
     session.execute(f"GRANT ALL PERMISSIONS ON KEYSPACE {own.keyspace} TO {role}")
@@ -204,7 +204,7 @@ def test_a_role_with_rights_on_its_keyspace_alone_is_enough(empty: CassandraSett
         migrate(mine, own, lambda _line: None)
         check(mine, own.keyspace)
         with pytest.raises(Unauthorized):
-            migrate(mine, replace(own, keyspace=f"{own.keyspace}_2"), lambda _line: None)
+            migrate(mine, own.model_copy(update={"keyspace": f"{own.keyspace}_2"}), lambda _line: None)
     finally:
         cluster.shutdown()
         session.execute(f"DROP ROLE {role}")

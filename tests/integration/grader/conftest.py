@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from exam_answerlog.log import AnswerLog
-from exam_answerlog.settings import CassandraSettings
+from exam_answerlog.testing.settings import settings_from
 from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.instants import MINUTE, to_micros
@@ -108,7 +108,7 @@ def database(transactional_db: None) -> None:
 @pytest.fixture(scope="session")
 def store(cassandra_env: dict[str, str]) -> Iterator[Store]:
     """The real answer log."""
-    store = cassandra_store(CassandraSettings.from_env(cassandra_env | {"EXAM_CASSANDRA_TIMEOUT_MS": "10000"}))
+    store = cassandra_store(settings_from(cassandra_env | {"EXAM_CASSANDRA_TIMEOUT_MS": "10000"}))
     yield store
     store.close()
 

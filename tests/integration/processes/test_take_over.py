@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,12 @@ from cassandra.cluster import NoHostAvailable
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.roles import BORN, replace_default_superuser
 from exam_answerlog.session import connect_cluster, make_cluster
-from exam_answerlog.settings import CassandraSettings, SettingsError
+from exam_answerlog.settings import CassandraSettings
 from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import listening
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.waiting import eventually
+from exam_runtime.settings import SettingsError
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -53,7 +53,7 @@ def _refused(settings) -> bool:
 
 
 def _born(settings) -> CassandraSettings:
-    return replace(settings, username=BORN, password=BORN)
+    return settings.model_copy(update={"username": BORN, "password": BORN})
 
 
 def test_the_born_superuser_gives_way(settings) -> None:
@@ -77,9 +77,9 @@ def test_the_born_superuser_gives_way(settings) -> None:
     replace_default_superuser(settings, print)
     assert _ask(settings)
     with pytest.raises(AnswerLogUnavailableError, match="1 of 3 Cassandra nodes are up"):
-        replace_default_superuser(replace(settings, replication=3), print)
+        replace_default_superuser(settings.model_copy(update={"replication": 3}), print)
     with pytest.raises(NoHostAvailable):
-        replace_default_superuser(replace(settings, password="another"), print)
+        replace_default_superuser(settings.model_copy(update={"password": "another"}), print)
 
 
 @pytest.mark.parametrize("username", [None, BORN])

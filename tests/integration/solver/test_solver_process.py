@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.log import PaperPart, Rows
-from exam_answerlog.settings import CassandraSettings
+from exam_answerlog.testing.settings import settings_from
 from exam_core import receipts
 from exam_core.buckets import bucket_of
 from exam_core.fold import fold_answers
@@ -92,7 +92,7 @@ class Platform:
         return asyncio.run(self._read())
 
     async def _read(self) -> Rows:
-        log = CassandraAnswerLog.connect(CassandraSettings.from_env(self.env))
+        log = CassandraAnswerLog.connect(settings_from(self.env))
         try:
             bucket = bucket_of(self.student.pk, self.sitting.buckets)
             return await log.read_student(self.sitting.id, bucket, self.student.pk)
@@ -100,7 +100,7 @@ class Platform:
             await log.close()
 
     async def _distribute(self) -> None:
-        log = CassandraAnswerLog.connect(CassandraSettings.from_env(self.env))
+        log = CassandraAnswerLog.connect(settings_from(self.env))
         try:
             body = bytes(self.sitting.paper.body)
             part = PaperPart(content_type="application/json", data=body)

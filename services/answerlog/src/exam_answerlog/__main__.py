@@ -1,10 +1,10 @@
-"""`python -m exam_answerlog migrate | check | take-over`: Cassandra's schema, and its superuser."""
+"""``python -m exam_answerlog migrate | check | take-over``: manage Cassandra's schema and its superuser."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
@@ -13,70 +13,69 @@ from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.roles import replace_default_superuser
 from exam_answerlog.schema import REQUEST_TIMEOUT, SchemaError, check, migrate
 from exam_answerlog.session import connect_cluster, describe, make_cluster
-from exam_answerlog.settings import CassandraSettings, SettingsError
+from exam_answerlog.settings import CassandraSettings
+from exam_runtime.settings import EXIT_CONFIG, SettingsError, load_settings
 
-PAUSE = 1.0
-"""Seconds between two tries of `--wait`."""
-TRY_AGAIN = (NoHostAvailable, DriverException, AnswerLogUnavailableError, SchemaError)
+RETRY_SECONDS: Final = 1.0
+"""Delay between two attempts of `--wait`."""
+RETRYABLE_ERRORS: Final = (NoHostAvailable, DriverException, AnswerLogUnavailableError, SchemaError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when the schema is as it should be."""
+    """Run one command; return 0 on success, 78 when the settings are wrong, 1 on any other failure."""
     parser = argparse.ArgumentParser(
         prog="python -m exam_answerlog",
-        description="Cassandra's schema and superuser. Settings come from EXAM_CASSANDRA_* in the environment.",
+        description="Manage Cassandra's schema and superuser. Settings are read from EXAM_CASSANDRA_* variables.",
     )
     parser.add_argument(
         "command",
         choices=("migrate", "check", "take-over"),
-        help="make the schema, compare it with the models, or replace the superuser that a new cluster is born with",
+        help="create the schema, compare it with the models, or replace the default superuser of a new cluster",
     )
-    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="keep trying for so long")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="retry for this long (default: 0)")
+    options = parser.parse_args(arguments)
+    deadline = time.monotonic() + options.wait
     try:
-        settings = CassandraSettings.from_env(os.environ)
+        settings = load_settings(CassandraSettings)
+        while True:
+            try:
+                _run(options.command, settings)
+            except RETRYABLE_ERRORS as error:
+                if time.monotonic() + RETRY_SECONDS > deadline:
+                    return _fail(describe(error), 1)
+                _report(f"retrying: {describe(error)}")
+                time.sleep(RETRY_SECONDS)
+            else:
+                return 0
     except SettingsError as error:
-        return _failed(error)
-    deadline = time.monotonic() + given.wait
-    while True:
-        try:
-            _run(given.command, settings)
-        except SettingsError as error:
-            return _failed(error)
-        except TRY_AGAIN as error:
-            if time.monotonic() + PAUSE > deadline:
-                return _failed(error)
-            _say(f"not yet: {describe(error)}")
-            time.sleep(PAUSE)
-        else:
-            return 0
+        return _fail(str(error), EXIT_CONFIG)
 
 
 def _run(command: str, settings: CassandraSettings) -> None:
     if command == "take-over":
-        replace_default_superuser(settings, _say)
-        _say(f"Cassandra's superuser is {settings.username}")
+        replace_default_superuser(settings, _report)
+        _report(f"Cassandra's superuser is {settings.username}")
         return
     cluster = make_cluster(settings, request_timeout=REQUEST_TIMEOUT)
     try:
         session = connect_cluster(cluster, settings)
         if command == "migrate":
-            migrate(session, settings, _say)
+            migrate(session, settings, _report)
         else:
             check(session, settings.keyspace)
-            _say(f"keyspace {settings.keyspace} is as this release needs it")
+            _report(f"keyspace {settings.keyspace} has the schema of this release")
     finally:
         cluster.shutdown()
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
-def _failed(error: Exception) -> int:
-    sys.stderr.write(f"{describe(error)}\n")
-    return 1
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"{message}\n")
+    return code
 
 
 if __name__ == "__main__":

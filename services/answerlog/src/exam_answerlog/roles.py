@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from cassandra import ConsistencyLevel, Unavailable
 from cassandra.cluster import Cluster, NoHostAvailable, Session
@@ -12,7 +11,8 @@ from cassandra.query import SimpleStatement
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.schema import REQUEST_TIMEOUT, Say, replication_of
 from exam_answerlog.session import connect_cluster, make_cluster
-from exam_answerlog.settings import CassandraSettings, SettingsError
+from exam_answerlog.settings import CassandraSettings
+from exam_runtime.settings import SettingsError
 
 BORN = "cassandra"
 """Name and password of the superuser of a new cluster."""
@@ -36,7 +36,7 @@ def replace_default_superuser(settings: CassandraSettings, say: Say) -> None:
         _settle(settings, say)
     except NoHostAvailable:
         # Nobody has done it yet, or nobody answers: then the born one does not either.
-        with _session(replace(settings, username=BORN, password=BORN)) as (_, session):
+        with _session(settings.model_copy(update={"username": BORN, "password": BORN})) as (_, session):
             session.execute(
                 f"CREATE ROLE IF NOT EXISTS {settings.username} "
                 "WITH PASSWORD = %s AND SUPERUSER = true AND LOGIN = true",

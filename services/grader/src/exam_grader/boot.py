@@ -10,9 +10,9 @@ from importlib import import_module
 import django
 from pydantic import ValidationError
 
-from exam_answerlog.settings import SettingsError
 from exam_grader.environment import read_environment
 from exam_grader.logs import configure_logs
+from exam_runtime.settings import SettingsError
 
 WRONG_ENVIRONMENT = 78
 

@@ -2,16 +2,16 @@
 
 import argparse
 import math
-import os
 import sys
 from pathlib import Path
 
 import uvicorn
 from pydantic import ValidationError
 
-from exam_answerlog.settings import CassandraSettings, SettingsError
+from exam_answerlog.settings import CassandraSettings
 from exam_core.keys import SigningKeys
 from exam_runtime.logging import configure_logging
+from exam_runtime.settings import SettingsError, load_settings
 from exam_solver.app import connect, create_app
 from exam_solver.http.server import Server
 from exam_solver.settings import SolverSettings
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         settings = SolverSettings()  # type: ignore[call-arg]  # pydantic fills it from the environment
-        cassandra = CassandraSettings.from_env(os.environ)
+        cassandra = load_settings(CassandraSettings)
         keys = read_keys(settings.solver_keys_file)
     except ValidationError as error:
         return _failed("\n".join(f"EXAM_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()))

@@ -13,7 +13,7 @@ import redis
 from django.db import connection
 from pydantic import PostgresDsn, RedisDsn
 
-from exam_answerlog.settings import CassandraSettings
+from exam_answerlog.testing.settings import settings_from
 from exam_grader.app import create_app
 from exam_grader.broker import Broker
 from exam_grader.environment import GraderEnvironment
@@ -126,7 +126,7 @@ def make_grader(in_process: GraderEnvironment, cassandra_env: dict[str, str]) ->
     app = create_app(in_process)
 
     def make() -> Grader:
-        stores.append(cassandra_store(CassandraSettings.from_env(cassandra_env)))
+        stores.append(cassandra_store(settings_from(cassandra_env)))
         return Grader(in_process, stores[-1], app, Broker(str(in_process.redis_url)))
 
     yield make

@@ -1,7 +1,6 @@
 """``python -m exam_grader coordinate``: what the grading Job runs, and a person at a terminal."""
 
 import argparse
-import os
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ from exam_grader.progress import Progress
 from exam_grader.propagation import connect_propagation, ensure_request_id
 from exam_grader.store import cassandra_store
 from exam_grader.work import Grader
+from exam_runtime.settings import load_settings
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ def run(given: argparse.Namespace, environment: GraderEnvironment) -> int:
     ensure_request_id(environment.request_id)
     connect_propagation()
     halt = _halt_on_signals()
-    store = cassandra_store(CassandraSettings.from_env(os.environ))
+    store = cassandra_store(load_settings(CassandraSettings))
     broker = Broker(str(environment.redis_url))
     grader = Grader(environment, store, create_app(environment), broker)
     server = _serve(environment, broker)

@@ -19,11 +19,12 @@ from exam_grader.probe import ProbeServer, check_cassandra, check_database
 from exam_grader.store import cassandra_store
 from exam_grader.tasks import register_tasks
 from exam_grader.work import Grader
+from exam_runtime.settings import load_settings
 
 
 def run(_given: argparse.Namespace, environment: GraderEnvironment) -> int:
     """Work until told to stop; 0 after a SIGTERM, whatever was still in work was given back."""
-    cassandra = CassandraSettings.from_env(os.environ)
+    cassandra = load_settings(CassandraSettings)
     broker = Broker(str(environment.redis_url))
     app = create_app(environment)
     pulse = Pulse()

@@ -1,7 +1,6 @@
 """Carrying a frozen paper to where solvers read it: Cassandra for good, Redis to be quick. The students' half alone."""
 
 import asyncio
-import os
 
 import structlog
 from django.utils import timezone
@@ -12,6 +11,7 @@ from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.log import AnswerLog, AnswerLogUnavailableError, PaperPart
 from exam_answerlog.settings import CassandraSettings
 from exam_core.problems import Problem, ProblemKind
+from exam_runtime.settings import load_settings
 from exam_web.settings import ENVIRONMENT
 from exam_web.sittings.models import Paper
 
@@ -31,7 +31,7 @@ def paper_distribute(*, paper: Paper) -> None:
     for image in paper.images.all():
         parts[image.sha256] = PaperPart(content_type=image.content_type, data=bytes(image.data))
     try:
-        asyncio.run(_store(CassandraSettings.from_env(os.environ), paper.digest, parts))
+        asyncio.run(_store(load_settings(CassandraSettings), paper.digest, parts))
     except AnswerLogUnavailableError as error:
         raise Problem(
             ProblemKind.UNAVAILABLE, f"Cassandra did not take the paper: {error}; ask again", retry_after=2
