@@ -88,7 +88,7 @@ class Ear:
 async def sent(cassandra_log: CassandraAnswerLog) -> list[Sent]:
     """All that was sent while everything was used once."""
     ear = Ear()
-    (await cassandra_log._link.session()).session.add_request_init_listener(ear)
+    (await cassandra_log._sessions.session()).session.add_request_init_listener(ear)
     await use_everything(cassandra_log, uuid4())
     return ear.sent
 
@@ -148,7 +148,7 @@ async def test_no_write_leaves_a_tombstone(cassandra_log: CassandraAnswerLog, ad
 async def test_answers_that_come_together_are_written_together(cassandra_log: CassandraAnswerLog) -> None:
     """A thousand students answer in the same moment: their bucket sees a few dozen writes, not a thousand."""
     sitting = uuid4()
-    session = (await cassandra_log._link.session()).session
+    session = (await cassandra_log._sessions.session()).session
     ear = Ear()
     session.add_request_init_listener(ear)
 
