@@ -8,55 +8,55 @@ import yaml
 from pydantic import ValidationError
 
 from exam_core.canonical import JsonObject
-from exam_operator.clients.kubernetes import Kube, connect
-from exam_operator.clients.web import Platform
+from exam_operator.clients.kubernetes import KubernetesClient, connect
+from exam_operator.clients.web import WebClient
 from exam_operator.logs import configure_logs
-from exam_operator.model.exam import Key
-from exam_operator.runtime.cache import Inventory
+from exam_operator.model.exam import ExamKey
+from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.canary import Canary
 from exam_operator.runtime.controller import Operator, utc_now
-from exam_operator.runtime.executor import Hands
+from exam_operator.runtime.executor import Executor
 from exam_operator.runtime.handlers import register
 from exam_operator.runtime.probes import serving
 from exam_operator.runtime.reconciler import Reconciler
 from exam_operator.runtime.scaling import Scaling
-from exam_operator.runtime.workqueue import DueQueue
-from exam_operator.settings import Environment, read_environment
+from exam_operator.runtime.workqueue import WorkQueue
+from exam_operator.settings import OperatorSettings, read_settings
 
 USAGE = 2
 
 
-async def run(environment: Environment, job_template: JsonObject) -> None:
+async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
     """Everything, until told to stop."""
     async with await connect() as api:
-        kube = Kube(api, environment.namespace)
-        platform = Platform(str(environment.web_url), environment.service_token.get_secret_value(), utc_now)
-        queue = DueQueue[Key](utc_now)
-        inventory = Inventory()
+        kube = KubernetesClient(api, settings.namespace)
+        web = WebClient(str(settings.web_url), settings.service_token.get_secret_value(), utc_now)
+        queue = WorkQueue[ExamKey](utc_now)
+        cache = ExamCache()
         scaling = Scaling(
             kube,
-            inventory,
-            lambda: platform.now,
-            namespace=environment.namespace,
-            solvers=environment.solver_deployment,
-            graders=environment.grader_deployment,
-            max_jobs=environment.max_jobs,
+            cache,
+            lambda: web.now,
+            namespace=settings.namespace,
+            solvers=settings.solver_deployment,
+            graders=settings.grader_deployment,
+            max_jobs=settings.max_jobs,
         )
         operator = Operator(
             kube,
             queue,
             Canary(),
-            inventory,
-            namespaces=environment.namespaces,
-            resync=environment.resync_seconds,
+            cache,
+            namespaces=settings.namespaces,
+            resync=settings.resync_seconds,
         )
-        inventory.subscribe(scaling.wake)
+        cache.subscribe(scaling.wake)
         scaling.subscribe(operator.wake_warm)
-        hands = Hands(kube, platform, namespace=environment.namespace, job_template=job_template)
-        reconciler = Reconciler(kube, platform, hands, scaling, inventory, max_jobs=environment.max_jobs)
+        executor = Executor(kube, web, namespace=settings.namespace, job_template=job_template)
+        reconciler = Reconciler(kube, web, executor, scaling, cache, max_jobs=settings.max_jobs)
         probes = serving(
-            environment.host,
-            environment.port,
+            settings.host,
+            settings.port,
             live=operator.live,
             ready=operator.ready,
             measure=operator.measure,
@@ -65,28 +65,28 @@ async def run(environment: Environment, job_template: JsonObject) -> None:
             async with probes, asyncio.TaskGroup() as beside:
                 background = [
                     beside.create_task(operator.resync()),
-                    beside.create_task(scaling.run(resync=environment.resync_seconds)),
-                    *(beside.create_task(operator.work(reconciler)) for _ in range(environment.workers)),
+                    beside.create_task(scaling.run(resync=settings.resync_seconds)),
+                    *(beside.create_task(operator.work(reconciler)) for _ in range(settings.workers)),
                 ]
-                watching = {"namespaces": environment.namespaces} if environment.namespaces else {"clusterwide": True}
+                watching = {"namespaces": settings.namespaces} if settings.namespaces else {"clusterwide": True}
                 # Kopf answers SIGTERM by coming back.
                 await kopf.operator(registry=register(operator), standalone=True, **watching)
                 for task in background:
                     task.cancel()
         finally:
-            await platform.close()
+            await web.close()
 
 
 def main() -> int:
     """Run; the exit code."""
     try:
-        environment = read_environment()
-        job_template = yaml.safe_load(environment.job_template_file.read_text())
+        settings = read_settings()
+        job_template = yaml.safe_load(settings.job_template_file.read_text())
     except (ValidationError, OSError, yaml.YAMLError) as error:
         sys.stderr.write(f"the operator cannot start: {error}\n")
         return USAGE
-    configure_logs(environment.log_level)
-    asyncio.run(run(environment, job_template))
+    configure_logs(settings.log_level)
+    asyncio.run(run(settings, job_template))
     return 0
 
 

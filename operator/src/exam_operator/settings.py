@@ -7,7 +7,7 @@ from pydantic import Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
-class Environment(BaseSettings):
+class OperatorSettings(BaseSettings):
     """Variables named ``EXAM_OPERATOR_<FIELD>``; spans carry their unit in their name."""
 
     model_config = SettingsConfigDict(env_prefix="EXAM_OPERATOR_", extra="ignore", env_ignore_empty=True)
@@ -39,6 +39,6 @@ class Environment(BaseSettings):
         return [name for name in (part.strip() for part in self.watch_namespaces.split(",")) if name]
 
 
-def read_environment() -> Environment:
+def read_settings() -> OperatorSettings:
     """The environment as it is now; a missing or wrong variable is named."""
-    return Environment()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    return OperatorSettings()  # type: ignore[call-arg]  # pydantic fills it from the environment

@@ -9,23 +9,23 @@ from hypothesis import strategies as st
 
 from exam_core.instants import MINUTE
 from exam_operator.decide.demand import BASELINE, demand, solvers_wanted
-from exam_operator.model.exam import Resource, Solver
-from exam_operator.testing.world import EPOCH_2027, a_resource
+from exam_operator.model.exam import Exam, SolverSpec
+from exam_operator.testing.world import EPOCH_2027, make_exam
 
 NOW = EPOCH_2027
 OPENS_AT = "2027-01-15T08:10:00Z"
 
 
-def sitting(candidates: int = 100, phase: str = "Open", opens_at: str = OPENS_AT, **solver: Any) -> Resource:
+def sitting(candidates: int = 100, phase: str = "Open", opens_at: str = OPENS_AT, **solver: Any) -> Exam:
     """An Exam with a sitting in some phase."""
-    made = a_resource(NOW)
+    made = make_exam(NOW)
     wanted = replace(made.spec.solver, **solver)
     spec = replace(made.spec, candidates=candidates, solver=wanted)
     return replace(made, spec=spec, status={"phase": phase, "sittingId": "x", "window": {"opensAt": opens_at}})
 
 
 SOLVERS = st.builds(
-    lambda least, more, per: Solver(
+    lambda least, more, per: SolverSpec(
         min_replicas=least, max_replicas=least + more, candidates_per_replica=per, prewarm=0
     ),
     st.integers(1, 9),
@@ -39,13 +39,13 @@ SITTINGS = st.builds(
 )
 
 
-def solvers(*resources: Resource, now: int = NOW + 20 * MINUTE) -> int:
+def solvers(*resources: Exam, now: int = NOW + 20 * MINUTE) -> int:
     """How many solver pods some sittings want."""
     return demand(resources, now, max_jobs=4).solvers
 
 
 @given(resource=SITTINGS)
-def test_one_sitting_gets_what_it_wants(resource: Resource) -> None:
+def test_one_sitting_gets_what_it_wants(resource: Exam) -> None:
     """If there is one sitting, there are as many pods as its candidates need, within its bounds."""
     solver = resource.spec.solver
     wanted = solvers_wanted(resource)
@@ -57,7 +57,7 @@ def test_one_sitting_gets_what_it_wants(resource: Resource) -> None:
 
 
 @given(resources=st.lists(SITTINGS, max_size=6), more=SITTINGS)
-def test_another_sitting_takes_no_pods_away(resources: list[Resource], more: Resource) -> None:
+def test_another_sitting_takes_no_pods_away(resources: list[Exam], more: Exam) -> None:
     """If another sitting is held at the same time, there are as many pods or more, never more than each wants alone."""
     before, after = solvers(*resources), solvers(*resources, more)
     assert before <= after <= before + solvers_wanted(more)

@@ -5,10 +5,10 @@ from copy import deepcopy
 import pytest
 
 from exam_operator.decide.manifests import autoscaler, disruption_budget, event, grading_job, job_name
-from exam_operator.model.exam import Key
+from exam_operator.model.exam import ExamKey
 from exam_operator.model.observed import Job, JobState
 
-KEY = Key("exams", "midterm", "0" * 36)
+KEY = ExamKey("exams", "midterm", "0" * 36)
 SITTING = "60b1f19f-0000-4000-8000-000000000000"
 TEMPLATE = {
     "metadata": {"labels": {"team": "maths"}},

@@ -26,17 +26,17 @@ from hypothesis.stateful import (
 
 from exam_core.instants import MINUTE, SECOND
 from exam_core.schedule import State
-from exam_operator.decide.plan import Plan, plan, wanted_revision
+from exam_operator.decide.plan import Plan, next_revision, plan
 from exam_operator.decide.status import Phase, phase_of, status_of
-from exam_operator.model.exam import Desired, Resource, Spec
-from exam_operator.model.observed import Facts, JobState, Refusal
+from exam_operator.model.exam import DesiredState, Exam, ExamSpec
+from exam_operator.model.observed import JobState, ObservedState, Rejection
 from exam_operator.testing.world import (
     CHUNKS,
     EPOCH_2027,
+    ConflictError,
     HarmError,
     Operator,
-    OutdatedError,
-    RefusedError,
+    RejectedError,
     Safeties,
     World,
 )
@@ -93,10 +93,10 @@ class Life(RuleBasedStateMachine):
     def step(self, mine: Operator) -> bool:
         """The next call of a reconciliation; whether it changed something."""
         first, second = (self._look, self._read) if self.world.safe.sitting_first else (self._read, self._look)
-        if mine.facts is None and mine.resource is None and not mine.looked:
+        if mine.observed is None and mine.resource is None and not mine.looked:
             first(mine)
             return False
-        if mine.facts is None:
+        if mine.observed is None:
             second(mine)
             self._see(mine)
             return False
@@ -118,44 +118,44 @@ class Life(RuleBasedStateMachine):
         if sitting is not None and sitting.state is State.CLOSING and not self.world.safe.drain:
             sitting = replace(sitting, drained=True)
         if sitting is not None and sitting.drained:
-            revision = wanted_revision(resource, sitting)
+            revision = next_revision(resource, sitting)
             job = None if revision is None else self.world.job(revision)
-        mine.facts = Facts(sitting=sitting, job=job, refusals=tuple(mine.refusals.values()))
+        mine.observed = ObservedState(sitting=sitting, job=job, rejections=tuple(mine.rejections.values()))
 
     def _act(self, mine: Operator) -> bool:
         assert mine.resource is not None
-        assert mine.facts is not None
-        resource, facts = mine.resource, mine.facts
-        mine.sitting, mine.resource, mine.facts, mine.looked = None, None, None, False
-        now = facts.sitting.now if facts.sitting is not None else self.world.now
-        planned = self.planned(resource, facts, now)
-        if planned != self.planned(resource, facts, now):
+        assert mine.observed is not None
+        resource, observed = mine.resource, mine.observed
+        mine.sitting, mine.resource, mine.observed, mine.looked = None, None, None, False
+        now = observed.sitting.now if observed.sitting is not None else self.world.now
+        planned = self.planned(resource, observed, now)
+        if planned != self.planned(resource, observed, now):
             raise HarmError("the same question had two answers")
         if planned.action is None:
-            return self._tell(resource, facts, now)
+            return self._tell(resource, observed, now)
         try:
-            self.world.do(planned.action, resource, facts)
-            mine.refusals.pop(planned.action.verb, None)
-        except RefusedError:
+            self.world.do(planned.action, resource, observed)
+            mine.rejections.pop(planned.action.verb, None)
+        except RejectedError:
             verb = planned.action.verb
-            mine.refusals[verb] = Refusal(
+            mine.rejections[verb] = Rejection(
                 action=verb.value, generation=resource.generation, at=now, reason="No", message="no"
             )
-        except OutdatedError:
+        except ConflictError:
             pass
         return True
 
-    def planned(self, resource: Resource, facts: Facts, now: int) -> Plan:
+    def planned(self, resource: Exam, observed: ObservedState, now: int) -> Plan:
         """What the planner says; a control may tell it less than there is."""
-        job = facts.job
+        job = observed.job
         if not self.world.safe.ledger and job is not None and job.state is JobState.COMPLETE:
             return Plan()
-        return plan(resource, facts, now)
+        return plan(resource, observed, now)
 
-    def _tell(self, resource: Resource, facts: Facts, now: int) -> bool:
+    def _tell(self, resource: Exam, observed: ObservedState, now: int) -> bool:
         if self.world.resource is None or self.world.resource.version != resource.version:
             return True
-        status = status_of(resource, facts, None, 0, now)
+        status = status_of(resource, observed, None, 0, now)
         if status == resource.status:
             return False
         self.world.edit(status=MappingProxyType(status))
@@ -172,10 +172,10 @@ class Life(RuleBasedStateMachine):
         self.wish(window=replace(old, opens_at=opens_at, closes_at=max(opens_at, self.world.now) + lasts))
 
     @precondition(lambda self: self.world.resource is not None)
-    @rule(desired=st.sampled_from([Desired.SCHEDULED, Desired.PAUSED, *Desired]))
-    def wish_for(self, desired: Desired) -> None:
+    @rule(desired=st.sampled_from([DesiredState.SCHEDULED, DesiredState.PAUSED, *DesiredState]))
+    def wish_for(self, desired: DesiredState) -> None:
         """Somebody pauses, resumes, stops or cancels; the last two are final."""
-        if self.spec.desired not in (Desired.STOPPED_AND_GRADE, Desired.CANCELLED):
+        if self.spec.desired not in (DesiredState.STOPPED_AND_GRADE, DesiredState.CANCELLED):
             self.wish(desired=desired)
 
     @precondition(lambda self: self.world.resource is not None)
@@ -191,7 +191,7 @@ class Life(RuleBasedStateMachine):
         """Somebody deletes the Exam."""
         assert self.world.resource is not None
         self.world.edit(deleting=True)
-        if not self.world.resource.held:
+        if not self.world.resource.has_finalizer:
             self.world.resource = None
 
     @rule(state=st.sampled_from([JobState.FAILED, JobState.COMPLETE, None]))
@@ -241,8 +241,8 @@ class Life(RuleBasedStateMachine):
         world = self.world
         if world.resource is None or world.window is None:
             return
-        facts = Facts(sitting=world.sitting())
-        now, revision = phase_of(world.resource, facts, world.now), world.resource.spec.grading.revision
+        observed = ObservedState(sitting=world.sitting())
+        now, revision = phase_of(world.resource, observed, world.now), world.resource.spec.grading.revision
         before, was = self.reached
         if ORDER[now] < ORDER[was] and revision == before and ORDER[was] >= ORDER[Phase.CLOSING]:
             raise HarmError(f"from {was} back to {now}")
@@ -280,12 +280,12 @@ class Life(RuleBasedStateMachine):
         """When there is something to do again."""
         assert self.world.resource is not None
         sitting = self.world.sitting()
-        revision = None if sitting is None or not sitting.drained else wanted_revision(self.world.resource, sitting)
+        revision = None if sitting is None or not sitting.drained else next_revision(self.world.resource, sitting)
         job = None if revision is None else self.world.job(revision)
         # A wish that cannot be granted is asked for again and again: here it is waited for the clock alone.
-        refusals = tuple(replace(refusal, at=NEVER) for refusal in self.operators[0].refusals.values())
-        facts = Facts(sitting=sitting, job=job, refusals=refusals)
-        wake = self.planned(self.world.resource, facts, self.world.now).wake_at
+        rejections = tuple(replace(rejection, at=NEVER) for rejection in self.operators[0].rejections.values())
+        observed = ObservedState(sitting=sitting, job=job, rejections=rejections)
+        wake = self.planned(self.world.resource, observed, self.world.now).requeue_at
         return None if wake is None or wake >= NEVER else wake
 
     def check_the_end(self) -> None:
@@ -312,16 +312,16 @@ class Life(RuleBasedStateMachine):
     # small things
 
     @property
-    def spec(self) -> Spec:
+    def spec(self) -> ExamSpec:
         """What is wished for now."""
         assert self.world.resource is not None
         return self.world.resource.spec
 
     def wish(self, **changes: Any) -> None:
         """Edit the spec."""
-        wished = replace(self.spec, **changes)
-        if wished != self.spec:
-            self.world.edit(spec=wished)
+        desired = replace(self.spec, **changes)
+        if desired != self.spec:
+            self.world.edit(spec=desired)
 
     def run_each_job(self) -> None:
         """Every running Job does one step."""

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from exam_core.instants import SECOND
-from exam_operator.model.exam import Resource
-from exam_operator.runtime.cache import Inventory
+from exam_operator.model.exam import Exam
+from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.scaling import Scaling
 
 OPENS = 1_800_000_000 * SECOND
 
 
-class Kube:
+class KubernetesClient:
     """An API server that has one solver Deployment and keeps what is applied."""
 
     def __init__(self) -> None:
@@ -69,21 +69,21 @@ def _exam(name: str, candidates: int) -> dict:
 @pytest.fixture
 async def kube():
     """The API server."""
-    return Kube()
+    return KubernetesClient()
 
 
 @pytest.fixture
-async def inventory():
+async def cache():
     """All Exams that scaling counts."""
-    return Inventory()
+    return ExamCache()
 
 
 @pytest.fixture
-async def scaling(kube, inventory):
+async def scaling(kube, cache):
     """Scaling that runs."""
     names = {"namespace": "platform", "solvers": "solver", "graders": "grader", "max_jobs": 4}
-    scaling = Scaling(kube, inventory, lambda: OPENS + 60 * SECOND, **names)
-    inventory.subscribe(scaling.wake)
+    scaling = Scaling(kube, cache, lambda: OPENS + 60 * SECOND, **names)
+    cache.subscribe(scaling.wake)
     task = asyncio.create_task(scaling.run(resync=0.01))
     yield scaling
     assert not task.done(), task.exception()
@@ -98,27 +98,27 @@ def known(scaling):
     return asyncio.wait_for(seen.wait(), timeout=5)
 
 
-async def test_a_new_operator_lowers_nothing_before_it_knows_every_exam(scaling, kube, inventory) -> None:
+async def test_a_new_operator_lowers_nothing_before_it_knows_every_exam(scaling, kube, cache) -> None:
     """If the operator is started anew in a sitting, its solvers keep their number while it finds out what is wanted."""
     bodies = [_exam("algebra", 2000), _exam("geometry", 400)]
-    inventory.keep(bodies[1])
+    cache.keep(bodies[1])
     for _ in range(20):
         await asyncio.sleep(0)
     assert kube.floors == []
-    inventory.listed(bodies)
+    cache.listed(bodies)
     async with asyncio.timeout(5):
         await kube.asked.wait()
     assert kube.floors == [5]
-    assert scaling.capacity(Resource.from_json(bodies[0]), OPENS) is not None
+    assert scaling.capacity(Exam.from_json(bodies[0]), OPENS) is not None
 
 
-async def test_pods_of_a_sitting_before_are_not_this_ones_capacity(scaling, known, kube, inventory) -> None:
+async def test_pods_of_a_sitting_before_are_not_this_ones_capacity(scaling, known, kube, cache) -> None:
     """If pods of an earlier sitting are left when mine begins to warm up, they are not mine until they are kept."""
     kube.pods, kube.ready = 4, 4
     later = _exam("algebra", 2000)
     later["status"]["window"]["opensAt"] = "2027-01-15T09:00:00Z"
-    inventory.listed([later])
-    resource = Resource.from_json(later)
+    cache.listed([later])
+    resource = Exam.from_json(later)
     warm = OPENS + 50 * 60 * SECOND
     await known
     before = scaling.capacity(resource, warm - 1)
@@ -126,11 +126,11 @@ async def test_pods_of_a_sitting_before_are_not_this_ones_capacity(scaling, know
     assert scaling.capacity(resource, warm) == replace(before, floor=4)
 
 
-async def test_pods_on_their_way_out_are_not_counted(scaling, known, kube, inventory) -> None:
+async def test_pods_on_their_way_out_are_not_counted(scaling, known, kube, cache) -> None:
     """If a Deployment is going down, pods of it that still answer are not told as ready."""
     kube.pods, kube.ready = 2, 4
     body = _exam("algebra", 2000)
-    inventory.listed([body])
-    resource = Resource.from_json(body)
+    cache.listed([body])
+    resource = Exam.from_json(body)
     await known
     assert scaling.capacity(resource, OPENS).ready == 2

@@ -9,20 +9,20 @@ from exam_core.instants import HOUR, MINUTE, SECOND
 from exam_core.schedule import State
 from exam_operator.decide.status import (
     Capacity,
+    Fault,
     Phase,
-    Trouble,
+    degraded_status,
+    events_for,
     moment,
     phase_of,
-    sayings,
-    status_in_trouble,
     status_of,
 )
-from exam_operator.model.exam import Desired, Resource
-from exam_operator.model.observed import Facts, Job, JobState, Refusal, Revision, Seal, Sitting
-from exam_operator.testing.world import EPOCH_2027, a_resource
+from exam_operator.model.exam import DesiredState, Exam
+from exam_operator.model.observed import Job, JobState, ObservedState, Rejection, Revision, Seal, Sitting
+from exam_operator.testing.world import EPOCH_2027, make_exam
 
 NOW = EPOCH_2027
-EXAM = a_resource(NOW)
+EXAM = make_exam(NOW)
 OPENS, CLOSES = EXAM.spec.window.opens_at, EXAM.spec.window.closes_at
 SITTING = Sitting(
     id="60b1f19f-0000-4000-8000-000000000000",
@@ -51,15 +51,15 @@ def revision(number: int = 1, graded: int = 3) -> Revision:
     return Revision(number=number, done=done, chunks=3, graded=graded, started_at=CLOSES, finished_at=None)
 
 
-def wishing(**changes: Any) -> Resource:
+def wishing(**changes: Any) -> Exam:
     """The Exam with another wish."""
     return replace(EXAM, spec=replace(EXAM.spec, **changes), generation=2)
 
 
-def status(facts: Facts, resource: Resource = EXAM, *, now: int = NOW, **more: Any) -> dict[str, Any]:
+def status(observed: ObservedState, resource: Exam = EXAM, *, now: int = NOW, **more: Any) -> dict[str, Any]:
     """What is said."""
     given = {"capacity": None, "skew": 0} | more
-    return dict(status_of(resource, facts, given["capacity"], given["skew"], now))
+    return dict(status_of(resource, observed, given["capacity"], given["skew"], now))
 
 
 def condition(said: dict[str, Any], kind: str) -> tuple[str, str, str]:
@@ -90,17 +90,17 @@ def condition(said: dict[str, Any], kind: str) -> tuple[str, str, str]:
 )
 def test_the_phase_is_where_the_sitting_is(sitting: Sitting | None, now: int, phase: Phase) -> None:
     """If I look at the phase, it says where the sitting is by PostgreSQL and its clock."""
-    assert phase_of(EXAM, Facts(sitting=sitting), now) is phase
+    assert phase_of(EXAM, ObservedState(sitting=sitting), now) is phase
 
 
 def test_an_exam_cancelled_before_it_was_made_is_cancelled() -> None:
     """If I cancel an Exam that has no sitting yet, it is cancelled."""
-    assert phase_of(wishing(desired=Desired.CANCELLED), Facts(sitting=None), NOW) is Phase.CANCELLED
+    assert phase_of(wishing(desired=DesiredState.CANCELLED), ObservedState(sitting=None), NOW) is Phase.CANCELLED
 
 
 def test_what_is_not_is_left_out() -> None:
     """If something is not there yet, its field is not, rather than empty."""
-    said = status(Facts(sitting=SITTING))
+    said = status(ObservedState(sitting=SITTING))
     assert said.keys() == {
         "phase", "sitting", "sittingId", "epoch", "paperDigest", "window", "observedGeneration", "conditions"
     }  # fmt: skip
@@ -109,17 +109,17 @@ def test_what_is_not_is_left_out() -> None:
         "closesAt": "2027-01-15T09:10:00Z",
         "endsAt": "2027-01-15T09:10:00Z",
     }
-    assert "endsAt" not in status(Facts(sitting=replace(SITTING, ends_at=None)))["window"]
+    assert "endsAt" not in status(ObservedState(sitting=replace(SITTING, ends_at=None)))["window"]
 
 
 def test_a_refused_wish_is_told_until_another_is_wished() -> None:
     """If a wish was refused, I read why; once I wish for something else that is gone."""
-    no = Refusal(action="change-window", generation=1, at=NOW, reason="WindowFrozen", message="not shortened")
-    facts = Facts(sitting=SITTING, refusals=(no,))
-    said = status(facts)
+    no = Rejection(action="change-window", generation=1, at=NOW, reason="WindowFrozen", message="not shortened")
+    observed = ObservedState(sitting=SITTING, rejections=(no,))
+    said = status(observed)
     assert condition(said, "Accepted") == ("False", "WindowFrozen", "not shortened")
     assert said["reason"] == "WindowFrozen"
-    later = status(facts, replace(EXAM, generation=2))
+    later = status(observed, replace(EXAM, generation=2))
     assert condition(later, "Accepted")[0] == "True"
     assert "reason" not in later
 
@@ -127,8 +127,8 @@ def test_a_refused_wish_is_told_until_another_is_wished() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"desired": Desired.PAUSED}, "the sitting is closed: it can no longer become Paused"),
-        ({"desired": Desired.CANCELLED}, "the sitting is closed: it can no longer become Cancelled"),
+        ({"desired": DesiredState.PAUSED}, "the sitting is closed: it can no longer become Paused"),
+        ({"desired": DesiredState.CANCELLED}, "the sitting is closed: it can no longer become Cancelled"),
         (
             {"window": replace(EXAM.spec.window, closes_at=CLOSES + HOUR)},
             "the sitting is closed: its window stays 2027-01-15T08:10:00Z to 2027-01-15T09:10:00Z",
@@ -137,22 +137,26 @@ def test_a_refused_wish_is_told_until_another_is_wished() -> None:
 )
 def test_an_edit_after_the_close_is_told_to_be_too_late(changes: dict[str, Any], sentence: str) -> None:
     """If I edit what is over, I am told that it is too late, and what stays."""
-    assert condition(status(Facts(sitting=SEALED), wishing(**changes)), "Accepted") == ("False", "Closed", sentence)
+    assert condition(status(ObservedState(sitting=SEALED), wishing(**changes)), "Accepted") == (
+        "False",
+        "Closed",
+        sentence,
+    )
 
 
 def test_a_paper_that_nobody_can_read_is_not_provisioned() -> None:
     """If the paper is not yet where solvers read it, the Exam does not count as provisioned."""
-    said = status(Facts(sitting=replace(SITTING, distributed=False)))
+    said = status(ObservedState(sitting=replace(SITTING, distributed=False)))
     assert condition(said, "Provisioned")[:2] == ("False", "PaperNotDistributed")
 
 
 @pytest.mark.parametrize(("skew", "word"), [(3 * SECOND, "behind"), (-3 * SECOND, "ahead of")])
 def test_a_clock_that_is_off_is_named(skew: int, word: str) -> None:
     """If the operator's clock is off by more than it may be, I read in which direction."""
-    holds, reason, message = condition(status(Facts(sitting=SITTING), skew=skew), "Degraded")
+    holds, reason, message = condition(status(ObservedState(sitting=SITTING), skew=skew), "Degraded")
     assert (holds, reason) == ("True", "ClockSkew")
     assert f"{word} the platform's" in message
-    assert condition(status(Facts(sitting=SITTING), skew=skew // 2), "Degraded")[0] == "False"
+    assert condition(status(ObservedState(sitting=SITTING), skew=skew // 2), "Degraded")[0] == "False"
 
 
 @pytest.mark.parametrize(
@@ -165,18 +169,18 @@ def test_a_clock_that_is_off_is_named(skew: int, word: str) -> None:
 )
 def test_trouble_with_the_job_is_named(job: Job, reason: str) -> None:
     """If the grading Job or its pods fail, I read so."""
-    assert condition(status(Facts(sitting=SEALED, job=job)), "Degraded")[1] == reason
+    assert condition(status(ObservedState(sitting=SEALED, job=job)), "Degraded")[1] == reason
 
 
 def test_how_far_the_grading_is_can_be_read() -> None:
     """If grading goes on, I see which revision, by which Job, and how much of it is done."""
     job = Job(name="grade-60b1f19f-r1", uid="u", state=JobState.RUNNING, failures=0)
-    said = status(Facts(sitting=replace(SEALED, revisions=(revision(graded=2),)), job=job))
+    said = status(ObservedState(sitting=replace(SEALED, revisions=(revision(graded=2),)), job=job))
     assert said["grading"].items() >= {
         "revision": 1, "jobName": "grade-60b1f19f-r1", "jobUid": "u", "chunks": 3, "graded": 2
     }.items()  # fmt: skip
     assert condition(said, "Graded") == ("False", "Grading", "revision 1: 2 of 3 chunks")
-    waits = Facts(sitting=SEALED, job=replace(job, state=JobState.SUSPENDED), job_slot=False)
+    waits = ObservedState(sitting=SEALED, job=replace(job, state=JobState.SUSPENDED), job_slot=False)
     assert condition(status(waits), "Graded")[1] == "Queued"
 
 
@@ -184,27 +188,27 @@ def test_the_job_stays_named_once_it_is_gone() -> None:
     """If a Job is cleaned away after its time, the status still says which one it was."""
     graded = replace(SEALED, revisions=(revision(),))
     before = replace(EXAM, status={"grading": {"revision": 1, "jobUid": "u", "failed": 0}})
-    assert status(Facts(sitting=graded), before)["grading"]["jobUid"] == "u"
+    assert status(ObservedState(sitting=graded), before)["grading"]["jobUid"] == "u"
 
 
 def test_ready_pods_are_told_while_they_matter() -> None:
     """If a sitting is warming or open, I see how many solver pods are ready; later nobody is troubled with it."""
     capacity = Capacity(floor=4, ready=3, kept=4, wanted=2)
-    warm = status(Facts(sitting=SITTING), now=OPENS, capacity=capacity)
+    warm = status(ObservedState(sitting=SITTING), now=OPENS, capacity=capacity)
     assert warm["capacity"] == {"wanted": 2, "ready": 3}
     assert condition(warm, "CapacityReady") == ("False", "NotReady", "3 of 4 solver pods are ready")
-    enough = status(Facts(sitting=SITTING), now=OPENS, capacity=replace(capacity, ready=4))
+    enough = status(ObservedState(sitting=SITTING), now=OPENS, capacity=replace(capacity, ready=4))
     assert condition(enough, "CapacityReady")[:2] == ("True", "Ready")
-    going = status(Facts(sitting=SITTING), now=OPENS, capacity=replace(capacity, ready=4, kept=1))
+    going = status(ObservedState(sitting=SITTING), now=OPENS, capacity=replace(capacity, ready=4, kept=1))
     assert condition(going, "CapacityReady") == ("False", "NotReady", "1 of 4 solver pods are ready")
-    over = [status(Facts(sitting=SEALED), capacity=replace(capacity, ready=ready)) for ready in (1, 9)]
+    over = [status(ObservedState(sitting=SEALED), capacity=replace(capacity, ready=ready)) for ready in (1, 9)]
     assert over[0] == over[1]
 
 
 def test_a_condition_keeps_the_time_of_its_last_change() -> None:
     """If a condition holds on, it says since when; once it changes, that is now."""
-    first = status(Facts(sitting=SITTING))
-    again = status(Facts(sitting=SITTING), replace(EXAM, status=first), now=OPENS)
+    first = status(ObservedState(sitting=SITTING))
+    again = status(ObservedState(sitting=SITTING), replace(EXAM, status=first), now=OPENS)
     since = {each["type"]: each["lastTransitionTime"] for each in again["conditions"]}
     assert since["Provisioned"] == moment(NOW)
     assert since["Open"] == moment(OPENS)
@@ -212,27 +216,27 @@ def test_a_condition_keeps_the_time_of_its_last_change() -> None:
 
 def test_what_was_said_stays_while_nothing_can_be_learned() -> None:
     """If web is away, all that was known stays, and I read that it is away."""
-    before = status(Facts(sitting=SITTING))
-    trouble = Trouble(reason="WebUnavailable", message="web: nobody answers")
-    said = status_in_trouble(replace(EXAM, status=before), trouble, NOW)
+    before = status(ObservedState(sitting=SITTING))
+    fault = Fault(reason="WebUnavailable", message="web: nobody answers")
+    said = degraded_status(replace(EXAM, status=before), fault, NOW)
     assert {**said, "conditions": 0, "reason": 0} == {**before, "conditions": 0, "reason": 0}
     assert condition(said, "Degraded") == ("True", "WebUnavailable", "web: nobody answers")
     assert condition(said, "Provisioned") == condition(before, "Provisioned")
-    assert status_in_trouble(EXAM, trouble, NOW)["phase"] == "Pending"
+    assert degraded_status(EXAM, fault, NOW)["phase"] == "Pending"
 
 
 def test_an_event_is_said_for_each_new_phase_and_trouble_alone() -> None:
     """If I describe an Exam, I read its phases and troubles once each, and nothing of what did not change."""
-    first = status(Facts(sitting=SITTING))
-    assert [(each.warning, each.reason) for each in sayings(EXAM, first)] == [(False, "Scheduled")]
+    first = status(ObservedState(sitting=SITTING))
+    assert [(each.warning, each.reason) for each in events_for(EXAM, first)] == [(False, "Scheduled")]
     said = replace(EXAM, status=first)
-    assert list(sayings(said, status(Facts(sitting=SITTING), said))) == []
-    no = Refusal(action="pause", generation=1, at=NOW, reason="Closed", message="too late")
-    refused = status(Facts(sitting=SITTING, refusals=(no,)), said, now=OPENS)
-    told = list(sayings(said, refused))
+    assert list(events_for(said, status(ObservedState(sitting=SITTING), said))) == []
+    no = Rejection(action="pause", generation=1, at=NOW, reason="Closed", message="too late")
+    rejected = status(ObservedState(sitting=SITTING, rejections=(no,)), said, now=OPENS)
+    told = list(events_for(said, rejected))
     assert [(each.warning, each.reason) for each in told] == [(False, "Open"), (True, "Closed")]
     assert told[0].message == "students may start until 2027-01-15T09:10:00Z"
-    assert list(sayings(replace(EXAM, status=refused), refused)) == []
+    assert list(events_for(replace(EXAM, status=rejected), rejected)) == []
 
 
 @pytest.mark.parametrize(

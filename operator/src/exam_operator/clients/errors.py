@@ -1,7 +1,7 @@
 """What can go wrong at the operator's edges."""
 
 
-class AwayError(Exception):
+class UnavailableError(Exception):
     """Somebody the operator needs does not answer, or not in a usable way; asking again later is right.
 
     Args:
@@ -17,11 +17,11 @@ class AwayError(Exception):
         self.retry_after = retry_after
 
 
-class OutdatedError(Exception):
+class ConflictError(Exception):
     """What was looked at has changed meanwhile: look again."""
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """A wish that cannot be fulfilled as things are.
 
     Args:

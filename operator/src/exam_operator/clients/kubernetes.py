@@ -10,9 +10,9 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from exam_core.canonical import JsonObject
-from exam_operator.clients.errors import AwayError, OutdatedError
+from exam_operator.clients.errors import ConflictError, UnavailableError
 from exam_operator.decide.manifests import LABELS, MANAGER
-from exam_operator.model.exam import GROUP, PLURAL, VERSION, Key
+from exam_operator.model.exam import GROUP, PLURAL, VERSION, ExamKey
 
 API_SERVER = "the API server"
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=3)
@@ -21,7 +21,7 @@ APPLY = "application/apply-patch+yaml"
 PAGE = 500
 
 
-class Kube:
+class KubernetesClient:
     """A client of the API server.
 
     Args:
@@ -38,7 +38,7 @@ class Kube:
 
     # Exams
 
-    async def exam(self, key: Key) -> JsonObject | None:
+    async def exam(self, key: ExamKey) -> JsonObject | None:
         """An Exam; None when it is gone, whatever else has its name now."""
         found = await self._get(_exam(key))
         return found if found is not None and found["metadata"]["uid"] == key.uid else None
@@ -48,7 +48,7 @@ class Kube:
         where = f"/namespaces/{namespace}" if namespace else ""
         return await self._list(f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}")
 
-    async def set_finalizers(self, key: Key, finalizers: list[str], *, version: str) -> None:
+    async def set_finalizers(self, key: ExamKey, finalizers: list[str], *, version: str) -> None:
         """Replace an Exam's finalizers, unless it has changed since `version`."""
         metadata = {"uid": key.uid, "resourceVersion": version, "finalizers": finalizers}
         await self._call("PATCH", _exam(key), {"metadata": metadata}, content_type=MERGE)
@@ -62,7 +62,7 @@ class Kube:
         path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
         try:
             await self._call("POST", path, event)
-        except AlreadyThereError:
+        except AlreadyExistsError:
             return
 
     async def secret(self, namespace: str, name: str) -> JsonObject | None:
@@ -73,7 +73,7 @@ class Kube:
         except ForbiddenError:
             return None
 
-    async def namespace_ends(self, name: str) -> bool:
+    async def namespace_terminating(self, name: str) -> bool:
         """Whether a namespace is being deleted, or is gone."""
         found = await self._get(f"/api/v1/namespaces/{name}")
         return found is None or "deletionTimestamp" in found["metadata"]
@@ -93,7 +93,7 @@ class Kube:
         """Make a Job; one of its name is left as it is."""
         try:
             await self._call("POST", self._jobs, job)
-        except AlreadyThereError:
+        except AlreadyExistsError:
             return
 
     async def release_job(self, name: str, uid: str) -> None:
@@ -106,7 +106,7 @@ class Kube:
         body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
             await self._call("DELETE", f"{self._jobs}/{name}", body)
-        except NotThereError:
+        except NotFoundError:
             return
 
     # Scaling
@@ -136,7 +136,7 @@ class Kube:
     async def _get(self, path: str) -> JsonObject | None:
         try:
             return await self._call("GET", path)
-        except NotThereError:
+        except NotFoundError:
             return None
 
     async def _list(self, path: str, *, selector: str = "") -> list[JsonObject]:
@@ -174,41 +174,41 @@ class Kube:
             response = await self._api.call_api(*request, _request_timeout=TIMEOUT)
             content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's own
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise AwayError(API_SERVER, f"{type(error).__name__} {error}".strip()) from error
+            raise UnavailableError(API_SERVER, f"{type(error).__name__} {error}".strip()) from error
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _trouble(method, path, response.status, response.headers.get("Retry-After", ""), content)
+            raise _fault(method, path, response.status, response.headers.get("Retry-After", ""), content)
         answer: JsonObject = json.loads(content)
         return answer
 
 
-class NotThereError(OutdatedError):
+class NotFoundError(ConflictError):
     """There is no such object, or not any more."""
 
 
-class AlreadyThereError(OutdatedError):
+class AlreadyExistsError(ConflictError):
     """An object of this name is there already."""
 
 
-class ForbiddenError(AwayError):
+class ForbiddenError(UnavailableError):
     """The operator may not do this: its role lacks something, or the namespace is going."""
 
 
-def _trouble(method: str, path: str, code: int, retry_after: str, content: bytes) -> Exception:
+def _fault(method: str, path: str, code: int, retry_after: str, content: bytes) -> Exception:
     try:
         status = json.loads(content)
     except ValueError:
         status = {}
     why = f"{method} {path}: {code} {status.get('message', content[:200].decode(errors='replace'))}"
     if code == HTTPStatus.NOT_FOUND:
-        return NotThereError(why)
+        return NotFoundError(why)
     if code == HTTPStatus.CONFLICT:
-        return AlreadyThereError(why) if status.get("reason") == "AlreadyExists" else OutdatedError(why)
+        return AlreadyExistsError(why) if status.get("reason") == "AlreadyExists" else ConflictError(why)
     if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return ForbiddenError(API_SERVER, why)
-    return AwayError(API_SERVER, why, retry_after=float(retry_after) if retry_after.isdecimal() else None)
+    return UnavailableError(API_SERVER, why, retry_after=float(retry_after) if retry_after.isdecimal() else None)
 
 
-def _exam(key: Key) -> str:
+def _exam(key: ExamKey) -> str:
     return f"/apis/{GROUP}/{VERSION}/namespaces/{key.namespace}/{PLURAL}/{key.name}"
 
 

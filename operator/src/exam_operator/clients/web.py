@@ -8,8 +8,8 @@ import httpx
 
 from exam_core.instants import rfc3339
 from exam_core.problems import ProblemKind
-from exam_operator.clients.errors import AwayError, OutdatedError, RefusedError
-from exam_operator.model.exam import Spec
+from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
+from exam_operator.model.exam import ExamSpec
 from exam_operator.model.observed import Sitting
 
 WEB = "web"
@@ -20,7 +20,7 @@ _OUR_FAULT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatu
 Clock = Callable[[], int]
 
 
-class Platform:
+class WebClient:
     """A client of web; use as an async context manager.
 
     Args:
@@ -55,7 +55,7 @@ class Platform:
         except _NotFoundError:
             return None
 
-    async def provision(self, name: str, spec: Spec) -> Sitting:
+    async def provision(self, name: str, spec: ExamSpec) -> Sitting:
         """Freeze the exam's paper and make the sitting, unless there is one by now."""
         return await self._sitting(
             "PUT",
@@ -80,7 +80,7 @@ class Platform:
         """Create or update an exam from its document, which must be about that exam."""
         await self._call("PUT", "/internal/exams", content=document, params={"slug": exam})
 
-    async def change_window(self, name: str, spec: Spec, *, epoch: int) -> Sitting:
+    async def change_window(self, name: str, spec: ExamSpec, *, epoch: int) -> Sitting:
         """Move the window to where it is wished, unless the sitting has changed since `epoch`."""
         window = {
             "opens_at": rfc3339(spec.window.opens_at),
@@ -136,26 +136,26 @@ class Platform:
         try:
             response = await self._http.request(method, path, **more)
         except httpx.TransportError as error:
-            raise AwayError(WEB, f"{type(error).__name__} {error}".strip()) from error
+            raise UnavailableError(WEB, f"{type(error).__name__} {error}".strip()) from error
         if response.is_success:
             return response
-        raise _trouble(response)
+        raise _fault(response)
 
 
-class _NotFoundError(RefusedError):
+class _NotFoundError(RejectedError):
     """There is no such thing."""
 
 
-def _trouble(response: httpx.Response) -> Exception:
+def _fault(response: httpx.Response) -> Exception:
     """What an answer that is none means."""
     if response.is_server_error or response.status_code in _OUR_FAULT:
         after = response.headers.get("Retry-After", "")
         why = f"answers {response.status_code} to {response.request.method} {response.request.url.path}"
-        return AwayError(WEB, why, retry_after=float(after) if after.isdecimal() else None)
+        return UnavailableError(WEB, why, retry_after=float(after) if after.isdecimal() else None)
     problem = response.json()
     slug = problem["type"].rpartition("/")[2]
     if slug in _LOOK_AGAIN:
-        return OutdatedError(problem["detail"])
+        return ConflictError(problem["detail"])
     if slug == ProblemKind.NOT_FOUND.slug:
         return _NotFoundError("ExamNotFound", problem["detail"])
-    return RefusedError("".join(part.capitalize() for part in slug.split("-")), problem["detail"])
+    return RejectedError("".join(part.capitalize() for part in slug.split("-")), problem["detail"])

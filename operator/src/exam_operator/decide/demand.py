@@ -9,7 +9,7 @@ from math import ceil
 
 from exam_core.instants import to_micros
 from exam_operator.decide.status import Phase
-from exam_operator.model.exam import Resource
+from exam_operator.model.exam import Exam
 
 BASELINE = 1
 _BEFORE_DRAINED = frozenset({Phase.SCHEDULED, Phase.WARMING, Phase.OPEN, Phase.PAUSED, Phase.CLOSING})
@@ -25,12 +25,12 @@ class Demand:
     changes_at: int | None
 
 
-def solvers_wanted(resource: Resource) -> int:
+def solvers_wanted(resource: Exam) -> int:
     """How many solver pods one sitting wants for itself."""
     return max(ceil(_share(resource)), resource.spec.solver.min_replicas)
 
 
-def demand(resources: Iterable[Resource], now: int, *, max_jobs: int) -> Demand:
+def demand(resources: Iterable[Exam], now: int, *, max_jobs: int) -> Demand:
     """What all sittings want together.
 
     Solvers from the pre-warming until drained: candidates are added up before they are rounded to pods, for many small
@@ -58,13 +58,13 @@ def demand(resources: Iterable[Resource], now: int, *, max_jobs: int) -> Demand:
     )
 
 
-def _share(resource: Resource) -> Fraction:
+def _share(resource: Exam) -> Fraction:
     """How much of solver pods its candidates need, the last one not rounded up."""
     solver = resource.spec.solver
     return min(Fraction(resource.spec.candidates, solver.candidates_per_replica), Fraction(solver.max_replicas))
 
 
-def _warm_from(resource: Resource) -> int | None:
+def _warm_from(resource: Exam) -> int | None:
     """From when on a sitting's solver pods have to be there; None when it wants none any more, or none yet."""
     status = resource.status
     if "sittingId" not in status or status.get("phase") not in _BEFORE_DRAINED:

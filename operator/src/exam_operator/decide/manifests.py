@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 from exam_core.canonical import JsonObject
-from exam_operator.model.exam import GROUP, Key
+from exam_operator.model.exam import GROUP, ExamKey
 
 MANAGER = "exam-operator"
 SITTING_LABEL = f"{GROUP}/sitting"
@@ -25,7 +25,7 @@ def job_name(sitting: str, revision: int) -> str:
 
 
 def grading_job(
-    template: JsonObject, *, namespace: str, key: Key, sitting: str, revision: int, parallelism: int
+    template: JsonObject, *, namespace: str, key: ExamKey, sitting: str, revision: int, parallelism: int
 ) -> JsonObject:
     """The Job that sees one revision through, made suspended: it is released once its uid is on record.
 
@@ -106,7 +106,7 @@ def disruption_budget(deployment: str, *, namespace: str, selector: JsonObject) 
     }
 
 
-def event(key: Key, *, name: str, warning: bool, reason: str, message: str, at: str) -> JsonObject:
+def event(key: ExamKey, *, name: str, warning: bool, reason: str, message: str, at: str) -> JsonObject:
     """An Event about a resource; its name is made from what it says, so that it is said once."""
     return {
         "apiVersion": "v1",

@@ -12,9 +12,9 @@ from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND, from_micros
 from exam_core.schedule import State
 from exam_operator.decide.manifests import job_name
-from exam_operator.decide.plan import wanted_revision
-from exam_operator.model.exam import Desired, Resource
-from exam_operator.model.observed import Facts, JobState, Sitting
+from exam_operator.decide.plan import next_revision
+from exam_operator.model.exam import DesiredState, Exam
+from exam_operator.model.observed import JobState, ObservedState, Sitting
 
 Status = dict[str, Any]
 
@@ -64,7 +64,7 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Fault:
     """Why the operator cannot do its work now: one word and a sentence."""
 
     reason: str
@@ -72,7 +72,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saying:
+class EventRecord:
     """An Event that people read in ``kubectl describe``."""
 
     warning: bool
@@ -80,10 +80,10 @@ class Saying:
     message: str
 
 
-def status_of(resource: Resource, facts: Facts, capacity: Capacity | None, skew: int, now: int) -> Status:
+def status_of(resource: Exam, observed: ObservedState, capacity: Capacity | None, skew: int, now: int) -> Status:
     """The status of a resource whose sitting could be looked at; `skew` is the platform's clock less ours, in µs."""
-    sitting = facts.sitting
-    phase = phase_of(resource, facts, now)
+    sitting = observed.sitting
+    phase = phase_of(resource, observed, now)
     said: Status = {"phase": phase.value}
     if sitting is not None:
         said |= {
@@ -100,55 +100,55 @@ def status_of(resource: Resource, facts: Facts, capacity: Capacity | None, skew:
                 }
             ),
             "seal": _seal(sitting),
-            "grading": _grading(resource, sitting, facts),
+            "grading": _grading(resource, sitting, observed),
             "publishedRevision": sitting.published_revision or None,
             "publishedAt": moment(sitting.published_at),
         }
     if capacity is not None:
         said["capacity"] = {"wanted": capacity.wanted} | ({"ready": capacity.ready} if phase in WARM else {})
-    conditions = dict(_conditions(resource, facts, capacity, now))
-    conditions["Degraded"] = _degraded(facts, skew)
+    conditions = dict(_conditions(resource, observed, capacity, now))
+    conditions["Degraded"] = _degraded(observed, skew)
     return _finished(resource, _without_nothing(said), conditions, now)
 
 
-def status_in_trouble(resource: Resource, trouble: Trouble, now: int) -> Status:
+def degraded_status(resource: Exam, fault: Fault, now: int) -> Status:
     """The status of a resource of whose sitting nothing can be learned now: as it was, and why."""
     kept = {name: value for name, value in resource.status.items() if name not in {"conditions", "reason"}}
     conditions = {
         condition["type"]: (condition["status"], condition["reason"], condition["message"])
         for condition in resource.status.get("conditions", ())
     }
-    conditions["Degraded"] = ("True", trouble.reason, trouble.message)
+    conditions["Degraded"] = ("True", fault.reason, fault.message)
     return _finished(resource, {"phase": Phase.PENDING.value} | kept, conditions, now)
 
 
-def phase_of(resource: Resource, facts: Facts, now: int) -> Phase:
+def phase_of(resource: Exam, observed: ObservedState, now: int) -> Phase:
     """Where the sitting is."""
-    sitting = facts.sitting
+    sitting = observed.sitting
     if sitting is None:
-        return Phase.CANCELLED if resource.spec.desired is Desired.CANCELLED else Phase.PENDING
+        return Phase.CANCELLED if resource.spec.desired is DesiredState.CANCELLED else Phase.PENDING
     if sitting.state is State.CANCELLED:
         return Phase.CANCELLED
     if sitting.state is State.SCHEDULED:
         return _phase_by_clock(resource, sitting, now)
     if sitting.state is State.CLOSING and not sitting.drained:
         return Phase.CLOSING
-    if wanted_revision(resource, sitting) is not None:
+    if next_revision(resource, sitting) is not None:
         return Phase.GRADING
     return Phase.PUBLISHED if sitting.published_revision >= sitting.graded_revision else Phase.GRADED
 
 
-def sayings(resource: Resource, status: Status) -> Iterator[Saying]:
+def events_for(resource: Exam, status: Status) -> Iterator[EventRecord]:
     """The Events that the step from the last status to this one is worth."""
     if status["phase"] != resource.status.get("phase"):
-        yield Saying(warning=False, reason=status["phase"], message=_story(status))
+        yield EventRecord(warning=False, reason=status["phase"], message=_story(status))
     before = {each["type"]: each for each in resource.status.get("conditions", ())}
     for each in status["conditions"]:
         was = before.get(each["type"], {})
         same = (was.get("status"), was.get("reason")) == (each["status"], each["reason"])
-        trouble = each["status"] == ("True" if each["type"] == "Degraded" else "False")
-        if each["type"] in {"Accepted", "Degraded"} and trouble and not same:
-            yield Saying(warning=True, reason=each["reason"], message=each["message"])
+        fault = each["status"] == ("True" if each["type"] == "Degraded" else "False")
+        if each["type"] in {"Accepted", "Degraded"} and fault and not same:
+            yield EventRecord(warning=True, reason=each["reason"], message=each["message"])
 
 
 def moment(instant: int | None) -> str | None:
@@ -164,7 +164,7 @@ Condition = tuple[str, str, str]
 """Status, reason, message."""
 
 
-def _phase_by_clock(resource: Resource, sitting: Sitting, now: int) -> Phase:
+def _phase_by_clock(resource: Exam, sitting: Sitting, now: int) -> Phase:
     if sitting.ends_at is not None and now > sitting.ends_at:
         return Phase.CLOSING
     if sitting.opened(now):
@@ -174,10 +174,10 @@ def _phase_by_clock(resource: Resource, sitting: Sitting, now: int) -> Phase:
 
 
 def _conditions(
-    resource: Resource, facts: Facts, capacity: Capacity | None, now: int
+    resource: Exam, observed: ObservedState, capacity: Capacity | None, now: int
 ) -> Iterator[tuple[str, Condition]]:
-    sitting = facts.sitting
-    yield "Accepted", _accepted(resource, facts)
+    sitting = observed.sitting
+    yield "Accepted", _accepted(resource, observed)
     if sitting is None:
         yield "Provisioned", ("False", "NotProvisioned", "there is no sitting yet")
         return
@@ -185,7 +185,7 @@ def _conditions(
         yield "Provisioned", ("True", "Provisioned", f"sitting {resource.key.sitting}, paper {sitting.paper[:12]}")
     else:
         yield "Provisioned", ("False", "PaperNotDistributed", "the paper is not yet where solvers read it")
-    phase = phase_of(resource, facts, now)
+    phase = phase_of(resource, observed, now)
     if capacity is not None:
         yield "CapacityReady", _capacity_ready(capacity, phase)
     is_open = phase in {Phase.OPEN, Phase.PAUSED}
@@ -195,7 +195,7 @@ def _conditions(
     else:
         text = f"{sitting.seal.answers} answers of {sitting.seal.students} students"
         yield "Sealed", ("True", "Sealed", text)
-    yield "Graded", _graded(resource, sitting, facts)
+    yield "Graded", _graded(resource, sitting, observed)
     if sitting.published_revision:
         yield "Published", ("True", "Published", f"revision {sitting.published_revision}")
     else:
@@ -210,37 +210,37 @@ def _capacity_ready(capacity: Capacity, phase: Phase) -> Condition:
     return ("True", "Ready", text) if enough else ("False", "NotReady", text)
 
 
-def _accepted(resource: Resource, facts: Facts) -> Condition:
+def _accepted(resource: Exam, observed: ObservedState) -> Condition:
     """Whether what is wished for is what is done; a refused wish leaves everything as it was."""
-    sitting = facts.sitting
-    for refusal in facts.refusals:
-        if refusal.generation == resource.generation:
-            return ("False", refusal.reason, refusal.message)
+    sitting = observed.sitting
+    for rejection in observed.rejections:
+        if rejection.generation == resource.generation:
+            return ("False", rejection.reason, rejection.message)
     if sitting is not None and (late := _too_late(resource, sitting)):
         return ("False", "Closed", late)
     return ("True", "Accepted", "as wished")
 
 
-def _too_late(resource: Resource, sitting: Sitting) -> str:
+def _too_late(resource: Exam, sitting: Sitting) -> str:
     """What an edit asks of a sitting that is over, in a sentence; empty when it asks for nothing."""
     spec = resource.spec
     if sitting.state is State.CANCELLED:
-        wished = spec.desired is not Desired.CANCELLED and not resource.deleting
-        return "the sitting was cancelled: make another Exam to hold it after all" if wished else ""
+        desired = spec.desired is not DesiredState.CANCELLED and not resource.deleting
+        return "the sitting was cancelled: make another Exam to hold it after all" if desired else ""
     if sitting.state is State.SCHEDULED:
         return ""
-    if spec.desired in (Desired.PAUSED, Desired.CANCELLED):
+    if spec.desired in (DesiredState.PAUSED, DesiredState.CANCELLED):
         return f"the sitting is closed: it can no longer become {spec.desired.value}"
     if spec.window != sitting.window:
         return f"the sitting is closed: its window stays {_window_text(sitting)}"
     return ""
 
 
-def _graded(resource: Resource, sitting: Sitting, facts: Facts) -> Condition:
-    wanted = wanted_revision(resource, sitting)
+def _graded(resource: Exam, sitting: Sitting, observed: ObservedState) -> Condition:
+    wanted = next_revision(resource, sitting)
     if wanted is None:
         return ("True", "Graded", f"revision {sitting.graded_revision}")
-    if facts.job is not None and facts.job.state is JobState.SUSPENDED and not facts.job_slot:
+    if observed.job is not None and observed.job.state is JobState.SUSPENDED and not observed.job_slot:
         return ("False", "Queued", "as many grading Jobs run as may")
     revision = sitting.revision(wanted)
     if revision is None:
@@ -248,11 +248,11 @@ def _graded(resource: Resource, sitting: Sitting, facts: Facts) -> Condition:
     return ("False", "Grading", f"revision {wanted}: {revision.graded} of {revision.chunks} chunks")
 
 
-def _degraded(facts: Facts, skew: int) -> Condition:
-    if facts.job is not None and facts.job.state is JobState.FAILED:
-        return ("True", "GradingJobFailed", f"Job {facts.job.name} failed and is made anew; its log says why")
-    if facts.job is not None and facts.job.failures:
-        return ("True", "GradingPodFailed", f"{facts.job.failures} pods of Job {facts.job.name} failed")
+def _degraded(observed: ObservedState, skew: int) -> Condition:
+    if observed.job is not None and observed.job.state is JobState.FAILED:
+        return ("True", "GradingJobFailed", f"Job {observed.job.name} failed and is made anew; its log says why")
+    if observed.job is not None and observed.job.failures:
+        return ("True", "GradingPodFailed", f"{observed.job.failures} pods of Job {observed.job.name} failed")
     if abs(skew) > SKEW_BOUND:
         direction = "behind" if skew > 0 else "ahead of"
         bound = SKEW_BOUND // SECOND
@@ -268,14 +268,14 @@ def _seal(sitting: Sitting) -> JsonObject | None:
     return {"at": moment(seal.at), "answers": seal.answers, "students": seal.students, "digest": seal.digest}
 
 
-def _grading(resource: Resource, sitting: Sitting, facts: Facts) -> JsonObject | None:
+def _grading(resource: Exam, sitting: Sitting, observed: ObservedState) -> JsonObject | None:
     """The revision under way, or the last that was graded."""
-    number = wanted_revision(resource, sitting) or sitting.graded_revision
+    number = next_revision(resource, sitting) or sitting.graded_revision
     if sitting.state not in (State.CLOSING, State.SEALED) or not sitting.drained:
         return None
     said = _without_nothing({"revision": number, "jobName": job_name(sitting.id, number)})
-    if facts.job is not None:
-        said |= {"jobUid": facts.job.uid, "failed": facts.job.failures}
+    if observed.job is not None:
+        said |= {"jobUid": observed.job.uid, "failed": observed.job.failures}
     elif resource.status.get("grading", {}).get("revision") == number:
         said |= {name: resource.status["grading"].get(name) for name in ("jobUid", "failed")}
     revision = sitting.revision(number)
@@ -289,7 +289,7 @@ def _grading(resource: Resource, sitting: Sitting, facts: Facts) -> JsonObject |
     return _without_nothing(said)
 
 
-def _finished(resource: Resource, said: Status, conditions: Mapping[str, Condition], now: int) -> Status:
+def _finished(resource: Exam, said: Status, conditions: Mapping[str, Condition], now: int) -> Status:
     said["observedGeneration"] = resource.generation
     said["conditions"] = list(_stamped(resource, conditions, now))
     wrong = [name for name in ("Accepted", "Degraded") if name in conditions]
@@ -299,7 +299,7 @@ def _finished(resource: Resource, said: Status, conditions: Mapping[str, Conditi
     return said
 
 
-def _stamped(resource: Resource, conditions: Mapping[str, Condition], now: int) -> Iterator[JsonObject]:
+def _stamped(resource: Exam, conditions: Mapping[str, Condition], now: int) -> Iterator[JsonObject]:
     """Conditions as the API has them: the time is that of the last change of status."""
     before = {each["type"]: each for each in resource.status.get("conditions", ())}
     for name, (holds, reason, message) in conditions.items():

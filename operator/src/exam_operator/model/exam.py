@@ -18,7 +18,7 @@ FINALIZER = f"{GROUP}/sitting"
 UID_CHARACTERS = 8
 
 
-class Key(NamedTuple):
+class ExamKey(NamedTuple):
     """Which resource: one that was deleted and made again under its name is another."""
 
     namespace: str
@@ -34,7 +34,7 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
-class Desired(StrEnum):
+class DesiredState(StrEnum):
     """What a sitting is wished to be."""
 
     SCHEDULED = "Scheduled"
@@ -44,7 +44,7 @@ class Desired(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecretKey:
+class SecretKeyRef:
     """Where a paper is written: a Secret of the resource's namespace, and a key of its data."""
 
     name: str
@@ -61,7 +61,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Solver:
+class SolverSpec:
     """How many solver pods a sitting wants, and from how long before its opening."""
 
     min_replicas: int
@@ -71,7 +71,7 @@ class Solver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grading:
+class GradingSpec:
     """Which revision is wished for, how many graders work at it, and whether its degrees are shown at once."""
 
     parallelism: int
@@ -80,16 +80,16 @@ class Grading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class ExamSpec:
     """What somebody wants."""
 
     exam: str
-    paper_from: SecretKey | None
+    paper_from: SecretKeyRef | None
     window: Window
-    desired: Desired
+    desired: DesiredState
     candidates: int
-    solver: Solver
-    grading: Grading
+    solver: SolverSpec
+    grading: GradingSpec
 
     @classmethod
     def from_json(cls, spec: JsonObject) -> Self:
@@ -102,21 +102,21 @@ class Spec:
         reference = spec.get("paperFrom", {}).get("secretKeyRef")
         return cls(
             exam=spec["exam"],
-            paper_from=None if reference is None else SecretKey(name=reference["name"], key=reference["key"]),
+            paper_from=None if reference is None else SecretKeyRef(name=reference["name"], key=reference["key"]),
             window=Window(
                 opens_at=to_micros(datetime.fromisoformat(window["opensAt"])),
                 closes_at=to_micros(datetime.fromisoformat(window["closesAt"])),
                 duration=parse_duration(window["duration"]),
             ),
-            desired=Desired(spec["desiredState"]),
+            desired=DesiredState(spec["desiredState"]),
             candidates=spec["candidates"],
-            solver=Solver(
+            solver=SolverSpec(
                 min_replicas=solver["minReplicas"],
                 max_replicas=solver["maxReplicas"],
                 candidates_per_replica=solver["candidatesPerReplica"],
                 prewarm=parse_duration(solver["prewarm"]),
             ),
-            grading=Grading(
+            grading=GradingSpec(
                 parallelism=grading["parallelism"],
                 revision=grading["revision"],
                 automatic=grading["publish"] == "Automatic",
@@ -125,15 +125,15 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class Exam:
     """One `Exam`: who it is, what it wants, and what was last said of it."""
 
-    key: Key
+    key: ExamKey
     generation: int
     version: str
     deleting: bool
     finalizers: Sequence[str]
-    spec: Spec
+    spec: ExamSpec
     status: JsonObject
 
     @classmethod
@@ -146,23 +146,23 @@ class Resource:
             version=metadata["resourceVersion"],
             deleting="deletionTimestamp" in metadata,
             finalizers=tuple(metadata.get("finalizers", ())),
-            spec=Spec.from_json(body["spec"]),
+            spec=ExamSpec.from_json(body["spec"]),
             status=body.get("status", {}),
         )
 
     @property
-    def held(self) -> bool:
+    def has_finalizer(self) -> bool:
         """Whether our finalizer keeps it from vanishing."""
         return FINALIZER in self.finalizers
 
     @property
-    def recorded_job(self) -> str | None:
+    def recorded_job_uid(self) -> str | None:
         """The uid of the grading Job that its status names."""
         uid: str | None = self.status.get("grading", {}).get("jobUid")
         return uid
 
 
-def key_of(body: JsonObject) -> Key:
+def key_of(body: JsonObject) -> ExamKey:
     """The key of an object as the API server gives it."""
     metadata = body["metadata"]
-    return Key(metadata["namespace"], metadata["name"], metadata["uid"])
+    return ExamKey(metadata["namespace"], metadata["name"], metadata["uid"])

@@ -143,7 +143,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Rejection:
     """What web said no to, and why; `at` is when, `reason` one word for machines, `message` a sentence for people."""
 
     action: str
@@ -154,7 +154,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ObservedState:
     """Everything that a plan is made from, besides the resource itself.
 
     Attributes:
@@ -168,12 +168,12 @@ class Facts:
     sitting: Sitting | None
     job: Job | None = None
     job_slot: bool = True
-    refusals: tuple[Refusal, ...] = ()
-    namespace_ends: bool = False
+    rejections: tuple[Rejection, ...] = ()
+    namespace_terminating: bool = False
 
-    def refusal(self, action: str, generation: int) -> Refusal | None:
+    def rejection(self, action: str, generation: int) -> Rejection | None:
         """The last refusal of an action that a generation of the resource wished for."""
-        return next((no for no in self.refusals if (no.action, no.generation) == (action, generation)), None)
+        return next((no for no in self.rejections if (no.action, no.generation) == (action, generation)), None)
 
 
 def _instant(text: str) -> int:

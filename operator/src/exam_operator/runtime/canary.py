@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
-from exam_operator.model.exam import Key, key_of
+from exam_operator.model.exam import ExamKey, key_of
 
 UNSEEN_BOUND = 20 * SECOND
 
@@ -25,8 +25,8 @@ class Canary:
     """Compares lists with the watch; times are UTC in µs."""
 
     def __init__(self) -> None:
-        self._seen: dict[Key, str] = {}
-        self._missed: dict[Key, _Missed] = {}
+        self._seen: dict[ExamKey, str] = {}
+        self._missed: dict[ExamKey, _Missed] = {}
 
     def watched(self, body: JsonObject, *, gone: bool) -> None:
         """The watch told of an object."""

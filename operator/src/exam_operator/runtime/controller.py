@@ -8,14 +8,14 @@ import structlog
 
 from exam_core.canonical import JsonObject
 from exam_operator import metrics
-from exam_operator.clients.errors import AwayError
-from exam_operator.clients.kubernetes import Kube
+from exam_operator.clients.errors import UnavailableError
+from exam_operator.clients.kubernetes import KubernetesClient
 from exam_operator.decide.status import WARM
-from exam_operator.model.exam import Key, key_of
-from exam_operator.runtime.cache import Inventory
+from exam_operator.model.exam import ExamKey, key_of
+from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.canary import Canary
 from exam_operator.runtime.reconciler import IN_CIRCLES, Reconciler
-from exam_operator.runtime.workqueue import DueQueue
+from exam_operator.runtime.workqueue import WorkQueue
 
 log = structlog.get_logger(__name__)
 
@@ -39,10 +39,10 @@ class Operator:
 
     def __init__(
         self,
-        kube: Kube,
-        queue: DueQueue[Key],
+        kube: KubernetesClient,
+        queue: WorkQueue[ExamKey],
         canary: Canary,
-        inventory: Inventory,
+        cache: ExamCache,
         *,
         namespaces: Sequence[str],
         resync: float,
@@ -50,7 +50,7 @@ class Operator:
         self._kube = kube
         self._queue = queue
         self._canary = canary
-        self._inventory = inventory
+        self._cache = cache
         self._namespaces = namespaces
         self._resync = resync
         self._listed = False
@@ -59,14 +59,14 @@ class Operator:
         """The watch tells of an Exam."""
         self._canary.watched(body, gone=gone)
         # What a look at it has read or written already is no news.
-        if gone or not self._inventory.has(body):
+        if gone or not self._cache.has(body):
             self._queue.add(key_of(body))
         if not gone:
-            self._inventory.keep(body)
+            self._cache.keep(body)
 
     def wake_warm(self) -> None:
         """Look at every Exam that tells how many solver pods there are."""
-        for resource in self._inventory:
+        for resource in self._cache:
             if resource.status.get("phase") in WARM:
                 self._queue.add(resource.key)
 
@@ -81,14 +81,14 @@ class Operator:
     def measure(self) -> None:
         """Set what is measured when somebody looks."""
         metrics.QUEUE.set(len(self._queue))
-        metrics.EXAMS.set(len(self._inventory))
+        metrics.EXAMS.set(len(self._cache))
 
     async def resync(self) -> None:
         """List everything now and then, and look at all of it: what no event told of is found here."""
         while True:
             try:
                 await self._list()
-            except AwayError as error:
+            except UnavailableError as error:
                 log.warning("listing is put off", why=str(error))
             await asyncio.sleep(self._resync)
 
@@ -114,7 +114,7 @@ class Operator:
         for namespace in self._namespaces or (None,):
             bodies += await self._kube.exams(namespace)
         self._canary.listed(bodies, utc_now())
-        for gone in self._inventory.listed(bodies):
+        for gone in self._cache.listed(bodies):
             self._queue.forget(gone)
         for body in bodies:
             self._queue.add(key_of(body))

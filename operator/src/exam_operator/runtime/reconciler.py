@@ -11,16 +11,16 @@ from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_core.schedule import State
 from exam_operator import metrics
-from exam_operator.clients.errors import AwayError, OutdatedError, RefusedError
-from exam_operator.clients.kubernetes import API_SERVER, Kube
-from exam_operator.clients.web import Platform
+from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
+from exam_operator.clients.kubernetes import API_SERVER, KubernetesClient
+from exam_operator.clients.web import WebClient
 from exam_operator.decide.manifests import SITTING_LABEL, event, job_name
-from exam_operator.decide.plan import REFUSED_AGAIN_AFTER, Action, Verb, plan, wanted_revision
-from exam_operator.decide.status import Phase, Saying, Trouble, moment, sayings, status_in_trouble, status_of
-from exam_operator.model.exam import Key, Resource
-from exam_operator.model.observed import Facts, Job, JobState, Refusal, Sitting
-from exam_operator.runtime.cache import Inventory
-from exam_operator.runtime.executor import Hands
+from exam_operator.decide.plan import RETRY_REJECTED_AFTER, Action, Verb, next_revision, plan
+from exam_operator.decide.status import EventRecord, Fault, Phase, degraded_status, events_for, moment, status_of
+from exam_operator.model.exam import Exam, ExamKey
+from exam_operator.model.observed import Job, JobState, ObservedState, Rejection, Sitting
+from exam_operator.runtime.cache import ExamCache
+from exam_operator.runtime.executor import Executor
 from exam_operator.runtime.scaling import Scaling
 
 log = structlog.get_logger(__name__)
@@ -48,78 +48,85 @@ class Reconciler:
     """
 
     def __init__(
-        self, kube: Kube, platform: Platform, hands: Hands, scaling: Scaling, inventory: Inventory, *, max_jobs: int
+        self,
+        kube: KubernetesClient,
+        web: WebClient,
+        executor: Executor,
+        scaling: Scaling,
+        cache: ExamCache,
+        *,
+        max_jobs: int,
     ) -> None:
         self._kube = kube
-        self._platform = platform
-        self._hands = hands
+        self._web = web
+        self._executor = executor
         self._scaling = scaling
-        self._inventory = inventory
+        self._cache = cache
         self._max_jobs = max_jobs
         self._releasing = asyncio.Lock()
         self._counted_at = -COUNT_EVERY
         self._had_slot = True
-        self._refusals: dict[Key, dict[Verb, Refusal]] = {}
-        self._failures: dict[Key, int] = {}
+        self._rejections: dict[ExamKey, dict[Verb, Rejection]] = {}
+        self._failures: dict[ExamKey, int] = {}
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: ExamKey) -> None:
         """It is gone."""
-        self._refusals.pop(key, None)
+        self._rejections.pop(key, None)
         self._failures.pop(key, None)
-        self._inventory.forget(key)
+        self._cache.forget(key)
 
-    async def reconcile(self, key: Key) -> int | None:
+    async def reconcile(self, key: ExamKey) -> int | None:
         """Bring one `Exam` on as far as it goes; when to look again (µs from now), None when nothing is due."""
         with structlog.contextvars.bound_contextvars(exam=str(key), sitting=key.sitting):
             try:
                 again = await self._until_rest(key)
-            except AwayError as error:
+            except UnavailableError as error:
                 metrics.RECONCILES.labels("away").inc()
                 return await self._put_off(key, error)
             metrics.RECONCILES.labels("rest").inc()
             self._failures.pop(key, None)
             return again
 
-    async def _until_rest(self, key: Key) -> int | None:
+    async def _until_rest(self, key: ExamKey) -> int | None:
         told: Sitting | None = None
         for _ in range(PASSES):
             # The sitting before the resource: then its epoch is older than the wish, and whoever carries an older wish
             # to PostgreSQL than somebody else just did is told so there.
-            sitting = told or await self._platform.look(key.sitting)
+            sitting = told or await self._web.look(key.sitting)
             body = await self._kube.exam(key)
             if body is None:
                 self.forget(key)
                 return None
-            resource = Resource.from_json(body)
-            self._inventory.keep(body)
-            now = sitting.now if sitting is not None else self._platform.now
-            facts = await self._facts(resource, sitting, now)
-            planned = plan(resource, facts, now)
+            resource = Exam.from_json(body)
+            self._cache.keep(body)
+            now = sitting.now if sitting is not None else self._web.now
+            observed = await self._observe(resource, sitting, now)
+            planned = plan(resource, observed, now)
             if planned.action is not None:
-                told = await self._act(resource, facts, planned.action, now)
+                told = await self._act(resource, observed, planned.action, now)
                 if planned.action.verb is Verb.CLOSE:
                     # Those that end in the same second come first; what is to be said of this one can wait for them.
                     return 0
-            elif not await self._tell(body, resource, facts, now):
-                return None if planned.wake_at is None else max(0, planned.wake_at - self._platform.now)
+            elif not await self._tell(body, resource, observed, now):
+                return None if planned.requeue_at is None else max(0, planned.requeue_at - self._web.now)
             else:
                 told = sitting
         return IN_CIRCLES
 
-    async def _facts(self, resource: Resource, sitting: Sitting | None, now: int) -> Facts:
-        refusals = self._refusals.get(resource.key, {}).values()
+    async def _observe(self, resource: Exam, sitting: Sitting | None, now: int) -> ObservedState:
+        rejections = self._rejections.get(resource.key, {}).values()
         job, slot = None, True
         if sitting is not None and sitting.state in (State.CLOSING, State.SEALED) and sitting.drained:
-            revision = wanted_revision(resource, sitting)
+            revision = next_revision(resource, sitting)
             if revision is not None:
                 job = await self._job(sitting, revision)
                 slot = job is None or job.state is not JobState.SUSPENDED or await self._may_have_slot()
-        return Facts(
+        return ObservedState(
             sitting=sitting,
             job=job,
             job_slot=slot,
-            refusals=tuple(each for each in refusals if now < each.at + REFUSED_AGAIN_AFTER),
-            namespace_ends=resource.deleting and await self._kube.namespace_ends(resource.key.namespace),
+            rejections=tuple(each for each in rejections if now < each.at + RETRY_REJECTED_AFTER),
+            namespace_terminating=resource.deleting and await self._kube.namespace_terminating(resource.key.namespace),
         )
 
     async def _job(self, sitting: Sitting, revision: int) -> Job | None:
@@ -128,7 +135,7 @@ class Reconciler:
         if body is None:
             return None
         if body["metadata"].get("labels", {}).get(SITTING_LABEL) != sitting.id:
-            raise AwayError(f"Job {name}", "is of another sitting, or somebody else's: delete it")
+            raise UnavailableError(f"Job {name}", "is of another sitting, or somebody else's: delete it")
         return Job.from_json(body)
 
     async def _may_have_slot(self) -> bool:
@@ -143,7 +150,7 @@ class Reconciler:
         running = [job for job in map(Job.from_json, await self._kube.jobs()) if job.state is JobState.RUNNING]
         return len(running) < self._max_jobs
 
-    async def _act(self, resource: Resource, facts: Facts, action: Action, now: int) -> Sitting | None:
+    async def _act(self, resource: Exam, observed: ObservedState, action: Action, now: int) -> Sitting | None:
         """Do what was planned; the sitting afterwards, where that was told."""
         outcome, told = "done", None
         try:
@@ -151,24 +158,24 @@ class Reconciler:
                 # Counted and released under one lock: two at once must not both take the last place.
                 async with self._releasing:
                     if await self._has_slot():
-                        await self._hands.do(resource, facts, action)
+                        await self._executor.do(resource, observed, action)
             else:
-                told = await self._hands.do(resource, facts, action)
-            self._refusals.get(resource.key, {}).pop(action.verb, None)
-        except RefusedError as error:
+                told = await self._executor.do(resource, observed, action)
+            self._rejections.get(resource.key, {}).pop(action.verb, None)
+        except RejectedError as error:
             outcome = "refused"
-            refused = Refusal(
+            rejected = Rejection(
                 action=action.verb.value,
                 generation=resource.generation,
                 at=now,
                 reason=error.reason,
                 message=error.message,
             )
-            self._refusals.setdefault(resource.key, {})[action.verb] = refused
-        except OutdatedError as error:
+            self._rejections.setdefault(resource.key, {})[action.verb] = rejected
+        except ConflictError as error:
             outcome = "outdated"
             log.info("looking again", verb=action.verb.value, why=str(error))
-        except AwayError:
+        except UnavailableError:
             outcome = "away"
             raise
         finally:
@@ -176,63 +183,63 @@ class Reconciler:
             log.info("action", verb=action.verb.value, outcome=outcome, revision=action.revision or None)
         return told
 
-    async def _tell(self, body: JsonObject, resource: Resource, facts: Facts, now: int) -> bool:
+    async def _tell(self, body: JsonObject, resource: Exam, observed: ObservedState, now: int) -> bool:
         """Bring the status up to date; whether it was not."""
         capacity = self._scaling.capacity(resource, now)
-        status = status_of(resource, facts, capacity, self._platform.skew, now)
-        metrics.PLATFORM_SKEW.set(self._platform.skew / SECOND)
+        status = status_of(resource, observed, capacity, self._web.skew, now)
+        metrics.PLATFORM_SKEW.set(self._web.skew / SECOND)
         return await self._write(body, resource, status, now)
 
-    async def _write(self, body: JsonObject, resource: Resource, status: Mapping[str, Any], now: int) -> bool:
+    async def _write(self, body: JsonObject, resource: Exam, status: Mapping[str, Any], now: int) -> bool:
         if status == resource.status:
             return False
         try:
             if not resource.deleting:
                 # Before the status: an Event said twice is one, a status that was written hides what led to it.
-                for saying in sayings(resource, dict(status)):
-                    await self._say(resource, saying, now)
-            self._inventory.keep(await self._kube.set_status(body, status))
-        except OutdatedError as error:
+                for record in events_for(resource, dict(status)):
+                    await self._say(resource, record, now)
+            self._cache.keep(await self._kube.set_status(body, status))
+        except ConflictError as error:
             log.info("looking again", verb="status", why=str(error))
         return True
 
-    async def _say(self, resource: Resource, saying: Saying, now: int) -> None:
-        what = f"{resource.key.uid} {resource.generation} {saying.reason} {saying.message}"
+    async def _say(self, resource: Exam, record: EventRecord, now: int) -> None:
+        what = f"{resource.key.uid} {resource.generation} {record.reason} {record.message}"
         name = f"{resource.key.name}.{hashlib.sha256(what.encode()).hexdigest()[:16]}"
         await self._kube.say(
             event(
                 resource.key,
                 name=name,
-                warning=saying.warning,
-                reason=saying.reason,
-                message=saying.message,
+                warning=record.warning,
+                reason=record.reason,
+                message=record.message,
                 at=moment(now // SECOND * SECOND) or "",
             )
         )
 
-    async def _put_off(self, key: Key, error: AwayError) -> int:
+    async def _put_off(self, key: ExamKey, error: UnavailableError) -> int:
         """Say what is wrong, where that can be said, and come back after a while."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         log.warning("put off", why=str(error), failures=failures)
         hurried = False
         if error.who != API_SERVER:
             try:
-                hurried = await self._tell_trouble(key, error)
-            except AwayError as other:
+                hurried = await self._report_fault(key, error)
+            except UnavailableError as other:
                 log.warning("the trouble cannot be told", why=str(other))
         backoff = CLOSE_PATH_BACKOFF * 2 ** (failures - 1)
         longest = 2 * CLOSE_PATH_BACKOFF if hurried else LONGEST_BACKOFF
         return int(max(min(backoff, longest), error.retry_after or 0) * SECOND)
 
-    async def _tell_trouble(self, key: Key, error: AwayError) -> bool:
+    async def _report_fault(self, key: ExamKey, error: UnavailableError) -> bool:
         """Put the trouble into the status; whether the sitting is at its end, where every second is waited for."""
         body = await self._kube.exam(key)
         if body is None:
             return False
-        resource = Resource.from_json(body)
-        now = self._platform.now
-        trouble = Trouble(reason=_camel(error.who), message=str(error))
-        await self._write(body, resource, status_in_trouble(resource, trouble, now), now)
+        resource = Exam.from_json(body)
+        now = self._web.now
+        fault = Fault(reason=_camel(error.who), message=str(error))
+        await self._write(body, resource, degraded_status(resource, fault, now), now)
         ending = resource.status.get("phase") in {Phase.OPEN, Phase.PAUSED, Phase.CLOSING, Phase.GRADING}
         return ending or now >= resource.spec.window.closes_at
 

@@ -8,13 +8,13 @@ import structlog
 from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_operator import metrics
-from exam_operator.clients.errors import AwayError, OutdatedError
-from exam_operator.clients.kubernetes import Kube
+from exam_operator.clients.errors import ConflictError, UnavailableError
+from exam_operator.clients.kubernetes import KubernetesClient
 from exam_operator.decide.demand import Demand, demand, solvers_wanted
 from exam_operator.decide.manifests import autoscaler, disruption_budget
 from exam_operator.decide.status import Capacity
-from exam_operator.model.exam import Resource
-from exam_operator.runtime.cache import Inventory
+from exam_operator.model.exam import Exam
+from exam_operator.runtime.cache import ExamCache
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +39,8 @@ class Scaling:
 
     def __init__(
         self,
-        kube: Kube,
-        inventory: Inventory,
+        kube: KubernetesClient,
+        cache: ExamCache,
         now: Callable[[], int],
         *,
         namespace: str,
@@ -49,7 +49,7 @@ class Scaling:
         max_jobs: int,
     ) -> None:
         self._kube = kube
-        self._inventory = inventory
+        self._cache = cache
         self._now = now
         self._namespace = namespace
         self._solvers = solvers
@@ -67,7 +67,7 @@ class Scaling:
         """Look again: something that demand depends on has changed."""
         self._wake.set()
 
-    def capacity(self, resource: Resource, now: int) -> Capacity | None:
+    def capacity(self, resource: Exam, now: int) -> Capacity | None:
         """Solver pods as one sitting sees them at an instant (platform's time, µs); None while nothing is known."""
         if self._known is None:
             return None
@@ -78,13 +78,13 @@ class Scaling:
 
     async def run(self, *, resync: float) -> None:
         """Keep scaling for ever, once every Exam is known: a new process must not lower what others wanted."""
-        await self._inventory.complete()
+        await self._cache.complete()
         while True:
             self._wake.clear()
             wanted = self._demand(self._now())
             try:
                 ready = await self._carry(wanted)
-            except (AwayError, OutdatedError) as error:
+            except (UnavailableError, ConflictError) as error:
                 log.warning("scaling is put off", why=str(error))
                 ready = None
             wait = resync
@@ -100,7 +100,7 @@ class Scaling:
             await asyncio.sleep(AT_ONCE)
 
     def _demand(self, now: int) -> Demand:
-        return demand(self._inventory, now, max_jobs=self._max_jobs)
+        return demand(self._cache, now, max_jobs=self._max_jobs)
 
     async def _carry(self, wanted: Demand) -> int:
         """Make autoscalers and budgets as they should be; how many solver pods are ready."""

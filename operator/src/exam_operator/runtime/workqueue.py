@@ -17,7 +17,7 @@ LONGEST_NAP = 1.0
 K = TypeVar("K", bound=Hashable)
 
 
-class DueQueue(Generic[K]):
+class WorkQueue(Generic[K]):
     """Keys with the time at which they are due.
 
     Args:

@@ -15,8 +15,8 @@ from exam_core.schedule import State
 from exam_core.windows import Pause, may_become
 from exam_core.windows import Window as CoreWindow
 from exam_operator.decide.plan import Action, Verb
-from exam_operator.model.exam import FINALIZER, Desired, Grading, Key, Resource, Solver, Spec, Window
-from exam_operator.model.observed import Facts, Job, JobState, Refusal, Revision, Seal, Sitting
+from exam_operator.model.exam import FINALIZER, DesiredState, Exam, ExamKey, ExamSpec, GradingSpec, SolverSpec, Window
+from exam_operator.model.observed import Job, JobState, ObservedState, Rejection, Revision, Seal, Sitting
 
 EPOCH_2027 = 1_800_000_000 * SECOND
 """When every world begins."""
@@ -29,11 +29,11 @@ class HarmError(AssertionError):
     """What must never happen has happened."""
 
 
-class OutdatedError(Exception):
+class ConflictError(Exception):
     """Something has changed since it was looked at."""
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """It cannot be as wished."""
 
 
@@ -63,10 +63,10 @@ class Operator:
     """What an operator has in mind between two calls; all of it is gone when it is ended."""
 
     sitting: Sitting | None = None
-    resource: Resource | None = None
-    facts: Facts | None = None
+    resource: Exam | None = None
+    observed: ObservedState | None = None
     looked: bool = False
-    refusals: dict[Verb, Refusal] = field(default_factory=dict)
+    rejections: dict[Verb, Rejection] = field(default_factory=dict)
 
 
 class World:
@@ -76,7 +76,7 @@ class World:
         self.safe = safeties
         self.now = EPOCH_2027
         self.written = True
-        self.resource: Resource | None = a_resource(self.now)
+        self.resource: Exam | None = make_exam(self.now)
         self.window: CoreWindow | None = None
         self.state = State.SCHEDULED
         self.epoch = 0
@@ -135,11 +135,11 @@ class World:
 
     # what the platform does when it is asked; each as its counterpart in web or the API server
 
-    def do(self, action: Action, resource: Resource, facts: Facts) -> None:
+    def do(self, action: Action, resource: Exam, observed: ObservedState) -> None:
         """Carry out an action that was decided on what was seen then."""
-        seen = facts.sitting
-        if action.verb in (Verb.HOLD, Verb.LET_GO):
-            self._finalizers(resource, held=action.verb is Verb.HOLD)
+        seen = observed.sitting
+        if action.verb in (Verb.ADD_FINALIZER, Verb.REMOVE_FINALIZER):
+            self._finalizers(resource, has_finalizer=action.verb is Verb.ADD_FINALIZER)
         elif action.verb is Verb.PROVISION:
             self._provision(resource)
         elif action.verb in (Verb.CREATE_JOB, Verb.RELEASE_JOB, Verb.DELETE_JOB):
@@ -147,75 +147,75 @@ class World:
         elif seen is not None:
             self._change(action, resource, seen)
 
-    def _finalizers(self, resource: Resource, *, held: bool) -> None:
+    def _finalizers(self, resource: Exam, *, has_finalizer: bool) -> None:
         if self.resource is None or self.resource.version != resource.version:
-            raise OutdatedError
-        self.edit(finalizers=(FINALIZER,) if held else ())
-        if self.resource.deleting and not held:
+            raise ConflictError
+        self.edit(finalizers=(FINALIZER,) if has_finalizer else ())
+        if self.resource.deleting and not has_finalizer:
             self.resource = None
 
-    def _provision(self, resource: Resource) -> None:
+    def _provision(self, resource: Exam) -> None:
         if not self.written:
-            raise RefusedError
+            raise RejectedError
         if self.window is not None:
             if self.safe.epoch:
-                raise OutdatedError
+                raise ConflictError
             self._move(resource)
             return
         spec = resource.spec
         if spec.window.closes_at <= self.now:
-            raise RefusedError
+            raise RejectedError
         self.window = CoreWindow(
             opens_at=spec.window.opens_at, closes_at=spec.window.closes_at, duration=spec.window.duration
         )
         self._carry(resource)
 
-    def _change(self, action: Action, resource: Resource, seen: Sitting) -> None:
+    def _change(self, action: Action, resource: Exam, seen: Sitting) -> None:
         verb = action.verb
         if verb is Verb.DISTRIBUTE:
             self.distributed = True
         elif verb is Verb.PUBLISH:
             if len(self.ledger.get(action.revision, ())) < CHUNKS:
-                raise OutdatedError
+                raise ConflictError
             self.published = max(self.published, action.revision)
         elif verb is Verb.CLOSE:
             self._close()
         else:
             if self.safe.epoch and seen.epoch != self.epoch:
-                raise OutdatedError
+                raise ConflictError
             if verb is Verb.CHANGE_WINDOW:
                 self._move(resource)
             elif self.state is not State.SCHEDULED:
-                raise OutdatedError
+                raise ConflictError
             else:
                 self._turn(verb, resource)
 
     def _close(self) -> None:
         if self.state is not State.SCHEDULED or self.end is None or self.now <= self.end:
-            raise OutdatedError
+            raise ConflictError
         self._ended(State.CLOSING)
 
-    def _move(self, resource: Resource) -> None:
+    def _move(self, resource: Exam) -> None:
         if self.window is None or self.state is not State.SCHEDULED:
-            raise OutdatedError
-        wished = resource.spec.window
-        moved = replace(self.window, opens_at=wished.opens_at, closes_at=wished.closes_at, duration=wished.duration)
+            raise ConflictError
+        desired = resource.spec.window
+        moved = replace(self.window, opens_at=desired.opens_at, closes_at=desired.closes_at, duration=desired.duration)
         if moved == self.window:
             return
         try:
             may_become(self.window, moved, now=self.now, ends_at=self.end, lease_ttl=LEASE_TTL)
         except Problem as problem:
-            raise RefusedError from problem
+            raise RejectedError from problem
         self.window = moved
         self._carry(resource)
 
-    def _turn(self, verb: Verb, resource: Resource) -> None:
+    def _turn(self, verb: Verb, resource: Exam) -> None:
         if self.window is None:
-            raise OutdatedError
+            raise ConflictError
         *pauses, last = self.window.pauses or (None,)
         if verb is Verb.PAUSE and not self.window.paused:
             if self.end is not None and self.now >= self.end:
-                raise RefusedError
+                raise RejectedError
             self.window = replace(self.window, pauses=(*self.window.pauses, Pause(began=self.now)))
         elif verb is Verb.RESUME and last is not None and self.window.paused:
             self.window = replace(self.window, pauses=(*pauses, replace(last, ended=self.now)))
@@ -230,7 +230,7 @@ class World:
         self.state, self.closing_window = state, self.window
         self.epoch += 1
 
-    def _carry(self, resource: Resource) -> None:
+    def _carry(self, resource: Exam) -> None:
         """A wish has become PostgreSQL's: never an older one than the last that did."""
         if resource.generation < self.carried:
             raise HarmError(f"wish {resource.generation} was carried after wish {self.carried}")
@@ -248,13 +248,13 @@ class World:
                     raise HarmError("a Job that was running well was deleted")
                 if len(self.ledger.get(action.revision, ())) == CHUNKS:
                     if self.safe.look_again:
-                        raise OutdatedError
+                        raise ConflictError
                     raise HarmError("a Job that had graded was deleted")
                 del self.jobs[action.revision]
             elif job.state is JobState.SUSPENDED:
                 job.state = JobState.RUNNING
         elif action.verb is Verb.RELEASE_JOB:
-            raise OutdatedError
+            raise ConflictError
 
     # what happens by itself
 
@@ -275,28 +275,28 @@ class World:
     def edit(self, **changes: Any) -> None:  # noqa: ANN401 - any field of a resource
         """The resource changes; a wish raises its generation."""
         if self.resource is None:
-            raise OutdatedError
+            raise ConflictError
         generation = self.resource.generation + ("spec" in changes)
         version = str(int(self.resource.version) + 1)
         self.resource = replace(self.resource, version=version, generation=generation, **changes)
 
 
-def a_resource(now: int) -> Resource:
+def make_exam(now: int) -> Exam:
     """An Exam whose window opens in ten minutes, for an hour."""
-    return Resource(
-        key=Key("exams", "midterm", "0" * 36),
+    return Exam(
+        key=ExamKey("exams", "midterm", "0" * 36),
         generation=1,
         version="1",
         deleting=False,
         finalizers=(),
-        spec=Spec(
+        spec=ExamSpec(
             exam="algebra-101",
             paper_from=None,
             window=Window(opens_at=now + 10 * MINUTE, closes_at=now + 70 * MINUTE, duration=60 * MINUTE),
-            desired=Desired.SCHEDULED,
+            desired=DesiredState.SCHEDULED,
             candidates=100,
-            solver=Solver(min_replicas=1, max_replicas=20, candidates_per_replica=500, prewarm=5 * MINUTE),
-            grading=Grading(parallelism=1, revision=1, automatic=False),
+            solver=SolverSpec(min_replicas=1, max_replicas=20, candidates_per_replica=500, prewarm=5 * MINUTE),
+            grading=GradingSpec(parallelism=1, revision=1, automatic=False),
         ),
         status={},
     )
