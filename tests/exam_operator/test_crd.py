@@ -1,8 +1,8 @@
-"""What the API server itself takes of an Exam and refuses, with which words: no operator runs here."""
+"""Validation of an Exam by the API server, with its messages; no operator runs here."""
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 from uuid import uuid4
@@ -11,48 +11,49 @@ import pytest
 import yaml
 from kubernetes import client
 
+from exam_core.canonical import JsonObject
 from exam_core.schedule import State
 from exam_harness.environments.control_plane.api_access import REQUEST_SECONDS
 from exam_harness.environments.control_plane.control_plane import ControlPlane
 from exam_harness.environments.control_plane.exam_crd import CRD, install_crd
 from exam_harness.environments.processes.paths import REPOSITORY, new_run_folder
-from exam_operator.decide.status import Capacity, Phase, status_of
-from exam_operator.model.exam import Resource
-from exam_operator.model.observed import Facts, Job, JobState, Revision, Seal, Sitting
+from exam_operator.decide.status import status_of
+from exam_operator.model.exam import Exam
+from exam_operator.model.observed import Job, JobState, ObservedState, Revision, Seal, Sitting, SolverCapacity
+from exam_operator.model.status import Phase
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 NAMESPACE = "exams"
 WINDOW = {"opensAt": "2027-01-15T09:00:00Z", "closesAt": "2027-01-15T11:00:00Z", "duration": "90m"}
 STATES = ("Scheduled", "Paused", "StoppedAndGrade", "Cancelled")
-Json = Mapping[str, Any]
 
 
 class Api:
-    """The API server as somebody who writes Exams sees it; writes are strict unless told otherwise."""
+    """The API server for users who write Exams; field validation is strict by default."""
 
     def __init__(self, control_plane: ControlPlane, api: client.ApiClient) -> None:
         self.control_plane = control_plane
         self._api = api
         self._url = f"{control_plane.url}/apis/examplatform.dev/v1alpha1/namespaces/{NAMESPACE}/exams"
 
-    def create(self, spec: Json, *, strict: bool = True, **more: Any) -> tuple[int, dict[str, Any]]:
+    def create(self, spec: JsonObject, *, strict: bool = True, **more: Any) -> tuple[int, dict[str, Any]]:
         """(HTTP status, body) of creating an Exam under a name of its own."""
         metadata = {"name": f"exam-{uuid4().hex[:12]}"} | more.pop("metadata", {})
         body = {"apiVersion": "examplatform.dev/v1alpha1", "kind": "Exam", "metadata": metadata, "spec": spec, **more}
         return self._call("POST", f"?fieldValidation={'Strict' if strict else 'Ignore'}", body)
 
-    def created(self, spec: Json, **more: Any) -> dict[str, Any]:
-        """An Exam that is taken."""
+    def created(self, spec: JsonObject, **more: Any) -> dict[str, Any]:
+        """Create an Exam that has to be valid."""
         status, body = self.create(spec, **more)
         assert status == 201, body["message"]
         return body
 
-    def replace(self, exam: Json, *, part: str = "") -> tuple[int, dict[str, Any]]:
+    def replace(self, exam: JsonObject, *, part: str = "") -> tuple[int, dict[str, Any]]:
         """(HTTP status, body) of replacing an Exam, or its status."""
         return self._call("PUT", f"/{exam['metadata']['name']}{part}", exam)
 
-    def edit(self, exam: Json, changes: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def edit(self, exam: JsonObject, changes: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """(HTTP status, body) of writing another spec for an Exam."""
         return self.replace({**exam, "spec": spec(**changes)})
 
@@ -60,7 +61,7 @@ class Api:
         """An Exam."""
         return self._call("GET", f"/{name}")[1]
 
-    def _call(self, method: str, rest: str, body: Json | None = None) -> tuple[int, dict[str, Any]]:
+    def _call(self, method: str, rest: str, body: JsonObject | None = None) -> tuple[int, dict[str, Any]]:
         headers = {"Content-Type": "application/json"}
         answer: Any = self._api.call_api(method, self._url + rest, headers, body, _request_timeout=REQUEST_SECONDS)
         return answer.status, json.loads(answer.read())
@@ -68,7 +69,7 @@ class Api:
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    """A control plane that knows Exams, and nobody who looks after them."""
+    """A control plane with the CRD, without an operator."""
     folder = new_run_folder("crd-test")
     control_plane = ControlPlane(folder)
     try:
@@ -84,13 +85,13 @@ def api() -> Iterator[Api]:
 
 
 def spec(**changes: Any) -> dict[str, Any]:
-    """The least that an Exam says, with changes; a change of the window is one of its fields."""
+    """A minimal spec with changes; the window is merged field by field."""
     window = WINDOW | changes.pop("window", {})
     return {"exam": "algebra-101", "window": window} | changes
 
 
-def test_what_is_left_out_is_filled_in(api: Api) -> None:
-    """If I write an exam and a window alone, I see all that holds beside them."""
+def test_defaults_are_filled_in(api: Api) -> None:
+    """If I write only an exam and a window, I see all defaults."""
     made = api.created(spec(paperFrom={"secretKeyRef": {"name": "paper"}}))
     assert made["spec"] == {
         "exam": "algebra-101",
@@ -103,7 +104,7 @@ def test_what_is_left_out_is_filled_in(api: Api) -> None:
         "deletionPolicy": "Retain",
     }
     assert api.get(made["metadata"]["name"])["status"] == {"phase": "Pending"}
-    read = Resource.from_json(made).spec
+    read = Exam.from_json(made).spec
     assert (read.window.duration, read.solver.prewarm) == (5400_000_000, 600_000_000)
 
 
@@ -133,13 +134,13 @@ def test_what_is_left_out_is_filled_in(api: Api) -> None:
         {"paperFrom": {"secretKeyRef": {"name": "paper", "key": "geometry_2.yaml"}}},
     ],
 )
-def test_what_is_within_the_bounds_is_taken(api: Api, changes: Json) -> None:
-    """If what I write is at a bound, it is taken, and the operator can read it."""
-    Resource.from_json(api.created(spec(**changes)))
+def test_values_at_the_bounds_are_accepted(api: Api, changes: JsonObject) -> None:
+    """If a value is at a bound, it is accepted, and the operator can parse it."""
+    Exam.from_json(api.created(spec(**changes)))
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("changes", "message"),
     [
         ({"exam": ""}, "spec.exam in body should be at least 1 chars long"),
         ({"exam": "a" * 51}, "spec.exam: Too long"),
@@ -202,39 +203,39 @@ def test_what_is_within_the_bounds_is_taken(api: Api, changes: Json) -> None:
         ({"window": {"opens": "x"}}, 'unknown field "spec.window.opens"'),
     ],
 )
-def test_what_is_wrong_is_refused_by_its_name(api: Api, changes: dict[str, Any], why: str) -> None:
-    """If what I write is wrong, I am told where and what to do, and no Exam is made."""
-    wrong = {**spec(), **changes} if changes.get("window", {}) is None else spec(**changes)
-    status, body = api.create(wrong)
+def test_invalid_values_are_rejected_with_their_field(api: Api, changes: dict[str, Any], message: str) -> None:
+    """If a value is invalid, the error names the field and the rule, and no Exam is created."""
+    invalid = {**spec(), **changes} if changes.get("window", {}) is None else spec(**changes)
+    status, body = api.create(invalid)
     assert status in (400, 422)
-    assert why in body["message"]
+    assert message in body["message"]
 
 
 @pytest.mark.parametrize("name", ["../../theirs/secrets/paper", "..", "a/b", "a%2Fb", "paper?watch", "a..b", "a-", "A"])
-def test_a_paper_is_only_found_beside_its_exam(api: Api, name: str) -> None:
-    """If I name a Secret in a way that would lead somewhere else, I am refused before the operator looks."""
-    status, refused = api.create(spec(paperFrom={"secretKeyRef": {"name": name}}))
+def test_the_name_of_a_secret_cannot_be_a_path(api: Api, name: str) -> None:
+    """If the name of a Secret would lead to another path, the Exam is rejected before the operator reads it."""
+    status, rejected = api.create(spec(paperFrom={"secretKeyRef": {"name": name}}))
     assert status == 422
-    assert "spec.paperFrom.secretKeyRef.name in body should match" in refused["message"]
+    assert "spec.paperFrom.secretKeyRef.name in body should match" in rejected["message"]
 
 
 @pytest.mark.parametrize("missing", ["exam", "window", "opensAt", "closesAt", "duration"])
-def test_what_must_be_said_is_asked_for(api: Api, missing: str) -> None:
-    """If I leave out what must be said, I am told what that is."""
+def test_required_fields_are_named(api: Api, missing: str) -> None:
+    """If I omit a required field, the error names it."""
     body = deepcopy(spec())
     body.pop(missing, None)
     body.get("window", {}).pop(missing, None)
-    status, refused = api.create(body)
+    status, rejected = api.create(body)
     assert status == 422
-    assert f"{missing}: Required value" in refused["message"]
+    assert f"{missing}: Required value" in rejected["message"]
 
 
-def test_a_name_is_part_of_other_names(api: Api) -> None:
-    """If a name is too long to become part of the sitting's, I am told so."""
+def test_a_name_has_63_characters_at_most(api: Api) -> None:
+    """If a name is too long to become part of the sitting's name, the Exam is rejected."""
     assert api.create(spec(), metadata={"name": "a" * 63})[0] == 201
-    status, refused = api.create(spec(), metadata={"name": "a" * 64})
+    status, rejected = api.create(spec(), metadata={"name": "a" * 64})
     assert status == 422
-    assert "63 characters at most" in refused["message"]
+    assert "63 characters at most" in rejected["message"]
 
 
 @pytest.mark.parametrize(
@@ -249,8 +250,8 @@ def test_a_name_is_part_of_other_names(api: Api) -> None:
         ({"paperFrom": {"secretKeyRef": {"name": "paper"}}}, {"paperFrom": {"secretKeyRef": {"name": "corrected"}}}),
     ],
 )
-def test_an_edit_that_makes_sense_is_taken(api: Api, before: dict[str, Any], edit: dict[str, Any]) -> None:
-    """If I edit what may be edited, it is."""
+def test_valid_edits_are_accepted(api: Api, before: dict[str, Any], edit: dict[str, Any]) -> None:
+    """If I edit a field that may change, the edit is accepted."""
     made = _edited(api, before)
     status, body = api.edit(made, edit)
     assert status == 200, body["message"]
@@ -258,7 +259,7 @@ def test_an_edit_that_makes_sense_is_taken(api: Api, before: dict[str, Any], edi
 
 
 @pytest.mark.parametrize(
-    ("before", "edit", "why"),
+    ("before", "edit", "message"),
     [
         ({}, {"exam": "other-1"}, "spec.exam: Forbidden: the exam of a sitting cannot be changed from algebra-101"),
         ({}, {"exam": "other-1"}, "make another Exam for other-1"),
@@ -270,19 +271,19 @@ def test_an_edit_that_makes_sense_is_taken(api: Api, before: dict[str, Any], edi
         ({}, {"window": {"closesAt": "2027-01-15T08:00:00Z"}}, "closesAt must be after opensAt"),
     ],
 )
-def test_an_edit_that_makes_none_is_refused(api: Api, before: dict[str, Any], edit: dict[str, Any], why: str) -> None:
-    """If I edit what is settled, or leave it out, I am told what I can do instead, and the Exam stays as it was."""
+def test_invalid_edits_are_rejected(api: Api, before: dict[str, Any], edit: dict[str, Any], message: str) -> None:
+    """If I edit or omit an immutable value, the error says what to do instead, and the Exam is unchanged."""
     made = _edited(api, before)
-    status, refused = api.edit(made, edit)
+    status, rejected = api.edit(made, edit)
     assert status == 422
-    assert why in refused["message"]
+    assert message in rejected["message"]
     assert api.get(made["metadata"]["name"])["spec"] == made["spec"]
 
 
 @pytest.mark.parametrize("after", STATES)
 @pytest.mark.parametrize("before", STATES)
-def test_what_is_final_stays(api: Api, before: str, after: str) -> None:
-    """If I stop or cancel a sitting, that is the end of it; if I pause one, I can still do anything."""
+def test_final_states_are_immutable(api: Api, before: str, after: str) -> None:
+    """If I stop or cancel a sitting, that is final; if I pause one, every state is still possible."""
     made = _edited(api, {"desiredState": before})
     status, body = api.edit(made, {"desiredState": after})
     if before == after or before in {"Scheduled", "Paused"}:
@@ -292,51 +293,52 @@ def test_what_is_final_stays(api: Api, before: str, after: str) -> None:
         assert f"spec.desiredState: Forbidden: {before} is final and cannot become {after}" in body["message"]
 
 
-def test_the_status_is_written_beside_the_spec(api: Api) -> None:
-    """If somebody writes the status, the spec stays, and the other way round; neither may invent fields."""
+def test_the_status_is_a_subresource(api: Api) -> None:
+    """If a client writes the status, the spec stays, and vice versa; unknown fields are pruned."""
     made = api.created(spec())
     edited = {**made, "spec": spec(candidates=7), "status": {"phase": "Open", "window": {"colour": "red"}}}
-    _, told = api.replace(edited, part="/status")
-    assert (told["spec"], told["status"]) == (made["spec"], {"phase": "Open", "window": {}})
-    assert told["metadata"]["generation"] == 1
-    _, wished = api.replace({**edited, "metadata": told["metadata"], "status": {"phase": "Graded"}})
-    assert (wished["spec"]["candidates"], wished["status"]) == (7, told["status"])
-    status, refused = api.replace({**wished, "status": {"phase": "Lost"}}, part="/status")
+    _, after_status = api.replace(edited, part="/status")
+    assert (after_status["spec"], after_status["status"]) == (made["spec"], {"phase": "Open", "window": {}})
+    assert after_status["metadata"]["generation"] == 1
+    _, after_spec = api.replace({**edited, "metadata": after_status["metadata"], "status": {"phase": "Graded"}})
+    assert (after_spec["spec"]["candidates"], after_spec["status"]) == (7, after_status["status"])
+    status, rejected = api.replace({**after_spec, "status": {"phase": "Lost"}}, part="/status")
     assert status == 422
-    assert "status.phase: Unsupported value" in refused["message"]
+    assert "status.phase: Unsupported value" in rejected["message"]
 
 
-def test_what_nobody_knows_is_left_out(api: Api) -> None:
-    """If an old tool writes fields that nobody knows, they are not kept."""
+def test_unknown_fields_are_pruned(api: Api) -> None:
+    """If an old tool writes unknown fields without strict validation, they are dropped."""
     made = api.created({**spec(), "colour": "red"}, strict=False)
     assert "colour" not in made["spec"]
 
 
 @pytest.mark.parametrize("phase", ["scheduled", "cancelled", "graded", "failing"])
-def test_all_that_the_operator_says_is_kept(api: Api, phase: str) -> None:
-    """If the operator says something in a status, nothing of it is lost on the way."""
+def test_the_crd_keeps_every_field_of_the_status(api: Api, phase: str) -> None:
+    """If the operator writes a status, the API server prunes nothing of it."""
     made = api.created(spec())
     now = 1_800_000_000_000_000
-    resource = Resource.from_json(made)
-    said = status_of(resource, _facts(phase, resource, now), Capacity(floor=2, ready=1, kept=2, wanted=2), 0, now)
-    assert said["phase"] in set(Phase)
-    _, told = api.replace({**made, "status": said}, part="/status")
-    assert told["status"] == json.loads(json.dumps(said))
+    exam = Exam.from_json(made)
+    capacity = SolverCapacity(floor=2, ready=1, kept=2, wanted=2)
+    status = status_of(exam, _observed(phase, exam, now), capacity, 0, now).to_json()
+    assert status["phase"] in set(Phase)
+    _, stored = api.replace({**made, "status": status}, part="/status")
+    assert stored["status"] == status
 
 
 def test_every_field_is_described(api: Api) -> None:
-    """If I ask what a field is about, there is an answer for each of them."""
+    """If I run kubectl explain, every field has a description."""
     [version] = yaml.safe_load(CRD.read_text())["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]
     assert list(_undescribed("exam", schema)) == ["exam.metadata"]
-    said = api.control_plane.kubectl("explain", "exam.spec.window")
-    assert "duration\t<string> -required-" in said
-    assert "How long one attempt lasts from its start" in said
+    explained = api.control_plane.kubectl("explain", "exam.spec.window")
+    assert "duration\t<string> -required-" in explained
+    assert "How long one attempt lasts from its start" in explained
     assert "prewarm" in api.control_plane.kubectl("explain", "exam.spec", "--recursive")
 
 
-def test_the_samples_are_taken(api: Api) -> None:
-    """If I apply the samples as they are, the API server takes them."""
+def test_the_samples_are_valid(api: Api) -> None:
+    """If I apply the samples, the API server accepts them."""
     samples = sorted((REPOSITORY / "k8s/samples").glob("*.yaml"))
     assert samples
     for sample in samples:
@@ -345,7 +347,7 @@ def test_the_samples_are_taken(api: Api) -> None:
 
 
 def test_exams_are_found_by_short_name_exam_and_phase(api: Api) -> None:
-    """If I look for Exams by a short name, by their exam or their phase, I find them in a table that says enough."""
+    """If I select Exams by short name, exam or phase, kubectl prints them with all columns."""
     name = api.created(spec(exam="found-101"))["metadata"]["name"]
     words = ("-n", NAMESPACE, "get", "ex", "--field-selector", "spec.exam=found-101,status.phase=Pending")
     heading, line = api.control_plane.kubectl(*words).splitlines()
@@ -355,24 +357,24 @@ def test_exams_are_found_by_short_name_exam_and_phase(api: Api) -> None:
 
 
 def _edited(api: Api, changes: dict[str, Any]) -> dict[str, Any]:
-    """An Exam that was made as it begins, and then edited."""
+    """An Exam that was created with a minimal spec, and then edited."""
     status, body = api.edit(api.created(spec()), changes)
     assert status == 200, body["message"]
     return body
 
 
-def _facts(phase: str, resource: Resource, now: int) -> Facts:
-    """What the operator may find, with as much to say as there can be."""
+def _observed(phase: str, exam: Exam, now: int) -> ObservedState:
+    """An observed state with as many values as possible."""
     ended = phase in {"graded", "failing"}
     state = {"scheduled": State.SCHEDULED, "cancelled": State.CANCELLED}.get(phase, State.SEALED)
     done = Revision(number=1, done=phase == "graded", chunks=3, graded=3, started_at=now, finished_at=now + 1)
-    return Facts(
+    return ObservedState(
         sitting=Sitting(
             id="60b1f19f-0000-4000-8000-000000000000",
             state=state,
             epoch=12,
             now=now,
-            window=resource.spec.window,
+            window=exam.spec.window,
             paused=False,
             ends_at=now,
             paper="a" * 64,
@@ -389,8 +391,8 @@ def _facts(phase: str, resource: Resource, now: int) -> Facts:
     )
 
 
-def _undescribed(path: str, schema: Json) -> Iterator[str]:
-    """Every property that says nothing of itself."""
+def _undescribed(path: str, schema: JsonObject) -> Iterator[str]:
+    """The paths of all properties without a description."""
     if not schema.get("description"):
         yield path
     for name, inner in schema.get("properties", {}).items():

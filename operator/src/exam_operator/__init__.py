@@ -1,1 +1,1 @@
-"""The operator: an `Exam` resource runs its sitting."""
+"""The operator: reconciles `Exam` resources with their sittings."""

@@ -5,29 +5,28 @@ import sys
 
 import kopf
 import yaml
-from pydantic import ValidationError
 
 from exam_core.canonical import JsonObject
 from exam_operator.clients.kubernetes import KubernetesClient, connect
 from exam_operator.clients.web import WebClient
-from exam_operator.logs import configure_logs
 from exam_operator.model.exam import ExamKey
 from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.canary import Canary
-from exam_operator.runtime.controller import Operator, utc_now
+from exam_operator.runtime.controller import Controller, utc_now
 from exam_operator.runtime.executor import Executor
 from exam_operator.runtime.handlers import register
-from exam_operator.runtime.probes import serving
+from exam_operator.runtime.probes import serve_probes
 from exam_operator.runtime.reconciler import Reconciler
 from exam_operator.runtime.scaling import Scaling
 from exam_operator.runtime.workqueue import WorkQueue
-from exam_operator.settings import OperatorSettings, read_settings
-
-USAGE = 2
+from exam_operator.settings import OperatorSettings
+from exam_runtime.logging import configure_logging
+from exam_runtime.settings import EXIT_CONFIG, SettingsError, load_settings
 
 
 async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
-    """Everything, until told to stop."""
+    """Run all tasks of the operator until Kopf receives SIGTERM."""
+    namespaces = list(settings.watch_namespaces)
     async with await connect() as api:
         kube = KubernetesClient(api, settings.namespace)
         web = WebClient(str(settings.web_url), settings.service_token.get_secret_value(), utc_now)
@@ -42,35 +41,28 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
             graders=settings.grader_deployment,
             max_jobs=settings.max_jobs,
         )
-        operator = Operator(
-            kube,
-            queue,
-            Canary(),
-            cache,
-            namespaces=settings.namespaces,
-            resync=settings.resync_seconds,
-        )
+        controller = Controller(kube, queue, Canary(), cache, namespaces=namespaces, resync=settings.resync_seconds)
         cache.subscribe(scaling.wake)
-        scaling.subscribe(operator.wake_warm)
+        scaling.subscribe(controller.requeue_warm)
         executor = Executor(kube, web, namespace=settings.namespace, job_template=job_template)
         reconciler = Reconciler(kube, web, executor, scaling, cache, max_jobs=settings.max_jobs)
-        probes = serving(
+        probes = serve_probes(
             settings.host,
             settings.port,
-            live=operator.live,
-            ready=operator.ready,
-            measure=operator.measure,
+            liveness={"watch": controller.check_watch},
+            readiness={"exams_listed": controller.check_synced},
+            scrape=controller.update_gauges,
         )
         try:
-            async with probes, asyncio.TaskGroup() as beside:
+            async with probes, asyncio.TaskGroup() as tasks:
                 background = [
-                    beside.create_task(operator.resync()),
-                    beside.create_task(scaling.run(resync=settings.resync_seconds)),
-                    *(beside.create_task(operator.work(reconciler)) for _ in range(settings.workers)),
+                    tasks.create_task(controller.resync()),
+                    tasks.create_task(scaling.run(resync=settings.resync_seconds)),
+                    *(tasks.create_task(controller.work(reconciler)) for _ in range(settings.workers)),
                 ]
-                watching = {"namespaces": settings.namespaces} if settings.namespaces else {"clusterwide": True}
-                # Kopf answers SIGTERM by coming back.
-                await kopf.operator(registry=register(operator), standalone=True, **watching)
+                scope = {"namespaces": namespaces} if namespaces else {"clusterwide": True}
+                # Kopf handles SIGTERM: this call returns.
+                await kopf.operator(registry=register(controller), standalone=True, **scope)
                 for task in background:
                     task.cancel()
         finally:
@@ -78,14 +70,19 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
 
 
 def main() -> int:
-    """Run; the exit code."""
+    """Run the operator; returns the exit code."""
     try:
-        settings = read_settings()
+        settings = load_settings(OperatorSettings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CONFIG
+    try:
         job_template = yaml.safe_load(settings.job_template_file.read_text())
-    except (ValidationError, OSError, yaml.YAMLError) as error:
-        sys.stderr.write(f"the operator cannot start: {error}\n")
-        return USAGE
-    configure_logs(settings.log_level)
+    except (OSError, yaml.YAMLError) as error:
+        sys.stderr.write(f"EXAM_OPERATOR_JOB_TEMPLATE_FILE: {error}\n")
+        return EXIT_CONFIG
+    # Kopf logs a line per event and object.
+    configure_logging(service="operator", level=settings.log_level, quiet=("kopf.objects",))
     asyncio.run(run(settings, job_template))
     return 0
 

@@ -1,44 +1,34 @@
-"""The operator's settings: environment variables, checked at start."""
+"""The operator's settings, from environment variables."""
 
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, HttpUrl, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from exam_runtime.settings import CommaSeparated, ServiceSettings
 
 
-class OperatorSettings(BaseSettings):
-    """Variables named ``EXAM_OPERATOR_<FIELD>``; spans carry their unit in their name."""
+class OperatorSettings(ServiceSettings):
+    """Variables named ``EXAM_OPERATOR_<FIELD>``; the field of a duration has its unit in its name."""
 
-    model_config = SettingsConfigDict(env_prefix="EXAM_OPERATOR_", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix="EXAM_OPERATOR_")
 
     web_url: HttpUrl
     service_token: SecretStr = Field(validation_alias="EXAM_SERVICE_TOKEN")
     namespace: str
-    """The operator's own: Jobs, autoscalers and budgets are there."""
-    watch_namespaces: Annotated[str, NoDecode] = ""
-    """The namespaces whose Exams count, separated by commas; empty: all."""
+    """The operator's namespace, with its Jobs, autoscalers and disruption budgets."""
+    watch_namespaces: CommaSeparated = ()
+    """The namespaces whose Exams are reconciled, separated by commas; empty: all."""
     solver_deployment: str
     grader_deployment: str
     job_template_file: Path
-    """A PodTemplateSpec in YAML: what a grading Job runs."""
+    """The PodTemplateSpec of a grading Job, in YAML."""
     max_jobs: int = Field(default=4, ge=1)
     """How many grading Jobs may run at once."""
     workers: int = Field(default=8, ge=1)
-    """How many Exams are worked at at once."""
+    """How many Exams are reconciled at once."""
     resync_seconds: float = Field(default=30.0, gt=0)
-    """How often everything is looked at without being asked to."""
+    """The interval of full lists."""
     port: int = Field(default=8080, ge=0, le=65535)
-    """Where /healthz, /readyz and /metrics are served."""
+    """The port of /healthz, /readyz and /metrics."""
     host: str = "0.0.0.0"  # noqa: S104 - probes come from outside the pod
-    log_level: str = "INFO"
-
-    @property
-    def namespaces(self) -> list[str]:
-        """The namespaces to watch; none for all."""
-        return [name for name in (part.strip() for part in self.watch_namespaces.split(",")) if name]
-
-
-def read_settings() -> OperatorSettings:
-    """The environment as it is now; a missing or wrong variable is named."""
-    return OperatorSettings()  # type: ignore[call-arg]  # pydantic fills it from the environment

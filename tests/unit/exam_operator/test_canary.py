@@ -1,11 +1,11 @@
-"""Whether the watch still tells of what there is."""
+"""Detection of a stalled watch."""
 
 from typing import Any
 
 import pytest
 
 from exam_core.instants import SECOND
-from exam_operator.runtime.canary import UNSEEN_BOUND, Canary
+from exam_operator.runtime.canary import MAX_LAG, Canary
 
 
 def exam(version: str, name: str = "midterm") -> dict[str, Any]:
@@ -13,46 +13,46 @@ def exam(version: str, name: str = "midterm") -> dict[str, Any]:
     return {"metadata": {"namespace": "exams", "name": name, "uid": "0" * 36, "resourceVersion": version}}
 
 
-def test_a_watch_that_tells_of_everything_is_well() -> None:
-    """If the watch has told of what the list shows, all is well for ever."""
+def test_a_watch_that_delivers_everything_is_not_stalled() -> None:
+    """If the watch has delivered what the list shows, it never counts as stalled."""
     canary = Canary()
-    canary.watched(exam("7"), gone=False)
+    canary.watch_delivered(exam("7"), deleted=False)
     canary.listed([exam("7")], now=0)
-    assert canary.silent(now=100 * UNSEEN_BOUND) == ""
+    assert canary.stalled(now=100 * MAX_LAG) == ""
 
 
-def test_a_watch_may_be_a_little_late() -> None:
-    """If the list shows what the watch has not told yet, that is no harm for a while."""
+def test_a_watch_may_lag_a_little() -> None:
+    """If the list shows what the watch has not delivered yet, that is no fault for a while."""
     canary = Canary()
     canary.listed([exam("7")], now=0)
-    assert canary.silent(now=UNSEEN_BOUND) == ""
-    canary.watched(exam("7"), gone=False)
-    assert canary.silent(now=10 * UNSEEN_BOUND) == ""
+    assert canary.stalled(now=MAX_LAG) == ""
+    canary.watch_delivered(exam("7"), deleted=False)
+    assert canary.stalled(now=10 * MAX_LAG) == ""
 
 
 @pytest.mark.parametrize("versions", [["8", "8", "8"], ["8", "9", "10"]])
-def test_a_watch_that_has_gone_silent_is_named(versions: list[str]) -> None:
-    """If the watch does not tell of what lists show, it is said of which, also when that goes on changing."""
+def test_a_stalled_watch_is_reported_with_the_missed_object(versions: list[str]) -> None:
+    """If the watch does not deliver what lists show, the first missed version is named, even if it keeps changing."""
     canary = Canary()
-    canary.watched(exam("7"), gone=False)
+    canary.watch_delivered(exam("7"), deleted=False)
     for turn, version in enumerate(versions):
         canary.listed([exam(version)], now=turn * 11 * SECOND)
-    assert "exams/midterm at version 8" in canary.silent(now=22 * SECOND)
+    assert "has not delivered exams/midterm at resourceVersion 8" in canary.stalled(now=22 * SECOND)
 
 
-def test_what_is_gone_is_missed_by_nobody() -> None:
-    """If an Exam is gone, its silence is natural."""
+def test_a_deleted_exam_is_not_missed() -> None:
+    """If an Exam is deleted, the watch owes nothing about it."""
     canary = Canary()
     canary.listed([exam("7"), exam("8", "other")], now=0)
     canary.listed([], now=SECOND)
-    assert canary.silent(now=10 * UNSEEN_BOUND) == ""
+    assert canary.stalled(now=10 * MAX_LAG) == ""
     canary.listed([exam("7")], now=0)
-    canary.watched(exam("9"), gone=True)
-    assert canary.silent(now=10 * UNSEEN_BOUND) == ""
+    canary.watch_delivered(exam("9"), deleted=True)
+    assert canary.stalled(now=10 * MAX_LAG) == ""
 
 
-def test_without_lists_nothing_is_proven() -> None:
-    """If the API server is away, nothing can be listed, and the watch is not blamed for it."""
+def test_without_lists_nothing_is_reported() -> None:
+    """If the API server is unavailable, nothing can be listed, and the watch does not count as stalled."""
     canary = Canary()
-    canary.watched(exam("7"), gone=False)
-    assert canary.silent(now=100 * UNSEEN_BOUND) == ""
+    canary.watch_delivered(exam("7"), deleted=False)
+    assert canary.stalled(now=100 * MAX_LAG) == ""

@@ -1,4 +1,4 @@
-"""How many solver pods and graders all sittings want together."""
+"""The demand for solver pods and graders of all sittings together."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,18 +10,24 @@ from hypothesis import strategies as st
 from exam_core.instants import MINUTE
 from exam_operator.decide.demand import BASELINE, demand, solvers_wanted
 from exam_operator.model.exam import Exam, SolverSpec
+from exam_operator.model.status import ExamStatus, Phase, WindowStatus
 from exam_operator.testing.world import EPOCH_2027, make_exam
 
 NOW = EPOCH_2027
-OPENS_AT = "2027-01-15T08:10:00Z"
+OPENS_AT = NOW + 10 * MINUTE
 
 
-def sitting(candidates: int = 100, phase: str = "Open", opens_at: str = OPENS_AT, **solver: Any) -> Exam:
+def sitting(candidates: int = 100, phase: Phase = Phase.OPEN, **solver: Any) -> Exam:
     """An Exam with a sitting in some phase."""
-    made = make_exam(NOW)
-    wanted = replace(made.spec.solver, **solver)
-    spec = replace(made.spec, candidates=candidates, solver=wanted)
-    return replace(made, spec=spec, status={"phase": phase, "sittingId": "x", "window": {"opensAt": opens_at}})
+    exam = make_exam(NOW)
+    spec = replace(exam.spec, candidates=candidates, solver=replace(exam.spec.solver, **solver))
+    status = ExamStatus(phase=phase, sitting_id="x", window=WindowStatus(opens_at=OPENS_AT))
+    return replace(exam, spec=spec, status=status)
+
+
+def in_phase(exam: Exam, phase: Phase) -> Exam:
+    """The Exam in another phase."""
+    return replace(exam, status=replace(exam.status, phase=phase))
 
 
 SOLVERS = st.builds(
@@ -39,59 +45,66 @@ SITTINGS = st.builds(
 )
 
 
-def solvers(*resources: Exam, now: int = NOW + 20 * MINUTE) -> int:
-    """How many solver pods some sittings want."""
-    return demand(resources, now, max_jobs=4).solvers
+def solvers(*exams: Exam, now: int = NOW + 20 * MINUTE) -> int:
+    """How many solver pods some sittings need together."""
+    return demand(exams, now, max_jobs=4).solvers
 
 
-@given(resource=SITTINGS)
-def test_one_sitting_gets_what_it_wants(resource: Exam) -> None:
+@given(exam=SITTINGS)
+def test_one_sitting_gets_its_pods(exam: Exam) -> None:
     """If there is one sitting, there are as many pods as its candidates need, within its bounds."""
-    solver = resource.spec.solver
-    wanted = solvers_wanted(resource)
-    assert solvers(resource) == wanted
+    solver = exam.spec.solver
+    wanted = solvers_wanted(exam)
+    assert solvers(exam) == wanted
     assert solver.min_replicas <= wanted <= solver.max_replicas
-    enough = wanted * solver.candidates_per_replica >= resource.spec.candidates
+    enough = wanted * solver.candidates_per_replica >= exam.spec.candidates
     assert enough or wanted == solver.max_replicas
-    assert (wanted - 1) * solver.candidates_per_replica < resource.spec.candidates or wanted == solver.min_replicas
+    assert (wanted - 1) * solver.candidates_per_replica < exam.spec.candidates or wanted == solver.min_replicas
 
 
-@given(resources=st.lists(SITTINGS, max_size=6), more=SITTINGS)
-def test_another_sitting_takes_no_pods_away(resources: list[Exam], more: Exam) -> None:
-    """If another sitting is held at the same time, there are as many pods or more, never more than each wants alone."""
-    before, after = solvers(*resources), solvers(*resources, more)
-    assert before <= after <= before + solvers_wanted(more)
-    assert after >= solvers_wanted(more)
+@given(exams=st.lists(SITTINGS, max_size=6), another=SITTINGS)
+def test_another_sitting_takes_no_pods_away(exams: list[Exam], another: Exam) -> None:
+    """If another sitting is held at the same time, there are as many pods or more, never more than each needs alone."""
+    before, after = solvers(*exams), solvers(*exams, another)
+    assert before <= after <= before + solvers_wanted(another)
+    assert after >= solvers_wanted(another)
 
 
 def test_small_sittings_share_pods() -> None:
-    """If two hundred sittings of ten are held at once, four pods of five hundred do, not two hundred pods."""
+    """If two hundred sittings of ten are held at once, four pods of five hundred suffice, not two hundred pods."""
     assert solvers(*[sitting(10, candidates_per_replica=500) for _ in range(200)]) == 4
 
 
-def test_pods_are_there_from_the_pre_warming_to_the_drain() -> None:
-    """If the pre-warming has come, the pods are wanted; before it and once all answers are on record they are not."""
-    made = sitting(1000, candidates_per_replica=100, prewarm=5 * MINUTE)
-    opens_at = NOW + 10 * MINUTE
-    assert [solvers(made, now=opens_at - 5 * MINUTE - 1), solvers(made, now=opens_at - 5 * MINUTE)] == [BASELINE, 10]
-    assert demand([made], NOW, max_jobs=4).changes_at == opens_at - 5 * MINUTE
-    phases = ("Scheduled", "Warming", "Open", "Paused", "Closing")
-    assert [solvers(replace(made, status=made.status | {"phase": phase})) for phase in phases] == [10] * 5
-    over = ("Pending", "Grading", "Graded", "Published", "Cancelled")
-    assert [solvers(replace(made, status=made.status | {"phase": phase})) for phase in over] == [BASELINE] * 5
+def test_pods_are_wanted_from_the_pre_warming_to_the_drain() -> None:
+    """If the pre-warming has begun, the pods are wanted; before it and after the drain they are not."""
+    exam = sitting(1000, candidates_per_replica=100, prewarm=5 * MINUTE)
+    assert [solvers(exam, now=OPENS_AT - 5 * MINUTE - 1), solvers(exam, now=OPENS_AT - 5 * MINUTE)] == [BASELINE, 10]
+    assert demand([exam], NOW, max_jobs=4).changes_at == OPENS_AT - 5 * MINUTE
+    before_drained = (Phase.SCHEDULED, Phase.WARMING, Phase.OPEN, Phase.PAUSED, Phase.CLOSING)
+    assert [solvers(in_phase(exam, phase)) for phase in before_drained] == [10] * 5
+    others = set(Phase) - set(before_drained)
+    assert [solvers(in_phase(exam, phase)) for phase in others] == [BASELINE] * 5
 
 
-def test_what_was_not_provisioned_wants_nothing() -> None:
-    """If there is no sitting yet, no pods are kept for it."""
-    assert solvers(replace(sitting(10_000), status={"phase": "Pending"})) == BASELINE
+@pytest.mark.parametrize(
+    "status",
+    [
+        ExamStatus(phase=Phase.PENDING),
+        ExamStatus(phase=Phase.OPEN, sitting_id="x"),
+        ExamStatus(phase=Phase.OPEN, sitting_id="x", window=WindowStatus()),
+    ],
+)
+def test_an_exam_without_a_sitting_or_window_needs_no_pods(status: ExamStatus) -> None:
+    """If there is no sitting yet, or its window was removed from the status by hand, no pods are reserved for it."""
+    assert solvers(replace(sitting(10_000), status=status)) == BASELINE
 
 
 @pytest.mark.parametrize(("gradings", "graders"), [([], 1), ([4], 4), ([4, 2], 6), ([1, 9, 2, 8, 3], 22)])
 def test_graders_are_for_the_jobs_that_may_run(gradings: list[int], graders: int) -> None:
     """If more sittings wait for grading than Jobs may run at once, there are graders for the largest that may run."""
-    made = [
-        replace(one, spec=replace(one.spec, grading=replace(one.spec.grading, parallelism=parallelism)))
+    exam = sitting(phase=Phase.GRADING)
+    exams = [
+        replace(exam, spec=replace(exam.spec, grading=replace(exam.spec.grading, parallelism=parallelism)))
         for parallelism in gradings
-        for one in [sitting(phase="Grading")]
     ]
-    assert demand(made, NOW, max_jobs=4).graders == graders
+    assert demand(exams, NOW, max_jobs=4).graders == graders

@@ -1,4 +1,4 @@
-"""Durations as people write them in a resource."""
+"""Durations in Kubernetes' notation."""
 
 import pytest
 from hypothesis import given
@@ -22,14 +22,14 @@ from exam_operator.model.durations import parse_duration
         ("1s999ns", SECOND),
     ],
 )
-def test_what_people_write_is_understood(text: str, span: int) -> None:
+def test_a_duration_is_parsed(text: str, span: int) -> None:
     """If I write a duration as anywhere in Kubernetes, it means the same here."""
     assert parse_duration(text) == span
 
 
 @pytest.mark.parametrize("text", ["", "90", "-5m", "1d", "5 m", "m", "1h-5m", "1e3s", "٣m"])
-def test_what_is_no_duration_is_refused_by_name(text: str) -> None:
-    """If I write something else, I am told what it is and what would be right."""
+def test_an_invalid_duration_is_rejected_with_an_example(text: str) -> None:
+    """If I write anything else, the error quotes it and gives an example."""
     with pytest.raises(ValueError, match="is not a duration like 90m"):
         parse_duration(text)
 

@@ -1,4 +1,4 @@
-"""What scaling asks of the API server, and when."""
+"""The requests of scaling to the API server."""
 
 import asyncio
 from dataclasses import replace
@@ -13,33 +13,33 @@ from exam_operator.runtime.scaling import Scaling
 OPENS = 1_800_000_000 * SECOND
 
 
-class KubernetesClient:
-    """An API server that has one solver Deployment and keeps what is applied."""
+class FakeKubernetesClient:
+    """An API server with one solver Deployment; it stores what is applied."""
 
     def __init__(self) -> None:
         self.floors: list[int] = []
         self.pods, self.ready = 1, 1
-        self.asked = asyncio.Event()
+        self.applied = asyncio.Event()
         self._autoscalers: dict[str, dict] = {}
 
-    async def deployment(self, name):
-        """A Deployment with its pods, as many as it should have and as are ready."""
+    async def get_deployment(self, name):
+        """A Deployment with its desired and ready replicas."""
         spec = {"replicas": self.pods, "selector": {}}
         return {"metadata": {"name": name}, "spec": spec, "status": {"readyReplicas": self.ready}}
 
-    async def autoscaler(self, name):
-        """What was applied."""
+    async def get_autoscaler(self, name):
+        """The applied autoscaler."""
         return self._autoscalers.get(name)
 
     async def apply_autoscaler(self, body):
-        """Keep it."""
+        """Store the autoscaler."""
         self._autoscalers[body["metadata"]["name"]] = body
         if body["metadata"]["name"] == "solver":
             self.floors.append(body["spec"]["minReplicas"])
-            self.asked.set()
+            self.applied.set()
 
-    async def budget(self, _name):
-        """One that needs no change."""
+    async def get_disruption_budget(self, _name):
+        """A budget that needs no change."""
         return {}
 
 
@@ -68,19 +68,19 @@ def _exam(name: str, candidates: int) -> dict:
 
 @pytest.fixture
 async def kube():
-    """The API server."""
-    return KubernetesClient()
+    """A fake API server."""
+    return FakeKubernetesClient()
 
 
 @pytest.fixture
 async def cache():
-    """All Exams that scaling counts."""
+    """The cache that scaling reads."""
     return ExamCache()
 
 
 @pytest.fixture
 async def scaling(kube, cache):
-    """Scaling that runs."""
+    """Running scaling."""
     names = {"namespace": "platform", "solvers": "solver", "graders": "grader", "max_jobs": 4}
     scaling = Scaling(kube, cache, lambda: OPENS + 60 * SECOND, **names)
     cache.subscribe(scaling.wake)
@@ -91,46 +91,46 @@ async def scaling(kube, cache):
 
 
 @pytest.fixture
-def known(scaling):
-    """Is over once scaling has seen how many pods there are."""
+def observed(scaling):
+    """Completes once scaling has observed the pods."""
     seen = asyncio.Event()
     scaling.subscribe(seen.set)
     return asyncio.wait_for(seen.wait(), timeout=5)
 
 
-async def test_a_new_operator_lowers_nothing_before_it_knows_every_exam(scaling, kube, cache) -> None:
-    """If the operator is started anew in a sitting, its solvers keep their number while it finds out what is wanted."""
+async def test_a_new_operator_does_not_scale_before_the_first_full_list(scaling, kube, cache) -> None:
+    """If the operator is restarted during a sitting, the solvers are not scaled until all Exams are listed."""
     bodies = [_exam("algebra", 2000), _exam("geometry", 400)]
-    cache.keep(bodies[1])
+    cache.put(bodies[1])
     for _ in range(20):
         await asyncio.sleep(0)
     assert kube.floors == []
-    cache.listed(bodies)
+    cache.replace_all(bodies)
     async with asyncio.timeout(5):
-        await kube.asked.wait()
+        await kube.applied.wait()
     assert kube.floors == [5]
     assert scaling.capacity(Exam.from_json(bodies[0]), OPENS) is not None
 
 
-async def test_pods_of_a_sitting_before_are_not_this_ones_capacity(scaling, known, kube, cache) -> None:
-    """If pods of an earlier sitting are left when mine begins to warm up, they are not mine until they are kept."""
+async def test_pods_of_an_earlier_sitting_do_not_count(scaling, observed, kube, cache) -> None:
+    """If pods of an earlier sitting are left when mine warms up, they count only once the autoscaler keeps them."""
     kube.pods, kube.ready = 4, 4
     later = _exam("algebra", 2000)
     later["status"]["window"]["opensAt"] = "2027-01-15T09:00:00Z"
-    cache.listed([later])
-    resource = Exam.from_json(later)
+    cache.replace_all([later])
+    exam = Exam.from_json(later)
     warm = OPENS + 50 * 60 * SECOND
-    await known
-    before = scaling.capacity(resource, warm - 1)
+    await observed
+    before = scaling.capacity(exam, warm - 1)
     assert (before.floor, before.ready, before.steady) == (1, 4, 1)
-    assert scaling.capacity(resource, warm) == replace(before, floor=4)
+    assert scaling.capacity(exam, warm) == replace(before, floor=4)
 
 
-async def test_pods_on_their_way_out_are_not_counted(scaling, known, kube, cache) -> None:
-    """If a Deployment is going down, pods of it that still answer are not told as ready."""
+async def test_pods_that_are_scaled_down_do_not_count(scaling, observed, kube, cache) -> None:
+    """If a Deployment is scaled down, pods above its replicas do not count as ready."""
     kube.pods, kube.ready = 2, 4
     body = _exam("algebra", 2000)
-    cache.listed([body])
-    resource = Exam.from_json(body)
-    await known
-    assert scaling.capacity(resource, OPENS).ready == 2
+    cache.replace_all([body])
+    exam = Exam.from_json(body)
+    await observed
+    assert scaling.capacity(exam, OPENS).ready == 2

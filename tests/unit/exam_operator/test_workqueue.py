@@ -1,4 +1,4 @@
-"""The queue of deadlines: each key to one worker at a time, when it is due."""
+"""The work queue: each key goes to one worker at a time, when it is due."""
 
 import asyncio
 
@@ -16,87 +16,87 @@ class Clock:
         self.now = 0
 
     def __call__(self) -> int:
-        """The time."""
+        """The time in µs."""
         return self.now
 
 
 class Unlocked(WorkQueue[str]):
-    """A queue that forgets who is being worked at."""
+    """A queue without its lock: it forgets which keys are being processed."""
 
     def _next(self) -> tuple[str | None, float]:
         key, wait = super()._next()
-        self._working.clear()
+        self._processing.clear()
         return key, wait
 
 
-async def take(queue: WorkQueue[str]) -> str | None:
-    """A key that is due now; None when there is none."""
+async def get(queue: WorkQueue[str]) -> str | None:
+    """A key that is due now, or None."""
     try:
         async with asyncio.timeout(0.01):
-            return await queue.take()
+            return await queue.get()
     except TimeoutError:
         return None
 
 
 async def test_a_key_is_handed_out_when_it_is_due() -> None:
-    """If something is due later, it comes then and not before; what is due first comes first."""
+    """If a key is due later, it is handed out then and not before; keys come in the order of their times."""
     clock = Clock()
     queue = WorkQueue[str](clock)
     queue.add("later", 2 * SECOND)
     queue.add("soon", SECOND)
-    assert await take(queue) is None
+    assert await get(queue) is None
     clock.now = 2 * SECOND
-    assert [await take(queue), await take(queue), await take(queue)] == ["soon", "later", None]
+    assert [await get(queue), await get(queue), await get(queue)] == ["soon", "later", None]
 
 
 async def test_the_earliest_of_several_times_holds() -> None:
-    """If a key is added again for earlier, it comes earlier; for later, it stays."""
+    """If a key is added again with an earlier time, that counts; a later time is ignored."""
     clock = Clock()
     queue = WorkQueue[str](clock)
     for at in (5 * SECOND, SECOND, 9 * SECOND):
         queue.add("exam", at)
     clock.now = SECOND
-    assert [await take(queue), await take(queue)] == ["exam", None]
+    assert [await get(queue), await get(queue)] == ["exam", None]
     clock.now = 10 * SECOND
     queue.done("exam")
-    assert await take(queue) is None
+    assert await get(queue) is None
 
 
-async def test_a_key_that_is_worked_at_waits() -> None:
-    """If something happens to an Exam that is being looked at, it is looked at again afterwards, not beside."""
+async def test_a_key_that_is_being_processed_waits() -> None:
+    """If an Exam changes while it is reconciled, it is reconciled again afterwards, not at the same time."""
     queue = WorkQueue[str](Clock())
     queue.add("exam")
-    assert await take(queue) == "exam"
+    assert await get(queue) == "exam"
     queue.add("exam")
-    assert await take(queue) is None
+    assert await get(queue) is None
     assert len(queue) == 0
     queue.done("exam")
     assert len(queue) == 1
-    assert await take(queue) == "exam"
+    assert await get(queue) == "exam"
 
 
-async def test_a_worker_that_waits_is_woken() -> None:
-    """If a worker waits and something comes up, it has it at once."""
+async def test_adding_a_key_wakes_a_waiting_worker() -> None:
+    """If a worker waits and a key is added, the worker gets it at once."""
     queue = WorkQueue[str](Clock())
-    waiting = asyncio.create_task(queue.take())
+    waiting = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
     queue.add("exam")
     async with asyncio.timeout(0.5):
         assert await waiting == "exam"
 
 
-async def test_what_is_gone_is_forgotten() -> None:
-    """If an Exam is gone, nobody is sent to it."""
+async def test_a_discarded_key_is_not_handed_out() -> None:
+    """If an Exam was deleted, no worker gets it."""
     queue = WorkQueue[str](Clock())
     queue.add("gone")
-    queue.forget("gone")
-    assert await take(queue) is None
+    queue.discard("gone")
+    assert await get(queue) is None
 
 
-MOVES = st.lists(st.tuples(st.sampled_from(["add", "take", "done"]), st.sampled_from("abc")), max_size=40)
+MOVES = st.lists(st.tuples(st.sampled_from(["add", "get", "done"]), st.sampled_from("abc")), max_size=40)
 
 
-def worked_at_twice(queue: WorkQueue[str], moves: list[tuple[str, str]]) -> bool:
+def processed_twice(queue: WorkQueue[str], moves: list[tuple[str, str]]) -> bool:
     """Whether some key was with two workers at once."""
 
     async def run() -> bool:
@@ -104,7 +104,7 @@ def worked_at_twice(queue: WorkQueue[str], moves: list[tuple[str, str]]) -> bool
         for move, key in moves:
             if move == "add":
                 queue.add(key)
-            elif move == "take" and len(queue) and (got := await take(queue)) is not None:
+            elif move == "get" and len(queue) and (got := await get(queue)) is not None:
                 in_progress.append(got)
             elif move == "done" and key in in_progress:
                 in_progress.remove(key)
@@ -117,13 +117,13 @@ def worked_at_twice(queue: WorkQueue[str], moves: list[tuple[str, str]]) -> bool
 
 
 @given(moves=MOVES)
-def test_nobody_works_at_what_somebody_works_at(moves: list[tuple[str, str]]) -> None:
-    """If workers take and give back in any order, no two ever have the same Exam."""
-    assert not worked_at_twice(WorkQueue[str](Clock()), moves)
+def test_no_key_is_processed_twice_at_once(moves: list[tuple[str, str]]) -> None:
+    """If workers get and finish keys in any order, no two ever have the same key."""
+    assert not processed_twice(WorkQueue[str](Clock()), moves)
 
 
-def test_without_the_lock_two_would() -> None:
-    """If the queue forgot who is being worked at, the property above would not hold."""
-    moves = [("add", "a"), ("take", "a"), ("add", "a"), ("take", "a")]
-    assert worked_at_twice(Unlocked(Clock()), moves)
-    assert not worked_at_twice(WorkQueue[str](Clock()), moves)
+def test_without_the_lock_a_key_is_processed_twice() -> None:
+    """If the queue forgot which keys are being processed, the property above would not hold."""
+    moves = [("add", "a"), ("get", "a"), ("add", "a"), ("get", "a")]
+    assert processed_twice(Unlocked(Clock()), moves)
+    assert not processed_twice(WorkQueue[str](Clock()), moves)

@@ -1,1 +1,1 @@
-"""Clients of the API server and of web's internal API."""
+"""Clients of the Kubernetes API and of web's internal API."""

@@ -1,32 +1,32 @@
-"""What can go wrong at the operator's edges."""
+"""Errors of the operator's clients."""
 
 
 class UnavailableError(Exception):
-    """Somebody the operator needs does not answer, or not in a usable way; asking again later is right.
+    """A service does not answer, or not usably; the call is retried later.
 
     Args:
-        who: who it is, for people.
-        why: what happened.
-        retry_after: seconds after which to ask again, when it said so.
+        service: the name of the service, for people.
+        message: what happened.
+        retry_after: seconds until the next try, when the service named them.
     """
 
-    def __init__(self, who: str, why: str, *, retry_after: float | None = None) -> None:
-        super().__init__(f"{who}: {why}")
-        self.who = who
-        self.why = why
+    def __init__(self, service: str, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(f"{service}: {message}")
+        self.service = service
+        self.message = message
         self.retry_after = retry_after
 
 
 class ConflictError(Exception):
-    """What was looked at has changed meanwhile: look again."""
+    """The object has changed since it was read; it is read and planned again."""
 
 
 class RejectedError(Exception):
-    """A wish that cannot be fulfilled as things are.
+    """The request cannot be fulfilled in the present state.
 
     Args:
-        reason: one word in CamelCase, as conditions have it.
-        message: the sentence a person acts on.
+        reason: one CamelCase word, as in conditions.
+        message: a sentence that says what to do.
     """
 
     def __init__(self, reason: str, message: str) -> None:

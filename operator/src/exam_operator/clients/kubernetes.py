@@ -1,4 +1,4 @@
-"""The Kubernetes API, as the operator uses it: JSON in, JSON out, nothing repeated behind anyone's back."""
+"""A client of the Kubernetes API: JSON in, JSON out, without retries of its own."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from kubernetes.aio import client, config
 from exam_core.canonical import JsonObject
 from exam_operator.clients.errors import ConflictError, UnavailableError
 from exam_operator.decide.manifests import LABELS, MANAGER
-from exam_operator.model.exam import GROUP, PLURAL, VERSION, ExamKey
+from exam_operator.model.exam import GROUP, PLURAL, VERSION, ExamKey, key_of
 
 API_SERVER = "the API server"
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=3)
@@ -22,11 +22,11 @@ PAGE = 500
 
 
 class KubernetesClient:
-    """A client of the API server.
+    """The requests that the operator sends to the API server.
 
     Args:
-        api: the official client, configured.
-        namespace: the operator's own, where Jobs, autoscalers and budgets are.
+        api: the official client.
+        namespace: the operator's namespace, with its Jobs, autoscalers and disruption budgets.
     """
 
     def __init__(self, api: client.ApiClient, namespace: str) -> None:
@@ -38,71 +38,71 @@ class KubernetesClient:
 
     # Exams
 
-    async def exam(self, key: ExamKey) -> JsonObject | None:
-        """An Exam; None when it is gone, whatever else has its name now."""
-        found = await self._get(_exam(key))
+    async def get_exam(self, key: ExamKey) -> JsonObject | None:
+        """An Exam; None when it does not exist, or another one has its name."""
+        found = await self._get(_exam_path(key))
         return found if found is not None and found["metadata"]["uid"] == key.uid else None
 
-    async def exams(self, namespace: str | None = None) -> list[JsonObject]:
-        """All Exams, of one namespace or of every one."""
-        where = f"/namespaces/{namespace}" if namespace else ""
-        return await self._list(f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}")
+    async def list_exams(self, namespace: str | None = None) -> list[JsonObject]:
+        """All Exams, of one namespace or of all namespaces."""
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        return await self._list(f"/apis/{GROUP}/{VERSION}{scope}/{PLURAL}")
 
     async def set_finalizers(self, key: ExamKey, finalizers: list[str], *, version: str) -> None:
         """Replace an Exam's finalizers, unless it has changed since `version`."""
         metadata = {"uid": key.uid, "resourceVersion": version, "finalizers": finalizers}
-        await self._call("PATCH", _exam(key), {"metadata": metadata}, content_type=MERGE)
+        await self._call("PATCH", _exam_path(key), {"metadata": metadata}, content_type=MERGE)
 
-    async def set_status(self, exam: JsonObject, status: JsonObject) -> JsonObject:
-        """Replace the status of an Exam, unless it has changed since it was read; the Exam then."""
-        return await self._call("PUT", f"{_exam_of(exam)}/status", {**exam, "status": status})
+    async def update_status(self, exam: JsonObject, status: JsonObject) -> JsonObject:
+        """Replace the status of an Exam, unless it has changed since it was read; returns the updated Exam."""
+        return await self._call("PUT", f"{_exam_path(key_of(exam))}/status", {**exam, "status": status})
 
-    async def say(self, event: JsonObject) -> None:
-        """Make an Event; one of its name has said the same."""
+    async def create_event(self, event: JsonObject) -> None:
+        """Create an Event, unless it exists: Events of one name have the same content."""
         path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
         try:
             await self._call("POST", path, event)
         except AlreadyExistsError:
             return
 
-    async def secret(self, namespace: str, name: str) -> JsonObject | None:
-        """A Secret; None when there is none, or none that the operator may read."""
+    async def get_secret(self, namespace: str, name: str) -> JsonObject | None:
+        """A Secret; None when it does not exist or the operator may not read it."""
         try:
-            # The name is somebody's wish: it must not lead anywhere else.
+            # The name comes from a spec: it must not lead to another path.
             return await self._get(f"/api/v1/namespaces/{namespace}/secrets/{quote(name, safe='')}")
         except ForbiddenError:
             return None
 
-    async def namespace_terminating(self, name: str) -> bool:
-        """Whether a namespace is being deleted, or is gone."""
+    async def is_namespace_terminating(self, name: str) -> bool:
+        """Whether a namespace is being deleted, or does not exist."""
         found = await self._get(f"/api/v1/namespaces/{name}")
         return found is None or "deletionTimestamp" in found["metadata"]
 
     # Jobs
 
-    async def job(self, name: str) -> JsonObject | None:
-        """A Job of the operator's namespace."""
+    async def get_job(self, name: str) -> JsonObject | None:
+        """A Job of the operator's namespace; None when it does not exist."""
         return await self._get(f"{self._jobs}/{name}")
 
-    async def jobs(self) -> list[JsonObject]:
-        """All Jobs that the operator made."""
+    async def list_jobs(self) -> list[JsonObject]:
+        """All Jobs that the operator created."""
         selector = ",".join(f"{name}={value}" for name, value in LABELS.items())
         return await self._list(self._jobs, selector=selector)
 
     async def create_job(self, job: JsonObject) -> None:
-        """Make a Job; one of its name is left as it is."""
+        """Create a Job, or adopt the one that has its name."""
         try:
             await self._call("POST", self._jobs, job)
         except AlreadyExistsError:
             return
 
     async def release_job(self, name: str, uid: str) -> None:
-        """Let a suspended Job run, if it is still the one that is meant."""
+        """Unsuspend a Job, if it still has this uid."""
         body = {"metadata": {"uid": uid}, "spec": {"suspend": False}}
         await self._call("PATCH", f"{self._jobs}/{name}", body, content_type=MERGE)
 
     async def delete_job(self, name: str, uid: str) -> None:
-        """Delete a Job and its pods, if it is still the one that is meant."""
+        """Delete a Job and its pods, if it still has this uid."""
         body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
             await self._call("DELETE", f"{self._jobs}/{name}", body)
@@ -111,27 +111,27 @@ class KubernetesClient:
 
     # Scaling
 
-    async def deployment(self, name: str) -> JsonObject | None:
-        """A Deployment of the operator's namespace."""
+    async def get_deployment(self, name: str) -> JsonObject | None:
+        """A Deployment of the operator's namespace; None when it does not exist."""
         return await self._get(f"{self._deployments}/{name}")
 
-    async def autoscaler(self, name: str) -> JsonObject | None:
-        """A HorizontalPodAutoscaler of the operator's namespace."""
+    async def get_autoscaler(self, name: str) -> JsonObject | None:
+        """A HorizontalPodAutoscaler of the operator's namespace; None when it does not exist."""
         return await self._get(f"{self._autoscalers}/{name}")
 
-    async def budget(self, name: str) -> JsonObject | None:
-        """A PodDisruptionBudget of the operator's namespace."""
+    async def get_disruption_budget(self, name: str) -> JsonObject | None:
+        """A PodDisruptionBudget of the operator's namespace; None when it does not exist."""
         return await self._get(f"{self._budgets}/{name}")
 
     async def apply_autoscaler(self, body: JsonObject) -> None:
-        """Make an autoscaler be as it should."""
+        """Create or update an autoscaler (server-side apply)."""
         await self._apply(f"{self._autoscalers}/{body['metadata']['name']}", body)
 
-    async def apply_budget(self, body: JsonObject) -> None:
-        """Make a budget be as it should."""
+    async def apply_disruption_budget(self, body: JsonObject) -> None:
+        """Create or update a disruption budget (server-side apply)."""
         await self._apply(f"{self._budgets}/{body['metadata']['name']}", body)
 
-    # the wire
+    # Requests
 
     async def _get(self, path: str) -> JsonObject | None:
         try:
@@ -176,49 +176,44 @@ class KubernetesClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnavailableError(API_SERVER, f"{type(error).__name__} {error}".strip()) from error
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _fault(method, path, response.status, response.headers.get("Retry-After", ""), content)
+            raise _error_of(method, path, response.status, response.headers.get("Retry-After", ""), content)
         answer: JsonObject = json.loads(content)
         return answer
 
 
 class NotFoundError(ConflictError):
-    """There is no such object, or not any more."""
+    """The object does not exist (any more)."""
 
 
 class AlreadyExistsError(ConflictError):
-    """An object of this name is there already."""
+    """An object of this name exists."""
 
 
 class ForbiddenError(UnavailableError):
-    """The operator may not do this: its role lacks something, or the namespace is going."""
+    """The operator may not do this: its role lacks a right, or the namespace is terminating."""
 
 
-def _fault(method: str, path: str, code: int, retry_after: str, content: bytes) -> Exception:
+def _error_of(method: str, path: str, code: int, retry_after: str, content: bytes) -> Exception:
     try:
         status = json.loads(content)
     except ValueError:
         status = {}
-    why = f"{method} {path}: {code} {status.get('message', content[:200].decode(errors='replace'))}"
+    message = f"{method} {path}: {code} {status.get('message', content[:200].decode(errors='replace'))}"
     if code == HTTPStatus.NOT_FOUND:
-        return NotFoundError(why)
+        return NotFoundError(message)
     if code == HTTPStatus.CONFLICT:
-        return AlreadyExistsError(why) if status.get("reason") == "AlreadyExists" else ConflictError(why)
+        return AlreadyExistsError(message) if status.get("reason") == "AlreadyExists" else ConflictError(message)
     if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return ForbiddenError(API_SERVER, why)
-    return UnavailableError(API_SERVER, why, retry_after=float(retry_after) if retry_after.isdecimal() else None)
+        return ForbiddenError(API_SERVER, message)
+    return UnavailableError(API_SERVER, message, retry_after=float(retry_after) if retry_after.isdecimal() else None)
 
 
-def _exam(key: ExamKey) -> str:
+def _exam_path(key: ExamKey) -> str:
     return f"/apis/{GROUP}/{VERSION}/namespaces/{key.namespace}/{PLURAL}/{key.name}"
 
 
-def _exam_of(body: JsonObject) -> str:
-    metadata = body["metadata"]
-    return f"/apis/{GROUP}/{VERSION}/namespaces/{metadata['namespace']}/{PLURAL}/{metadata['name']}"
-
-
 async def connect() -> client.ApiClient:
-    """The official client: as ``KUBECONFIG`` says where it is set, otherwise as a pod of the cluster."""
+    """The official client, configured by ``KUBECONFIG`` where it is set, otherwise by the pod's service account."""
     configuration = client.Configuration()
     if os.environ.get("KUBECONFIG"):
         await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
@@ -226,6 +221,6 @@ async def connect() -> client.ApiClient:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.retries = 0
     configuration.proxy = None
-    # Neither proxies nor credentials that the environment happens to name.
+    # Ignore proxies and credentials of the environment.
     configuration.client_session_kwargs = {"trust_env": False}
     return client.ApiClient(configuration)

@@ -1,27 +1,29 @@
-"""Web's internal API, as the operator uses it: every call answers with the sitting as it is then."""
+"""A client of web's internal API; each call returns the sitting after it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 
+from exam_core.canonical import JsonObject
 from exam_core.instants import rfc3339
 from exam_core.problems import ProblemKind
 from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
-from exam_operator.model.exam import ExamSpec
+from exam_operator.model.exam import ExamSpec, Window
 from exam_operator.model.observed import Sitting
+from exam_runtime.problems import ReceivedProblem
 
 WEB = "web"
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
-_LOOK_AGAIN = frozenset({ProblemKind.EPOCH_CHANGED.slug, ProblemKind.STATE_CONFLICT.slug})
-_OUR_FAULT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+_CONFLICTS = frozenset({ProblemKind.EPOCH_CHANGED, ProblemKind.STATE_CONFLICT})
+_OPERATOR_FAULTS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 
 Clock = Callable[[], int]
 
 
 class WebClient:
-    """A client of web; use as an async context manager.
+    """The operator's requests to web. Call `close` at the end.
 
     Args:
         url: web's address.
@@ -37,64 +39,53 @@ class WebClient:
         )
         self._clock = clock
         self.skew = 0
-        """The platform's clock less ours in µs, as of the last answer."""
+        """The platform's clock minus this machine's in µs, as of the last response."""
 
     @property
     def now(self) -> int:
-        """The platform's time, as far as is known."""
+        """The platform's time, estimated from this machine's clock and the last skew."""
         return self._clock() + self.skew
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._http.aclose()
 
-    async def look(self, name: str) -> Sitting | None:
-        """A sitting by its name; None when there is none."""
+    async def get_sitting(self, name: str) -> Sitting | None:
+        """A sitting by its name; None when it does not exist."""
         try:
             return await self._sitting("GET", f"/internal/sittings/{name}")
         except _NotFoundError:
             return None
 
     async def provision(self, name: str, spec: ExamSpec) -> Sitting:
-        """Freeze the exam's paper and make the sitting, unless there is one by now."""
-        return await self._sitting(
-            "PUT",
-            f"/internal/sittings/{name}",
-            {
-                "exam": spec.exam,
-                "opens_at": rfc3339(spec.window.opens_at),
-                "closes_at": rfc3339(spec.window.closes_at),
-                "duration_us": spec.window.duration,
-                "candidates": spec.candidates,
-                # Publishing is the operator's, so that it may be changed as long as there is something to publish.
-                "publish": "manual",
-            },
-            absent=True,
-        )
+        """Freeze the exam's paper and create the sitting, unless it exists."""
+        body = {
+            "exam": spec.exam,
+            **_window_json(spec.window),
+            "candidates": spec.candidates,
+            # The operator publishes, so that `spec.grading.publish` may change until there is something to publish.
+            "publish": "manual",
+        }
+        return await self._sitting("PUT", f"/internal/sittings/{name}", body, absent=True)
 
     async def distribute(self, name: str) -> Sitting:
-        """Carry the sitting's paper to where solvers read it."""
+        """Copy the sitting's paper to where solvers read it."""
         return await self._sitting("POST", f"/internal/sittings/{name}/distribute")
 
     async def import_paper(self, exam: str, document: bytes) -> None:
-        """Create or update an exam from its document, which must be about that exam."""
+        """Create or update an exam from its document, which must have that slug."""
         await self._call("PUT", "/internal/exams", content=document, params={"slug": exam})
 
     async def change_window(self, name: str, spec: ExamSpec, *, epoch: int) -> Sitting:
-        """Move the window to where it is wished, unless the sitting has changed since `epoch`."""
-        window = {
-            "opens_at": rfc3339(spec.window.opens_at),
-            "closes_at": rfc3339(spec.window.closes_at),
-            "duration_us": spec.window.duration,
-        }
-        return await self._sitting("PATCH", f"/internal/sittings/{name}/window", window, epoch=epoch)
+        """Set the window to the spec's, unless the sitting has changed since `epoch`."""
+        return await self._sitting("PATCH", f"/internal/sittings/{name}/window", _window_json(spec.window), epoch=epoch)
 
     async def pause(self, name: str, *, epoch: int) -> Sitting:
-        """Stop everybody's clock, unless the sitting has changed since `epoch`."""
+        """Suspend all deadlines, unless the sitting has changed since `epoch`."""
         return await self._sitting("POST", f"/internal/sittings/{name}/pause", epoch=epoch)
 
     async def resume(self, name: str, *, epoch: int) -> Sitting:
-        """Let everybody's clock run again, unless the sitting has changed since `epoch`."""
+        """End the pause, unless the sitting has changed since `epoch`."""
         return await self._sitting("POST", f"/internal/sittings/{name}/resume", epoch=epoch)
 
     async def stop(self, name: str, *, epoch: int) -> Sitting:
@@ -105,19 +96,19 @@ class WebClient:
         """Cancel the sitting, unless it has changed since `epoch`."""
         return await self._sitting("POST", f"/internal/sittings/{name}/cancel", epoch=epoch)
 
-    async def end(self, name: str) -> Sitting:
-        """Close the sitting, whose every deadline has passed; PostgreSQL checks that anew."""
+    async def close_sitting(self, name: str) -> Sitting:
+        """Close a sitting whose deadlines have all passed; PostgreSQL checks that again."""
         return await self._sitting("POST", f"/internal/sittings/{name}/close")
 
     async def publish(self, name: str, revision: int) -> Sitting:
-        """Show a graded revision's degrees to the students."""
+        """Publish the degrees of a graded revision."""
         return await self._sitting("POST", f"/internal/sittings/{name}/revisions/{revision}/publish")
 
     async def _sitting(
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: JsonObject | None = None,
         *,
         epoch: int | None = None,
         absent: bool = False,
@@ -125,37 +116,44 @@ class WebClient:
         headers = {"If-None-Match": "*"} if absent else {}
         if epoch is not None:
             headers["If-Match"] = f'"{epoch}"'
-        asked_at = self._clock()
+        sent_at = self._clock()
         response = await self._call(method, path, json=body, headers=headers)
-        answered_at = self._clock()
+        received_at = self._clock()
         sitting = Sitting.from_json(response.json())
-        self.skew = sitting.now - (asked_at + answered_at) // 2
+        self.skew = sitting.now - (sent_at + received_at) // 2
         return sitting
 
-    async def _call(self, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
+    async def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
         try:
-            response = await self._http.request(method, path, **more)
+            response = await self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
             raise UnavailableError(WEB, f"{type(error).__name__} {error}".strip()) from error
         if response.is_success:
             return response
-        raise _fault(response)
+        raise _error_of(response)
 
 
 class _NotFoundError(RejectedError):
-    """There is no such thing."""
+    """The exam or the sitting does not exist."""
 
 
-def _fault(response: httpx.Response) -> Exception:
-    """What an answer that is none means."""
-    if response.is_server_error or response.status_code in _OUR_FAULT:
+def _window_json(window: Window) -> JsonObject:
+    return {
+        "opens_at": rfc3339(window.opens_at),
+        "closes_at": rfc3339(window.closes_at),
+        "duration_us": window.duration,
+    }
+
+
+def _error_of(response: httpx.Response) -> Exception:
+    """The error that an unsuccessful response stands for."""
+    problem = ReceivedProblem.parse(response.content)
+    if problem is None or response.is_server_error or response.status_code in _OPERATOR_FAULTS:
         after = response.headers.get("Retry-After", "")
-        why = f"answers {response.status_code} to {response.request.method} {response.request.url.path}"
-        return UnavailableError(WEB, why, retry_after=float(after) if after.isdecimal() else None)
-    problem = response.json()
-    slug = problem["type"].rpartition("/")[2]
-    if slug in _LOOK_AGAIN:
-        return ConflictError(problem["detail"])
-    if slug == ProblemKind.NOT_FOUND.slug:
-        return _NotFoundError("ExamNotFound", problem["detail"])
-    return RejectedError("".join(part.capitalize() for part in slug.split("-")), problem["detail"])
+        message = f"{response.request.method} {response.request.url.path}: {response.status_code}"
+        return UnavailableError(WEB, message, retry_after=float(after) if after.isdecimal() else None)
+    if problem.kind in _CONFLICTS:
+        return ConflictError(problem.detail)
+    if problem.kind is ProblemKind.NOT_FOUND:
+        return _NotFoundError("ExamNotFound", problem.detail)
+    return RejectedError("".join(part.capitalize() for part in problem.slug.split("-")), problem.detail)

@@ -1,1 +1,1 @@
-"""Pure decisions: the next action, the status, the demand for pods, the manifests."""
+"""Pure decisions: the next action, the status and its Events, the demand for pods, the manifests."""

@@ -1,15 +1,13 @@
-"""How many solver pods and graders are wanted: a pure function of all `Exam`s, what is said of them, and the time."""
+"""The demand for solver pods and graders: a pure function of all `Exam`s, their status, and the time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from fractions import Fraction
 from heapq import nlargest
 from math import ceil
 
-from exam_core.instants import to_micros
-from exam_operator.decide.status import Phase
 from exam_operator.model.exam import Exam
+from exam_operator.model.status import Phase
 
 BASELINE = 1
 _BEFORE_DRAINED = frozenset({Phase.SCHEDULED, Phase.WARMING, Phase.OPEN, Phase.PAUSED, Phase.CLOSING})
@@ -17,7 +15,7 @@ _BEFORE_DRAINED = frozenset({Phase.SCHEDULED, Phase.WARMING, Phase.OPEN, Phase.P
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What is wanted now, in pods, and when the clock alone will change it (platform's time, µs)."""
+    """The pods that are needed now, and when the clock alone will change that (platform's time, µs)."""
 
     solvers: int
     solver_ceiling: int
@@ -25,30 +23,30 @@ class Demand:
     changes_at: int | None
 
 
-def solvers_wanted(resource: Exam) -> int:
-    """How many solver pods one sitting wants for itself."""
-    return max(ceil(_share(resource)), resource.spec.solver.min_replicas)
+def solvers_wanted(exam: Exam) -> int:
+    """How many solver pods one sitting needs by itself."""
+    return max(ceil(_solver_share(exam)), exam.spec.solver.min_replicas)
 
 
-def demand(resources: Iterable[Exam], now: int, *, max_jobs: int) -> Demand:
-    """What all sittings want together.
+def demand(exams: Iterable[Exam], now: int, *, max_jobs: int) -> Demand:
+    """The demand of all sittings together.
 
-    Solvers from the pre-warming until drained: candidates are added up before they are rounded to pods, for many small
-    sittings share some. Graders while there is grading, for as many Jobs as may run at once.
+    Solvers are needed from the pre-warming until the drain. Candidates are added up before they are rounded to pods, so
+    that many small sittings share pods. Graders are needed during grading, for as many Jobs as may run at once.
     """
     share, least, ceiling = Fraction(0), BASELINE, 0
     graders = []
     changes = []
-    for resource in resources:
-        warm_from = _warm_from(resource)
+    for exam in exams:
+        warm_from = _warm_from(exam)
         if warm_from is not None and warm_from <= now:
-            share += _share(resource)
-            least = max(least, resource.spec.solver.min_replicas)
-            ceiling += resource.spec.solver.max_replicas
+            share += _solver_share(exam)
+            least = max(least, exam.spec.solver.min_replicas)
+            ceiling += exam.spec.solver.max_replicas
         elif warm_from is not None:
             changes.append(warm_from)
-        if resource.status.get("phase") == Phase.GRADING:
-            graders.append(resource.spec.grading.parallelism)
+        if exam.status.phase is Phase.GRADING:
+            graders.append(exam.spec.grading.parallelism)
     floor = max(ceil(share), least)
     return Demand(
         solvers=floor,
@@ -58,16 +56,17 @@ def demand(resources: Iterable[Exam], now: int, *, max_jobs: int) -> Demand:
     )
 
 
-def _share(resource: Exam) -> Fraction:
-    """How much of solver pods its candidates need, the last one not rounded up."""
-    solver = resource.spec.solver
-    return min(Fraction(resource.spec.candidates, solver.candidates_per_replica), Fraction(solver.max_replicas))
+def _solver_share(exam: Exam) -> Fraction:
+    """The solver pods that its candidates need, not rounded."""
+    solver = exam.spec.solver
+    return min(Fraction(exam.spec.candidates, solver.candidates_per_replica), Fraction(solver.max_replicas))
 
 
-def _warm_from(resource: Exam) -> int | None:
-    """From when on a sitting's solver pods have to be there; None when it wants none any more, or none yet."""
-    status = resource.status
-    if "sittingId" not in status or status.get("phase") not in _BEFORE_DRAINED:
+def _warm_from(exam: Exam) -> int | None:
+    """When the sitting's solver pods have to be ready; None before it is provisioned and after it is drained."""
+    status = exam.status
+    # PostgreSQL's window, not the spec's: a rejected edit has no effect.
+    if status.sitting_id is None or status.phase not in _BEFORE_DRAINED or status.window is None:
         return None
-    # The window as PostgreSQL has it: what a refused edit wishes for does not happen.
-    return to_micros(datetime.fromisoformat(status["window"]["opensAt"])) - resource.spec.solver.prewarm
+    opens_at = status.window.opens_at
+    return None if opens_at is None else opens_at - exam.spec.solver.prewarm

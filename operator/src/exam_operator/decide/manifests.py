@@ -1,9 +1,9 @@
-"""The Kubernetes objects that the operator makes, as pure functions of what they depend on."""
+"""Manifests of the Kubernetes objects that the operator creates, as pure functions of their inputs."""
 
 from copy import deepcopy
 
 from exam_core.canonical import JsonObject
-from exam_operator.model.exam import GROUP, ExamKey
+from exam_operator.model.exam import GROUP, KIND, VERSION, ExamKey
 
 MANAGER = "exam-operator"
 SITTING_LABEL = f"{GROUP}/sitting"
@@ -12,30 +12,32 @@ EXAM_ANNOTATION = f"{GROUP}/exam"
 LABELS = {"app.kubernetes.io/managed-by": MANAGER}
 ID_CHARACTERS = 8
 KEEP_JOB_SECONDS = 24 * 3600
-"""How long a finished Job and its log can be looked at."""
+"""How long a finished Job and its log are kept."""
 POD_FAILURES = 6
 CPU_PERCENT = 70
-CALM_SECONDS = 60
-"""For how long less must have been enough before pods are let go: a sitting's load ends with it."""
+SCALE_DOWN_SECONDS = 60
+"""Stabilisation window before the autoscaler removes pods. It is short because load ends with the sitting."""
 
 
 def job_name(sitting: str, revision: int) -> str:
-    """The name of the one Job of a sitting and revision."""
+    """The name of the Job of a sitting and revision; there is only one."""
     return f"grade-{sitting[:ID_CHARACTERS]}-r{revision}"
 
 
 def grading_job(
     template: JsonObject, *, namespace: str, key: ExamKey, sitting: str, revision: int, parallelism: int
 ) -> JsonObject:
-    """The Job that sees one revision through, made suspended: it is released once its uid is on record.
+    """The Job that coordinates the grading of one revision.
+
+    It is created suspended and released once its uid is recorded in the status.
 
     Args:
-        template: a PodTemplateSpec; its first container's image has the grader.
-        namespace: the operator's.
-        key: the resource it is for.
+        template: a PodTemplateSpec; its first container runs the grader's image.
+        namespace: the operator's namespace.
+        key: the Exam that is graded.
         sitting: the sitting's id.
-        revision: which grading.
-        parallelism: how many chunks may be with the graders at once.
+        revision: the revision to grade.
+        parallelism: how many chunks may be graded at once.
     """
     labels = LABELS | {SITTING_LABEL: sitting, REVISION_LABEL: str(revision)}
     pod = deepcopy(dict(template))
@@ -64,7 +66,7 @@ def grading_job(
             "completions": 1,
             "parallelism": 1,
             "ttlSecondsAfterFinished": KEEP_JOB_SECONDS,
-            # An eviction or a drained node is nobody's failure.
+            # An eviction or a drained node is not a failure of the Job.
             "podFailurePolicy": {
                 "rules": [
                     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -76,7 +78,7 @@ def grading_job(
 
 
 def autoscaler(deployment: str, *, namespace: str, floor: int, ceiling: int) -> JsonObject:
-    """The HorizontalPodAutoscaler of a Deployment: never below the floor, more when its pods are busy."""
+    """The HorizontalPodAutoscaler of a Deployment: at least the floor, more when its pods are busy."""
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -91,13 +93,13 @@ def autoscaler(deployment: str, *, namespace: str, floor: int, ceiling: int) -> 
                     "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": CPU_PERCENT}},
                 }
             ],
-            "behavior": {"scaleDown": {"stabilizationWindowSeconds": CALM_SECONDS}},
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": SCALE_DOWN_SECONDS}},
         },
     }
 
 
 def disruption_budget(deployment: str, *, namespace: str, selector: JsonObject) -> JsonObject:
-    """The PodDisruptionBudget of a Deployment: nodes are drained one of its pods at a time."""
+    """The PodDisruptionBudget of a Deployment: a node drain evicts one of its pods at a time."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -107,14 +109,14 @@ def disruption_budget(deployment: str, *, namespace: str, selector: JsonObject) 
 
 
 def event(key: ExamKey, *, name: str, warning: bool, reason: str, message: str, at: str) -> JsonObject:
-    """An Event about a resource; its name is made from what it says, so that it is said once."""
+    """An Event about an Exam; the caller derives the name from the content, so that an Event is created once."""
     return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": name, "namespace": key.namespace},
         "involvedObject": {
-            "apiVersion": "examplatform.dev/v1alpha1",
-            "kind": "Exam",
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": KIND,
             "namespace": key.namespace,
             "name": key.name,
             "uid": key.uid,

@@ -1,7 +1,7 @@
-"""What is to be done next for one `Exam`: a pure function of what is wished for, what is there, and the time.
+"""The next action for one `Exam`: a pure function of the resource, the observed state and the time.
 
-It is asked again after every action and whenever something may have changed, so each answer is one action at most: an
-operator that is killed between any two of them goes on where the facts say, not where it remembers.
+It is called again after every action and whenever something may have changed, so a plan has one action at most. An
+operator that is killed between two actions resumes from the observed state, not from memory.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from exam_operator.model.exam import DesiredState, Exam
 from exam_operator.model.observed import JobState, ObservedState, Sitting
 
 RETRY_REJECTED_AFTER = 30 * SECOND
-"""What web refused is asked for again after this: an exam may have been written since, another window have moved."""
+"""An action that web rejected is retried after this: the exam may exist by then, or another window have moved."""
 DRAIN_POLL = SECOND // 2
 JOB_POLL = SECOND
 JOB_QUEUE_POLL = 3 * SECOND
-"""How soon one that waits for its turn looks again: with many that wait, some one of them looks all the time."""
+"""Poll interval while waiting for a Job slot. With many waiting sittings, one of them polls nearly all the time."""
 AFTER_END = 1
-"""A sitting may be closed when the last deadline has passed, not at it."""
+"""A sitting may be closed once the last deadline has passed, not at the deadline."""
 
 
 class Verb(StrEnum):
-    """Everything the operator does for a sitting."""
+    """The actions of the operator."""
 
-    ADD_FINALIZER = "hold"
+    ADD_FINALIZER = "add-finalizer"
     PROVISION = "provision"
     DISTRIBUTE = "distribute"
     CHANGE_WINDOW = "change-window"
@@ -38,12 +38,12 @@ class Verb(StrEnum):
     RELEASE_JOB = "release-job"
     DELETE_JOB = "delete-job"
     PUBLISH = "publish"
-    REMOVE_FINALIZER = "let-go"
+    REMOVE_FINALIZER = "remove-finalizer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One thing to do; `revision` for those of grading, `job` the uid of the Job that is meant."""
+    """One action; `revision` is set for grading and publishing, `job` is the uid of the Job to release or delete."""
 
     verb: Verb
     revision: int = 0
@@ -52,7 +52,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The next action, or None at rest; then when to look again (platform's time, µs), None when nothing is due."""
+    """The next action, or None; then when to reconcile again (platform's time, µs), None when nothing is due."""
 
     action: Action | None = None
     requeue_at: int | None = None
@@ -61,118 +61,119 @@ class Plan:
 IDLE = Plan()
 
 
-def plan(resource: Exam, observed: ObservedState, now: int) -> Plan:
-    """What to do next; `now` is the platform's time in µs."""
-    if observed.namespace_terminating or (resource.deleting and not resource.has_finalizer):
-        return _do(Verb.REMOVE_FINALIZER) if resource.has_finalizer else IDLE
+def plan(exam: Exam, observed: ObservedState, now: int) -> Plan:
+    """Decide the next action; `now` is the platform's time in µs."""
+    if observed.namespace_terminating or (exam.deleting and not exam.has_finalizer):
+        return _do(Verb.REMOVE_FINALIZER) if exam.has_finalizer else IDLE
     if observed.sitting is None:
-        return _without_sitting(resource, observed, now)
-    if not resource.has_finalizer:
+        return _without_sitting(exam, observed, now)
+    if not exam.has_finalizer:
         return _do(Verb.ADD_FINALIZER)
     if observed.sitting.state is State.CANCELLED:
-        return _over(resource)
+        return _finished(exam)
     if observed.sitting.state is State.SCHEDULED:
-        return _scheduled(resource, observed.sitting, observed, now)
-    return _closed(resource, observed.sitting, observed, now)
+        return _scheduled(exam, observed.sitting, observed, now)
+    return _closed(exam, observed.sitting, observed, now)
 
 
-def _without_sitting(resource: Exam, observed: ObservedState, now: int) -> Plan:
-    if resource.deleting:
+def next_revision(exam: Exam, sitting: Sitting) -> int | None:
+    """The revision to grade next, in order; None when every desired revision is graded."""
+    graded = sitting.graded_revision
+    return graded + 1 if graded < exam.spec.grading.revision else None
+
+
+def _without_sitting(exam: Exam, observed: ObservedState, now: int) -> Plan:
+    if exam.deleting:
         return _do(Verb.REMOVE_FINALIZER)
-    if resource.spec.desired is DesiredState.CANCELLED:
+    if exam.spec.desired_state is DesiredState.CANCELLED:
         return IDLE
-    if not resource.has_finalizer:
+    if not exam.has_finalizer:
         return _do(Verb.ADD_FINALIZER)
-    return _unless_rejected(Verb.PROVISION, resource, observed, now)
+    return _unless_rejected(Verb.PROVISION, exam, observed, now)
 
 
-def _scheduled(resource: Exam, sitting: Sitting, observed: ObservedState, now: int) -> Plan:
-    """Before the end: the wish is carried to PostgreSQL, whose answer holds; nothing waits for a refused wish."""
-    rests = _rests(sitting, resource, now)
-    for verb in _desired_changes(resource, sitting, now):
-        desired = _unless_rejected(verb, resource, observed, now)
-        if desired.action is not None:
-            return desired
-        rests = _sooner(rests, desired)
-    return rests
+def _scheduled(exam: Exam, sitting: Sitting, observed: ObservedState, now: int) -> Plan:
+    """Before the end: apply the spec to PostgreSQL, which decides. A rejected change does not block the others."""
+    waiting = _next_transition(sitting, exam, now)
+    for verb in _desired_changes(exam, sitting, now):
+        step = _unless_rejected(verb, exam, observed, now)
+        if step.action is not None:
+            return step
+        waiting = _sooner(waiting, step)
+    return waiting
 
 
-def _desired_changes(resource: Exam, sitting: Sitting, now: int) -> list[Verb]:
-    """What has to happen for the sitting to be as wished, the most urgent first."""
-    spec = resource.spec
+def _desired_changes(exam: Exam, sitting: Sitting, now: int) -> list[Verb]:
+    """The actions that bring the sitting to the spec, the most urgent first."""
+    spec = exam.spec
     changes = []
     if sitting.ends_at is not None and now > sitting.ends_at:
         return [Verb.CLOSE]
-    if spec.desired is DesiredState.CANCELLED or (resource.deleting and not sitting.opened(now)):
+    if spec.desired_state is DesiredState.CANCELLED or (exam.deleting and not sitting.has_opened(now)):
         return [Verb.CANCEL]
-    if spec.desired is DesiredState.STOPPED_AND_GRADE:
+    if spec.desired_state is DesiredState.STOPPED_AND_GRADE:
         return [Verb.STOP]
     if not sitting.distributed:
-        # Whoever provisioned it came no further: nobody could read its paper.
+        # Provisioning was interrupted: without this, no student could read the paper.
         changes.append(Verb.DISTRIBUTE)
     if spec.window != sitting.window:
         changes.append(Verb.CHANGE_WINDOW)
-    if spec.desired is DesiredState.PAUSED and not sitting.paused:
+    if spec.desired_state is DesiredState.PAUSED and not sitting.paused:
         changes.append(Verb.PAUSE)
-    if spec.desired is DesiredState.SCHEDULED and sitting.paused:
+    if spec.desired_state is DesiredState.SCHEDULED and sitting.paused:
         changes.append(Verb.RESUME)
     return changes
 
 
-def _rests(sitting: Sitting, resource: Exam, now: int) -> Plan:
-    """The next moment at which the clock alone changes something."""
+def _next_transition(sitting: Sitting, exam: Exam, now: int) -> Plan:
+    """Wait until the next moment at which the clock alone changes something."""
     opens_at = sitting.window.opens_at
-    moments = [opens_at - resource.spec.solver.prewarm, opens_at]
+    moments = [opens_at - exam.spec.solver.prewarm, opens_at]
     if sitting.ends_at is not None:
         moments.append(sitting.ends_at + AFTER_END)
     return Plan(requeue_at=min((moment for moment in moments if moment > now), default=None))
 
 
-def _closed(resource: Exam, sitting: Sitting, observed: ObservedState, now: int) -> Plan:
-    """After the end: drained, then one Job a revision, then shown."""
+def _closed(exam: Exam, sitting: Sitting, observed: ObservedState, now: int) -> Plan:
+    """After the end: drain, then one Job per revision, then publish."""
     if sitting.state is State.CLOSING and not sitting.drained:
         return Plan(requeue_at=now + DRAIN_POLL)
-    revision = next_revision(resource, sitting)
+    revision = next_revision(exam, sitting)
     if revision is not None:
-        return _grade(resource, revision, observed, now)
-    if resource.spec.grading.automatic and sitting.published_revision < sitting.graded_revision:
-        return _unless_rejected(Verb.PUBLISH, resource, observed, now, revision=sitting.graded_revision)
-    return _over(resource)
+        return _grade(exam, revision, observed, now)
+    if exam.spec.grading.automatic and sitting.published_revision < sitting.graded_revision:
+        return _unless_rejected(Verb.PUBLISH, exam, observed, now, revision=sitting.graded_revision)
+    return _finished(exam)
 
 
-def next_revision(resource: Exam, sitting: Sitting) -> int | None:
-    """The revision to grade next, one after the other; None when all that were wished for are graded."""
-    graded = sitting.graded_revision
-    return graded + 1 if graded < resource.spec.grading.revision else None
-
-
-def _grade(resource: Exam, revision: int, observed: ObservedState, now: int) -> Plan:
+def _grade(exam: Exam, revision: int, observed: ObservedState, now: int) -> Plan:
     job = observed.job
     if job is None:
-        return _unless_rejected(Verb.CREATE_JOB, resource, observed, now, revision=revision)
-    # The ledger says that this revision is not graded: a Job that has ended, well or not, has not done it.
+        return _unless_rejected(Verb.CREATE_JOB, exam, observed, now, revision=revision)
+    # The ledger says that this revision is not graded, so a Job that has ended has not done it, even if it succeeded.
     if job.state in (JobState.FAILED, JobState.COMPLETE):
         return _do(Verb.DELETE_JOB, revision=revision, job=job.uid)
-    # Recorded first (the status that goes with this plan does), so that whoever comes after knows which one it was.
-    if job.state is JobState.SUSPENDED and resource.recorded_job_uid == job.uid:
+    # The status that goes with this plan records the uid before the Job is released, so that the Job can be identified
+    # after a restart.
+    if job.state is JobState.SUSPENDED and exam.recorded_job_uid == job.uid:
         if not observed.job_slot:
             return Plan(requeue_at=now + JOB_QUEUE_POLL)
         return _do(Verb.RELEASE_JOB, revision=revision, job=job.uid)
     return Plan(requeue_at=now + JOB_POLL)
 
 
-def _over(resource: Exam) -> Plan:
-    """Nothing more is wished for; a resource that is being deleted may go."""
-    return _do(Verb.REMOVE_FINALIZER) if resource.deleting and resource.has_finalizer else IDLE
+def _finished(exam: Exam) -> Plan:
+    """No action is left; release the resource if it is being deleted."""
+    return _do(Verb.REMOVE_FINALIZER) if exam.deleting and exam.has_finalizer else IDLE
 
 
 def _do(verb: Verb, *, revision: int = 0, job: str = "") -> Plan:
     return Plan(action=Action(verb=verb, revision=revision, job=job))
 
 
-def _unless_rejected(verb: Verb, resource: Exam, observed: ObservedState, now: int, *, revision: int = 0) -> Plan:
-    """The action, unless web has said no to it lately for the same wish."""
-    rejection = observed.rejection(verb.value, resource.generation)
+def _unless_rejected(verb: Verb, exam: Exam, observed: ObservedState, now: int, *, revision: int = 0) -> Plan:
+    """The action, unless web has recently rejected it for the same generation."""
+    rejection = observed.rejection(verb.value, exam.generation)
     if rejection is not None and now < rejection.at + RETRY_REJECTED_AFTER:
         return Plan(requeue_at=rejection.at + RETRY_REJECTED_AFTER)
     return _do(verb, revision=revision)

@@ -1,1 +1,1 @@
-"""What the operator reads: the Exam resource and the observed state, as immutable values."""
+"""Immutable values: the Exam resource with its status, and the observed state."""

@@ -1,4 +1,4 @@
-"""Durations as Kubernetes users write them: ``90m``, ``1h30m``, ``1.5h``, ``45s``."""
+"""Durations in Kubernetes' (Go's) notation: ``90m``, ``1h30m``, ``1.5h``, ``45s``."""
 
 import re
 from fractions import Fraction
@@ -19,10 +19,10 @@ _WHOLE = re.compile(rf"\+?((?:{_PART})+|0)", re.ASCII)
 
 
 def parse_duration(text: str) -> int:
-    """A duration in Go's notation as microseconds; a fraction of one is dropped.
+    """A duration in microseconds; a fraction of a microsecond is dropped.
 
     Raises:
-        ValueError: it is not written that way, or is negative.
+        ValueError: the text is not a duration, or is negative.
     """
     if _WHOLE.fullmatch(text) is None:
         raise ValueError(f"{text!r} is not a duration like 90m, 1h30m or 45s")

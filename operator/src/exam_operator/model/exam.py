@@ -1,14 +1,14 @@
-"""The `Exam` resource as the operator reads it; instants and spans in µs."""
+"""The `Exam` resource, parsed; instants and spans in µs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from exam_core.canonical import JsonObject
-from exam_core.instants import to_micros
 from exam_operator.model.durations import parse_duration
+from exam_operator.model.instants import parse_instant
+from exam_operator.model.status import ExamStatus
 
 GROUP = "examplatform.dev"
 VERSION = "v1alpha1"
@@ -19,7 +19,7 @@ UID_CHARACTERS = 8
 
 
 class ExamKey(NamedTuple):
-    """Which resource: one that was deleted and made again under its name is another."""
+    """Identifies a resource. The uid is part of it: a resource that is deleted and recreated is another one."""
 
     namespace: str
     name: str
@@ -27,7 +27,7 @@ class ExamKey(NamedTuple):
 
     @property
     def sitting(self) -> str:
-        """The name of its sitting."""
+        """The name of its sitting on the platform."""
         return f"{self.namespace}.{self.name}.{self.uid[:UID_CHARACTERS]}"
 
     def __str__(self) -> str:
@@ -35,7 +35,7 @@ class ExamKey(NamedTuple):
 
 
 class DesiredState(StrEnum):
-    """What a sitting is wished to be."""
+    """``spec.desiredState``."""
 
     SCHEDULED = "Scheduled"
     PAUSED = "Paused"
@@ -45,7 +45,7 @@ class DesiredState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretKeyRef:
-    """Where a paper is written: a Secret of the resource's namespace, and a key of its data."""
+    """The Secret with the paper, in the resource's namespace, and the key of its data."""
 
     name: str
     key: str
@@ -62,7 +62,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolverSpec:
-    """How many solver pods a sitting wants, and from how long before its opening."""
+    """How many solver pods the sitting needs, and how long before the opening."""
 
     min_replicas: int
     max_replicas: int
@@ -72,7 +72,7 @@ class SolverSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradingSpec:
-    """Which revision is wished for, how many graders work at it, and whether its degrees are shown at once."""
+    """The desired revision, the number of graders, and whether degrees are published automatically."""
 
     parallelism: int
     revision: int
@@ -81,22 +81,22 @@ class GradingSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExamSpec:
-    """What somebody wants."""
+    """The desired state of a sitting."""
 
     exam: str
     paper_from: SecretKeyRef | None
     window: Window
-    desired: DesiredState
+    desired_state: DesiredState
     candidates: int
     solver: SolverSpec
     grading: GradingSpec
 
     @classmethod
     def from_json(cls, spec: JsonObject) -> Self:
-        """Read a spec whose defaults the API server has filled in.
+        """Parse a spec whose defaults the API server has filled in.
 
         Raises:
-            ValueError, KeyError: it is none; the API server's schema lets none of those through.
+            ValueError, KeyError: the spec is invalid; the API server's schema rejects all such specs.
         """
         window, solver, grading = spec["window"], spec["solver"], spec["grading"]
         reference = spec.get("paperFrom", {}).get("secretKeyRef")
@@ -104,11 +104,11 @@ class ExamSpec:
             exam=spec["exam"],
             paper_from=None if reference is None else SecretKeyRef(name=reference["name"], key=reference["key"]),
             window=Window(
-                opens_at=to_micros(datetime.fromisoformat(window["opensAt"])),
-                closes_at=to_micros(datetime.fromisoformat(window["closesAt"])),
+                opens_at=parse_instant(window["opensAt"]),
+                closes_at=parse_instant(window["closesAt"]),
                 duration=parse_duration(window["duration"]),
             ),
-            desired=DesiredState(spec["desiredState"]),
+            desired_state=DesiredState(spec["desiredState"]),
             candidates=spec["candidates"],
             solver=SolverSpec(
                 min_replicas=solver["minReplicas"],
@@ -126,43 +126,42 @@ class ExamSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exam:
-    """One `Exam`: who it is, what it wants, and what was last said of it."""
+    """One `Exam`: identity, spec, and the status that was last written."""
 
     key: ExamKey
     generation: int
-    version: str
+    resource_version: str
     deleting: bool
     finalizers: Sequence[str]
     spec: ExamSpec
-    status: JsonObject
+    status: ExamStatus
 
     @classmethod
     def from_json(cls, body: JsonObject) -> Self:
-        """Read an object as the API server gives it; raises as `Spec.from_json`."""
+        """Parse an object of the API server; raises as `ExamSpec.from_json`."""
         metadata = body["metadata"]
         return cls(
             key=key_of(body),
             generation=metadata["generation"],
-            version=metadata["resourceVersion"],
+            resource_version=metadata["resourceVersion"],
             deleting="deletionTimestamp" in metadata,
             finalizers=tuple(metadata.get("finalizers", ())),
             spec=ExamSpec.from_json(body["spec"]),
-            status=body.get("status", {}),
+            status=ExamStatus.from_json(body.get("status", {})),
         )
 
     @property
     def has_finalizer(self) -> bool:
-        """Whether our finalizer keeps it from vanishing."""
+        """Whether the operator's finalizer is set."""
         return FINALIZER in self.finalizers
 
     @property
     def recorded_job_uid(self) -> str | None:
-        """The uid of the grading Job that its status names."""
-        uid: str | None = self.status.get("grading", {}).get("jobUid")
-        return uid
+        """The uid of the grading Job that the status names."""
+        return None if self.status.grading is None else self.status.grading.job_uid
 
 
 def key_of(body: JsonObject) -> ExamKey:
-    """The key of an object as the API server gives it."""
+    """The key of an object of the API server."""
     metadata = body["metadata"]
     return ExamKey(metadata["namespace"], metadata["name"], metadata["uid"])

@@ -1,19 +1,18 @@
-"""What the operator finds when it looks: the sitting in PostgreSQL, its grading Job, the clock. Instants in µs."""
+"""The observed state: the sitting in PostgreSQL, its grading Job, the solver pods. Instants in µs."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
 from exam_core.canonical import JsonObject
-from exam_core.instants import to_micros
 from exam_core.schedule import State
 from exam_operator.model.exam import Window
+from exam_operator.model.instants import parse_instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """The set of answers that counts."""
+    """The sealed set of answers, which are the ones that count."""
 
     at: int
     answers: int
@@ -23,7 +22,7 @@ class Seal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """One grading and how far it is; `graded` counts chunks, `done` says that the ledger is full."""
+    """The progress of one grading; `graded` counts chunks, `done` means that the ledger is complete."""
 
     number: int
     done: bool
@@ -35,7 +34,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sitting:
-    """A sitting as PostgreSQL has it; `now` is the platform's time at which it was looked at."""
+    """A sitting in PostgreSQL; `now` is the platform's time at which it was read."""
 
     id: str
     state: State
@@ -54,16 +53,16 @@ class Sitting:
 
     @classmethod
     def from_json(cls, body: JsonObject) -> Self:
-        """Read what web's internal API says of a sitting."""
+        """Parse a sitting of web's internal API."""
         window, seal = body["window"], body["seal"]
         return cls(
             id=body["id"],
             state=State(body["state"]),
             epoch=body["epoch"],
-            now=_instant(body["now"]),
+            now=parse_instant(body["now"]),
             window=Window(
-                opens_at=_instant(window["opens_at"]),
-                closes_at=_instant(window["closes_at"]),
+                opens_at=parse_instant(window["opens_at"]),
+                closes_at=parse_instant(window["closes_at"]),
                 duration=window["duration_us"],
             ),
             paused=window["paused"],
@@ -74,7 +73,10 @@ class Sitting:
             seal=None
             if seal is None
             else Seal(
-                at=_instant(seal["at"]), answers=seal["answers"], students=seal["students"], digest=seal["digest"]
+                at=parse_instant(seal["at"]),
+                answers=seal["answers"],
+                students=seal["students"],
+                digest=seal["digest"],
             ),
             revisions=tuple(
                 Revision(
@@ -82,7 +84,7 @@ class Sitting:
                     done=revision["state"] == "graded",
                     chunks=revision["chunks"],
                     graded=revision["graded"],
-                    started_at=_instant(revision["started_at"]),
+                    started_at=parse_instant(revision["started_at"]),
                     finished_at=_instant_or_none(revision["finished_at"]),
                 )
                 for revision in body["revisions"]
@@ -91,22 +93,22 @@ class Sitting:
             published_at=_instant_or_none(body["published_at"]),
         )
 
-    def opened(self, now: int) -> bool:
+    def has_opened(self, now: int) -> bool:
         """Whether its window has begun."""
         return now >= self.window.opens_at
 
     @property
     def graded_revision(self) -> int:
-        """The last revision whose ledger is full, 0 when there is none."""
+        """The last revision whose ledger is complete, 0 before the first."""
         return max((revision.number for revision in self.revisions if revision.done), default=0)
 
     def revision(self, number: int) -> Revision | None:
-        """One revision, when it was opened."""
+        """A revision by its number; None before its grading has started."""
         return next((revision for revision in self.revisions if revision.number == number), None)
 
 
 class JobState(StrEnum):
-    """What a grading Job is about."""
+    """The state of a grading Job."""
 
     SUSPENDED = "suspended"
     RUNNING = "running"
@@ -117,7 +119,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """The grading Job of a sitting and revision, by its deterministic name."""
+    """The grading Job of a sitting and revision; its name is deterministic."""
 
     name: str
     uid: str
@@ -126,7 +128,7 @@ class Job:
 
     @classmethod
     def from_json(cls, body: JsonObject) -> Self:
-        """Read a Job as the API server gives it."""
+        """Parse a Job of the API server."""
         metadata, status = body["metadata"], body.get("status", {})
         true = {each["type"] for each in status.get("conditions", ()) if each["status"] == "True"}
         if "deletionTimestamp" in metadata:
@@ -143,8 +145,38 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SolverCapacity:
+    """Solver pods.
+
+    Attributes:
+        floor: how many all current sittings need together.
+        ready: how many are ready.
+        kept: the minimum that was last written to the autoscaler.
+        wanted: how many this sitting needs.
+    """
+
+    floor: int
+    ready: int
+    kept: int
+    wanted: int
+
+    @property
+    def steady(self) -> int:
+        """How many will stay: ready pods above the autoscaler's minimum may be removed at any moment."""
+        return min(self.ready, self.kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """What web said no to, and why; `at` is when, `reason` one word for machines, `message` a sentence for people."""
+    """An action that web rejected.
+
+    Attributes:
+        action: the verb.
+        generation: the generation of the resource that asked for it.
+        at: when it was rejected.
+        reason: one CamelCase word, for programs.
+        message: a sentence, for people.
+    """
 
     action: str
     generation: int
@@ -155,14 +187,14 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedState:
-    """Everything that a plan is made from, besides the resource itself.
+    """Everything that a plan depends on, besides the resource itself and the time.
 
     Attributes:
-        sitting: as PostgreSQL has it; None when there is none.
-        job: the Job of the revision that is to be graded next, when it was looked for and is there.
+        sitting: the sitting in PostgreSQL; None when it does not exist.
+        job: the Job of the revision to grade next; None when it was not read or does not exist.
         job_slot: whether another Job may run now.
-        refusals: what web said no to, the last answer to each action.
-        namespace_ends: whether the resource's namespace is being deleted.
+        rejections: the last rejection of each action.
+        namespace_terminating: whether the resource's namespace is being deleted.
     """
 
     sitting: Sitting | None
@@ -172,13 +204,9 @@ class ObservedState:
     namespace_terminating: bool = False
 
     def rejection(self, action: str, generation: int) -> Rejection | None:
-        """The last refusal of an action that a generation of the resource wished for."""
-        return next((no for no in self.rejections if (no.action, no.generation) == (action, generation)), None)
-
-
-def _instant(text: str) -> int:
-    return to_micros(datetime.fromisoformat(text))
+        """The last rejection of an action for a generation of the resource."""
+        return next((each for each in self.rejections if (each.action, each.generation) == (action, generation)), None)
 
 
 def _instant_or_none(text: str | None) -> int | None:
-    return None if text is None else _instant(text)
+    return None if text is None else parse_instant(text)

@@ -1,4 +1,4 @@
-"""All `Exam`s as last seen, from whichever side: the watch, a list, or an answer to a write."""
+"""The last seen version of each `Exam`, from the watch, a list, or the response to a write."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,68 +12,67 @@ log = structlog.get_logger(__name__)
 
 
 class ExamCache:
-    """What scaling counts. Nothing is decided for an `Exam` from here: that reads it anew."""
+    """All Exams, for scaling. The reconciler does not use it: it reads each Exam from the API server."""
 
     def __init__(self) -> None:
-        self._changed: Callable[[], None] = lambda: None
-        self._resources: dict[ExamKey, Exam] = {}
-        self._complete = asyncio.Event()
+        self._on_change: Callable[[], None] = lambda: None
+        self._exams: dict[ExamKey, Exam] = {}
+        self._synced = asyncio.Event()
 
-    async def complete(self) -> None:
-        """Return once all of them have been seen: before that, nobody knows how much is wanted."""
-        await self._complete.wait()
+    async def wait_synced(self) -> None:
+        """Return once all Exams have been listed; before that, the demand is not known."""
+        await self._synced.wait()
 
     def __iter__(self) -> Iterator[Exam]:
-        """All of them."""
-        return iter(list(self._resources.values()))
+        """All Exams."""
+        return iter(list(self._exams.values()))
 
     def __len__(self) -> int:
-        """How many there are."""
-        return len(self._resources)
+        """How many Exams there are."""
+        return len(self._exams)
 
-    def subscribe(self, changed: Callable[[], None]) -> None:
-        """Have somebody called when something that is counted is different."""
-        self._changed = changed
+    def subscribe(self, on_change: Callable[[], None]) -> None:
+        """Call a function whenever something that the demand depends on has changed."""
+        self._on_change = on_change
 
-    def keep(self, body: JsonObject) -> None:
-        """Remember one."""
+    def put(self, body: JsonObject) -> None:
+        """Store an Exam."""
         try:
-            resource = Exam.from_json(body)
+            exam = Exam.from_json(body)
         except (KeyError, ValueError) as error:
-            log.warning("an Exam cannot be read", exam=str(key_of(body)), error=str(error))
+            log.warning("exam_parse_failed", exam=str(key_of(body)), error=str(error))
             return
-        before = self._resources.get(resource.key)
-        self._resources[resource.key] = resource
-        if before is None or _counted(before) != _counted(resource):
-            self._changed()
+        before = self._exams.get(exam.key)
+        self._exams[exam.key] = exam
+        if before is None or _demand_inputs(before) != _demand_inputs(exam):
+            self._on_change()
 
-    def has(self, body: JsonObject) -> bool:
-        """Whether this very version of an Exam is the one last seen."""
-        resource = self._resources.get(key_of(body))
-        return resource is not None and resource.version == body["metadata"]["resourceVersion"]
+    def is_current(self, body: JsonObject) -> bool:
+        """Whether this version of an Exam is the one in the cache."""
+        exam = self._exams.get(key_of(body))
+        return exam is not None and exam.resource_version == body["metadata"]["resourceVersion"]
 
-    def forget(self, key: ExamKey) -> None:
-        """It is gone."""
-        if self._resources.pop(key, None) is not None:
-            self._changed()
+    def remove(self, key: ExamKey) -> None:
+        """Drop an Exam."""
+        if self._exams.pop(key, None) is not None:
+            self._on_change()
 
-    def listed(self, bodies: Sequence[JsonObject]) -> list[ExamKey]:
-        """Take these for all there are; the keys of those that are gone."""
-        gone = self._keep_only([key_of(body) for body in bodies])
+    def replace_all(self, bodies: Sequence[JsonObject]) -> list[ExamKey]:
+        """Replace the content by a full list; returns the keys of the Exams that no longer exist."""
+        removed = self._retain([key_of(body) for body in bodies])
         for body in bodies:
-            self.keep(body)
-        self._complete.set()
-        return gone
+            self.put(body)
+        self._synced.set()
+        return removed
 
-    def _keep_only(self, keys: Iterable[ExamKey]) -> list[ExamKey]:
-        """Forget all that are not among these; which ones were."""
-        gone = self._resources.keys() - set(keys)
-        for key in gone:
-            self.forget(key)
-        return list(gone)
+    def _retain(self, keys: Iterable[ExamKey]) -> list[ExamKey]:
+        """Drop all other Exams; returns their keys."""
+        removed = self._exams.keys() - set(keys)
+        for key in removed:
+            self.remove(key)
+        return list(removed)
 
 
-def _counted(resource: Exam) -> tuple[object, ...]:
-    """What scaling depends on."""
-    status = resource.status
-    return resource.spec, status.get("phase"), status.get("sittingId"), status.get("window")
+def _demand_inputs(exam: Exam) -> tuple[object, ...]:
+    status = exam.status
+    return exam.spec, status.phase, status.sitting_id, status.window

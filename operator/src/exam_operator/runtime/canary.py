@@ -1,7 +1,8 @@
-"""Whether the watch still sings: what a list has shown, the watch must have shown soon after.
+"""Detects a stalled watch: what a list has shown, the watch must deliver soon after.
 
-A watch may go silent without an error, and a process that only answers probes would not know. So each full list is held
-against what the watch has told; an API server that is away proves nothing, for then there is no list.
+A watch can stall without an error, and a process that only answers probes would not notice. Each full list is
+therefore compared with what the watch has delivered. While the API server is unavailable there is no list, so nothing
+is reported.
 """
 
 from collections.abc import Iterable
@@ -11,13 +12,13 @@ from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_operator.model.exam import ExamKey, key_of
 
-UNSEEN_BOUND = 20 * SECOND
+MAX_LAG = 20 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
 class _Missed:
     listed: str
-    seen: str | None
+    delivered: str | None
     since: int
 
 
@@ -25,30 +26,34 @@ class Canary:
     """Compares lists with the watch; times are UTC in µs."""
 
     def __init__(self) -> None:
-        self._seen: dict[ExamKey, str] = {}
+        self._delivered: dict[ExamKey, str] = {}
         self._missed: dict[ExamKey, _Missed] = {}
 
-    def watched(self, body: JsonObject, *, gone: bool) -> None:
-        """The watch told of an object."""
+    def watch_delivered(self, body: JsonObject, *, deleted: bool) -> None:
+        """Record an object of the watch."""
         key = key_of(body)
         self._missed.pop(key, None)
-        if gone:
-            self._seen.pop(key, None)
+        if deleted:
+            self._delivered.pop(key, None)
         else:
-            self._seen[key] = body["metadata"]["resourceVersion"]
+            self._delivered[key] = body["metadata"]["resourceVersion"]
 
     def listed(self, bodies: Iterable[JsonObject], now: int) -> None:
-        """A list told of all objects."""
+        """Compare a full list with what the watch has delivered."""
         versions = {key_of(body): body["metadata"]["resourceVersion"] for body in bodies}
-        missed = {key: version for key, version in versions.items() if self._seen.get(key) != version}
+        missed = {key: version for key, version in versions.items() if self._delivered.get(key) != version}
         self._missed = {
-            key: self._missed.get(key) or _Missed(version, self._seen.get(key), now) for key, version in missed.items()
+            key: self._missed.get(key) or _Missed(version, self._delivered.get(key), now)
+            for key, version in missed.items()
         }
-        self._seen = {key: version for key, version in self._seen.items() if key in versions}
+        self._delivered = {key: version for key, version in self._delivered.items() if key in versions}
 
-    def silent(self, now: int) -> str:
-        """Why the watch is taken for silent; empty while it is not."""
+    def stalled(self, now: int) -> str:
+        """Why the watch counts as stalled; empty while it does not."""
         for key, missed in self._missed.items():
-            if now - missed.since > UNSEEN_BOUND:
-                return f"the watch has not told of {key} at version {missed.listed}, which a list showed long ago"
+            if now - missed.since > MAX_LAG:
+                return (
+                    f"the watch has not delivered {key} at resourceVersion {missed.listed}, "
+                    f"listed more than {MAX_LAG // SECOND} s ago"
+                )
         return ""

@@ -1,4 +1,4 @@
-"""The operator as a whole: who wakes whom."""
+"""The controller: connects event sources (watch, full lists, deadlines) to the work queue, and the queue to workers."""
 
 import asyncio
 import time
@@ -10,12 +10,13 @@ from exam_core.canonical import JsonObject
 from exam_operator import metrics
 from exam_operator.clients.errors import UnavailableError
 from exam_operator.clients.kubernetes import KubernetesClient
-from exam_operator.decide.status import WARM
 from exam_operator.model.exam import ExamKey, key_of
+from exam_operator.model.status import WARM_PHASES
 from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.canary import Canary
-from exam_operator.runtime.reconciler import IN_CIRCLES, Reconciler
+from exam_operator.runtime.reconciler import LOOP_BACKOFF, Reconciler
 from exam_operator.runtime.workqueue import WorkQueue
+from exam_runtime.health import CheckResult
 
 log = structlog.get_logger(__name__)
 
@@ -25,15 +26,15 @@ def utc_now() -> int:
     return time.time_ns() // 1000
 
 
-class Operator:
-    """Watches, lists and deadlines on one side, reconciling on the other; the queue between them.
+class Controller:
+    """Adds Exams to the work queue and runs the workers that reconcile them.
 
     Args:
         kube: the API server.
-        queue: which Exam is due when.
-        canary: notices when the watch has gone silent.
-        inventory: what was seen of all Exams.
-        namespaces: whose Exams count; none for all.
+        queue: Exams by the time at which they are due.
+        canary: detects a stalled watch.
+        cache: all Exams.
+        namespaces: the namespaces to list; all when empty.
         resync: seconds between full lists.
     """
 
@@ -55,67 +56,68 @@ class Operator:
         self._resync = resync
         self._listed = False
 
-    def watched(self, body: JsonObject, *, gone: bool) -> None:
-        """The watch tells of an Exam."""
-        self._canary.watched(body, gone=gone)
-        # What a look at it has read or written already is no news.
-        if gone or not self._cache.has(body):
+    def on_watch_event(self, body: JsonObject, *, deleted: bool) -> None:
+        """Handle an event of the watch."""
+        self._canary.watch_delivered(body, deleted=deleted)
+        # A version that reconciling has read or written is not a change.
+        if deleted or not self._cache.is_current(body):
             self._queue.add(key_of(body))
-        if not gone:
-            self._cache.keep(body)
+        if not deleted:
+            self._cache.put(body)
 
-    def wake_warm(self) -> None:
-        """Look at every Exam that tells how many solver pods there are."""
-        for resource in self._cache:
-            if resource.status.get("phase") in WARM:
-                self._queue.add(resource.key)
+    def requeue_warm(self) -> None:
+        """Reconcile every Exam whose status reports the number of ready solver pods."""
+        for exam in self._cache:
+            if exam.status.phase in WARM_PHASES:
+                self._queue.add(exam.key)
 
-    def live(self) -> str:
-        """Why the process should be started anew; empty when it need not."""
-        return self._canary.silent(utc_now())
+    def check_watch(self) -> CheckResult:
+        """Whether the watch delivers what lists show; if not, the process has to be restarted."""
+        stalled = self._canary.stalled(utc_now())
+        return CheckResult(ok=False, detail=stalled) if stalled else CheckResult(ok=True)
 
-    def ready(self) -> str:
-        """Why nothing is done yet; empty when it is."""
-        return "" if self._listed else "the Exams have not been listed yet"
+    def check_synced(self) -> CheckResult:
+        """Whether all Exams have been listed once."""
+        return CheckResult(ok=True) if self._listed else CheckResult(ok=False, detail="no list of Exams has succeeded")
 
-    def measure(self) -> None:
-        """Set what is measured when somebody looks."""
+    def update_gauges(self) -> None:
+        """Set the gauges that are computed when they are scraped."""
         metrics.QUEUE.set(len(self._queue))
         metrics.EXAMS.set(len(self._cache))
 
     async def resync(self) -> None:
-        """List everything now and then, and look at all of it: what no event told of is found here."""
+        """List and requeue all Exams periodically, to find what the watch has missed; runs until cancelled."""
         while True:
             try:
                 await self._list()
             except UnavailableError as error:
-                log.warning("listing is put off", why=str(error))
+                log.warning("list_deferred", error=str(error))
             await asyncio.sleep(self._resync)
 
     async def work(self, reconciler: Reconciler) -> None:
-        """Reconcile what is due, one after the other, for ever."""
+        """Reconcile the Exams that are due, one after the other; runs until cancelled."""
         while True:
-            key = await self._queue.take()
+            key = await self._queue.get()
             try:
                 with metrics.RECONCILE_SECONDS.time():
-                    again = await reconciler.reconcile(key)
-                if again is not None:
-                    self._queue.add(key, utc_now() + again)
+                    requeue_after = await reconciler.reconcile(key)
+                if requeue_after is not None:
+                    self._queue.add(key, utc_now() + requeue_after)
             except Exception:
-                # One Exam that nobody foresaw must not keep the others from theirs.
+                # An unexpected error with one Exam must not stop the others.
                 metrics.RECONCILES.labels("fault").inc()
-                log.exception("a fault", exam=str(key))
-                self._queue.add(key, utc_now() + IN_CIRCLES)
+                log.exception("reconcile_failed", exam=str(key))
+                self._queue.add(key, utc_now() + LOOP_BACKOFF)
             finally:
                 self._queue.done(key)
 
     async def _list(self) -> None:
         bodies: list[JsonObject] = []
         for namespace in self._namespaces or (None,):
-            bodies += await self._kube.exams(namespace)
+            bodies += await self._kube.list_exams(namespace)
         self._canary.listed(bodies, utc_now())
-        for gone in self._cache.listed(bodies):
-            self._queue.forget(gone)
+        for removed in self._cache.replace_all(bodies):
+            self._queue.discard(removed)
         for body in bodies:
             self._queue.add(key_of(body))
         self._listed = True

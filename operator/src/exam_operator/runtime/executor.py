@@ -1,4 +1,4 @@
-"""Carries out what a plan says, one call each; every one of them may be repeated."""
+"""Executes planned actions, one request each; every action may be repeated."""
 
 from base64 import b64decode
 from collections.abc import Awaitable, Callable
@@ -15,18 +15,18 @@ from exam_operator.model.exam import FINALIZER, Exam
 from exam_operator.model.observed import ObservedState, Sitting
 
 PAPER_TYPE = "examplatform.dev/paper"
-"""The only type of Secret that is read: a resource must not be a way to other people's."""
+"""The only type of Secret that is read: an Exam must not be a way to read any other."""
 
-Do = Callable[[Exam, ObservedState, Action], Awaitable[Sitting | None]]
+Handler = Callable[[Exam, ObservedState, Action], Awaitable[Sitting | None]]
 
 
 class Executor:
-    """What the operator can do.
+    """Maps each verb to a request to the API server or to web.
 
     Args:
         kube: the API server.
-        platform: web.
-        namespace: where Jobs are made.
+        web: web's internal API.
+        namespace: where Jobs are created.
         job_template: the PodTemplateSpec of a grading Job.
     """
 
@@ -35,7 +35,7 @@ class Executor:
         self._web = web
         self._namespace = namespace
         self._job_template = job_template
-        self._known: dict[Verb, Do] = {
+        self._handlers: dict[Verb, Handler] = {
             Verb.ADD_FINALIZER: self._add_finalizer,
             Verb.PROVISION: self._provision,
             Verb.DISTRIBUTE: self._distribute,
@@ -52,97 +52,96 @@ class Executor:
             Verb.REMOVE_FINALIZER: self._remove_finalizer,
         }
 
-    async def do(self, resource: Exam, observed: ObservedState, action: Action) -> Sitting | None:
-        """Do one thing; the sitting afterwards, where that was told.
+    async def execute(self, exam: Exam, observed: ObservedState, action: Action) -> Sitting | None:
+        """Execute one action; returns the sitting after it where the response contains it.
 
         Raises:
-            RefusedError: it cannot be as wished.
-            OutdatedError: something changed since it was looked at.
-            AwayError: somebody does not answer.
+            RejectedError: the action is not possible in the present state.
+            ConflictError: the state has changed since it was observed.
+            UnavailableError: a service does not answer.
         """
-        return await self._known[action.verb](resource, observed, action)
+        return await self._handlers[action.verb](exam, observed, action)
 
-    async def _add_finalizer(self, resource: Exam, _observe: ObservedState, _action: Action) -> None:
-        await self._kube.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], version=resource.version)
+    async def _add_finalizer(self, exam: Exam, _observed: ObservedState, _action: Action) -> None:
+        await self._kube.set_finalizers(exam.key, [*exam.finalizers, FINALIZER], version=exam.resource_version)
 
-    async def _remove_finalizer(self, resource: Exam, _observe: ObservedState, _action: Action) -> None:
-        rest = [each for each in resource.finalizers if each != FINALIZER]
-        await self._kube.set_finalizers(resource.key, rest, version=resource.version)
+    async def _remove_finalizer(self, exam: Exam, _observed: ObservedState, _action: Action) -> None:
+        rest = [each for each in exam.finalizers if each != FINALIZER]
+        await self._kube.set_finalizers(exam.key, rest, version=exam.resource_version)
 
-    async def _provision(self, resource: Exam, _observe: ObservedState, _action: Action) -> Sitting:
-        await self._import_paper(resource)
-        return await self._web.provision(resource.key.sitting, resource.spec)
+    async def _provision(self, exam: Exam, _observed: ObservedState, _action: Action) -> Sitting:
+        await self._import_paper(exam)
+        return await self._web.provision(exam.key.sitting, exam.spec)
 
-    async def _distribute(self, resource: Exam, _observe: ObservedState, _action: Action) -> Sitting:
-        return await self._web.distribute(resource.key.sitting)
+    async def _distribute(self, exam: Exam, _observed: ObservedState, _action: Action) -> Sitting:
+        return await self._web.distribute(exam.key.sitting)
 
-    async def _change_window(self, resource: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        epoch = _sitting(observed).epoch
-        return await self._web.change_window(resource.key.sitting, resource.spec, epoch=epoch)
+    async def _change_window(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
+        return await self._web.change_window(exam.key.sitting, exam.spec, epoch=_sitting(observed).epoch)
 
-    async def _pause(self, resource: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.pause(resource.key.sitting, epoch=_sitting(observed).epoch)
+    async def _pause(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
+        return await self._web.pause(exam.key.sitting, epoch=_sitting(observed).epoch)
 
-    async def _resume(self, resource: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.resume(resource.key.sitting, epoch=_sitting(observed).epoch)
+    async def _resume(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
+        return await self._web.resume(exam.key.sitting, epoch=_sitting(observed).epoch)
 
-    async def _stop(self, resource: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.stop(resource.key.sitting, epoch=_sitting(observed).epoch)
+    async def _stop(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
+        return await self._web.stop(exam.key.sitting, epoch=_sitting(observed).epoch)
 
-    async def _cancel(self, resource: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.cancel(resource.key.sitting, epoch=_sitting(observed).epoch)
+    async def _cancel(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
+        return await self._web.cancel(exam.key.sitting, epoch=_sitting(observed).epoch)
 
-    async def _close(self, resource: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        closed = await self._web.end(resource.key.sitting)
+    async def _close(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
+        closed = await self._web.close_sitting(exam.key.sitting)
         ends_at = _sitting(observed).ends_at
         if ends_at is not None:
             metrics.CLOSE_SKEW.observe(max(0, closed.now - ends_at) / SECOND)
         return closed
 
-    async def _create_job(self, resource: Exam, observed: ObservedState, action: Action) -> None:
+    async def _create_job(self, exam: Exam, observed: ObservedState, action: Action) -> None:
         if action.revision > 1:
-            # A regrade is for a corrected key, which for an exam as code is in its paper.
-            await self._import_paper(resource)
+            # A regrade uses a corrected key, which for an exam as code is in its paper.
+            await self._import_paper(exam)
         job = grading_job(
             self._job_template,
             namespace=self._namespace,
-            key=resource.key,
+            key=exam.key,
             sitting=_sitting(observed).id,
             revision=action.revision,
-            parallelism=resource.spec.grading.parallelism,
+            parallelism=exam.spec.grading.parallelism,
         )
         await self._kube.create_job(job)
 
-    async def _release_job(self, _resource: Exam, observed: ObservedState, action: Action) -> None:
+    async def _release_job(self, _exam: Exam, observed: ObservedState, action: Action) -> None:
         await self._kube.release_job(job_name(_sitting(observed).id, action.revision), action.job)
 
-    async def _delete_job(self, resource: Exam, observed: ObservedState, action: Action) -> None:
-        # The Job was looked at after the sitting: it may have graded in between, and then it is to stay.
-        sitting = await self._web.look(resource.key.sitting)
-        if sitting is None or next_revision(resource, sitting) != action.revision:
-            raise ConflictError(f"revision {action.revision} is not the one to grade any more")
+    async def _delete_job(self, exam: Exam, observed: ObservedState, action: Action) -> None:
+        # The Job was read after the sitting. If it has completed the ledger in between, it must be kept.
+        sitting = await self._web.get_sitting(exam.key.sitting)
+        if sitting is None or next_revision(exam, sitting) != action.revision:
+            raise ConflictError(f"revision {action.revision} is no longer the one to grade")
         await self._kube.delete_job(job_name(_sitting(observed).id, action.revision), action.job)
 
-    async def _publish(self, resource: Exam, _observe: ObservedState, action: Action) -> Sitting:
-        return await self._web.publish(resource.key.sitting, action.revision)
+    async def _publish(self, exam: Exam, _observed: ObservedState, action: Action) -> Sitting:
+        return await self._web.publish(exam.key.sitting, action.revision)
 
-    async def _import_paper(self, resource: Exam) -> None:
-        """Pass the paper on to web; it is neither kept nor logged."""
-        where = resource.spec.paper_from
-        if where is None:
+    async def _import_paper(self, exam: Exam) -> None:
+        """Send the paper of an exam as code to web; it is neither stored nor logged here."""
+        reference = exam.spec.paper_from
+        if reference is None:
             return
-        secret = await self._kube.secret(resource.key.namespace, where.name)
+        secret = await self._kube.get_secret(exam.key.namespace, reference.name)
         if secret is None:
-            raise RejectedError("PaperMissing", f"there is no Secret {where.name} that the operator may read")
+            raise RejectedError("PaperMissing", f"Secret {reference.name} does not exist or may not be read")
         if secret.get("type") != PAPER_TYPE:
-            raise RejectedError("PaperMissing", f"Secret {where.name} is not of type {PAPER_TYPE}: no other is read")
-        document = secret.get("data", {}).get(where.key)
+            raise RejectedError("PaperMissing", f"Secret {reference.name} is not of type {PAPER_TYPE}")
+        document = secret.get("data", {}).get(reference.key)
         if document is None:
-            raise RejectedError("PaperMissing", f"Secret {where.name} has no key {where.key}")
-        await self._web.import_paper(resource.spec.exam, b64decode(document))
+            raise RejectedError("PaperMissing", f"Secret {reference.name} has no key {reference.key}")
+        await self._web.import_paper(exam.spec.exam, b64decode(document))
 
 
 def _sitting(observed: ObservedState) -> Sitting:
     if observed.sitting is None:
-        raise ConflictError("the sitting is not there any more")
+        raise ConflictError("the sitting no longer exists")
     return observed.sitting

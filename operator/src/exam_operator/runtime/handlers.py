@@ -1,21 +1,21 @@
-"""Kopf's part: it watches `Exam`s and says which one to look at. What is done is decided elsewhere (`reconcile.py`)."""
+"""Kopf's handlers: Kopf watches `Exam`s and passes its events to the controller; it decides nothing itself."""
 
 from typing import Any
 
 import kopf
 
 from exam_operator.model.exam import GROUP, PLURAL, VERSION
-from exam_operator.runtime.controller import Operator
+from exam_operator.runtime.controller import Controller
 
 SERVER_SECONDS = 290
-"""After this the API server ends a watch, which is then begun anew; without a bound it may take for ever."""
+"""The API server ends a watch after this, and it is restarted; without a bound it could last for ever."""
 SILENCE_SECONDS = 70
 CONNECT_SECONDS = 5
 REQUEST_SECONDS = 15
 
 
-def register(operator: Operator) -> kopf.OperatorRegistry:
-    """Kopf's registry with everything that it is to call."""
+def register(controller: Controller) -> kopf.OperatorRegistry:
+    """Kopf's registry with the operator's handlers."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.startup(registry=registry)
@@ -27,7 +27,7 @@ def register(operator: Operator) -> kopf.OperatorRegistry:
         settings.networking.connect_timeout = CONNECT_SECONDS
         settings.networking.request_timeout = REQUEST_SECONDS
         settings.networking.error_backoffs = (0.2, 0.5, 1, 2)
-        # Events are made by `reconcile.py`, and new kinds of resources are nothing to us.
+        # The reconciler creates Events, and new kinds of resources are of no interest.
         settings.posting.enabled = False
         settings.scanning.disabled = True
 
@@ -36,7 +36,7 @@ def register(operator: Operator) -> kopf.OperatorRegistry:
         return kopf.login_with_kubeconfig(settings=settings) or kopf.login_with_service_account(settings=settings)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def watched(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - Kopf's own
-        operator.watched(event["object"], gone=event["type"] == "DELETED")
+    async def on_watch_event(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - Kopf's own
+        controller.on_watch_event(event["object"], deleted=event["type"] == "DELETED")
 
     return registry

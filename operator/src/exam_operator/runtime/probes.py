@@ -1,33 +1,42 @@
-"""Probes and metrics over HTTP."""
+"""Probes and metrics over HTTP, on the event loop of the reconciler: an answer proves that the loop runs."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-Check = Callable[[], str]
-"""Why not; empty when all is well."""
+from exam_runtime.health import CheckResult, health_report
+from exam_runtime.metrics import CONTENT_TYPE, exposition
+
+Check = Callable[[], CheckResult]
 
 
 @asynccontextmanager
-async def serving(
-    host: str, port: int, *, live: Check, ready: Check, measure: Callable[[], None]
+async def serve_probes(
+    host: str, port: int, *, liveness: Mapping[str, Check], readiness: Mapping[str, Check], scrape: Callable[[], None]
 ) -> AsyncIterator[int]:
-    """Serve ``/healthz``, ``/readyz`` and ``/metrics`` while the block runs; gives the port."""
+    """Serve ``/healthz``, ``/readyz`` and ``/metrics`` while the block runs; yields the port.
+
+    Args:
+        host: the address to bind.
+        port: the port to bind; 0 for any.
+        liveness: the checks of ``/healthz``, by name.
+        readiness: the further checks of ``/readyz``.
+        scrape: called before each exposition, to set gauges.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
-        return _verdict(live())
+        return _report(liveness)
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(live() or ready())
+        return _report({**liveness, **readiness})
 
-    async def exposition(_: web.Request) -> web.Response:
-        measure()
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def metrics(_: web.Request) -> web.Response:
+        scrape()
+        return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", exposition)])
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -38,5 +47,6 @@ async def serving(
         await runner.cleanup()
 
 
-def _verdict(why_not: str) -> web.Response:
-    return web.Response(text=f"{why_not or 'ok'}\n", status=503 if why_not else 200)
+def _report(checks: Mapping[str, Check]) -> web.Response:
+    status, body = health_report({name: check() for name, check in checks.items()})
+    return web.json_response(body, status=status)

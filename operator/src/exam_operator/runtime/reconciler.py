@@ -1,9 +1,7 @@
-"""One look at one `Exam`: observe, plan, act, until there is nothing to do; then say how it stands."""
+"""Reconciles one `Exam`: observe, plan, execute, until no action is left; then write the status."""
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 import structlog
 
@@ -14,36 +12,39 @@ from exam_operator import metrics
 from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
 from exam_operator.clients.kubernetes import API_SERVER, KubernetesClient
 from exam_operator.clients.web import WebClient
+from exam_operator.decide.events import EventRecord, events_for
 from exam_operator.decide.manifests import SITTING_LABEL, event, job_name
 from exam_operator.decide.plan import RETRY_REJECTED_AFTER, Action, Verb, next_revision, plan
-from exam_operator.decide.status import EventRecord, Fault, Phase, degraded_status, events_for, moment, status_of
+from exam_operator.decide.status import Fault, degraded_status, status_of
 from exam_operator.model.exam import Exam, ExamKey
+from exam_operator.model.instants import format_instant
 from exam_operator.model.observed import Job, JobState, ObservedState, Rejection, Sitting
+from exam_operator.model.status import ExamStatus, Phase
 from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.executor import Executor
 from exam_operator.runtime.scaling import Scaling
 
 log = structlog.get_logger(__name__)
 
-PASSES = 24
-"""More steps than a whole life has: whoever needs more goes in circles, and somebody else's turn comes first."""
-IN_CIRCLES = SECOND
-COUNT_EVERY = 0.5
-"""Seconds for which a count of running Jobs is good enough to say that there is no place for another."""
+MAX_STEPS = 24
+"""More steps than the whole life of an Exam takes. Guards against a reconcile loop, and lets other Exams in between."""
+LOOP_BACKOFF = SECOND
+JOB_COUNT_TTL = 0.5
+"""Seconds for which a count of running Jobs is cached. It only tells that no slot is free; releases count anew."""
 CLOSE_PATH_BACKOFF = 1.0
-"""Seconds, doubled once: what students wait for is not put off for longer."""
-LONGEST_BACKOFF = 30.0
+"""Seconds, doubled once: students wait for the end of a sitting, so its retries are not delayed further."""
+MAX_BACKOFF = 30.0
 
 
 class Reconciler:
-    """Sees to it that each `Exam` becomes what it wishes to be.
+    """Reconciles each `Exam` with its sitting.
 
     Args:
         kube: the API server.
-        platform: web.
-        hands: carries plans out.
-        scaling: knows how many solver pods there are.
-        inventory: what was seen of all Exams.
+        web: web's internal API.
+        executor: executes planned actions.
+        scaling: knows how many solver pods are ready.
+        cache: all Exams.
         max_jobs: how many grading Jobs may run at once.
     """
 
@@ -63,187 +64,189 @@ class Reconciler:
         self._scaling = scaling
         self._cache = cache
         self._max_jobs = max_jobs
-        self._releasing = asyncio.Lock()
-        self._counted_at = -COUNT_EVERY
-        self._had_slot = True
+        self._release_lock = asyncio.Lock()
+        self._counted_at = -JOB_COUNT_TTL
+        self._slot_free = True
         self._rejections: dict[ExamKey, dict[Verb, Rejection]] = {}
         self._failures: dict[ExamKey, int] = {}
 
     def forget(self, key: ExamKey) -> None:
-        """It is gone."""
+        """Drop everything about an Exam that no longer exists."""
         self._rejections.pop(key, None)
         self._failures.pop(key, None)
-        self._cache.forget(key)
+        self._cache.remove(key)
 
     async def reconcile(self, key: ExamKey) -> int | None:
-        """Bring one `Exam` on as far as it goes; when to look again (µs from now), None when nothing is due."""
+        """Reconcile one `Exam`; returns µs until it is due again, None when nothing is due."""
         with structlog.contextvars.bound_contextvars(exam=str(key), sitting=key.sitting):
             try:
-                again = await self._until_rest(key)
+                requeue_after = await self._reconcile_until_idle(key)
             except UnavailableError as error:
-                metrics.RECONCILES.labels("away").inc()
-                return await self._put_off(key, error)
-            metrics.RECONCILES.labels("rest").inc()
+                metrics.RECONCILES.labels("unavailable").inc()
+                return await self._defer(key, error)
+            metrics.RECONCILES.labels("settled").inc()
             self._failures.pop(key, None)
-            return again
+            return requeue_after
 
-    async def _until_rest(self, key: ExamKey) -> int | None:
-        told: Sitting | None = None
-        for _ in range(PASSES):
-            # The sitting before the resource: then its epoch is older than the wish, and whoever carries an older wish
-            # to PostgreSQL than somebody else just did is told so there.
-            sitting = told or await self._web.look(key.sitting)
-            body = await self._kube.exam(key)
+    async def _reconcile_until_idle(self, key: ExamKey) -> int | None:
+        sitting_after: Sitting | None = None
+        for _ in range(MAX_STEPS):
+            # Read the sitting before the resource. Then its epoch is older than the spec, and a change that carries an
+            # outdated spec is rejected by PostgreSQL, because a newer one has raised the epoch.
+            sitting = sitting_after or await self._web.get_sitting(key.sitting)
+            body = await self._kube.get_exam(key)
             if body is None:
                 self.forget(key)
                 return None
-            resource = Exam.from_json(body)
-            self._cache.keep(body)
+            exam = Exam.from_json(body)
+            self._cache.put(body)
             now = sitting.now if sitting is not None else self._web.now
-            observed = await self._observe(resource, sitting, now)
-            planned = plan(resource, observed, now)
+            observed = await self._observe(exam, sitting, now)
+            planned = plan(exam, observed, now)
             if planned.action is not None:
-                told = await self._act(resource, observed, planned.action, now)
+                sitting_after = await self._execute(exam, observed, planned.action, now)
                 if planned.action.verb is Verb.CLOSE:
-                    # Those that end in the same second come first; what is to be said of this one can wait for them.
+                    # Sittings that end in the same second are closed first; the status of this one can wait.
                     return 0
-            elif not await self._tell(body, resource, observed, now):
+            elif not await self._update_status(body, exam, observed, now):
                 return None if planned.requeue_at is None else max(0, planned.requeue_at - self._web.now)
             else:
-                told = sitting
-        return IN_CIRCLES
+                sitting_after = sitting
+        return LOOP_BACKOFF
 
-    async def _observe(self, resource: Exam, sitting: Sitting | None, now: int) -> ObservedState:
-        rejections = self._rejections.get(resource.key, {}).values()
+    async def _observe(self, exam: Exam, sitting: Sitting | None, now: int) -> ObservedState:
+        rejections = self._rejections.get(exam.key, {}).values()
         job, slot = None, True
         if sitting is not None and sitting.state in (State.CLOSING, State.SEALED) and sitting.drained:
-            revision = next_revision(resource, sitting)
+            revision = next_revision(exam, sitting)
             if revision is not None:
-                job = await self._job(sitting, revision)
-                slot = job is None or job.state is not JobState.SUSPENDED or await self._may_have_slot()
+                job = await self._get_job(sitting, revision)
+                slot = job is None or job.state is not JobState.SUSPENDED or await self._is_slot_free_cached()
+        terminating = exam.deleting and await self._kube.is_namespace_terminating(exam.key.namespace)
         return ObservedState(
             sitting=sitting,
             job=job,
             job_slot=slot,
             rejections=tuple(each for each in rejections if now < each.at + RETRY_REJECTED_AFTER),
-            namespace_terminating=resource.deleting and await self._kube.namespace_terminating(resource.key.namespace),
+            namespace_terminating=terminating,
         )
 
-    async def _job(self, sitting: Sitting, revision: int) -> Job | None:
+    async def _get_job(self, sitting: Sitting, revision: int) -> Job | None:
         name = job_name(sitting.id, revision)
-        body = await self._kube.job(name)
+        body = await self._kube.get_job(name)
         if body is None:
             return None
         if body["metadata"].get("labels", {}).get(SITTING_LABEL) != sitting.id:
-            raise UnavailableError(f"Job {name}", "is of another sitting, or somebody else's: delete it")
+            raise UnavailableError(f"Job {name}", "belongs to another sitting or to another application; delete it")
         return Job.from_json(body)
 
-    async def _may_have_slot(self) -> bool:
-        """Whether another Job may run, as of a moment ago: hundreds that wait must not count hundreds of Jobs each."""
+    async def _is_slot_free_cached(self) -> bool:
+        """Whether another Job may run, cached: hundreds of waiting sittings must not list all Jobs each."""
         loop = asyncio.get_running_loop()
-        if loop.time() > self._counted_at + COUNT_EVERY:
+        if loop.time() > self._counted_at + JOB_COUNT_TTL:
             self._counted_at = loop.time()
-            self._had_slot = await self._has_slot()
-        return self._had_slot
+            self._slot_free = await self._is_slot_free()
+        return self._slot_free
 
-    async def _has_slot(self) -> bool:
-        running = [job for job in map(Job.from_json, await self._kube.jobs()) if job.state is JobState.RUNNING]
-        return len(running) < self._max_jobs
+    async def _is_slot_free(self) -> bool:
+        jobs = map(Job.from_json, await self._kube.list_jobs())
+        return sum(job.state is JobState.RUNNING for job in jobs) < self._max_jobs
 
-    async def _act(self, resource: Exam, observed: ObservedState, action: Action, now: int) -> Sitting | None:
-        """Do what was planned; the sitting afterwards, where that was told."""
-        outcome, told = "done", None
+    async def _execute(self, exam: Exam, observed: ObservedState, action: Action, now: int) -> Sitting | None:
+        """Execute a planned action; returns the sitting after it where the response contains it."""
+        outcome, sitting_after = "done", None
         try:
             if action.verb is Verb.RELEASE_JOB:
-                # Counted and released under one lock: two at once must not both take the last place.
-                async with self._releasing:
-                    if await self._has_slot():
-                        await self._executor.do(resource, observed, action)
+                # Count and release under one lock: two releases at once must not both take the last slot.
+                async with self._release_lock:
+                    if await self._is_slot_free():
+                        await self._executor.execute(exam, observed, action)
             else:
-                told = await self._executor.do(resource, observed, action)
-            self._rejections.get(resource.key, {}).pop(action.verb, None)
+                sitting_after = await self._executor.execute(exam, observed, action)
+            self._rejections.get(exam.key, {}).pop(action.verb, None)
         except RejectedError as error:
-            outcome = "refused"
-            rejected = Rejection(
+            outcome = "rejected"
+            rejection = Rejection(
                 action=action.verb.value,
-                generation=resource.generation,
+                generation=exam.generation,
                 at=now,
                 reason=error.reason,
                 message=error.message,
             )
-            self._rejections.setdefault(resource.key, {})[action.verb] = rejected
+            self._rejections.setdefault(exam.key, {})[action.verb] = rejection
         except ConflictError as error:
-            outcome = "outdated"
-            log.info("looking again", verb=action.verb.value, why=str(error))
+            outcome = "conflict"
+            log.info("action_conflicted", verb=action.verb.value, error=str(error))
         except UnavailableError:
-            outcome = "away"
+            outcome = "unavailable"
             raise
         finally:
             metrics.ACTIONS.labels(action.verb.value, outcome).inc()
-            log.info("action", verb=action.verb.value, outcome=outcome, revision=action.revision or None)
-        return told
+            log.info("action_finished", verb=action.verb.value, outcome=outcome, revision=action.revision or None)
+        return sitting_after
 
-    async def _tell(self, body: JsonObject, resource: Exam, observed: ObservedState, now: int) -> bool:
-        """Bring the status up to date; whether it was not."""
-        capacity = self._scaling.capacity(resource, now)
-        status = status_of(resource, observed, capacity, self._web.skew, now)
+    async def _update_status(self, body: JsonObject, exam: Exam, observed: ObservedState, now: int) -> bool:
+        """Write the status if it differs; returns whether it did."""
+        capacity = self._scaling.capacity(exam, now)
+        status = status_of(exam, observed, capacity, self._web.skew, now)
         metrics.PLATFORM_SKEW.set(self._web.skew / SECOND)
-        return await self._write(body, resource, status, now)
+        return await self._write_status(body, exam, status, now)
 
-    async def _write(self, body: JsonObject, resource: Exam, status: Mapping[str, Any], now: int) -> bool:
-        if status == resource.status:
+    async def _write_status(self, body: JsonObject, exam: Exam, status: ExamStatus, now: int) -> bool:
+        status_json = status.to_json()
+        if status_json == body.get("status", {}):
             return False
         try:
-            if not resource.deleting:
-                # Before the status: an Event said twice is one, a status that was written hides what led to it.
-                for record in events_for(resource, dict(status)):
-                    await self._say(resource, record, now)
-            self._cache.keep(await self._kube.set_status(body, status))
+            if not exam.deleting:
+                # Events before the status: repeating one has no effect, but once the status is written, the change
+                # that an Event is derived from can no longer be seen.
+                for record in events_for(exam, status):
+                    await self._create_event(exam, record, now)
+            self._cache.put(await self._kube.update_status(body, status_json))
         except ConflictError as error:
-            log.info("looking again", verb="status", why=str(error))
+            log.info("status_conflicted", error=str(error))
         return True
 
-    async def _say(self, resource: Exam, record: EventRecord, now: int) -> None:
-        what = f"{resource.key.uid} {resource.generation} {record.reason} {record.message}"
-        name = f"{resource.key.name}.{hashlib.sha256(what.encode()).hexdigest()[:16]}"
-        await self._kube.say(
+    async def _create_event(self, exam: Exam, record: EventRecord, now: int) -> None:
+        content = f"{exam.key.uid} {exam.generation} {record.reason} {record.message}"
+        await self._kube.create_event(
             event(
-                resource.key,
-                name=name,
+                exam.key,
+                name=f"{exam.key.name}.{hashlib.sha256(content.encode()).hexdigest()[:16]}",
                 warning=record.warning,
                 reason=record.reason,
                 message=record.message,
-                at=moment(now // SECOND * SECOND) or "",
+                at=format_instant(now // SECOND * SECOND),
             )
         )
 
-    async def _put_off(self, key: ExamKey, error: UnavailableError) -> int:
-        """Say what is wrong, where that can be said, and come back after a while."""
+    async def _defer(self, key: ExamKey, error: UnavailableError) -> int:
+        """Report the fault in the status if possible; returns the backoff in µs."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        log.warning("put off", why=str(error), failures=failures)
-        hurried = False
-        if error.who != API_SERVER:
+        log.warning("reconcile_deferred", error=str(error), failures=failures)
+        urgent = False
+        if error.service != API_SERVER:
             try:
-                hurried = await self._report_fault(key, error)
+                urgent = await self._report_fault(key, error)
             except UnavailableError as other:
-                log.warning("the trouble cannot be told", why=str(other))
+                log.warning("fault_report_failed", error=str(other))
         backoff = CLOSE_PATH_BACKOFF * 2 ** (failures - 1)
-        longest = 2 * CLOSE_PATH_BACKOFF if hurried else LONGEST_BACKOFF
+        longest = 2 * CLOSE_PATH_BACKOFF if urgent else MAX_BACKOFF
         return int(max(min(backoff, longest), error.retry_after or 0) * SECOND)
 
     async def _report_fault(self, key: ExamKey, error: UnavailableError) -> bool:
-        """Put the trouble into the status; whether the sitting is at its end, where every second is waited for."""
-        body = await self._kube.exam(key)
+        """Set condition Degraded; returns whether the retry is urgent, because students wait for the sitting's end."""
+        body = await self._kube.get_exam(key)
         if body is None:
             return False
-        resource = Exam.from_json(body)
+        exam = Exam.from_json(body)
         now = self._web.now
-        fault = Fault(reason=_camel(error.who), message=str(error))
-        await self._write(body, resource, degraded_status(resource, fault, now), now)
-        ending = resource.status.get("phase") in {Phase.OPEN, Phase.PAUSED, Phase.CLOSING, Phase.GRADING}
-        return ending or now >= resource.spec.window.closes_at
+        fault = Fault(reason=_reason(error.service), message=str(error))
+        await self._write_status(body, exam, degraded_status(exam, fault, now), now)
+        ending = exam.status.phase in {Phase.OPEN, Phase.PAUSED, Phase.CLOSING, Phase.GRADING}
+        return ending or now >= exam.spec.window.closes_at
 
 
-def _camel(who: str) -> str:
-    """The reason for somebody who is away: ``WebUnavailable``."""
-    return "".join(part.capitalize() for part in who.split() if part.isalpha()) + "Unavailable"
+def _reason(service: str) -> str:
+    """The condition's reason for an unavailable service: ``WebUnavailable``."""
+    return "".join(part.capitalize() for part in service.split() if part.isalpha()) + "Unavailable"

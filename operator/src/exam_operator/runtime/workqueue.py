@@ -1,7 +1,7 @@
-"""Work that is due at some time, a key at a time: the deadlines of all sittings, by UTC.
+"""A delaying work queue: keys with the time at which they are due, each with one worker at a time.
 
-A key that is being worked at is not handed out again until that is over, which is the lock on an object; what came up
-meanwhile makes it due anew.
+A key that is being processed is not handed out again until it is done, which serves as the lock on its object; a key
+that is added meanwhile is handed out afterwards.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from typing import Generic, TypeVar
 
 from exam_core.instants import SECOND
 
-LONGEST_NAP = 1.0
-"""Seconds; a clock that is set while everybody sleeps is noticed within them."""
+MAX_WAIT_SECONDS = 1.0
+"""The longest wait before the clock is read again, so that a clock that is set while all workers wait is noticed."""
 
 K = TypeVar("K", bound=Hashable)
 
 
 class WorkQueue(Generic[K]):
-    """Keys with the time at which they are due.
+    """Keys by the time at which they are due.
 
     Args:
         clock: UTC time in µs.
@@ -29,28 +29,28 @@ class WorkQueue(Generic[K]):
         self._due: dict[K, int] = {}
         self._heap: list[tuple[int, int, K]] = []
         self._added = 0
-        self._working: set[K] = set()
+        self._processing: set[K] = set()
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
-        """How many keys are due now and wait for a worker."""
+        """How many keys are due and wait for a worker."""
         now = self._clock()
-        return sum(at <= now and key not in self._working for key, at in self._due.items())
+        return sum(at <= now and key not in self._processing for key, at in self._due.items())
 
     def add(self, key: K, at: int | None = None) -> None:
-        """Have a key handed out at a time (now, when none is given), or earlier if it is due earlier already."""
+        """Make a key due at a time (default: now); an earlier time that it already has stays."""
         at = self._clock() if at is None else at
         if key in self._due and self._due[key] <= at:
             return
         self._due[key] = at
         self._push(key, at)
 
-    def forget(self, key: K) -> None:
-        """Drop what is due for a key."""
+    def discard(self, key: K) -> None:
+        """Remove a key that waits."""
         self._due.pop(key, None)
 
-    async def take(self) -> K:
-        """Wait for a key that is due, and have it: nobody else gets it before `done`."""
+    async def get(self) -> K:
+        """Wait for a key that is due and lock it until `done`."""
         while True:
             self._changed.clear()
             key, wait = self._next()
@@ -63,8 +63,8 @@ class WorkQueue(Generic[K]):
                 continue
 
     def done(self, key: K) -> None:
-        """Give a key back; what was added meanwhile is due."""
-        self._working.discard(key)
+        """Unlock a key; it is due again if it was added meanwhile."""
+        self._processing.discard(key)
         if key in self._due:
             self._push(key, self._due[key])
 
@@ -78,13 +78,13 @@ class WorkQueue(Generic[K]):
         now = self._clock()
         while self._heap:
             at, _, key = self._heap[0]
-            if self._due.get(key) != at or key in self._working:
-                heapq.heappop(self._heap)  # outdated, or pushed again by `done`
+            if self._due.get(key) != at or key in self._processing:
+                heapq.heappop(self._heap)  # superseded, or pushed again by `done`
             elif at > now:
-                return None, min((at - now) / SECOND, LONGEST_NAP)
+                return None, min((at - now) / SECOND, MAX_WAIT_SECONDS)
             else:
                 heapq.heappop(self._heap)
                 del self._due[key]
-                self._working.add(key)
+                self._processing.add(key)
                 return key, 0.0
-        return None, LONGEST_NAP
+        return None, MAX_WAIT_SECONDS

@@ -1,1 +1,1 @@
-"""Test doubles; not part of the wheel."""
+"""Test doubles; the wheel does not contain this package."""

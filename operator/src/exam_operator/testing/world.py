@@ -1,7 +1,7 @@
-"""A world around the planner for tests: PostgreSQL's side of a sitting, one Exam, its Jobs, as pure data.
+"""A model of the planner's environment as pure data: a sitting in PostgreSQL, one Exam, its Jobs.
 
-It does what web and the API server do when they are asked, by the core's own rules where there are any, and raises when
-something happens that never must. Each safety can be switched off, for tests that want to see the harm.
+It answers requests as web and the API server do, by the core's own rules where there are any, and raises `HarmError`
+when an invariant is broken. Each safety can be switched off, so that a test can show the harm it prevents.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,43 +15,53 @@ from exam_core.schedule import State
 from exam_core.windows import Pause, may_become
 from exam_core.windows import Window as CoreWindow
 from exam_operator.decide.plan import Action, Verb
-from exam_operator.model.exam import FINALIZER, DesiredState, Exam, ExamKey, ExamSpec, GradingSpec, SolverSpec, Window
+from exam_operator.model.exam import (
+    FINALIZER,
+    DesiredState,
+    Exam,
+    ExamKey,
+    ExamSpec,
+    GradingSpec,
+    SolverSpec,
+    Window,
+)
 from exam_operator.model.observed import Job, JobState, ObservedState, Rejection, Revision, Seal, Sitting
+from exam_operator.model.status import ExamStatus
 
 EPOCH_2027 = 1_800_000_000 * SECOND
-"""When every world begins."""
+"""The time at which every world begins."""
 LEASE_TTL = 30 * SECOND
 CHUNKS = 2
-"""Into how many chunks each revision is split."""
+"""The number of chunks of each revision."""
 
 
 class HarmError(AssertionError):
-    """What must never happen has happened."""
+    """An invariant is broken."""
 
 
 class ConflictError(Exception):
-    """Something has changed since it was looked at."""
+    """The object has changed since it was read."""
 
 
 class RejectedError(Exception):
-    """It cannot be as wished."""
+    """The request cannot be fulfilled in the present state."""
 
 
 @dataclass(frozen=True)
 class Safeties:
-    """What keeps harm away; a control switches one off."""
+    """The mechanisms that prevent harm; a negative control switches one off."""
 
     epoch: bool = True
     sitting_first: bool = True
     drain: bool = True
     ledger: bool = True
     uid: bool = True
-    look_again: bool = True
+    recheck_ledger: bool = True
 
 
 @dataclass
-class MadeJob:
-    """A Job as the cluster has it."""
+class StoredJob:
+    """A Job in the cluster."""
 
     uid: str
     revision: int
@@ -59,24 +69,24 @@ class MadeJob:
 
 
 @dataclass
-class Operator:
-    """What an operator has in mind between two calls; all of it is gone when it is ended."""
+class OperatorMemory:
+    """What an operator keeps between two requests; a restart clears it."""
 
     sitting: Sitting | None = None
-    resource: Exam | None = None
+    exam: Exam | None = None
     observed: ObservedState | None = None
-    looked: bool = False
+    sitting_read: bool = False
     rejections: dict[Verb, Rejection] = field(default_factory=dict)
 
 
 class World:
-    """Everything that outlives an operator."""
+    """The state that outlives an operator."""
 
     def __init__(self, safeties: Safeties) -> None:
         self.safe = safeties
         self.now = EPOCH_2027
-        self.written = True
-        self.resource: Exam | None = make_exam(self.now)
+        self.exam_written = True
+        self.exam: Exam | None = make_exam(self.now)
         self.window: CoreWindow | None = None
         self.state = State.SCHEDULED
         self.epoch = 0
@@ -84,12 +94,12 @@ class World:
         self.sealed_at: int | None = None
         self.ledger: dict[int, set[int]] = {}
         self.published = 0
-        self.jobs: dict[int, MadeJob] = {}
+        self.jobs: dict[int, StoredJob] = {}
         self.uids = count(1)
-        self.carried = 0
+        self.applied_generation = 0
         self.closing_window: CoreWindow | None = None
 
-    # what can be seen
+    # Reads
 
     @property
     def end(self) -> int | None:
@@ -97,7 +107,7 @@ class World:
         return None if self.window is None else ends_at(self.window, max_extra=0)
 
     def sitting(self) -> Sitting | None:
-        """PostgreSQL's side, as web tells it."""
+        """The sitting as web returns it."""
         if self.window is None:
             return None
         window = self.window
@@ -129,48 +139,48 @@ class World:
         )
 
     def job(self, revision: int) -> Job | None:
-        """A grading Job, as the API server tells it."""
-        made = self.jobs.get(revision)
-        return None if made is None else Job(name=f"r{revision}", uid=made.uid, state=made.state, failures=0)
+        """A grading Job as the API server returns it."""
+        job = self.jobs.get(revision)
+        return None if job is None else Job(name=f"r{revision}", uid=job.uid, state=job.state, failures=0)
 
-    # what the platform does when it is asked; each as its counterpart in web or the API server
+    # Actions, each as its counterpart in web or the API server
 
-    def do(self, action: Action, resource: Exam, observed: ObservedState) -> None:
-        """Carry out an action that was decided on what was seen then."""
+    def execute(self, action: Action, exam: Exam, observed: ObservedState) -> None:
+        """Execute an action that was planned for an earlier observed state."""
         seen = observed.sitting
         if action.verb in (Verb.ADD_FINALIZER, Verb.REMOVE_FINALIZER):
-            self._finalizers(resource, has_finalizer=action.verb is Verb.ADD_FINALIZER)
+            self._set_finalizer(exam, present=action.verb is Verb.ADD_FINALIZER)
         elif action.verb is Verb.PROVISION:
-            self._provision(resource)
+            self._provision(exam)
         elif action.verb in (Verb.CREATE_JOB, Verb.RELEASE_JOB, Verb.DELETE_JOB):
-            self._job(action)
+            self._change_job(action)
         elif seen is not None:
-            self._change(action, resource, seen)
+            self._change_sitting(action, exam, seen)
 
-    def _finalizers(self, resource: Exam, *, has_finalizer: bool) -> None:
-        if self.resource is None or self.resource.version != resource.version:
+    def _set_finalizer(self, exam: Exam, *, present: bool) -> None:
+        if self.exam is None or self.exam.resource_version != exam.resource_version:
             raise ConflictError
-        self.edit(finalizers=(FINALIZER,) if has_finalizer else ())
-        if self.resource.deleting and not has_finalizer:
-            self.resource = None
+        self.edit(finalizers=(FINALIZER,) if present else ())
+        if self.exam.deleting and not present:
+            self.exam = None
 
-    def _provision(self, resource: Exam) -> None:
-        if not self.written:
+    def _provision(self, exam: Exam) -> None:
+        if not self.exam_written:
             raise RejectedError
         if self.window is not None:
             if self.safe.epoch:
                 raise ConflictError
-            self._move(resource)
+            self._change_window(exam)
             return
-        spec = resource.spec
+        spec = exam.spec
         if spec.window.closes_at <= self.now:
             raise RejectedError
         self.window = CoreWindow(
             opens_at=spec.window.opens_at, closes_at=spec.window.closes_at, duration=spec.window.duration
         )
-        self._carry(resource)
+        self._record_generation(exam)
 
-    def _change(self, action: Action, resource: Exam, seen: Sitting) -> None:
+    def _change_sitting(self, action: Action, exam: Exam, seen: Sitting) -> None:
         verb = action.verb
         if verb is Verb.DISTRIBUTE:
             self.distributed = True
@@ -184,21 +194,21 @@ class World:
             if self.safe.epoch and seen.epoch != self.epoch:
                 raise ConflictError
             if verb is Verb.CHANGE_WINDOW:
-                self._move(resource)
+                self._change_window(exam)
             elif self.state is not State.SCHEDULED:
                 raise ConflictError
             else:
-                self._turn(verb, resource)
+                self._change_state(verb, exam)
 
     def _close(self) -> None:
         if self.state is not State.SCHEDULED or self.end is None or self.now <= self.end:
             raise ConflictError
-        self._ended(State.CLOSING)
+        self._end(State.CLOSING)
 
-    def _move(self, resource: Exam) -> None:
+    def _change_window(self, exam: Exam) -> None:
         if self.window is None or self.state is not State.SCHEDULED:
             raise ConflictError
-        desired = resource.spec.window
+        desired = exam.spec.window
         moved = replace(self.window, opens_at=desired.opens_at, closes_at=desired.closes_at, duration=desired.duration)
         if moved == self.window:
             return
@@ -207,9 +217,9 @@ class World:
         except Problem as problem:
             raise RejectedError from problem
         self.window = moved
-        self._carry(resource)
+        self._record_generation(exam)
 
-    def _turn(self, verb: Verb, resource: Exam) -> None:
+    def _change_state(self, verb: Verb, exam: Exam) -> None:
         if self.window is None:
             raise ConflictError
         *pauses, last = self.window.pauses or (None,)
@@ -221,33 +231,33 @@ class World:
             self.window = replace(self.window, pauses=(*pauses, replace(last, ended=self.now)))
         elif verb is Verb.STOP:
             self.window = replace(self.window, stopped_at=self.now)
-            self._ended(State.CLOSING)
+            self._end(State.CLOSING)
         elif verb is Verb.CANCEL:
-            self._ended(State.CANCELLED)
-        self._carry(resource)
+            self._end(State.CANCELLED)
+        self._record_generation(exam)
 
-    def _ended(self, state: State) -> None:
+    def _end(self, state: State) -> None:
         self.state, self.closing_window = state, self.window
         self.epoch += 1
 
-    def _carry(self, resource: Exam) -> None:
-        """A wish has become PostgreSQL's: never an older one than the last that did."""
-        if resource.generation < self.carried:
-            raise HarmError(f"wish {resource.generation} was carried after wish {self.carried}")
-        self.carried = resource.generation
+    def _record_generation(self, exam: Exam) -> None:
+        """A spec was applied to PostgreSQL; it must not be older than the last one that was."""
+        if exam.generation < self.applied_generation:
+            raise HarmError(f"generation {exam.generation} was applied after generation {self.applied_generation}")
+        self.applied_generation = exam.generation
         self.epoch += 1
 
-    def _job(self, action: Action) -> None:
+    def _change_job(self, action: Action) -> None:
         job = self.jobs.get(action.revision)
         if action.verb is Verb.CREATE_JOB:
             if job is None:
-                self.jobs[action.revision] = MadeJob(uid=str(next(self.uids)), revision=action.revision)
+                self.jobs[action.revision] = StoredJob(uid=str(next(self.uids)), revision=action.revision)
         elif job is not None and (job.uid == action.job or not self.safe.uid):
             if action.verb is Verb.DELETE_JOB:
                 if job.state is JobState.RUNNING:
-                    raise HarmError("a Job that was running well was deleted")
+                    raise HarmError("a running Job was deleted")
                 if len(self.ledger.get(action.revision, ())) == CHUNKS:
-                    if self.safe.look_again:
+                    if self.safe.recheck_ledger:
                         raise ConflictError
                     raise HarmError("a Job that had graded was deleted")
                 del self.jobs[action.revision]
@@ -256,29 +266,29 @@ class World:
         elif action.verb is Verb.RELEASE_JOB:
             raise ConflictError
 
-    # what happens by itself
+    # Changes without an operator
 
-    def work(self, revision: int) -> None:
-        """A running Job does one step: the seal, then the revision's chunks, then its end."""
+    def run_job(self, revision: int) -> None:
+        """Run one step of a running Job: the seal, then the revision's chunks, then its completion."""
         job = self.jobs[revision]
         if self.sealed_at is None:
             if not self.drained:
-                raise HarmError("sealed before all that was acknowledged is on record")
+                raise HarmError("sealed before all acknowledged answers were recorded")
             self.sealed_at, self.state = self.now, State.SEALED
         elif len(self.ledger.setdefault(revision, set())) < CHUNKS:
             if any(len(chunks) < CHUNKS for number, chunks in self.ledger.items() if number < revision):
-                raise HarmError("a revision was begun before the one before it was done")
+                raise HarmError("a revision was started before the previous one was complete")
             self.ledger[revision].add(len(self.ledger[revision]))
         else:
             job.state = JobState.COMPLETE
 
-    def edit(self, **changes: Any) -> None:  # noqa: ANN401 - any field of a resource
-        """The resource changes; a wish raises its generation."""
-        if self.resource is None:
+    def edit(self, **changes: Any) -> None:  # noqa: ANN401 - any field of an Exam
+        """Change the resource; a change of the spec raises its generation."""
+        if self.exam is None:
             raise ConflictError
-        generation = self.resource.generation + ("spec" in changes)
-        version = str(int(self.resource.version) + 1)
-        self.resource = replace(self.resource, version=version, generation=generation, **changes)
+        generation = self.exam.generation + ("spec" in changes)
+        version = str(int(self.exam.resource_version) + 1)
+        self.exam = replace(self.exam, resource_version=version, generation=generation, **changes)
 
 
 def make_exam(now: int) -> Exam:
@@ -286,17 +296,17 @@ def make_exam(now: int) -> Exam:
     return Exam(
         key=ExamKey("exams", "midterm", "0" * 36),
         generation=1,
-        version="1",
+        resource_version="1",
         deleting=False,
         finalizers=(),
         spec=ExamSpec(
             exam="algebra-101",
             paper_from=None,
             window=Window(opens_at=now + 10 * MINUTE, closes_at=now + 70 * MINUTE, duration=60 * MINUTE),
-            desired=DesiredState.SCHEDULED,
+            desired_state=DesiredState.SCHEDULED,
             candidates=100,
             solver=SolverSpec(min_replicas=1, max_replicas=20, candidates_per_replica=500, prewarm=5 * MINUTE),
             grading=GradingSpec(parallelism=1, revision=1, automatic=False),
         ),
-        status={},
+        status=ExamStatus(),
     )

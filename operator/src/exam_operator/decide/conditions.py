@@ -1,0 +1,124 @@
+"""The conditions of an `Exam`."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from exam_core.instants import SECOND
+from exam_core.schedule import State
+from exam_operator.decide.phase import phase_of
+from exam_operator.decide.plan import next_revision
+from exam_operator.model.exam import DesiredState, Exam
+from exam_operator.model.instants import format_instant
+from exam_operator.model.observed import JobState, ObservedState, Sitting, SolverCapacity
+from exam_operator.model.status import WARM_PHASES, Phase
+
+SKEW_BOUND = 2 * SECOND
+"""A larger clock skew is reported. It has no other effect: decisions use the platform's time."""
+
+
+class Holds(NamedTuple):
+    """What a condition says: its status, a reason for programs, a message for people."""
+
+    status: str
+    reason: str
+    message: str
+
+
+def conditions_of(
+    exam: Exam, observed: ObservedState, capacity: SolverCapacity | None, skew: int, now: int
+) -> dict[str, Holds]:
+    """All conditions by type; those of the sitting are left out while there is none."""
+    return dict(_sitting_conditions(exam, observed, capacity, now)) | {"Degraded": _degraded(observed, skew)}
+
+
+def _sitting_conditions(
+    exam: Exam, observed: ObservedState, capacity: SolverCapacity | None, now: int
+) -> Iterator[tuple[str, Holds]]:
+    sitting = observed.sitting
+    yield "Accepted", _accepted(exam, observed)
+    if sitting is None:
+        yield "Provisioned", Holds("False", "NotProvisioned", "the sitting has not been created yet")
+        return
+    if sitting.distributed:
+        yield "Provisioned", Holds("True", "Provisioned", f"sitting {exam.key.sitting}, paper {sitting.paper[:12]}")
+    else:
+        yield "Provisioned", Holds("False", "PaperNotDistributed", "the paper is not distributed to the solvers yet")
+    phase = phase_of(exam, observed, now)
+    if capacity is not None:
+        yield "CapacityReady", _capacity_ready(capacity, phase)
+    is_open = phase in {Phase.OPEN, Phase.PAUSED}
+    yield "Open", Holds("True" if is_open else "False", phase.value, _window_text(sitting))
+    if sitting.seal is None:
+        yield "Sealed", Holds("False", "NotSealed", "answers are sealed once the sitting is closed and drained")
+    else:
+        text = f"{sitting.seal.answers} answers of {sitting.seal.students} students"
+        yield "Sealed", Holds("True", "Sealed", text)
+    yield "Graded", _graded(exam, sitting, observed)
+    if sitting.published_revision:
+        yield "Published", Holds("True", "Published", f"revision {sitting.published_revision}")
+    else:
+        yield "Published", Holds("False", "NotPublished", "degrees are not published")
+
+
+def _capacity_ready(capacity: SolverCapacity, phase: Phase) -> Holds:
+    if phase not in WARM_PHASES:
+        return Holds("False", "NotWarm", "solver pods are reserved from the pre-warming to the end of the sitting")
+    text = f"{capacity.steady} of {capacity.floor} solver pods are ready"
+    enough = capacity.steady >= capacity.floor
+    return Holds("True", "Ready", text) if enough else Holds("False", "NotReady", text)
+
+
+def _accepted(exam: Exam, observed: ObservedState) -> Holds:
+    """Whether the spec is applied; a rejected change leaves the sitting as it was."""
+    sitting = observed.sitting
+    for rejection in observed.rejections:
+        if rejection.generation == exam.generation:
+            return Holds("False", rejection.reason, rejection.message)
+    if sitting is not None and (late := _too_late(exam, sitting)):
+        return Holds("False", "Closed", late)
+    return Holds("True", "Accepted", "spec applied")
+
+
+def _too_late(exam: Exam, sitting: Sitting) -> str:
+    """Why the spec can no longer be applied to a sitting that has ended; empty when it asks for no change."""
+    spec = exam.spec
+    if sitting.state is State.CANCELLED:
+        revived = spec.desired_state is not DesiredState.CANCELLED and not exam.deleting
+        return "the sitting was cancelled: create another Exam to hold it" if revived else ""
+    if sitting.state is State.SCHEDULED:
+        return ""
+    if spec.desired_state in (DesiredState.PAUSED, DesiredState.CANCELLED):
+        return f"the sitting is closed: it can no longer become {spec.desired_state.value}"
+    if spec.window != sitting.window:
+        return f"the sitting is closed: its window stays {_window_text(sitting)}"
+    return ""
+
+
+def _graded(exam: Exam, sitting: Sitting, observed: ObservedState) -> Holds:
+    number = next_revision(exam, sitting)
+    if number is None:
+        return Holds("True", "Graded", f"revision {sitting.graded_revision}")
+    if observed.job is not None and observed.job.state is JobState.SUSPENDED and not observed.job_slot:
+        return Holds("False", "Queued", "waiting for a Job slot: the limit of running grading Jobs is reached")
+    revision = sitting.revision(number)
+    if revision is None:
+        return Holds("False", "NotGraded", f"grading of revision {number} has not started")
+    return Holds("False", "Grading", f"revision {number}: {revision.graded} of {revision.chunks} chunks")
+
+
+def _degraded(observed: ObservedState, skew: int) -> Holds:
+    job = observed.job
+    if job is not None and job.state is JobState.FAILED:
+        return Holds("True", "GradingJobFailed", f"Job {job.name} failed and will be replaced; see its pods' logs")
+    if job is not None and job.failures:
+        return Holds("True", "GradingPodFailed", f"{job.failures} pods of Job {job.name} failed")
+    if abs(skew) > SKEW_BOUND:
+        direction = "behind" if skew > 0 else "ahead of"
+        bound = SKEW_BOUND // SECOND
+        text = f"the operator's clock is more than {bound} s {direction} the platform's, which it uses instead"
+        return Holds("True", "ClockSkew", text)
+    return Holds("False", "AsExpected", "all checks passed")
+
+
+def _window_text(sitting: Sitting) -> str:
+    return f"{format_instant(sitting.window.opens_at)} to {format_instant(sitting.window.closes_at)}"
