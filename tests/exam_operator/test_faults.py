@@ -179,7 +179,7 @@ def test_a_watch_that_has_gone_silent_is_noticed(world, student, proxy: FaultPro
     hold(world, student, "unheard")
     assert end_of(world, "unheard") == GOOD
     unwell = eventually(lambda: _unwell(world, operator), "the operator knows that its watch is silent", seconds=60)
-    assert "the watch has not told of" in unwell
+    assert "the watch has not delivered" in unwell
     proxy.watch_mode = WatchMode.NORMAL
     operator.kill()
     start(operator)
