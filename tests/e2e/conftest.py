@@ -48,15 +48,15 @@ def shown(pytestconfig) -> Iterator[Console]:
 @pytest.fixture(scope="session")
 def platform(shown) -> Iterator[Platform]:
     """The platform in a cluster. What was not there before is gone afterwards, the traces of its making too."""
-    found = engines.running()
+    found = engines.find_running()
     stays = found is not None and Cluster(found).exists()
     with Steps("test-e2e", shown) as steps:
         if found is None:
-            engines.clean_up(steps.echo)
-        before = HostState.present()
+            engines.clean_up_after_crash(steps.echo)
+        before = HostState.capture()
         if found is None:
             # An interrupted run's cluster comes up with the engine, and with whatever was being done to it.
-            Cluster(engines.bring_up(steps.echo)).delete(steps.echo)
+            Cluster(engines.start_or_connect(steps.echo)).delete(steps.echo)
         (port,) = free_ports(1)
         made = bring_up(steps, port=port)
         steps.table()
@@ -65,7 +65,7 @@ def platform(shown) -> Iterator[Platform]:
         return
     assert take_down() == 0
     if found is None:
-        assert HostState.present().added_since(before) == []
+        assert HostState.capture().added_since(before) == []
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def _provisioned(world, name: str) -> dict[str, Any] | None:
 @pytest.mark.parametrize(("number", "when"), FAULTS, ids=str)
 def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Service, number: int, when: When) -> None:
     """If the operator is killed right before or after any of its changes, the sitting ends as if nothing had been."""
-    trap = proxy.on_mutation(number, when, operator.kill)
+    hook = proxy.on_mutation(number, when, operator.kill)
     start(operator)
 
     def restarted() -> bool:
@@ -108,7 +108,7 @@ def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Servic
     assert desk.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
     eventually(lambda: restarted() and world.status("mortal").get("phase") == "Published", "all is done", seconds=60)
     assert end_of(world, "mortal") == GOOD
-    assert trap.caught is not None or number > AT_LEAST
+    assert hook.triggered_by is not None or number > AT_LEAST
 
 
 def test_a_life_has_as_many_requests_as_are_tried(world, student, proxy: FaultProxy, operator: Service) -> None:

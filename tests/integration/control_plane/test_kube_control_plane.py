@@ -11,7 +11,7 @@ import pytest
 
 from exam_harness.environments.control_plane.control_plane import ControlPlane
 from exam_harness.environments.processes.paths import new_run_folder
-from exam_harness.environments.processes.ports import listening
+from exam_harness.environments.processes.ports import is_listening
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.waiting import eventually
 
@@ -169,5 +169,5 @@ def test_a_stopped_control_plane_leaves_nothing_running() -> None:
     finally:
         server.stop()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-    assert not listening(server.port)
+    assert not is_listening(server.port)
     shutil.rmtree(folder)

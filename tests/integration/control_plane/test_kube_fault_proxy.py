@@ -110,29 +110,29 @@ def test_without_a_fault_everything_goes_through_as_it_is(proxy: FaultProxy, map
 
 @pytest.mark.parametrize("when", When)
 def test_a_trap_springs_once_on_its_side_of_its_request(proxy: FaultProxy, maps: Maps, truth: Maps, when: When) -> None:
-    """If I set a trap before or after the second change, just that one is never made, or made and never answered."""
+    """If I set a hook before or after the second change, just that one is never made, or made and never answered."""
     sprung: list[int] = []
-    trap = proxy.on_mutation(2, when, lambda: sprung.append(truth.get("two").status_code))
+    hook = proxy.on_mutation(2, when, lambda: sprung.append(truth.get("two").status_code))
     assert maps.create("one").status_code == 201
     assert maps.get("two").status_code == 404
-    assert trap.caught is None
+    assert hook.triggered_by is None
     with pytest.raises(httpx.TransportError):
         maps.create("two")
     there = 200 if when is When.AFTER else 404
     assert sprung == [there]
-    assert trap.caught is not None
-    assert (trap.caught.verbs, trap.caught.resource) == (("create",), "configmaps")
+    assert hook.triggered_by is not None
+    assert (hook.triggered_by.verbs, hook.triggered_by.resource) == (("create",), "configmaps")
     assert truth.get("two").status_code == there
     assert maps.create("three").status_code == 201
     assert sprung == [there]
 
 
 def test_a_trap_that_is_never_reached_says_so(proxy: FaultProxy, maps: Maps) -> None:
-    """If there are fewer changes than a trap waits for, it has caught nothing, so that a test can see it."""
-    trap = proxy.on_mutation(2, When.BEFORE, lambda: pytest.fail("it sprang"))
+    """If there are fewer changes than a hook waits for, it has caught nothing, so that a test can see it."""
+    hook = proxy.on_mutation(2, When.BEFORE, lambda: pytest.fail("it sprang"))
     assert maps.create("one").status_code == 201
     assert maps.get("one").status_code == 200
-    assert trap.caught is None
+    assert hook.triggered_by is None
 
 
 @pytest.mark.parametrize("code", REASONS)

@@ -165,7 +165,7 @@ def test_a_pod_that_wants_more_than_a_process_says_so_and_stays_pending(cluster:
         return statuses[0]["state"].get("waiting")
 
     said = eventually(waiting, "the pod says why it does not run")
-    assert said == {"reason": "NotSupported", "message": "volumes are not mounted here: keys"}
+    assert said == {"reason": "NotSupported", "message": "volume mounts are not supported: keys"}
 
 
 def test_a_container_that_ends_is_started_again_where_its_pod_says_so(cluster: Cluster) -> None:

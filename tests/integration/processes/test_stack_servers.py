@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from exam_harness.environments.processes.paths import new_run_folder
-from exam_harness.environments.processes.ports import free_ports, listening
+from exam_harness.environments.processes.ports import free_ports, is_listening
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.servers.cassandra import Cassandra
@@ -75,14 +75,14 @@ def test_a_server_comes_back_from_a_crash_and_leaves_nothing(folder: Path, make:
         assert not any(member.alive for member in killed)
         assert not server.is_ready()
         port = server.port  # type: ignore[attr-defined]  # each has one
-        assert not listening(port)
+        assert not is_listening(port)
         server.restart()
         assert is_there()
         running = server.process.process_tree()
         assert running
     assert not server.process.alive
     assert not any(member.alive for member in running)
-    assert not listening(port)
+    assert not is_listening(port)
 
 
 def test_postgresql_never_runs_as_root(postgres: Postgres) -> None:

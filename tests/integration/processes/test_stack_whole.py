@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from exam_harness.environments.processes.paths import new_run_folder
-from exam_harness.environments.processes.ports import listening
+from exam_harness.environments.processes.ports import is_listening
 from exam_harness.environments.processes.stack import Stack
 
 pytestmark = pytest.mark.integration
@@ -31,7 +31,7 @@ def test_the_platform_starts_survives_and_ends() -> None:
             ports = [stack.postgres.port, stack.redis.port, stack.cassandra.port, stack.gateway_port]
             ports += [service.port for service in stack.services.values()]
         assert not [member for member in members if member.alive]
-        assert not [port for port in ports if listening(port)]
+        assert not [port for port in ports if is_listening(port)]
         assert {path.name for path in stack.logs.iterdir()} >= {f"{name}.log" for name in stack.services}
     finally:
         shutil.rmtree(folder)

@@ -13,7 +13,7 @@ from exam_answerlog.roles import BORN, replace_default_superuser
 from exam_answerlog.session import connect_cluster, make_cluster
 from exam_answerlog.settings import CassandraSettings
 from exam_harness.environments.processes.paths import new_run_folder
-from exam_harness.environments.processes.ports import listening
+from exam_harness.environments.processes.ports import is_listening
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.waiting import eventually
 from exam_runtime.settings import SettingsError
@@ -29,7 +29,7 @@ def settings():
     node = Cassandra(folder)
     node.start()
     try:
-        eventually(lambda: listening(node.port), "Cassandra listens", seconds=120)
+        eventually(lambda: is_listening(node.port), "Cassandra listens", seconds=120)
         yield CassandraSettings(hosts=("127.0.0.1",), port=node.port, username="exam", password="nobody knows this")
     finally:
         node.stop()

@@ -1,4 +1,4 @@
-"""What docker/compose.yaml promises, as far as it can be read: hardened, no default secret, the chart's own parts."""
+"""docker/compose.yaml: hardened services, no default secrets, one published port."""
 
 import runpy
 
@@ -13,7 +13,7 @@ SERVICES = yaml.safe_load((REPOSITORY / "docker/compose.yaml").read_text())["ser
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_service_is_hardened(name) -> None:
-    """If somebody gets into a container, they cannot write to its image or take more rights."""
+    """If an attacker gets into a container, they cannot write to its image or gain privileges."""
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -22,15 +22,15 @@ def test_every_service_is_hardened(name) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, each in SERVICES.items() if each["restart"] != "no"])
-def test_every_service_hears_the_signal_to_stop(name) -> None:
-    """If I take the platform down, every service ends in its own way, and none is killed."""
+def test_every_service_receives_the_stop_signal(name) -> None:
+    """If I stop the platform, every service shuts down gracefully, and none is killed."""
     service = SERVICES[name]
     assert receives_stop_signal(service.get("entrypoint") or ["the image's own"])
     assert receives_stop_signal(service["command"] or ["none"])
 
 
 @pytest.mark.parametrize(
-    ("command", "hears"),
+    ("command", "receives"),
     [
         (["redis-server", "--save", ""], True),
         (["sh", "-c", 'set -a; . /secrets/env; set +a; exec "$@"', "sh"], True),
@@ -39,13 +39,13 @@ def test_every_service_hears_the_signal_to_stop(name) -> None:
         (["sh", "-ec", "prepare\nredis-server --exec x"], False),
     ],
 )
-def test_a_shell_that_stays_in_between_is_seen(command, hears) -> None:
-    """If a shell keeps the signal from its program, that is told from one that gives its place to it."""
-    assert receives_stop_signal(command) is hears
+def test_a_shell_without_exec_is_found(command, receives) -> None:
+    """If a shell stays process 1, its program does not receive the signal; with exec it does."""
+    assert receives_stop_signal(command) is receives
 
 
-def test_each_service_reads_its_own_secrets_alone() -> None:
-    """If somebody gets into a container, they find that service's secrets and no other's."""
+def test_each_service_mounts_only_its_own_secrets() -> None:
+    """If an attacker gets into a container, they find that service's secrets and no other's."""
     mounted = {
         name: {volume.split(":")[0] for volume in service.get("volumes", []) if volume.startswith("secrets-")}
         for name, service in SERVICES.items()
@@ -64,14 +64,14 @@ def test_each_service_reads_its_own_secrets_alone() -> None:
     }
 
 
-def test_only_the_gateway_is_reached_from_this_machine_and_nothing_from_others() -> None:
-    """If I run it on a laptop in a network, nobody else in the network can reach it."""
+def test_only_the_gateway_is_published_and_on_the_loopback() -> None:
+    """If I run it on a laptop, no other machine in the network can connect to it."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {"nginx": ["127.0.0.1:${HTTP_PORT:-80}:8080"]}
 
 
-def test_secrets_are_made_once_and_are_new_for_everybody(monkeypatch, tmp_path) -> None:
-    """If it is started the first time, secrets are made; after that they stay; another machine has others."""
+def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
+    """If it is started the first time, secrets are generated; later they are kept; another machine has others."""
     monkeypatch.setenv("HTTP_PORT", "8080")
     script = runpy.run_path(str(REPOSITORY / "docker/compose/make-secrets.py"))
     main = script["main"]

@@ -1,4 +1,4 @@
-"""Programs from Go modules of which a file is ours."""
+"""Programs from Go modules with a replaced source file."""
 
 import pytest
 
@@ -11,15 +11,15 @@ NAME = "example.org/parts/part.go"
 
 @pytest.fixture
 def tool(tmp_path, monkeypatch) -> Binary:
-    """A program whose sources are in a folder of the test's own."""
+    """A program with its sources in a temporary folder."""
     monkeypatch.setattr(binaries, "OFFLINE_SOURCES", tmp_path)
     (tmp_path / "tool").mkdir()
     (tmp_path / "tool/go.mod").write_text(MODULE)
     return Binary(name="tool", module="example.org/tool")
 
 
-def test_a_file_that_stands_in_for_another_makes_another_program(tool) -> None:
-    """If a file of ours that stands in for a module's is changed, the program is built anew."""
+def test_a_replaced_file_changes_the_cache_key(tool) -> None:
+    """If a replacement of a module's file changes, the program is rebuilt."""
     homes = [home(tool)]
     for text in ("package parts\n", "package parts // other\n"):
         path = tool.sources / "replacements" / NAME
@@ -30,7 +30,7 @@ def test_a_file_that_stands_in_for_another_makes_another_program(tool) -> None:
     assert tool.replacements == {NAME: tool.sources / "replacements" / NAME}
 
 
-def test_traefik_is_built_without_providers_of_dns() -> None:
-    """If Traefik is built, the file that imports every provider's SDK is ours."""
+def test_traefik_is_built_without_dns_providers() -> None:
+    """If Traefik is built, the file that imports the SDK of every DNS provider is replaced."""
     (name,) = TRAEFIK.replacements
     assert name == "github.com/go-acme/lego/v4/providers/dns/zz_gen_dns_providers.go"

@@ -1,1 +1,1 @@
-"""What tests, demo and benchmarks share: local stack, simulated students, oracle."""
+"""Test harness: environments, faults, simulated students, the oracle, and the scenarios built from them."""

@@ -1,13 +1,13 @@
-"""What can be read off a container's command."""
+"""Properties of a container's command."""
 
 import re
 from collections.abc import Sequence
 
 
 def receives_stop_signal(command: Sequence[str]) -> bool:
-    """Whether the program that a command starts becomes the container's first process, which is the one that is told.
+    """Return whether the program that a command starts becomes process 1, which alone receives the stop signal.
 
-    A shell that stays in between is told instead, and tells nobody: after its grace the program is killed.
+    A shell that stays process 1 does not forward SIGTERM, so its program is killed after the grace period.
     """
     if command[0] not in {"sh", "bash"}:
         return True

@@ -1,6 +1,6 @@
-"""Fixtures of real stores for every test, started when first asked for, once a run.
+"""Pytest plugin: fixtures of real stores, started on first use, once per test session.
 
-Loaded with ``-p`` so that the environment is there before pytest-django reads Django's settings.
+Loaded with ``-p`` so that environment variables are set before pytest-django imports Django's settings.
 """
 
 import os
@@ -18,24 +18,24 @@ from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_harness.environments.processes.stack import run_python
 
-__all__ = ["control_plane", "kube_namespace", "kube_node"]  # found here, defined there
+__all__ = ["control_plane", "kube_namespace", "kube_node"]  # re-exported fixtures
 
 for _line in (REPOSITORY / "tests/harness/lint.env").read_text().splitlines():
     if not _line.startswith("#"):
         os.environ.setdefault(*_line.split("=", 1))
-# WhiteNoise warns about a folder that is not there; tests need no collected files in it.
+# WhiteNoise warns about a missing folder; tests need no collected static files in it.
 _static = REPOSITORY / "build/tests/static"
 _static.mkdir(parents=True, exist_ok=True)
 os.environ.setdefault("EXAM_STATIC_ROOT", str(_static))
 
-# No example has a stopwatch: a busy machine is not a fault. In CI every run tries the same examples.
+# No deadline per example, because machines may be busy. In CI the examples are the same in every run.
 hypothesis_settings.register_profile("exam", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis_settings.load_profile("exam")
 
 
 @pytest.fixture(scope="session")
 def stores_folder() -> Iterator[Path]:
-    """The folder of this run's servers; removed at the end, logs and all."""
+    """The folder of the session's servers, removed at the end with its logs."""
     folder = new_run_folder("tests")
     (folder / "logs").mkdir()
     yield folder
@@ -44,34 +44,34 @@ def stores_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(stores_folder: Path) -> Iterator[Postgres]:
-    """A real PostgreSQL with the platform's roles."""
+    """A PostgreSQL server with the platform's roles."""
     with Postgres(stores_folder) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis_server(stores_folder: Path) -> Iterator[Redis]:
-    """A real Redis."""
+    """A Redis server."""
     with Redis(stores_folder) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis_url(redis_server: Redis) -> str:
-    """The real Redis's address."""
+    """The URL of the Redis server."""
     return redis_server.url
 
 
 @pytest.fixture(scope="session")
 def cassandra(stores_folder: Path) -> Iterator[Cassandra]:
-    """A real Cassandra node, without a schema."""
+    """A Cassandra node without a schema."""
     with Cassandra(stores_folder) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def cassandra_env(cassandra: Cassandra) -> dict[str, str]:
-    """The environment that leads to the real Cassandra, its keyspace ``exam`` migrated."""
+    """Environment variables for the Cassandra node, with the keyspace ``exam`` migrated."""
     env = {
         "PATH": os.environ["PATH"],
         "EXAM_CASSANDRA_HOSTS": cassandra.host,

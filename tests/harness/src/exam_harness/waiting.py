@@ -1,4 +1,4 @@
-"""Wait for a condition, never for a time."""
+"""Poll until a condition holds, instead of sleeping for a fixed time."""
 
 import time
 from collections.abc import Callable
@@ -9,14 +9,23 @@ POLL_SECONDS = 0.05
 T = TypeVar("T")
 
 
-def eventually(question: Callable[[], T | None], what: str, *, seconds: float = 30, every: float = POLL_SECONDS) -> T:
-    """The first answer that counts as true; none before the deadline is a TimeoutError that says what never was.
+def eventually(
+    condition: Callable[[], T | None], description: str, *, seconds: float = 30, interval: float = POLL_SECONDS
+) -> T:
+    """Call `condition` until it returns a true value, and return that value.
 
-    Asked again after a pause of `every` seconds: more where a question is dear to whoever has to answer.
+    Args:
+        condition: polled until its result is true.
+        description: what should become true, for the error message.
+        seconds: the timeout.
+        interval: seconds between two calls; longer where a call is expensive.
+
+    Raises:
+        TimeoutError: the condition did not hold before the timeout.
     """
     deadline = time.monotonic() + seconds
-    while not (answer := question()):
+    while not (result := condition()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"after {seconds:.0f} s it was still not so that {what}; the last answer was {answer!r}")
-        time.sleep(every)
-    return answer
+            raise TimeoutError(f"timed out after {seconds:.0f} s waiting until {description}; last result: {result!r}")
+        time.sleep(interval)
+    return result

@@ -1,1 +1,1 @@
-"""The chart without a cluster: rendered, read, and held against what it promises."""
+"""The Helm chart without a cluster: rendered manifests, allowed connections, and its generated README."""

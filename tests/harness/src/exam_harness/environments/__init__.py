@@ -1,1 +1,1 @@
-"""What the tests run the platform in: processes of this machine, a control plane, a cluster, Compose, skaffold."""
+"""Environments in which the platform runs for tests and scenarios: processes, a control plane, clusters, Compose."""

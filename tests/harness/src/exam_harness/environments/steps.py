@@ -1,4 +1,4 @@
-"""Long work in steps: each is told when it begins and timed, and a table says at the end what took how long."""
+"""Time the steps of a long command, and print a table of their durations at the end."""
 
 import time
 from collections.abc import Callable
@@ -14,16 +14,16 @@ U = TypeVar("U")
 
 
 class Steps:
-    """The steps of one command, and how long each took in seconds."""
+    """The steps of a command, with the duration of each in seconds."""
 
     def __init__(self, name: str, console: Console | None = None) -> None:
         self.name = name
         self.seconds: dict[str, float] = {}
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self._console = console or Console(highlight=False)
 
     def __enter__(self) -> Self:
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         return self
 
     def __exit__(
@@ -32,45 +32,48 @@ class Steps:
         if error is not None:
             self.echo("stopped")
 
-    def echo(self, what: str) -> None:
-        """A line with the seconds since the beginning."""
-        self._console.print(f"{self.name}: {time.monotonic() - self._began:4.0f} s  {what}", soft_wrap=True)
+    def echo(self, message: str) -> None:
+        """Print a message with the seconds since the start."""
+        self._console.print(f"{self.name}: {time.monotonic() - self._started:4.0f} s  {message}", soft_wrap=True)
 
     def run(self, step: str, work: Callable[[], T]) -> T:
-        """Do a step; what it gives."""
-        began = time.monotonic()
+        """Run a step, time it, and return its result."""
+        started = time.monotonic()
         try:
             return work()
         finally:
-            self.seconds[step] = round(time.monotonic() - began, 1)
+            self.seconds[step] = round(time.monotonic() - started, 1)
 
     def both(self, one: Callable[[], T], other: Callable[[], U]) -> tuple[T, U]:
-        """Do two works at once, so that one computes while the other waits for the network; what they give.
+        """Run two functions concurrently, so that one computes while the other waits for the network.
 
-        Both come to an end before an error of either is raised: what is built is kept for the next time.
+        Both finish before an error of either is raised, so that what was built is kept for the next run.
+
+        Returns:
+            The results of both.
         """
         with ThreadPoolExecutor(2) as pool:
-            first, second = pool.submit(self._to_its_end, one), pool.submit(self._to_its_end, other)
+            first, second = pool.submit(self._run_reporting, one), pool.submit(self._run_reporting, other)
         return first.result(), second.result()
 
-    def _to_its_end(self, work: Callable[[], T]) -> T:
+    def _run_reporting(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except Exception as error:
-            self.echo(f"failed, and stops once what else is under way has ended: {error}")
+            self.echo(f"failed, waiting for concurrent steps to finish: {error}")
             raise
 
     @property
     def total(self) -> float:
-        """Seconds since the beginning."""
-        return round(time.monotonic() - self._began, 1)
+        """Seconds since the start."""
+        return round(time.monotonic() - self._started, 1)
 
     def table(self) -> None:
-        """Print what took how long."""
+        """Print the duration of each step."""
         table = Table(title=self.name)
         table.add_column("step")
         table.add_column("seconds", justify="right")
         for step, seconds in self.seconds.items():
             table.add_row(step, f"{seconds:.1f}")
-        table.add_row("all", f"{self.total:.1f}")
+        table.add_row("total", f"{self.total:.1f}")
         self._console.print(table)

@@ -1,1 +1,1 @@
-"""Faults that tests inject."""
+"""Fault injection: crashed solvers, killed pods, a faulty API server."""

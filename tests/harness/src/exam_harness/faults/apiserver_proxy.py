@@ -1,7 +1,7 @@
-"""A way to the API server on which things go wrong as a test wishes: kills, error_responses, delays, watches gone bad.
+"""A proxy of the API server that injects faults: crashes at a request, error responses, delays, broken watches.
 
-It stands between one client and the API server, with a certificate that the cluster's authority signed, and passes
-everything on as it is but for the faults it was asked for.
+It sits between one client and the API server, serves a certificate signed by the cluster's CA, and forwards every
+request and response unchanged except for the faults that a test configures.
 """
 
 import asyncio
@@ -26,20 +26,20 @@ from exam_harness.environments.processes.process import HarnessError
 
 START_SECONDS = 10
 HOP_BY_HOP = frozenset({"host", "connection", "content-length", "transfer-encoding", "date"})
-LARGEST = 64 * 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 
-Which = Callable[[ApiRequest], bool]
+Matcher = Callable[[ApiRequest], bool]
 
 
 class When(StrEnum):
-    """On which side of a request something happens."""
+    """Whether a hook runs before or after a request is forwarded."""
 
     BEFORE = "before"
     AFTER = "after"
 
 
 class WatchMode(StrEnum):
-    """How watches behave."""
+    """How events of watches are forwarded."""
 
     NORMAL = "normal"
     SILENT = "silent"
@@ -48,19 +48,19 @@ class WatchMode(StrEnum):
 
 @dataclass(kw_only=True)
 class MutationHook:
-    """Something that happens at a mutating request, counted from 1; who sent it never gets an answer."""
+    """An action at the n-th mutating request, counted from 1; its connection is aborted without a response."""
 
     number: int
     when: When
-    act: Callable[[], object]
-    caught: ApiRequest | None = None
+    action: Callable[[], object]
+    triggered_by: ApiRequest | None = None
 
 
 @dataclass(kw_only=True)
 class ErrorResponse:
-    """An answer that is given instead of the API server's, so many times."""
+    """An error response that replaces the API server's, a number of times."""
 
-    which: Which
+    matches: Matcher
     code: int
     times: int
     retry_after: int | None = None
@@ -68,15 +68,15 @@ class ErrorResponse:
 
 @dataclass(kw_only=True)
 class Delay:
-    """How long a request waits before it is passed on."""
+    """A delay before a matching request is forwarded."""
 
-    which: Which
+    matches: Matcher
     seconds: float
 
 
 @dataclass(kw_only=True)
 class RecordedRequest:
-    """A request that came by and the status that it got; None when it got no answer."""
+    """A request and the status of its response; None if there was no response."""
 
     request: ApiRequest
     status: int | None = None
@@ -89,18 +89,18 @@ class _Watch:
 
 
 class FaultProxy:
-    """The proxy; use as a context manager, and its members from any thread.
+    """The proxy; a context manager, with members that any thread may use.
 
     Args:
-        control_plane: where requests go.
+        control_plane: the control plane to which requests are forwarded.
     """
 
     def __init__(self, control_plane: ControlPlane) -> None:
         self._upstream = control_plane.url
-        self._trusts = ssl.create_default_context(cafile=str(control_plane.authority))
+        self._upstream_tls = ssl.create_default_context(cafile=str(control_plane.authority))
         pair = control_plane.serving_certificate("fault-proxy")
-        self._serves = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._serves.load_cert_chain(pair.certificate, pair.key)
+        self._server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._server_tls.load_cert_chain(pair.certificate, pair.key)
         self._port, *_ = free_ports(1)
         self.url = f"https://127.0.0.1:{self._port}"
         self.requests: list[RecordedRequest] = []
@@ -108,7 +108,7 @@ class FaultProxy:
         self.error_responses: list[ErrorResponse] = []
         self.delays: list[Delay] = []
         self.watch_mode = WatchMode.NORMAL
-        self.trap: MutationHook | None = None
+        self.hook: MutationHook | None = None
         self._open: set[_Watch] = set()
         self._started, self._stop = Event(), asyncio.Event()
         self._thread = Thread(target=lambda: asyncio.run(self._run()), name="fault-proxy", daemon=True)
@@ -116,63 +116,65 @@ class FaultProxy:
     def __enter__(self) -> Self:
         self._thread.start()
         if not self._started.wait(START_SECONDS):
-            raise HarnessError("the fault proxy does not start")
+            raise HarnessError("the fault proxy did not start")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(START_SECONDS)
 
-    def on_mutation(self, number: int, when: When, act: Callable[[], object]) -> MutationHook:
-        """Do something before or after the so-manieth mutating request from now; what becomes of it is in the trap."""
+    def on_mutation(self, number: int, when: When, action: Callable[[], object]) -> MutationHook:
+        """Run an action before or after the n-th mutating request from now; the hook records the request."""
         self.mutations = 0
-        self.trap = MutationHook(number=number, when=when, act=act)
-        return self.trap
+        self.hook = MutationHook(number=number, when=when, action=action)
+        return self.hook
 
     @property
     def watching(self) -> int:
-        """How many watches last: those that can be dropped or expire."""
+        """The number of open watches."""
         return len(self._open)
 
     def drop_watches(self) -> None:
-        """Cut every watch that lasts, without a word."""
+        """Abort the connection of every open watch."""
         for watch in set(self._open):
             self._loop.call_soon_threadsafe(watch.transport.abort)
 
     def expire_watches(self) -> None:
-        """End every watch that lasts with the word that its version is too old (410)."""
+        """End every open watch with an ERROR event: its resource version is too old (410)."""
         for watch in set(self._open):
             self._loop.call_soon_threadsafe(watch.expire.set)
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         async with aiohttp.ClientSession(auto_decompress=False, trust_env=False) as self._session:
-            app = web.Application(client_max_size=LARGEST)
+            app = web.Application(client_max_size=MAX_BODY_BYTES)
             app.router.add_route("*", "/{path:.*}", self._handle)
-            # A client that is killed takes its request with it.
+            # Cancel the handler of a client that was killed.
             runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
             await runner.setup()
             try:
-                await web.TCPSite(runner, "127.0.0.1", self._port, ssl_context=self._serves).start()
+                await web.TCPSite(runner, "127.0.0.1", self._port, ssl_context=self._server_tls).start()
                 self._started.set()
                 await self._stop.wait()
             finally:
                 await runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        asked = ApiRequest.read(request.method, request.path, request.query, request.headers.get("Content-Type", ""))
-        passed = RecordedRequest(request=asked)
-        self.requests.append(passed)
+        api_request = ApiRequest.parse(
+            request.method, request.path, request.query, request.headers.get("Content-Type", "")
+        )
+        record = RecordedRequest(request=api_request)
+        self.requests.append(record)
         body = await request.read()
-        for slow in self.delays:
-            if slow.which(asked):
-                await asyncio.sleep(slow.seconds)
-        if (refused := self._refused(asked)) is not None:
-            passed.status = refused.status
-            return refused
-        caught = self._caught(asked)
-        if caught is not None and caught.when is When.BEFORE:
-            return await self._spring(caught, asked, request)
+        for delay in self.delays:
+            if delay.matches(api_request):
+                await asyncio.sleep(delay.seconds)
+        if (error := self._error_response(api_request)) is not None:
+            record.status = error.status
+            return error
+        hook = self._triggered_hook(api_request)
+        if hook is not None and hook.when is When.BEFORE:
+            return await self._run_hook(hook, api_request, request)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
         url = self._upstream + request.raw_path
         async with self._session.request(
@@ -180,48 +182,48 @@ class FaultProxy:
             url,
             headers=headers,
             data=body or None,
-            ssl=self._trusts,
+            ssl=self._upstream_tls,
             timeout=aiohttp.ClientTimeout(),
             skip_auto_headers=("Content-Type", "User-Agent", "Accept", "Accept-Encoding"),
-        ) as answer:
-            passed.status = answer.status
-            if "watch" in asked.verbs and answer.status == HTTPStatus.OK:
-                return await self._pass_watch(request, answer)
-            content = await answer.read()
-            if caught is not None:
-                return await self._spring(caught, asked, request)
-            return web.Response(status=answer.status, body=content, headers=_end_to_end(answer))
+        ) as upstream:
+            record.status = upstream.status
+            if "watch" in api_request.verbs and upstream.status == HTTPStatus.OK:
+                return await self._forward_watch(request, upstream)
+            content = await upstream.read()
+            if hook is not None:
+                return await self._run_hook(hook, api_request, request)
+            return web.Response(status=upstream.status, body=content, headers=_end_to_end(upstream))
 
-    def _refused(self, asked: ApiRequest) -> web.Response | None:
-        for refusal in self.error_responses:
-            if refusal.times > 0 and refusal.which(asked):
-                refusal.times -= 1
-                after = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
-                return web.json_response(_status(refusal.code), status=refusal.code, headers=after)
+    def _error_response(self, api_request: ApiRequest) -> web.Response | None:
+        for error in self.error_responses:
+            if error.times > 0 and error.matches(api_request):
+                error.times -= 1
+                headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+                return web.json_response(_status(error.code), status=error.code, headers=headers)
         return None
 
-    def _caught(self, asked: ApiRequest) -> MutationHook | None:
-        if not asked.mutating:
+    def _triggered_hook(self, api_request: ApiRequest) -> MutationHook | None:
+        if not api_request.mutating:
             return None
         self.mutations += 1
-        trap = self.trap
-        return trap if trap is not None and trap.caught is None and trap.number == self.mutations else None
+        hook = self.hook
+        return hook if hook is not None and hook.triggered_by is None and hook.number == self.mutations else None
 
-    async def _spring(self, trap: MutationHook, asked: ApiRequest, request: web.Request) -> web.Response:
-        trap.caught = asked
-        await asyncio.to_thread(trap.act)
+    async def _run_hook(self, hook: MutationHook, api_request: ApiRequest, request: web.Request) -> web.Response:
+        hook.triggered_by = api_request
+        await asyncio.to_thread(hook.action)
         _transport(request).abort()
         return web.Response()
 
-    async def _pass_watch(self, request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
-        response = web.StreamResponse(status=answer.status, headers=_end_to_end(answer))
+    async def _forward_watch(self, request: web.Request, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+        response = web.StreamResponse(status=upstream.status, headers=_end_to_end(upstream))
         await response.prepare(request)
         watch = _Watch(_transport(request))
         self._open.add(watch)
         try:
-            # Whoever watches may be gone at any line.
+            # The client may disconnect at any line.
             with suppress(ConnectionError):
-                async for line in _lines(answer, watch.expire):
+                async for line in _lines(upstream, watch.expire):
                     if self.watch_mode is WatchMode.SILENT:
                         continue
                     await response.write(line * (2 if self.watch_mode is WatchMode.DUPLICATED else 1))
@@ -236,23 +238,23 @@ class FaultProxy:
 
 def _transport(request: web.Request) -> asyncio.WriteTransport:
     if request.transport is None:
-        raise ConnectionError("whoever asked is gone")
+        raise ConnectionError("the client has disconnected")
     return request.transport
 
 
-async def _lines(answer: aiohttp.ClientResponse, until: asyncio.Event) -> AsyncIterator[bytes]:
-    """The lines of an answer as they come, to its end or until something happens."""
+async def _lines(upstream: aiohttp.ClientResponse, until: asyncio.Event) -> AsyncIterator[bytes]:
+    """Yield the lines of a response as they arrive, until its end or until an event is set."""
     rest = b""
-    over = asyncio.create_task(until.wait())
+    stopped = asyncio.create_task(until.wait())
     try:
         while True:
-            read = asyncio.create_task(answer.content.readany())
+            read = asyncio.create_task(upstream.content.readany())
             try:
-                await asyncio.wait({read, over}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({read, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if not read.done():
                     return
             finally:
-                # Also when whoever watches is gone: nobody else asks for what becomes of it.
+                # Also when this generator is closed because the client has disconnected.
                 read.cancel()
             if not (chunk := read.result()):
                 return
@@ -260,22 +262,22 @@ async def _lines(answer: aiohttp.ClientResponse, until: asyncio.Event) -> AsyncI
             for line in whole:
                 yield line + b"\n"
     finally:
-        over.cancel()
+        stopped.cancel()
 
 
-def _end_to_end(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
-    return CIMultiDict((name, value) for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP)
+def _end_to_end(upstream: aiohttp.ClientResponse) -> CIMultiDict[str]:
+    return CIMultiDict((name, value) for name, value in upstream.headers.items() if name.lower() not in HOP_BY_HOP)
 
 
 def _status(code: int) -> dict[str, object]:
-    """What the API server says when it refuses."""
+    """Return a Status object as the API server's error responses have it."""
     reasons = {409: "Conflict", 410: "Expired", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
     return {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
         "status": "Failure",
-        "message": f"a fault that was asked for ({code})",
+        "message": f"injected fault ({code})",
         "reason": reasons[code],
         "code": code,
     }

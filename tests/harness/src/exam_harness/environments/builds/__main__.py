@@ -8,13 +8,13 @@ import sys
 
 from exam_harness.environments.builds.binaries import BINARIES, TEST_BINARIES
 from exam_harness.environments.builds.go import build
-from exam_harness.environments.processes.cache import cache_lock, progress
+from exam_harness.environments.processes.cache import cache_lock, setup_progress
 from exam_harness.environments.processes.process import HarnessError
 
 
 def main(names: list[str]) -> None:
-    """Build the programs of these names, or what the tests without a cluster need."""
-    with progress() as echo, cache_lock(echo):
+    """Build the named programs, or those that the tests without a cluster need."""
+    with setup_progress() as echo, cache_lock(echo):
         build([BINARIES[name] for name in names] or TEST_BINARIES, echo)
 
 

@@ -1,9 +1,6 @@
-"""Build Kubernetes, etcd and the tools around a cluster from their Go modules into a cache outside the repository.
+"""Build programs from Go modules into the cache.
 
-``python -m exam_harness.environments.builds [NAME...]`` may run at any time, twice at once, and after an
-interruption; without names it builds what the tests without a cluster need. Versions are pinned in
-``k8s/offline/*/go.mod``, every module is held against its checksum in ``go.sum``, and a change of either is another
-folder of the cache.
+Versions are pinned in ``k8s/offline/*/go.mod``, and Go verifies every module against ``go.sum``.
 """
 
 import json
@@ -19,7 +16,7 @@ from pathlib import Path
 
 from exam_harness.environments.builds.binaries import COMPILER, Binary, build_command, home
 from exam_harness.environments.processes.cache import Echo, staged_folder
-from exam_harness.environments.processes.paths import installed
+from exam_harness.environments.processes.paths import require_installed
 from exam_harness.environments.processes.process import HarnessError
 
 PROGRESS_SECONDS = 15
@@ -27,33 +24,33 @@ LOG_TAIL_LINES = 25
 
 
 def build(binaries: Iterable[Binary], echo: Echo) -> None:
-    """Build what the cache lacks, saying what is done; the caller holds the cache's lock."""
+    """Build the programs that the cache lacks; the caller holds the lock of the cache."""
     for binary in binaries:
         if not home(binary).exists():
             _build(binary, echo)
 
 
 def go_module_folder(binary: Binary, module: str) -> Path:
-    """Where Go keeps the sources of a module that a program is built with, fetched where they are not there."""
-    return Path(json.loads(_ask_go(binary, "mod", "download", "-json", module))["Dir"])
+    """Return the folder of a required module's sources in Go's module cache, downloaded if missing."""
+    return Path(json.loads(_run_go(binary, "mod", "download", "-json", module))["Dir"])
 
 
 def copy_module(folder: Path, target: Path) -> None:
-    """Copy (a part of) a module's sources to where they may be changed: Go keeps them read-only, folders too."""
+    """Copy a module's sources, or a part of them, and make them writable: Go's module cache is read-only."""
     shutil.copytree(folder, target)
     for path in (target, *target.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _build(binary: Binary, echo: Echo) -> None:
-    named = f"{binary.name} {binary.version}"
-    echo(f"{named}, built with Go from its sources (minutes the first time)")
-    began = time.monotonic()
-    with staged_folder(home(binary)) as folder, _modules(binary) as modules:
+    label = f"{binary.name} {binary.version}"
+    echo(f"building {label} with Go (minutes the first time)")
+    started = time.monotonic()
+    with staged_folder(home(binary)) as folder, _module_flags(binary) as module_flags:
         log = folder / "build.log"
         with log.open("wb") as output:
             build = subprocess.Popen(
-                [*build_command(_go(), binary), *modules, "-o", str(folder / binary.name), binary.package],
+                [*build_command(_go(), binary), *module_flags, "-o", str(folder / binary.name), binary.package],
                 cwd=binary.sources,
                 env=_go_env(),
                 stdin=subprocess.DEVNULL,
@@ -61,59 +58,61 @@ def _build(binary: Binary, echo: Echo) -> None:
                 stderr=subprocess.STDOUT,
             )
         try:
-            while _still_builds(build):
-                echo(f"{named}: {time.monotonic() - began:.0f} s, {_progress(log)}")
+            while _is_running(build):
+                echo(f"{label}: {time.monotonic() - started:.0f} s, {_progress(log)}")
         finally:
             if build.poll() is None:
                 build.terminate()
                 build.wait()
         if build.returncode:
-            end = "\n".join(log.read_text().splitlines()[-LOG_TAIL_LINES:])
-            raise HarnessError(f"{named}: go build ended with code {build.returncode}\n{end}")
+            tail = "\n".join(log.read_text().splitlines()[-LOG_TAIL_LINES:])
+            raise HarnessError(f"{label}: go build ended with code {build.returncode}\n{tail}")
         for link in binary.links:
             (folder / link).symlink_to(binary.name)
-    echo(f"{named}: built in {time.monotonic() - began:.0f} s")
+    echo(f"{label}: built in {time.monotonic() - started:.0f} s")
 
 
 @contextmanager
-def _modules(binary: Binary) -> Iterator[list[str]]:
-    """What Go is told of its modules: nothing, or to take copies in which files of ours stand in for theirs."""
+def _module_flags(binary: Binary) -> Iterator[list[str]]:
+    """Yield module flags for ``go build``: a ``-modfile`` with copies of modules if files are replaced."""
     if not binary.replacements:
         yield []
         return
-    with tempfile.TemporaryDirectory(prefix="exam-modules-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="exam-modules-") as temporary:
+        folder = Path(temporary)
         copies: dict[str, Path] = {}
-        for name, ours in binary.replacements.items():
+        for name, replacement in binary.replacements.items():
             package = Path(name).parent
-            told = _ask_go(
+            output = _run_go(
                 binary, "list", "-find", "-mod=readonly", "-f={{.Module.Path}} {{.Module.Dir}}", str(package)
             )
-            module, place = told.split()
+            module, source = output.split()
             if module not in copies:
                 copies[module] = folder / str(len(copies))
-                copy_module(Path(place), copies[module])
-            theirs = copies[module] / Path(name).relative_to(module)
-            if not theirs.exists():
-                raise HarnessError(f"{binary.name}: {package} has no {ours.name} any more; see {ours}")
-            shutil.copyfile(ours, theirs)
+                copy_module(Path(source), copies[module])
+            original = copies[module] / Path(name).relative_to(module)
+            if not original.exists():
+                raise HarnessError(
+                    f"{binary.name}: {package} no longer has {replacement.name}, which {replacement} replaces"
+                )
+            shutil.copyfile(replacement, original)
         shutil.copyfile(binary.sources / "go.sum", folder / "go.sum")
-        replaced = "".join(f"replace {module} => {copy}\n" for module, copy in copies.items())
-        (folder / "go.mod").write_text(f"{(binary.sources / 'go.mod').read_text()}\n{replaced}")
+        replaces = "".join(f"replace {module} => {copy}\n" for module, copy in copies.items())
+        (folder / "go.mod").write_text(f"{(binary.sources / 'go.mod').read_text()}\n{replaces}")
         yield [f"-modfile={folder / 'go.mod'}"]
 
 
-def _ask_go(binary: Binary, *words: str) -> str:
-    done = subprocess.run(
-        [_go(), *words], cwd=binary.sources, env=_go_env(), capture_output=True, text=True, check=False
+def _run_go(binary: Binary, *arguments: str) -> str:
+    completed = subprocess.run(
+        [_go(), *arguments], cwd=binary.sources, env=_go_env(), capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        raise HarnessError(f"{binary.name}: go {' '.join(words)}\n{done.stdout}{done.stderr}")
-    return done.stdout
+    if completed.returncode:
+        raise HarnessError(f"{binary.name}: go {' '.join(arguments)}\n{completed.stdout}{completed.stderr}")
+    return completed.stdout
 
 
-def _still_builds(build: subprocess.Popen[bytes]) -> bool:
-    """Wait until the next line of progress is due; whether there is one to say."""
+def _is_running(build: subprocess.Popen[bytes]) -> bool:
+    """Wait until the next progress message is due; return whether the build is still running."""
     try:
         build.wait(PROGRESS_SECONDS)
     except subprocess.TimeoutExpired:
@@ -123,17 +122,19 @@ def _still_builds(build: subprocess.Popen[bytes]) -> bool:
 
 def _progress(log: Path) -> str:
     lines = log.read_text().splitlines()
-    fetched = sum(line.startswith("go: downloading") for line in lines)
+    downloaded = sum(line.startswith("go: downloading") for line in lines)
     compiled = sum(not line.startswith("go: ") for line in lines)
-    return f"{fetched} modules fetched, {compiled} packages compiled"
+    return f"{downloaded} modules downloaded, {compiled} packages compiled"
 
 
 def _go() -> str:
-    """The compiler, which is a Python package like every other requirement: its version and checksum are locked."""
-    return str(installed(Path(str(distribution(COMPILER).locate_file("go/bin/go")))))
+    """Return the path of the Go compiler, which is a locked Python requirement."""
+    return str(require_installed(Path(str(distribution(COMPILER).locate_file("go/bin/go")))))
 
 
 def _go_env() -> dict[str, str]:
-    """The person's environment (proxies, certificates, caches), with nothing that makes another build of it."""
-    own = {name: value for name, value in os.environ.items() if name not in {"GOROOT", "GOFLAGS", "GOARCH", "GOOS"}}
-    return own | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    """Return the current environment (proxies, certificates, caches) without what would change the build."""
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in {"GOROOT", "GOFLAGS", "GOARCH", "GOOS"}
+    }
+    return inherited | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}

@@ -1,1 +1,1 @@
-"""A real cluster on this machine by one command: kind, its images, the chart, an exam, and nothing left behind."""
+"""A local Kubernetes cluster with the platform in it: kind, images, addons and the chart."""

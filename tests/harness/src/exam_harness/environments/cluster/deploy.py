@@ -1,4 +1,4 @@
-"""What goes into the cluster: metrics, an Ingress controller, and the platform by its chart."""
+"""Deploy into the cluster: metrics-server, an Ingress controller, and the platform's chart."""
 
 from exam_harness.environments.builds.binaries import TRAEFIK
 from exam_harness.environments.builds.go import go_module_folder
@@ -12,13 +12,13 @@ RELEASE = "exam"
 NAMESPACE = "exam"
 WAIT = "--timeout=240s"
 GATEWAY_API = ("sigs.k8s.io/gateway-api", "config/crd/standard")
-"""The resources of the Gateway API, of the version that Traefik is built with."""
+"""The CustomResourceDefinitions of the Gateway API, in the version that Traefik is built with."""
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
 def deploy_addons(cluster: Cluster, echo: Echo, *, metrics_server: str, traefik: str) -> None:
-    """Metrics of pods, and the controller of Ingresses and of the Gateway API's routes."""
-    echo("metrics-server and Traefik")
+    """Deploy metrics-server, and Traefik as the controller of Ingresses and HTTPRoutes."""
+    echo("deploying metrics-server and Traefik")
     module, folder = GATEWAY_API
     definitions = go_module_folder(TRAEFIK, module) / folder
     cluster.kubectl("apply", "--server-side", "-f", str(definitions))
@@ -32,16 +32,16 @@ def deploy_addons(cluster: Cluster, echo: Echo, *, metrics_server: str, traefik:
 
 
 def deploy_platform(cluster: Cluster, echo: Echo, *, tags: dict[str, str], from_packages: bool, port: int) -> None:
-    """The chart, installed or brought up to date, and everything of it ready."""
-    echo("the platform, by its chart")
+    """Install or upgrade the chart, and wait until everything is ready."""
+    echo("installing the platform's chart")
     if NAMESPACE not in cluster.kubectl("get", "namespaces", "--output=name"):
         cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("label", "--overwrite", "namespace", NAMESPACE, RESTRICTED)
-    # Helm refuses for ever to touch a release whose helm was killed; without that unfinished revision it goes on from
-    # the last whole one.
-    unfinished = f"owner=helm,name={RELEASE},status in (pending-install,pending-upgrade,pending-rollback)"
-    for revision in cluster.kubectl("-n", NAMESPACE, "get", "secrets", "-l", unfinished, "--output=name").split():
-        echo(f"a helm that was killed left {revision}: forgotten")
+    # Helm refuses to upgrade a release whose helm was killed; without the pending revision it continues from the last
+    # deployed one.
+    pending = f"owner=helm,name={RELEASE},status in (pending-install,pending-upgrade,pending-rollback)"
+    for revision in cluster.kubectl("-n", NAMESPACE, "get", "secrets", "-l", pending, "--output=name").split():
+        echo(f"deleting {revision}, a pending revision of a helm that was killed")
         cluster.kubectl("-n", NAMESPACE, "delete", revision)
     cluster.helm(
         "upgrade", "--install", RELEASE, str(CHART), *chart_arguments(tags=tags, from_packages=from_packages, port=port)
@@ -50,7 +50,7 @@ def deploy_platform(cluster: Cluster, echo: Echo, *, tags: dict[str, str], from_
 
 
 def chart_arguments(*, tags: dict[str, str], from_packages: bool, port: int) -> list[str]:
-    """What helm is told beside the chart."""
+    """Return helm's arguments: values files and values."""
     files = [KIND_SOURCES / "values.yaml", *([KIND_SOURCES / "values-packages.yaml"] if from_packages else [])]
     origin = "http://localhost" + (f":{port}" if port != 80 else "")
     return [
@@ -62,15 +62,23 @@ def chart_arguments(*, tags: dict[str, str], from_packages: bool, port: int) -> 
 
 
 def await_platform(cluster: Cluster, echo: Echo) -> None:
-    """Wait until the migrations are done and every part is ready."""
-    echo("waiting for the stores, the migrations and the services")
+    """Wait until the migrations have completed and every StatefulSet and Deployment is rolled out."""
+    echo("waiting for stores, migrations and services")
     cluster.kubectl(
-        "-n", NAMESPACE, "wait", "--for=condition=complete", "job", "-l", _component("migrations"), WAIT, seconds=300
+        "-n",
+        NAMESPACE,
+        "wait",
+        "--for=condition=complete",
+        "job",
+        "-l",
+        _component_selector("migrations"),
+        WAIT,
+        seconds=300,
     )
     for kind in ("statefulset", "deployment"):
         for name in cluster.kubectl("-n", NAMESPACE, "get", kind, "--output=name").split():
             cluster.kubectl("-n", NAMESPACE, "rollout", "status", name, WAIT, seconds=300)
 
 
-def _component(name: str) -> str:
+def _component_selector(name: str) -> str:
     return f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component={name}"

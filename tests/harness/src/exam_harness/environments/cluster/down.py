@@ -1,4 +1,4 @@
-"""``python -m exam_harness.environments.cluster.down``: remove the cluster, and the engine if `up` started it."""
+"""``python -m exam_harness.environments.cluster.down``: delete the cluster, and stop the engine if `up` started it."""
 
 import sys
 
@@ -11,17 +11,17 @@ from exam_harness.environments.steps import Steps
 
 
 def main() -> int:
-    """Take it down; the exit code."""
+    """Delete the cluster; return the exit code."""
     with Steps("make down") as steps:
-        engine = engines.running()
+        engine = engines.find_running()
         if engine is None:
-            steps.echo("no Docker engine runs, so nothing of ours does")
+            steps.echo("no Docker engine is running: nothing to delete")
         else:
             steps.run("cluster", lambda: Cluster(engine).delete(steps.echo))
-            if engine.ours:
+            if engine.managed:
                 steps.run("images", lambda: prune(engine, steps.echo))
                 steps.run("engine", lambda: engines.stop(steps.echo))
-        steps.echo(f"kept: what was built, in {cache()}, and Debian's packages: {', '.join(engines.PACKAGES)}")
+        steps.echo(f"kept: the cache {cache()} and the Debian packages {', '.join(engines.PACKAGES)}")
     return 0
 
 

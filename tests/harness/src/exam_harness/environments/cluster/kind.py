@@ -1,4 +1,4 @@
-"""The cluster: made by kind, given its images, taken away again."""
+"""A kind cluster: create it, load images, resume it after a restart, delete it."""
 
 import json
 import os
@@ -22,25 +22,25 @@ from exam_harness.waiting import eventually
 
 NAME = "exam-platform"
 NODE = f"{NAME}-control-plane"
-HERE = REPOSITORY / "build/cluster"
-"""What this clone keeps of the cluster: how to reach it, and with what."""
-KUBECONFIG = HERE / "kubeconfig"
-ENV = HERE / "env"
-TOOLS = HERE / "bin"
+CLUSTER_FOLDER = REPOSITORY / "build/cluster"
+"""The kubeconfig and tools of the cluster in this clone."""
+KUBECONFIG = CLUSTER_FOLDER / "kubeconfig"
+ENV = CLUSTER_FOLDER / "env"
+TOOLS = CLUSTER_FOLDER / "bin"
 SERVICE_RANGE = "10.96.0.0/16"
 READY = "90s"
 UP_SECONDS = 240
-"""A cluster that went down with its machine starts everything at once."""
-ANOTHER = "`make down` takes it away with all that is in it, `make up` makes another"
-MADE = Path("/var/lib/exam-platform-made")
-"""In the node: kind's work and ours was done to its end."""
+"""A cluster that restarts with its machine starts everything at once."""
+RECREATE_HINT = "run `make down` to delete it with all its data, and `make up` to create another"
+COMPLETE_MARK = Path("/var/lib/exam-platform-made")
+"""A file in the node: the cluster was created completely."""
 
 
 class Cluster:
     """One kind cluster on a Docker engine.
 
     Args:
-        engine: where its node runs.
+        engine: the Docker engine that runs its node.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -49,67 +49,70 @@ class Cluster:
 
     @property
     def subprocess_env(self) -> dict[str, str]:
-        """The environment of a child that speaks to it, with the tools of the cluster's own versions first."""
+        """The environment of a child process that uses the cluster, with tools of its versions first on the PATH."""
         return {**os.environ, **self.env, "PATH": f"{TOOLS}:{os.environ['PATH']}"}
 
-    def kubectl(self, *words: str, stdin: str | None = None, seconds: float = 120) -> str:
-        """Run kubectl against it; its output."""
-        return run([str(program("kubectl")), *words], env=self.env, stdin=stdin, seconds=seconds)
+    def kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 120) -> str:
+        """Run kubectl on the cluster and return its output."""
+        return run([str(program("kubectl")), *arguments], env=self.env, stdin=stdin, seconds=seconds)
 
-    def helm(self, *words: str, seconds: float = 600) -> str:
-        """Run helm against it; its output."""
-        return run([str(program("helm")), *words], env=self.env, seconds=seconds)
+    def helm(self, *arguments: str, seconds: float = 600) -> str:
+        """Run helm on the cluster and return its output."""
+        return run([str(program("helm")), *arguments], env=self.env, seconds=seconds)
 
-    def get(self, *words: str) -> dict[str, Any]:
-        """What ``kubectl get`` has, as JSON."""
-        found: dict[str, Any] = json.loads(self.kubectl("get", *words, "--output=json"))
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """Return the output of ``kubectl get`` as parsed JSON."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output=json"))
         return found
 
     def exists(self) -> bool:
-        """Whether it is there."""
+        """Return whether the cluster exists."""
         return NAME in _clusters(self.engine)
 
     def resume(self, echo: Echo) -> bool:
-        """Whether it is there and serves. One that went down with its engine or its machine has the time to get up.
+        """Start an existing cluster and wait until it is ready, also after its engine or machine restarted.
+
+        Returns:
+            Whether a complete cluster exists.
 
         Raises:
-            HarnessError: it is there, and does not get up.
+            HarnessError: it exists and cannot be inspected, or does not become ready.
         """
         if not self.exists():
             return False
         try:
             self.engine.docker("start", NODE)
         except HarnessError as error:
-            raise HarnessError(f"the cluster that is here does not start: {error}\n{ANOTHER}") from error
-        # What cannot be looked at is an error, and never taken for a cluster that nobody has used.
-        if MADE.name not in self.engine.docker("exec", NODE, "ls", str(MADE.parent)).split():
-            echo("a cluster is here whose making was interrupted")
+            raise HarnessError(f"the existing cluster does not start: {error}\n{RECREATE_HINT}") from error
+        # A cluster that cannot be inspected is an error; it must not be mistaken for an incomplete one and deleted.
+        if COMPLETE_MARK.name not in self.engine.docker("exec", NODE, "ls", str(COMPLETE_MARK.parent)).split():
+            echo("the existing cluster is incomplete: its creation was interrupted")
             return False
         self._write_access()
-        if self._not_up() is not None:
-            echo("a cluster is here that is not up, as after its machine went down: waiting until it is")
-            self._await_up()
-        self._refuse_unknown_services()
+        if self._unready_reason() is not None:
+            echo("the existing cluster is not ready, as after a restart of its machine: waiting")
+            self._await_ready()
+        self._reject_unprogrammed_services()
         return True
 
     @property
     def port(self) -> int:
-        """The loopback's port that its node's port 80 has."""
+        """The loopback port that is mapped to port 80 of its node."""
         return int(self.engine.docker("port", NODE, "80/tcp").split(":")[-1])
 
     def create(self, echo: Echo, *, image: str | None, port: int) -> None:
-        """Make it, of kind's own node image or of one built from packages; `port` of the loopback is its port 80.
+        """Create it with kind's own node image or one built from packages; `port` maps to port 80 of its node.
 
         Raises:
-            HarnessError: the port is taken, or kind failed.
+            HarnessError: the port is in use, or kind failed.
         """
         _check_port(port)
-        echo("the cluster, by kind")
-        HERE.mkdir(parents=True, exist_ok=True)
+        echo("creating the cluster with kind")
+        CLUSTER_FOLDER.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="exam-kind-") as folder:
             config = Path(folder) / "cluster.yaml"
             config.write_text(yaml.safe_dump(configuration(from_packages=image is not None, port=port)))
-            words = [
+            create = [
                 "create",
                 "cluster",
                 f"--config={config}",
@@ -117,13 +120,13 @@ class Cluster:
                 f"--wait={READY}",
                 "--quiet",
             ]
-            self._kind(*words, *([f"--image={image}"] if image else []))
-        self._refuse_unknown_services()
+            self._kind(*create, *([f"--image={image}"] if image else []))
+        self._reject_unprogrammed_services()
         self._write_access()
-        self.engine.docker("exec", NODE, "touch", str(MADE))
+        self.engine.docker("exec", NODE, "touch", str(COMPLETE_MARK))
 
     def _write_access(self) -> None:
-        """Keep how to reach it in this clone, whichever clone made it: ``source build/cluster/env`` in a shell."""
+        """Write kubeconfig, tools and ``build/cluster/env`` into this clone, also if another clone created it."""
         TOOLS.mkdir(parents=True, exist_ok=True)
         self._kind("export", "kubeconfig", f"--name={NAME}", f"--kubeconfig={KUBECONFIG}")
         for tool in ("kubectl", "helm", "kind"):
@@ -134,67 +137,69 @@ class Cluster:
         ENV.write_text("".join(f'export {name}="{value}"\n' for name, value in variables.items()))
 
     def load(self, echo: Echo, images: list[str]) -> None:
-        """Give it the images that it has not yet."""
-        there = set(self.engine.docker("exec", NODE, "ctr", "--namespace=k8s.io", "images", "ls", "--quiet").split())
-        missing = [image for image in images if image not in there]
+        """Load the images that its node lacks."""
+        loaded = set(self.engine.docker("exec", NODE, "ctr", "--namespace=k8s.io", "images", "ls", "--quiet").split())
+        missing = [image for image in images if image not in loaded]
         if missing:
-            echo(f"{len(missing)} images into the cluster")
+            echo(f"loading {len(missing)} images into the cluster")
             self._kind("load", "docker-image", f"--name={NAME}", *missing)
 
     def delete(self, echo: Echo) -> None:
-        """Take it away, its volumes with it; kind, which may not be built yet, would do no more."""
+        """Delete it with its volumes, by docker alone because kind may not be built."""
         if self.exists():
             echo("deleting the cluster")
             self.engine.docker("rm", "--force", "--volumes", NODE)
         if succeeds(["docker", "network", "inspect", "kind"], env=self.engine.env) and not _clusters(self.engine):
             self.engine.docker("network", "rm", "kind")
-        if HERE.exists():
-            shutil.rmtree(HERE)
+        if CLUSTER_FOLDER.exists():
+            shutil.rmtree(CLUSTER_FOLDER)
 
-    def _kind(self, *words: str) -> str:
-        return run([str(program("kind")), *words], env=self.engine.env)
+    def _kind(self, *arguments: str) -> str:
+        return run([str(program("kind")), *arguments], env=self.engine.env)
 
-    def _await_up(self) -> None:
+    def _await_ready(self) -> None:
         try:
-            eventually(lambda: self._not_up() is None, "the cluster that is here is up", seconds=UP_SECONDS, every=1)
+            eventually(
+                lambda: self._unready_reason() is None, "the existing cluster is ready", seconds=UP_SECONDS, interval=1
+            )
         except TimeoutError as error:
-            raise HarnessError(f"{error} ({self._not_up()})\n{ANOTHER}") from error
+            raise HarnessError(f"{error} ({self._unready_reason()})\n{RECREATE_HINT}") from error
 
-    def _not_up(self) -> str | None:
-        """What is missing until all is as the API server says; nothing, when it is up."""
+    def _unready_reason(self) -> str | None:
+        """Return why it is not ready, or None: the API server is not ready, or statuses are stale after a restart."""
         try:
             self.kubectl("get", "--raw=/readyz")
             found = self.get(KINDS, "--all-namespaces")["items"]
         except HarnessError as error:
             return str(error)
         started = self.engine.docker("inspect", "--format={{.State.StartedAt}}", NODE).strip()
-        old = stale_resources(datetime.fromisoformat(started), found)
-        return f"nobody has looked since at {', '.join(old)}" if old else None
+        stale = stale_resources(datetime.fromisoformat(started), found)
+        return f"stale statuses: {', '.join(stale)}" if stale else None
 
-    def _refuse_unknown_services(self) -> None:
-        """Refuse the address of a Service that nobody has programmed yet here, so that it is not answered elsewhere."""
+    def _reject_unprogrammed_services(self) -> None:
+        """Reject Service IPs for which kube-proxy has no rules yet, so that they are not routed to the outside."""
         for chain in ("OUTPUT", "FORWARD"):
             rule = (chain, "-d", SERVICE_RANGE, "-j", "REJECT")
-            words = ["exec", NODE, "iptables", "--wait"]
-            if not succeeds(["docker", *words, "-C", *rule], env=self.engine.env):
-                self.engine.docker(*words, "-A", *rule)
+            iptables = ["exec", NODE, "iptables", "--wait"]
+            if not succeeds(["docker", *iptables, "-C", *rule], env=self.engine.env):
+                self.engine.docker(*iptables, "-A", *rule)
 
 
 def _clusters(engine: Engine) -> set[str]:
-    """The names of all clusters by kind; kind itself may not be built yet."""
+    """Return the names of all kind clusters, by docker alone because kind may not be built."""
     label = "io.x-k8s.kind.cluster"
-    words = ("ps", "--all", f"--filter=label={label}", f'--format={{{{.Label "{label}"}}}}')
-    return set(engine.docker(*words).split())
+    query = ("ps", "--all", f"--filter=label={label}", f'--format={{{{.Label "{label}"}}}}')
+    return set(engine.docker(*query).split())
 
 
 def configuration(*, from_packages: bool, port: int) -> dict[str, Any]:
-    """The configuration of our cluster, as kind takes it."""
-    whole: dict[str, Any] = yaml.safe_load((KIND_SOURCES / "cluster.yaml").read_text())
-    whole["nodes"][0]["extraPortMappings"][0]["hostPort"] = port
+    """Return the cluster's kind configuration."""
+    config: dict[str, Any] = yaml.safe_load((KIND_SOURCES / "cluster.yaml").read_text())
+    config["nodes"][0]["extraPortMappings"][0]["hostPort"] = port
     if from_packages:
         text = (KIND_SOURCES / "packages.yaml").read_text().replace("COREDNS_VERSION", COREDNS.version)
-        whole |= yaml.safe_load(text)
-    return whole
+        config |= yaml.safe_load(text)
+    return config
 
 
 def _check_port(port: int) -> None:
@@ -204,6 +209,6 @@ def _check_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise HarnessError(
-                f"port {port} of 127.0.0.1 cannot be had ({error.strerror}): stop what listens there "
-                f"(ss -ltnp 'sport = :{port}'), or choose another: make {{up,exam}} HTTP_PORT=8080"
+                f"cannot bind 127.0.0.1:{port} ({error.strerror}): stop the process that listens there "
+                f"(ss -ltnp 'sport = :{port}'), or choose another port: make {{up,exam}} HTTP_PORT=8080"
             ) from None

@@ -1,4 +1,4 @@
-"""How many solver pods are ready over time."""
+"""Record the number of ready solver pods over time."""
 
 import threading
 import time
@@ -9,47 +9,47 @@ from dataclasses import dataclass, field
 from exam_harness.environments.cluster.deploy import NAMESPACE, RELEASE
 from exam_harness.environments.cluster.kind import Cluster
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 SOLVER = f"{RELEASE}-solver"
 
 
 @dataclass
 class ReplicaCounts:
-    """Ready pods by when they were counted (µs), oldest first."""
+    """Samples of (instant in µs, ready pods), oldest first."""
 
-    counted: list[tuple[int, int]] = field(default_factory=list)
+    samples: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def peak(self) -> int:
-        """The most there were."""
-        return max((count for _, count in self.counted), default=0)
+        """The largest count."""
+        return max((count for _, count in self.samples), default=0)
 
     @property
     def latest(self) -> int:
-        """How many there were when last counted."""
-        return self.counted[-1][1] if self.counted else 0
+        """The most recent count."""
+        return self.samples[-1][1] if self.samples else 0
 
     def at(self, instant: int) -> int:
-        """How many there were at an instant: at the last count not after it."""
-        return next((count for when, count in reversed(self.counted) if when <= instant), 0)
+        """Return the count at an instant: that of the last sample not after it."""
+        return next((count for when, count in reversed(self.samples) if when <= instant), 0)
 
 
 def ready_replicas(cluster: Cluster, deployment: str = SOLVER) -> int:
-    """How many pods of a Deployment are ready."""
-    words = ("--namespace", NAMESPACE, "get", "deployment", deployment, "--output=jsonpath={.status.readyReplicas}")
-    return int(cluster.kubectl(*words) or 0)
+    """Return the number of ready pods of a Deployment."""
+    query = ("--namespace", NAMESPACE, "get", "deployment", deployment, "--output=jsonpath={.status.readyReplicas}")
+    return int(cluster.kubectl(*query) or 0)
 
 
 @contextmanager
 def count_ready_replicas(cluster: Cluster) -> Iterator[ReplicaCounts]:
-    """Count the solver's ready pods every second for as long as this lasts."""
-    replicas, over = ReplicaCounts(), threading.Event()
+    """Sample the number of ready solver pods every second inside the block."""
+    replicas, stopped = ReplicaCounts(), threading.Event()
 
     def count() -> None:
         while True:
             ready = ready_replicas(cluster)
-            replicas.counted.append((time.time_ns() // 1000, ready))
-            if over.wait(LOOK_SECONDS):
+            replicas.samples.append((time.time_ns() // 1000, ready))
+            if stopped.wait(POLL_SECONDS):
                 return
 
     thread = threading.Thread(target=count, name="solver-replicas", daemon=True)
@@ -57,5 +57,5 @@ def count_ready_replicas(cluster: Cluster) -> Iterator[ReplicaCounts]:
     try:
         yield replicas
     finally:
-        over.set()
+        stopped.set()
         thread.join()

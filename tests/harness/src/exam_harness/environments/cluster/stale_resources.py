@@ -1,6 +1,6 @@
-"""What an API server tells of a node that went down is how it was before: which of it nobody has looked at since.
+"""Find statuses that are stale after a node restarted: not yet updated by kubelet and controllers.
 
-First the kubelet looks at its pods, then each controller counts what is its own.
+First the kubelet updates its pods, then each controller counts the ready pods of its own.
 """
 
 from collections import Counter
@@ -9,17 +9,17 @@ from datetime import datetime
 from typing import Any
 
 KINDS = "pods,replicasets,statefulsets,deployments"
-"""What has to be asked for: pods, and all that counts the ready ones."""
+"""The kinds to query: pods, and everything that counts ready pods."""
 
 Resource = dict[str, Any]
 
 
 def stale_resources(started: datetime, resources: Sequence[Resource]) -> list[str]:
-    """Of what is told since before the node `started`, the kind, namespace and name; empty when all of it is news.
+    """Return kind, namespace and name of each resource whose status predates the start of the node.
 
     Args:
-        started: when the node did, with its time zone.
-        resources: all of `KINDS` of all namespaces, as the API server has them.
+        started: when the node started, with a time zone.
+        resources: all resources of `KINDS` in all namespaces.
     """
     counted: Counter[str] = Counter()
     for each in resources:
@@ -29,15 +29,15 @@ def stale_resources(started: datetime, resources: Sequence[Resource]) -> list[st
         "{kind} {metadata[namespace]}/{metadata[name]}".format_map(each)
         for each in resources
         if (
-            _runs_since_before(started, each)
+            _started_before(started, each)
             if each["kind"] == "Pod"
             else _ready(each) != counted[each["metadata"]["uid"]]
         )
     ]
 
 
-def _runs_since_before(started: datetime, pod: Resource) -> bool:
-    # The API server tells whole seconds.
+def _started_before(started: datetime, pod: Resource) -> bool:
+    # Container start times are in whole seconds.
     earliest = started.replace(microsecond=0)
     return any(
         datetime.fromisoformat(running["startedAt"]) < earliest
@@ -47,7 +47,7 @@ def _runs_since_before(started: datetime, pod: Resource) -> bool:
 
 
 def _ready(resource: Resource) -> int:
-    """How many ready pods a resource is said to have; a pod is one itself, unless it is going."""
+    """Return the ready pods that a resource's status counts; a ready pod counts as one unless it is terminating."""
     if resource["kind"] != "Pod":
         ready: int = resource["status"].get("readyReplicas", 0)
         return ready

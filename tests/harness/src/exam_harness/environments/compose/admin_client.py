@@ -1,4 +1,4 @@
-"""The Django admin as an educator uses it: log in, choose a sitting, an action, say yes."""
+"""A client of the Django admin that uses its forms as an educator does in a browser."""
 
 import re
 from typing import Self
@@ -11,11 +11,11 @@ SITTINGS = "/admin/sittings/sitting/"
 
 
 class AdminError(Exception):
-    """The admin did not do what was asked of it."""
+    """The admin did not perform an action."""
 
 
-class Admin:
-    """A browser's session with the admin, through the gateway."""
+class AdminClient:
+    """A session with the admin through the gateway."""
 
     def __init__(self, port: int) -> None:
         self._http = httpx.Client(
@@ -32,32 +32,34 @@ class Admin:
         self._http.close()
 
     def log_in(self, username: str, password: str) -> None:
-        """Log in as a person would."""
+        """Log in with the login form."""
         page = self._http.get("/admin/login/")
         body = {"username": username, "password": password, "next": "/admin/", "csrfmiddlewaretoken": _token(page)}
-        answer = self._http.post("/admin/login/", data=body)
-        if answer.status_code != httpx.codes.FOUND:
-            raise AdminError(f"{username} could not log in: {answer.status_code}")
+        response = self._http.post("/admin/login/", data=body)
+        if response.status_code != httpx.codes.FOUND:
+            raise AdminError(f"login of {username} failed: {response.status_code}")
 
     def sittings(self) -> dict[str, str]:
-        """The sittings that are listed: their keys by name."""
+        """Return the keys of the listed sittings by name."""
         page = self._http.get(SITTINGS)
         return {name.strip(): key for key, name in ROW.findall(page.text)}
 
     def act(self, action: str, sitting: str) -> str:
-        """Choose an action for a sitting, and say yes where that is asked; the page that comes back."""
+        """Run an admin action on a sitting, confirm it if required, and return the resulting page."""
         page = self._http.get(SITTINGS)
         body = {"action": action, "_selected_action": self.sittings()[sitting], "csrfmiddlewaretoken": _token(page)}
-        answer = self._http.post(SITTINGS, data=body)
-        if 'name="confirmed"' in answer.text:
-            answer = self._http.post(SITTINGS, data={**body, "confirmed": "yes", "csrfmiddlewaretoken": _token(answer)})
-        if answer.status_code != httpx.codes.FOUND:
-            raise AdminError(f"{action} of {sitting}: {answer.status_code}\n{answer.text[:500]}")
+        response = self._http.post(SITTINGS, data=body)
+        if 'name="confirmed"' in response.text:
+            response = self._http.post(
+                SITTINGS, data={**body, "confirmed": "yes", "csrfmiddlewaretoken": _token(response)}
+            )
+        if response.status_code != httpx.codes.FOUND:
+            raise AdminError(f"{action} of {sitting}: {response.status_code}\n{response.text[:500]}")
         return self._http.get(SITTINGS).text
 
 
 def _token(page: httpx.Response) -> str:
-    found = TOKEN.search(page.text)
-    if found is None:
-        raise AdminError(f"{page.url} has no form: {page.status_code}")
-    return found[1]
+    match = TOKEN.search(page.text)
+    if match is None:
+        raise AdminError(f"{page.url} has no CSRF token: {page.status_code}")
+    return match[1]

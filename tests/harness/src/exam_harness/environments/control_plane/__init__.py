@@ -1,4 +1,4 @@
-"""A real Kubernetes control plane on this machine, without a container: built from its sources, run as child processes.
+"""A real Kubernetes control plane on this machine as child processes, without containers.
 
-What is missing is what a test can do without or brings itself: no scheduler and no kubelet run here, `node` stands in.
+No scheduler and no kubelet run; `pods.node` replaces both for the pods of tests.
 """

@@ -1,4 +1,4 @@
-"""A request to the API server as its authorizer sees it."""
+"""Parse a request to the API server into the attributes that its authorizer checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ _APPLY = "application/apply-patch+yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
-    """What is asked for.
+    """The authorization attributes of a request.
 
     Attributes:
-        verbs: what rights it takes; more than one for an apply, which may create.
-        group: the API group, empty for the core's.
-        resource: with its subresource, as roles have it (``exams/status``); empty for what is no resource.
-        namespace: empty for what is in none, and for all namespaces.
+        verbs: the verbs it needs; more than one for an apply, which may create.
+        group: the API group; empty for the core group.
+        resource: the resource and subresource as in roles (``exams/status``); empty for a non-resource URL.
+        namespace: empty for cluster-scoped resources and for all namespaces.
         name: empty for a collection.
-        path: the path alone.
+        path: the path without the query.
     """
 
     verbs: tuple[str, ...]
@@ -29,8 +29,8 @@ class ApiRequest:
     path: str
 
     @classmethod
-    def read(cls, method: str, path: str, query: Mapping[str, str], content_type: str = "") -> Self:
-        """Read a request's method and address."""
+    def parse(cls, method: str, path: str, query: Mapping[str, str], content_type: str = "") -> Self:
+        """Parse a request's method, URL and content type."""
         parts = path.strip("/").split("/")
         group, rest = ("", parts[2:]) if parts[0] == "api" else ("/".join(parts[1:2]), parts[3:])
         if parts[0] not in {"api", "apis"} or not rest:
@@ -50,12 +50,12 @@ class ApiRequest:
 
     @property
     def permissions(self) -> set[tuple[str, str, str]]:
-        """(group, resource, verb) of every right that it takes; none for what is no resource."""
+        """(group, resource, verb) of every permission it needs; empty for a non-resource URL."""
         return {(self.group, self.resource, verb) for verb in self.verbs} if self.resource else set()
 
     @property
     def mutating(self) -> bool:
-        """Whether it may change something."""
+        """Whether it may change an object."""
         return bool(set(self.verbs) & set(_VERBS.values()))
 
     def __str__(self) -> str:

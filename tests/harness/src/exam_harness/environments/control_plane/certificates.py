@@ -1,4 +1,4 @@
-"""Certificate authorities made for one run, and the certificates they sign."""
+"""Certificate authorities generated for one run, and the certificates they sign."""
 
 import datetime as dt
 import ipaddress
@@ -17,18 +17,18 @@ CLOCK_SLACK = dt.timedelta(minutes=5)
 
 @dataclass(frozen=True, kw_only=True)
 class KeyPair:
-    """A certificate and its private key, as files."""
+    """Files of a certificate and its private key."""
 
     certificate: Path
     key: Path
 
 
 class Authority:
-    """A certificate authority whose key is in no file: what it did not sign in this run, nobody signs.
+    """A certificate authority whose private key stays in memory, so that nothing can be signed after the run.
 
     Args:
-        name: what its certificate says.
-        folder: where certificates and keys go; only we may look into it.
+        name: the common name of its certificate.
+        folder: the folder for certificates and keys, which only the current user may read.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -37,7 +37,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name, ())
         self._identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
-        made = (
+        certificate = (
             _builder(self._name, self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(authority=True), critical=True)
@@ -45,17 +45,17 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         self.certificate = folder / f"{name}.crt"
-        self.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def server(self, name: str, *, names: Sequence[str] = ("localhost",), client_too: bool = False) -> KeyPair:
-        """A certificate for a server on the loopback; `client_too` for one that also dials itself."""
+        """Issue a certificate for a server on the loopback; `client_too` if it also connects to its own kind."""
         alternatives: list[x509.GeneralName] = [x509.DNSName(each) for each in names]
         alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if client_too else [])]
         return self._issue(name, (), usages, x509.SubjectAlternativeName(alternatives))
 
     def client(self, name: str, *, groups: Sequence[str] = ()) -> KeyPair:
-        """A certificate for a client: its common name is the user, its organisations are the groups."""
+        """Issue a client certificate: the common name is the user, the organisations are the groups."""
         return self._issue(name, groups, [ExtendedKeyUsageOID.CLIENT_AUTH], None)
 
     def _issue(
@@ -79,14 +79,14 @@ class Authority:
             builder = builder.add_extension(alternatives, critical=False)
         stem = name.replace(":", "-")
         pair = KeyPair(certificate=self._folder / f"{stem}.crt", key=self._folder / f"{stem}.key")
-        made = builder.sign(self._key, hashes.SHA256())
-        pair.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        certificate = builder.sign(self._key, hashes.SHA256())
+        pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         write_key(pair.key, key)
         return pair
 
 
 def signing_keys(private: Path, public: Path) -> None:
-    """Keys for the tokens of service accounts."""
+    """Generate the key pair that signs service account tokens."""
     key = ec.generate_private_key(ec.SECP256R1())
     write_key(private, key)
     public.write_bytes(
@@ -95,7 +95,7 @@ def signing_keys(private: Path, public: Path) -> None:
 
 
 def write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    """Write a private key where only we read it."""
+    """Write a private key into a file that only the current user may read."""
     path.touch(mode=0o600)
     path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -1,4 +1,4 @@
-"""etcd, kube-apiserver and kube-controller-manager as child processes, with authorities and keys made for the run."""
+"""etcd, kube-apiserver and kube-controller-manager as child processes, with certificates generated for the run."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -28,13 +28,13 @@ SERVICE_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.de
 
 
 class ControlPlane:
-    """A Kubernetes API with the controllers behind it: Jobs, autoscalers, budgets, garbage collection, namespaces.
+    """A Kubernetes API with its controllers: Jobs, autoscalers, disruption budgets, garbage collection, namespaces.
 
-    Authorization is RBAC (and the node authorizer), nobody is anonymous. No scheduler and no kubelet runs: a pod stays
-    Pending until a stand-in takes it.
+    Authorization modes are Node and RBAC; anonymous requests are rejected. No scheduler and no kubelet runs: a pod
+    stays Pending until a `Node` binds it.
 
     Args:
-        folder: where data, keys and logs of this run go.
+        folder: the folder for data, keys and logs.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,62 +42,66 @@ class ControlPlane:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         keys = self.folder / "keys"
         self._authority = Authority("cluster-ca", keys)
-        store_authority = Authority("etcd-ca", keys)
+        etcd_authority = Authority("etcd-ca", keys)
         signing_keys(keys / "tokens.key", keys / "tokens.pub")
         self.port, self._etcd_port, self._peer_port, self._manager_port = free_ports(4)
         self.url = f"https://127.0.0.1:{self.port}"
         self.kubeconfig = self.certificate_kubeconfig("exam-admin", groups=["system:masters"])
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        self.etcd = ChildProcess("etcd", self._etcd_words(store_authority), log=folder / "logs/etcd.log", env=env)
+        self.etcd = ChildProcess("etcd", self._etcd_command(etcd_authority), log=folder / "logs/etcd.log", env=env)
         self.apiserver = ChildProcess(
-            "kube-apiserver", self._apiserver_words(store_authority), log=folder / "logs/kube-apiserver.log", env=env
+            "kube-apiserver", self._apiserver_command(etcd_authority), log=folder / "logs/kube-apiserver.log", env=env
         )
         self.controller_manager = ChildProcess(
             "kube-controller-manager",
-            self._manager_words(),
+            self._manager_command(),
             log=folder / "logs/kube-controller-manager.log",
             env=env,
         )
 
     @property
     def authority(self) -> Path:
-        """The certificate that clients check the API server against."""
+        """The CA certificate that verifies the API server."""
         return self._authority.certificate
 
     def serving_certificate(self, name: str) -> KeyPair:
-        """A certificate for somebody who stands on the loopback before the API server."""
+        """Issue a serving certificate for a proxy of the API server on the loopback."""
         return self._authority.server(name)
 
     def start(self) -> None:
-        """Start what does not run of etcd and the API server; returns before they are ready."""
+        """Start etcd and the API server unless they are running; returns before they are ready."""
         for child in (self.etcd, self.apiserver):
             if not child.alive:
                 child.start()
 
     def await_ready(self) -> None:
-        """Wait until the API is served and the controllers act; they start here, for without an API they give up."""
+        """Wait for the API server, then start the controllers, which exit without one, and wait for them."""
         self.apiserver.await_ready(self._api_is_ready, seconds=READY_SECONDS)
         if not self.controller_manager.alive:
             self.controller_manager.start()
-        self._await_account("default")
+        self._await_service_account("default")
 
     def stop(self) -> None:
-        """Stop everything, whoever leans on another first."""
+        """Stop everything, dependants first."""
         for child in (self.controller_manager, self.apiserver, self.etcd):
             child.stop()
 
     @contextmanager
     def api(self, kubeconfig: Path | None = None) -> Iterator[client.ApiClient]:
-        """A client of the official library, the administrator's when no kubeconfig is named."""
-        with api_client(kubeconfig or self.kubeconfig) as made:
-            yield made
+        """Yield a client of the official library; by default the administrator's."""
+        with api_client(kubeconfig or self.kubeconfig) as api:
+            yield api
 
     def kubectl(
-        self, *words: str, stdin: str | None = None, kubeconfig: Path | None = None, seconds: float = 60
+        self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None, seconds: float = 60
     ) -> str:
-        """Run kubectl and return what it says; another code than 0 is an error with its complaint."""
-        done = subprocess.run(
-            [str(program("kubectl")), *words],
+        """Run kubectl and return its output.
+
+        Raises:
+            HarnessError: its exit code is not 0; the message has its output.
+        """
+        completed = subprocess.run(
+            [str(program("kubectl")), *arguments],
             env=self.kubectl_env(kubeconfig),
             input=stdin or "",
             capture_output=True,
@@ -105,14 +109,13 @@ class ControlPlane:
             timeout=seconds,
             check=False,
         )
-        if done.returncode:
-            raise HarnessError(
-                f"kubectl {' '.join(words)} ended with code {done.returncode}\n{done.stdout}{done.stderr}"
-            )
-        return done.stdout
+        if completed.returncode:
+            output = completed.stdout + completed.stderr
+            raise HarnessError(f"kubectl {' '.join(arguments)} ended with code {completed.returncode}\n{output}")
+        return completed.stdout
 
     def kubectl_env(self, kubeconfig: Path | None = None) -> dict[str, str]:
-        """The environment of a kubectl that somebody else runs; its cache stays in this run's folder."""
+        """Return the environment for running kubectl; its cache stays in this run's folder."""
         return {
             "PATH": f"{program('kubectl').parent}:/usr/bin:/bin",
             "HOME": str(self.folder),
@@ -122,14 +125,14 @@ class ControlPlane:
         }
 
     def create_namespace(self, name: str) -> None:
-        """Make a namespace and wait until pods may be made in it."""
+        """Create a namespace and wait until pods can be created in it."""
         with self.api() as api:
             namespace = client.V1Namespace(metadata=client.V1ObjectMeta(name=name))
             client.CoreV1Api(api).create_namespace(namespace, _request_timeout=REQUEST_SECONDS)
-        self._await_account(name)
+        self._await_service_account(name)
 
     def certificate_kubeconfig(self, user: str, *, groups: Sequence[str] = (), server: str | None = None) -> Path:
-        """A kubeconfig for somebody who shows a client certificate; `server` when the way leads through a proxy."""
+        """Write a kubeconfig with a new client certificate; `server` is the URL of a proxy, if any."""
         return write_kubeconfig(
             self.folder / f"{user.replace(':', '-')}.kubeconfig",
             server=server or self.url,
@@ -146,7 +149,7 @@ class ControlPlane:
         server: str | None = None,
         seconds: int = 24 * 3600,
     ) -> Path:
-        """A kubeconfig for a service account which may do, in every namespace, what `rules` say and nothing else."""
+        """Create a service account with cluster-wide `rules` and no other rights, and write its kubeconfig."""
         with self.api() as api:
             create_service_account(api, name, namespace, rules)
             token = request_token(api, name, namespace, seconds=seconds)
@@ -160,16 +163,16 @@ class ControlPlane:
 
     def _api_is_ready(self) -> bool:
         def is_ok(api: client.ApiClient) -> bool:
-            answer: Any = api.call_api("GET", f"{self.url}/readyz", _request_timeout=5)
-            # Read to its end, so that the connection can be put away.
-            return bool(answer.read() == b"ok")
+            response: Any = api.call_api("GET", f"{self.url}/readyz", _request_timeout=5)
+            # Read the body, so that the connection is released.
+            return bool(response.read() == b"ok")
 
-        return self._answers(is_ok)
+        return self._succeeds(is_ok)
 
-    def _await_account(self, namespace: str) -> None:
-        """Wait until a namespace has its service account: the controllers' doing, without which no pod is admitted."""
+    def _await_service_account(self, namespace: str) -> None:
+        """Wait until the controllers have created a namespace's service account, without which no pod is admitted."""
         self.controller_manager.await_ready(
-            lambda: self._answers(
+            lambda: self._succeeds(
                 lambda api: bool(
                     client.CoreV1Api(api).read_namespaced_service_account(
                         "default", namespace, _request_timeout=REQUEST_SECONDS
@@ -179,14 +182,14 @@ class ControlPlane:
             seconds=READY_SECONDS,
         )
 
-    def _answers(self, question: Callable[[client.ApiClient], bool]) -> bool:
+    def _succeeds(self, request: Callable[[client.ApiClient], bool]) -> bool:
         try:
             with self.api() as api:
-                return question(api)
+                return request(api)
         except (HTTPError, client.ApiException):
             return False
 
-    def _etcd_words(self, authority: Authority) -> list[str]:
+    def _etcd_command(self, authority: Authority) -> list[str]:
         # An authority of its own: whoever holds a certificate of the cluster cannot read the store past the API server.
         server = authority.server("etcd", client_too=True)
         mine, peers = f"https://127.0.0.1:{self._etcd_port}", f"http://127.0.0.1:{self._peer_port}"
@@ -207,9 +210,9 @@ class ControlPlane:
             "--log-level=warn",
         ]
 
-    def _apiserver_words(self, store_authority: Authority) -> list[str]:
+    def _apiserver_command(self, etcd_authority: Authority) -> list[str]:
         server = self._authority.server("kube-apiserver", names=SERVICE_NAMES)
-        store = store_authority.client("etcd-client")
+        etcd_client = etcd_authority.client("etcd-client")
         keys = self.folder / "keys"
         return [
             str(program("kube-apiserver")),
@@ -223,9 +226,9 @@ class ControlPlane:
             f"--tls-private-key-file={server.key}",
             f"--client-ca-file={self.authority}",
             f"--etcd-servers=https://127.0.0.1:{self._etcd_port}",
-            f"--etcd-cafile={store_authority.certificate}",
-            f"--etcd-certfile={store.certificate}",
-            f"--etcd-keyfile={store.key}",
+            f"--etcd-cafile={etcd_authority.certificate}",
+            f"--etcd-certfile={etcd_client.certificate}",
+            f"--etcd-keyfile={etcd_client.key}",
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
             f"--service-account-signing-key-file={keys}/tokens.key",
             f"--service-account-key-file={keys}/tokens.pub",
@@ -235,7 +238,7 @@ class ControlPlane:
             "--profiling=false",
         ]
 
-    def _manager_words(self) -> list[str]:
+    def _manager_command(self) -> list[str]:
         access = self.certificate_kubeconfig("system:kube-controller-manager")
         return [
             str(program("kube-controller-manager")),
@@ -247,12 +250,12 @@ class ControlPlane:
             f"--service-account-private-key-file={self.folder}/keys/tokens.key",
             f"--root-ca-file={self.authority}",
             "--use-service-account-credentials=true",
-            # The only one of its kind: no lease to wait for after a crash.
+            # A single replica: no lease to wait for after a crash.
             "--leader-elect=false",
-            # Its own speed limit would be most of the start, for the controllers get an account each.
+            # The default client rate limit would dominate the start: each controller gets a service account.
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
-            # An autoscaler's floor takes effect within this; a test waits for it.
+            # Tests wait until an autoscaler applies its minReplicas; the default is 15 s.
             "--horizontal-pod-autoscaler-sync-period=2s",
             "--profiling=false",
         ]

@@ -1,4 +1,4 @@
-"""A control plane that knows the Exam resource, with a node that runs what is made in it."""
+"""A control plane with the Exam resource definition, and a node that runs its pods."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,27 +12,27 @@ CRD = REPOSITORY / "crds/exams.yaml"
 
 
 def install_crd(control_plane: ControlPlane) -> None:
-    """Apply the resource's definition and wait until it is served."""
+    """Apply the CustomResourceDefinition and wait until it is established."""
     control_plane.kubectl("apply", "-f", str(CRD))
     control_plane.kubectl("wait", "--for=condition=Established", "crd/exams.examplatform.dev", "--timeout=30s")
 
 
 @contextmanager
 def exam_cluster(folder: Path, *, while_starting: Callable[[], None] = lambda: None) -> Iterator[ControlPlane]:
-    """A control plane with the Exam resource and a node.
+    """Yield a control plane with the Exam resource and a node.
 
     Args:
-        folder: where data, keys and logs go.
-        while_starting: what else there is to do while it starts.
+        folder: the folder for data, keys and logs.
+        while_starting: called while the API server starts.
     """
-    with ExitStack() as ends:
+    with ExitStack() as stops:
         control_plane = ControlPlane(folder)
-        ends.callback(control_plane.stop)
+        stops.callback(control_plane.stop)
         control_plane.start()
         while_starting()
         control_plane.await_ready()
         install_crd(control_plane)
         node = Node(control_plane)
-        ends.callback(node.stop)
+        stops.callback(node.stop)
         node.start()
         yield control_plane

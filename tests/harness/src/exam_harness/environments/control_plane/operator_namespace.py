@@ -1,4 +1,4 @@
-"""The operator as a child process over a real control plane and a local stack: what tests and the demo share."""
+"""The operator as a child process on a real control plane and a local stack, shared by tests and scenarios."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ IMAGE = "exam-grader"
 
 
 class OperatorNamespace:
-    """A namespace in which the operator lives, with its account, what it scales, and what its Jobs run.
+    """The operator's namespace: its service account and RBAC, the Deployments it scales, the template of its Jobs.
 
     Args:
-        control_plane: with the Exam resource in it.
-        stack: whose web it speaks to.
-        namespace: the operator's own; made here.
+        control_plane: a control plane with the Exam resource.
+        stack: the stack whose web service the operator uses.
+        namespace: the name of the namespace, which is created.
         pods: the command of solver and grader pods.
     """
 
@@ -48,7 +48,7 @@ class OperatorNamespace:
         (self.folder / "logs").mkdir(parents=True)
         control_plane.create_namespace(namespace)
         self._grant()
-        # The PATH and the like are the image's.
+        # Without PATH and the like, which the image sets.
         own = {name: value for name, value in stack.grader_env.items() if name.startswith(("EXAM_", "DJANGO_"))}
         self.apply(_secret(GRADER_ENV, own))
         for name in (SOLVER, GRADER):
@@ -59,7 +59,7 @@ class OperatorNamespace:
     def operator(
         self, name: str = "operator", *, server: str | None = None, env: Mapping[str, str] | None = None
     ) -> Service:
-        """An operator that can be started and killed; `server` when its way to the API server leads through a proxy."""
+        """Return an operator process, not yet started; `server` is the URL of an API server proxy, if any."""
         port, *_ = free_ports(1)
         own = {
             "EXAM_OPERATOR_WEB_URL": self.stack.web.url,
@@ -77,16 +77,16 @@ class OperatorNamespace:
         return Service(name, "-m", "exam_operator", port=port, folder=self.folder, env=whole)
 
     def apply(self, body: Mapping[str, Any], *, namespace: str | None = None) -> None:
-        """Apply an object, in the operator's namespace unless another is named."""
+        """Apply an object, by default in the operator's namespace."""
         self.control_plane.kubectl("-n", namespace or self.namespace, "apply", "-f", "-", stdin=json.dumps(body))
 
     def _grant(self) -> None:
-        """The account and its rights, as `operator/rbac.yaml` has them."""
+        """Create the service account and bind the roles of `operator/rbac.yaml`."""
         self.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}})
         subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}
         for role in yaml.safe_load_all(RBAC.read_text()):
             kind = role["kind"]
-            # Cluster roles are everybody's: each namespace's operator has one of its own.
+            # Cluster roles are not namespaced: each operator's roles get a name of their own.
             name = f"{role['metadata']['name']}-{self.namespace}"
             self.apply({**role, "metadata": {"name": name}})
             self.apply(
@@ -112,7 +112,7 @@ class OperatorNamespace:
 
 
 def job_template() -> dict[str, Any]:
-    """What a grading Job runs: the grader, on the environment that a Secret has."""
+    """Return the pod template of a grading Job: the grader, with its environment from a Secret."""
     container = {
         "name": "grader",
         "image": IMAGE,
@@ -128,7 +128,7 @@ def _secret(name: str, values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _deployment(name: str, command: Sequence[str]) -> dict[str, Any]:
-    """A Deployment that leaves its number of pods to whoever scales it."""
+    """Return a Deployment without `replicas`, which an autoscaler or the operator sets."""
     labels = {"app.kubernetes.io/name": name}
     pod = {
         "terminationGracePeriodSeconds": 1,

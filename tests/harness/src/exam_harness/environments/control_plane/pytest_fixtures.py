@@ -1,4 +1,4 @@
-"""Fixtures of a real Kubernetes control plane, started when first asked for, once a run."""
+"""Pytest fixtures of a real Kubernetes control plane, started on first use, once per test session."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,19 +12,19 @@ from exam_harness.environments.control_plane.pods.node import Node
 
 @pytest.fixture(scope="session")
 def control_plane(stores_folder: Path) -> Iterator[ControlPlane]:
-    """A real etcd, kube-apiserver and kube-controller-manager; whoever kills one of them brings it back."""
-    made = ControlPlane(stores_folder)
+    """A real etcd, kube-apiserver and kube-controller-manager; a test that kills one has to restart it."""
+    server = ControlPlane(stores_folder)
     try:
-        made.start()
-        made.await_ready()
-        yield made
+        server.start()
+        server.await_ready()
+        yield server
     finally:
-        made.stop()
+        server.stop()
 
 
 @pytest.fixture
 def kube_namespace(control_plane: ControlPlane) -> Iterator[str]:
-    """A namespace of this test's own, ready for pods; told to go at the end, with all that is in it."""
+    """A namespace of the test's own, ready for pods; its deletion is requested at the end."""
     name = f"test-{uuid4().hex[:12]}"
     control_plane.create_namespace(name)
     yield name
@@ -33,10 +33,10 @@ def kube_namespace(control_plane: ControlPlane) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kube_node(control_plane: ControlPlane) -> Iterator[Node]:
-    """A node that runs pods' commands as processes of this machine."""
-    made = Node(control_plane)
-    made.start()
+    """A node that runs the commands of pods as child processes."""
+    node = Node(control_plane)
+    node.start()
     try:
-        yield made
+        yield node
     finally:
-        made.stop()
+        node.stop()

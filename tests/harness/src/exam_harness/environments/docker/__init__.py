@@ -1,1 +1,1 @@
-"""The Docker engine, its images, and what it changes on the host."""
+"""The Docker engine, the images built with it, and the changes that it makes to the host."""

@@ -1,8 +1,8 @@
-"""The Docker engine: this machine's own where one runs, otherwise one from Debian's packages that we start and stop.
+"""The Docker engine: the running one, or else an engine from Debian packages that is started and stopped here.
 
-Ours has a socket, a process id file and a data folder of its own, so that it is told apart from anybody else's and its
-images survive it. What the host lacks itself (CAP_SYS_RESOURCE, echo) its containers do without: see
-`k8s/offline/docker/runc-as-allowed`.
+An engine started here has a socket, a PID file and a data folder of its own, so that it is never confused with another
+engine and its images survive it. Its containers go without capabilities that the host lacks (CAP_SYS_RESOURCE, for
+example): see `k8s/offline/docker/runc-as-allowed`.
 """
 
 import os
@@ -22,18 +22,18 @@ from exam_harness.environments.processes.shell import run, succeeds
 from exam_harness.waiting import eventually
 
 PACKAGES = ("docker.io", "iptables", "debootstrap", "gcc", "libc6-dev")
-"""What the cluster needs of Debian where no Docker engine runs."""
+"""Debian packages that a cluster needs where no Docker engine is running."""
 RUN = Path("/run/exam-platform")
 SOCKET = RUN / "docker.sock"
 PID_FILE = RUN / "docker.pid"
-BEFORE = RUN / "network-before.json"
+STATE_BEFORE = RUN / "network-before.json"
 LOG = RUN / "docker.log"
 POLICY = Path("/usr/sbin/policy-rc.d")
-"""Debian's own way to say that a package may not start its service."""
+"""A policy script with which Debian packages do not start their services on installation."""
 RUNTIME = OFFLINE_SOURCES / "docker/runc-as-allowed"
 READY_SECONDS = 60
 STOP_SECONDS = 60
-LEAST_FREE_BYTES = 12 * 1024**3
+REQUIRED_FREE_BYTES = 12 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -41,73 +41,77 @@ class Engine:
     """A running Docker engine.
 
     Attributes:
-        host: its address; empty for the one that `docker` finds by itself.
-        ours: whether we started it.
+        host: its address as in DOCKER_HOST; empty for docker's default.
+        managed: whether it was started here, by `start_or_connect`.
     """
 
     host: str
-    ours: bool
+    managed: bool
 
     @property
     def env(self) -> dict[str, str]:
-        """What docker, kind and the like need to find it; the plain builder is what Debian's engine has."""
+        """Variables for docker, kind and others to connect to it; Debian's engine has the legacy builder only."""
         return {"DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "0"} if self.host else {}
 
-    def docker(self, *words: str, stdin: str | None = None, seconds: float = 900) -> str:
-        """Run docker against it; its output."""
-        return run(["docker", *words], env=self.env, stdin=stdin, seconds=seconds)
+    def docker(self, *arguments: str, stdin: str | None = None, seconds: float = 900) -> str:
+        """Run a docker command and return its output."""
+        return run(["docker", *arguments], env=self.env, stdin=stdin, seconds=seconds)
 
     def has_image(self, name: str) -> bool:
-        """Whether it has an image of that name."""
+        """Return whether it has an image of that name."""
         return succeeds(["docker", "image", "inspect", name], env=self.env)
 
 
-def running() -> Engine | None:
-    """The engine that runs on this machine: anybody's, or ours."""
+def find_running() -> Engine | None:
+    """Return the engine that is running on this machine, if any."""
     if succeeds(["docker", "info"], seconds=20):
-        return Engine(os.environ.get("DOCKER_HOST", ""), ours=os.environ.get("DOCKER_HOST") == f"unix://{SOCKET}")
-    ours = Engine(f"unix://{SOCKET}", ours=True)
-    return ours if succeeds(["docker", "info"], env=ours.env, seconds=20) else None
+        return Engine(os.environ.get("DOCKER_HOST", ""), managed=os.environ.get("DOCKER_HOST") == f"unix://{SOCKET}")
+    managed = Engine(f"unix://{SOCKET}", managed=True)
+    return managed if succeeds(["docker", "info"], env=managed.env, seconds=20) else None
 
 
-def bring_up(echo: Echo) -> Engine:
-    """The engine that runs, or ours, installed and started."""
-    present = running()
+def start_or_connect(echo: Echo) -> Engine:
+    """Return the running engine; if there is none, install and start one.
+
+    Raises:
+        HarnessError: that takes root, or Debian.
+    """
+    present = find_running()
     if present is not None:
         return present
     if os.geteuid() != 0:
         raise HarnessError(
-            "no Docker engine answers, and to install and start one takes root: start Docker, let this user use it "
-            "(the group docker), or run the same command as root"
+            "cannot connect to a Docker engine, and installing one requires root: start Docker, add this user to the "
+            "group docker, or run the same command as root"
         )
     _install(echo)
     return _start(echo)
 
 
 def check_space(folder: Path) -> None:
-    """Make sure that there is room for images and volumes.
+    """Check that the disk has space for images and volumes.
 
     Raises:
-        HarnessError: there is not; it says how much is missing, and where.
+        HarnessError: there is too little space.
     """
-    there = folder
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    if free < LEAST_FREE_BYTES:
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    if free < REQUIRED_FREE_BYTES:
         raise HarnessError(
-            f"{there} has {free / 1024**3:.1f} GiB free and the cluster's images and volumes need "
-            f"{LEAST_FREE_BYTES / 1024**3:.0f} GiB: make room, or name another folder with EXAM_CACHE_DIR"
+            f"{existing} has {free / 1024**3:.1f} GiB free and the cluster's images and volumes need "
+            f"{REQUIRED_FREE_BYTES / 1024**3:.0f} GiB: free some space, or set EXAM_CACHE_DIR to another folder"
         )
 
 
 def stop(echo: Echo) -> None:
-    """Stop our engine and take away what it added to this machine's network; its images stay in the cache."""
+    """Stop the managed engine and undo its changes to the host's network; its images stay in the cache."""
     pid = int(PID_FILE.read_text())
     echo("stopping the Docker engine")
     os.kill(pid, signal.SIGTERM)
     eventually(lambda: _has_ended(pid), "the Docker engine has ended", seconds=STOP_SECONDS)
-    before = HostState.load(BEFORE)
+    before = HostState.load(STATE_BEFORE)
     before.restore()
     shutil.rmtree(RUN)
 
@@ -117,7 +121,7 @@ def _has_ended(pid: int) -> bool:
         status = Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return True
-    # Ended, and not yet noticed by whoever is its parent.
+    # A zombie: ended, and not yet reaped by its parent.
     return "State:\tZ" in status
 
 
@@ -127,9 +131,9 @@ def _install(echo: Echo) -> None:
         return
     if shutil.which("apt-get") is None:
         raise HarnessError(
-            "no Docker engine answers and this is no Debian: install and start Docker, then run this again"
+            "cannot connect to a Docker engine, and this is not Debian: install and start Docker, then run this again"
         )
-    echo(f"installing from Debian's packages: {', '.join(missing)}")
+    echo(f"installing Debian packages: {', '.join(missing)}")
     run(["apt-get", "update", "-q"])
     with _no_service_starts():
         run(
@@ -147,7 +151,7 @@ def _is_installed(package: str) -> bool:
 
 @contextmanager
 def _no_service_starts() -> Iterator[None]:
-    """Let packages be installed without starting what they bring: an engine that nobody configured, here."""
+    """Prevent Debian packages from starting their services: the engine's would run unconfigured."""
     if POLICY.exists():
         yield
         return
@@ -163,10 +167,10 @@ def _start(echo: Echo) -> Engine:
     echo("starting the Docker engine")
     check_space(cache())
     RUN.mkdir(exist_ok=True)
-    clean_up(echo)
-    HostState.present().save(BEFORE)
-    engine = Engine(f"unix://{SOCKET}", ours=True)
-    words = [
+    clean_up_after_crash(echo)
+    HostState.capture().save(STATE_BEFORE)
+    engine = Engine(f"unix://{SOCKET}", managed=True)
+    command = [
         "dockerd",
         f"--host={engine.host}",
         f"--data-root={cache() / 'docker'}",
@@ -177,9 +181,9 @@ def _start(echo: Echo) -> Engine:
         "--default-runtime=as-allowed",
     ]
     with LOG.open("wb") as log:
-        # It outlives us on purpose, the cluster is there until `make down`; so it is not our child.
+        # Not a child of this process: it runs until `make down`.
         subprocess.run(
-            ["/usr/bin/setsid", "--fork", *words],
+            ["/usr/bin/setsid", "--fork", *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -189,34 +193,34 @@ def _start(echo: Echo) -> Engine:
     try:
         eventually(
             lambda: succeeds(["docker", "info"], env=engine.env, seconds=20),
-            "the Docker engine answers",
+            "the Docker engine is ready",
             seconds=READY_SECONDS,
         )
     except TimeoutError as error:
-        end = "\n".join(LOG.read_text().splitlines()[-LOG_TAIL_LINES:])
-        raise HarnessError(f"{error}\n{end}") from error
+        tail = "\n".join(LOG.read_text().splitlines()[-LOG_TAIL_LINES:])
+        raise HarnessError(f"{error}\n{tail}") from error
     return engine
 
 
-def clean_up(echo: Echo) -> None:
-    """Take away what an engine of ours left that was killed, or went down with the machine.
+def clean_up_after_crash(echo: Echo) -> None:
+    """Remove what a managed engine left behind that was killed or went down with the machine.
 
     Raises:
-        HarnessError: it has not ended.
+        HarnessError: the engine is still running.
     """
     if PID_FILE.exists():
         pid = PID_FILE.read_text().strip()
         name = Path(f"/proc/{pid}/comm")
         if name.exists() and name.read_text().strip() == "dockerd":
-            raise HarnessError(f"our Docker engine (process {pid}) runs and does not answer: see {LOG}, or end it")
+            raise HarnessError(f"the Docker engine (process {pid}) is not responding: see {LOG}, or stop it")
         PID_FILE.unlink()
-    if BEFORE.exists():
-        echo("clearing up after an engine that was not stopped in order")
-        HostState.load(BEFORE).restore()
+    if STATE_BEFORE.exists():
+        echo("cleaning up after an engine that was not stopped")
+        HostState.load(STATE_BEFORE).restore()
 
 
 def _runtime() -> Path:
-    """The runtime where the engine finds it for as long as it runs: a clone may be moved or removed."""
+    """Copy the OCI runtime to a path outside the clone, which may be moved or removed while the engine runs."""
     copy = RUN / RUNTIME.name
     shutil.copy(RUNTIME, copy)
     return copy

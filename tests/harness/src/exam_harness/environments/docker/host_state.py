@@ -1,4 +1,4 @@
-"""What a container engine adds to a machine's network and mounts, and does not take away when it ends."""
+"""Snapshots of the host's network, mounts and processes, to undo what a container engine leaves behind."""
 
 import json
 import shlex
@@ -8,7 +8,7 @@ from typing import Self
 
 from exam_harness.environments.processes.shell import run
 
-SWITCHES = (
+SYSCTLS = (
     "net/ipv4/ip_forward",
     "net/bridge/bridge-nf-call-iptables",
     "net/bridge/bridge-nf-call-ip6tables",
@@ -26,75 +26,75 @@ PROGRAMS = (
     "coredns",
     "traefik",
 )
-PATIENCE = "--wait=10"
+WAIT_FOR_LOCK = "--wait=10"
 
 
 @dataclass(frozen=True)
 class HostState:
-    """A machine's network as it is at one moment, as far as engines change it.
+    """A snapshot of the parts of a host that container engines change.
 
     Attributes:
-        links: the names of its interfaces.
-        rules: the lines of ``iptables-save`` and ``ip6tables-save`` by command and table, without counters.
-        switches: kernel settings by their path below /proc/sys.
-        mounts: where something is mounted.
-        processes: what runs of an engine, a cluster and their tools, by name and process id.
+        links: names of the network interfaces.
+        rules: lines of ``iptables-save`` and ``ip6tables-save`` by command and table, without counters.
+        sysctls: kernel settings by path below /proc/sys.
+        mounts: mount points.
+        processes: processes of engines, clusters and their tools, by name and process id.
     """
 
     links: tuple[str, ...]
     rules: dict[str, list[str]]
-    switches: dict[str, str]
+    sysctls: dict[str, str]
     mounts: tuple[str, ...]
     processes: tuple[str, ...] = ()
 
     @classmethod
-    def present(cls) -> Self:
-        """What is there now."""
+    def capture(cls) -> Self:
+        """Take a snapshot."""
         links = tuple(sorted(link["ifname"] for link in json.loads(run(["ip", "-json", "link"]))))
         rules = {f"{command} {table}": lines for command in TABLES for table, lines in _saved(command).items()}
-        switches = {name: path.read_text().strip() for name in SWITCHES if (path := Path("/proc/sys", name)).exists()}
+        sysctls = {name: path.read_text().strip() for name in SYSCTLS if (path := Path("/proc/sys", name)).exists()}
         mounts = tuple(sorted({line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}))
-        return cls(links, rules, switches, mounts, _processes())
+        return cls(links, rules, sysctls, mounts, _processes())
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """What was saved."""
+        """Load a snapshot from a file."""
         saved = json.loads(path.read_text())
         return cls(
             tuple(saved["links"]),
             saved["rules"],
-            saved["switches"],
+            saved["sysctls"],
             tuple(saved["mounts"]),
             tuple(saved["processes"]),
         )
 
     def save(self, path: Path) -> None:
-        """Keep it in a file."""
+        """Save it to a file."""
         path.write_text(json.dumps(asdict(self), indent=1))
 
     def added_since(self, before: Self) -> list[str]:
-        """What is there that was not before, a line each; a table as the kernel itself makes it does not count."""
-        had = {line for lines in before.rules.values() for line in lines}
+        """Return one line for each addition since `before`; a table that the kernel created empty is none."""
+        earlier = {line for lines in before.rules.values() for line in lines}
         return [
             *(f"interface {link}" for link in sorted(set(self.links) - set(before.links))),
             *(
                 f"{key} {line}"
                 for key, lines in self.rules.items()
                 for line in lines
-                if line not in had and not line.endswith(" ACCEPT")
+                if line not in earlier and not line.endswith(" ACCEPT")
             ),
             *(
-                f"{name} is {value}, not {before.switches[name]}"
-                for name, value in self.switches.items()
-                if before.switches.get(name, value) != value
+                f"{name} is {value}, not {before.sysctls[name]}"
+                for name, value in self.sysctls.items()
+                if before.sysctls.get(name, value) != value
             ),
             *(f"mount {mount}" for mount in sorted(set(self.mounts) - set(before.mounts))),
             *(f"process {name}" for name in sorted(set(self.processes) - set(before.processes))),
         ]
 
     def restore(self) -> None:
-        """Take away what was added since; what somebody else added to a chain of ours goes with the chain."""
-        now = type(self).present()
+        """Undo what was added since this snapshot; foreign rules in an added chain are removed with the chain."""
+        now = type(self).capture()
         for mount in sorted(set(now.mounts) - set(self.mounts), reverse=True):
             if mount.startswith("/run/exam-platform/"):
                 run(["umount", mount])
@@ -103,27 +103,27 @@ class HostState:
                 run(["ip", "link", "delete", link])
         for key, lines in now.rules.items():
             command, table = key.split()
-            _take_away(command, table, before=self.rules.get(key, []), now=lines)
-        for name, value in self.switches.items():
+            _undo_rules(command, table, before=self.rules.get(key, []), now=lines)
+        for name, value in self.sysctls.items():
             Path("/proc/sys", name).write_text(value)
 
 
 def _processes() -> tuple[str, ...]:
     found = []
-    for place in Path("/proc").glob("[0-9]*"):
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            name = (place / "comm").read_text().strip()
-            # After the name, which may have spaces; Z: ended, and not yet noticed by whoever is its parent.
-            state = (place / "stat").read_text().rpartition(")")[2].split()[0]
+            name = (entry / "comm").read_text().strip()
+            # The state follows the name, which may have spaces; Z is a zombie.
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile
+            continue  # it ended meanwhile
         if name.startswith(PROGRAMS) and state != "Z":
-            found.append(f"{name} {place.name}")
+            found.append(f"{name} {entry.name}")
     return tuple(sorted(found))
 
 
 def _saved(command: str) -> dict[str, list[str]]:
-    """The lines of each table: ``:CHAIN POLICY`` and ``-A CHAIN ...``."""
+    """Return the lines of each table: ``:CHAIN POLICY`` and ``-A CHAIN ...``."""
     tables: dict[str, list[str]] = {}
     table = ""
     for line in run([f"{command}-save"]).splitlines():
@@ -137,8 +137,8 @@ def _saved(command: str) -> dict[str, list[str]]:
     return tables
 
 
-def _take_away(command: str, table: str, *, before: list[str], now: list[str]) -> None:
-    words = [command, PATIENCE, "-t", table]
+def _undo_rules(command: str, table: str, *, before: list[str], now: list[str]) -> None:
+    iptables = [command, WAIT_FOR_LOCK, "-t", table]
     old_chains = {line.split()[0]: line.split()[1] for line in before if line.startswith(":")}
     chains = {line.split()[0]: line.split()[1] for line in now if line.startswith(":")}
     for line in now:
@@ -147,16 +147,16 @@ def _take_away(command: str, table: str, *, before: list[str], now: list[str]) -
             and line not in before
             and f":{line.split()[1]}" in {**old_chains, **_built_in(chains)}
         ):
-            run([*words, "-D", *shlex.split(line)[1:]])
+            run([*iptables, "-D", *shlex.split(line)[1:]])
     new = [chain[1:] for chain, policy in chains.items() if chain not in old_chains and policy == "-"]
     for action in ("-F", "-X"):
         for chain in new:
-            run([*words, action, chain])
+            run([*iptables, action, chain])
     for chain, policy in _built_in(chains).items():
         if policy != old_chains.get(chain, "ACCEPT"):
-            run([*words, "-P", chain[1:], old_chains.get(chain, "ACCEPT")])
+            run([*iptables, "-P", chain[1:], old_chains.get(chain, "ACCEPT")])
 
 
 def _built_in(chains: dict[str, str]) -> dict[str, str]:
-    """The chains that the kernel has itself: those with a policy."""
+    """Return the kernel's built-in chains: those with a policy."""
     return {chain: policy for chain, policy in chains.items() if policy != "-"}

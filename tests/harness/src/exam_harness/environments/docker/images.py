@@ -1,7 +1,7 @@
-"""The images of services, stores and cluster parts, and what they are called.
+"""Build the images of services, stores and cluster components.
 
-Where an image registry answers, bases and stores are the official images. Where none does, everything comes from
-package registries: Debian's packages by debootstrap, Python's by hash, Go programs by
+Where an image registry is available, base and store images are the official ones. Otherwise everything comes from
+package registries: Debian packages with debootstrap, Python packages by hash, Go programs from
 `exam_harness.environments.builds`.
 """
 
@@ -19,10 +19,10 @@ from exam_harness.environments.processes.paths import CASSANDRA_SOURCES, REPOSIT
 from exam_harness.environments.processes.shell import run
 
 HOST = "localhost"
-"""The registry that no image here is ever pulled from."""
+"""The registry part of image names, so that they are never pulled from a real registry."""
 DOCKER = REPOSITORY / "docker"
 DEBIAN = f"{HOST}/exam-platform/debian:bookworm-slim"
-UNREAD = (
+EXCLUDED = (
     "usr/share/doc/*/changelog*",
     "usr/share/info/*",
     "usr/share/locale/*",
@@ -30,38 +30,38 @@ UNREAD = (
     "var/cache/apt/archives/*.deb",
     "var/lib/apt/lists/*",
 )
-"""What debootstrap leaves behind and nobody reads in a container."""
-TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Files of debootstrap that are not needed in a container."""
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 SERVICES: dict[str, dict[str, str]] = {
     "web": {},
     "solver": {},
     "grader": {"MODELS": "services/web"},
     "operator": {"OWN": "operator", "LOG": "services/core"},
 }
-"""Our services, with what the recipe of all has to be told of each."""
+"""The platform's services, with the build arguments of each."""
 PYTHON = {"runtime": f"{HOST}/exam-platform/python:3.11", "build": f"{HOST}/exam-platform/python:3.11-build"}
 STORES = {"postgres": "15", "redis": "7.0", "nginx": "1.22", "cassandra": "5.0.6"}
-"""What Debian's packages have of each, and Maven of Cassandra."""
+"""Tags: the versions of Debian's packages, and of Cassandra from Maven."""
 
 
 def image_name(name: str, tag: str) -> str:
-    """An image of our own making."""
+    """Return the full name of an image that is built here."""
     return f"{HOST}/exam-platform/{name}:{tag}"
 
 
 def build_bases(engine: Engine, echo: Echo) -> None:
-    """What the others are built on and from: Debian, and Python on it."""
+    """Build the base images: Debian, and Python on Debian."""
     _build_debian(engine, echo)
     _build_python(engine, echo)
 
 
 def build_stores(engine: Engine, echo: Echo, names: Iterable[str] = STORES) -> list[str]:
-    """PostgreSQL, Redis, nginx and Cassandra from packages; their names."""
+    """Build PostgreSQL, Redis, nginx and Cassandra from packages; return their names."""
     built = []
     for name in names:
         image = image_name(name, STORES[name])
         built.append(image)
-        echo(f"image {image}")
+        echo(f"building image {image}")
         with _context(DOCKER / name) as context:
             if name == "cassandra":
                 for source in ("jvm.options", "logback.xml"):
@@ -72,11 +72,11 @@ def build_stores(engine: Engine, echo: Echo, names: Iterable[str] = STORES) -> l
 
 
 def build_service(engine: Engine, echo: Echo, service: str, *, tag: str, from_packages: bool) -> str:
-    """The image of one of our services; its name."""
+    """Build the image of a service unless it exists; return its name."""
     image = image_name(service, tag)
     if engine.has_image(image):
         return image
-    echo(f"image {image}")
+    echo(f"building image {image}")
     arguments = {"SERVICE": service, **SERVICES[service], "REVISION": tag}
     if from_packages:
         arguments |= {"PYTHON_IMAGE": PYTHON["runtime"], "BUILD_IMAGE": PYTHON["build"]}
@@ -89,7 +89,7 @@ def build_service(engine: Engine, echo: Echo, service: str, *, tag: str, from_pa
 
 
 def build_services(engine: Engine, echo: Echo, *, from_packages: bool) -> dict[str, str]:
-    """The images of all of our services, named by what they are made of; their tags by service."""
+    """Build the images of all services, tagged by a digest of their sources; return the tags by service."""
     tag = f"dev-{source_digest()}"
     for service in SERVICES:
         build_service(engine, echo, service, tag=tag, from_packages=from_packages)
@@ -97,17 +97,17 @@ def build_services(engine: Engine, echo: Echo, *, from_packages: bool) -> dict[s
 
 
 def build_program(engine: Engine, echo: Echo, binary: Binary, *, user: int = 65532) -> str:
-    """An image with nothing in it but one of the programs that were built from Go modules; its name.
+    """Build an image that has only a program built from a Go module; return its name.
 
-    A program that binds a low port needs `user` 0: a file's capabilities do not survive the plain builder.
+    A program that binds a privileged port needs `user` 0: the legacy builder drops file capabilities.
     """
     image = image_name(binary.name, binary.version)
     if not engine.has_image(image):
-        echo(f"image {image}")
+        echo(f"building image {image}")
         with tempfile.TemporaryDirectory(prefix="exam-image-") as folder:
             context = Path(folder)
             shutil.copy(home(binary) / binary.name, context / "program")
-            shutil.copy(TRUSTED, context / "certificates")
+            shutil.copy(CA_BUNDLE, context / "certificates")
             (context / "Dockerfile").write_text(
                 "FROM scratch\nCOPY certificates /etc/ssl/certs/ca-certificates.crt\n"
                 f'COPY program /{binary.name}\nUSER {user}:{user}\nENTRYPOINT ["/{binary.name}"]\n'
@@ -117,7 +117,7 @@ def build_program(engine: Engine, echo: Echo, binary: Binary, *, user: int = 655
 
 
 def source_digest() -> str:
-    """A digest of everything that the services' images are made of."""
+    """Return a digest of all inputs of the services' images."""
     tree = hashlib.sha256()
     roots = [*(REPOSITORY / "services").glob("*/src"), REPOSITORY / "operator/src"]
     files = [
@@ -135,7 +135,7 @@ def source_digest() -> str:
 
 @contextmanager
 def _context(sources: Path) -> Iterator[Path]:
-    """A copy of a folder of sources, to which more may be added."""
+    """Yield a copy of a source folder as a build context, to which files may be added."""
     with tempfile.TemporaryDirectory(prefix="exam-image-") as folder:
         context = Path(folder) / "context"
         shutil.copytree(sources, context)
@@ -143,26 +143,26 @@ def _context(sources: Path) -> Iterator[Path]:
 
 
 def _build_debian(engine: Engine, echo: Echo) -> None:
-    """The Debian that the others start from, trusting whom this host trusts."""
+    """Build the Debian base image, with the host's trusted certificates."""
     if engine.has_image(DEBIAN):
         return
-    echo("Debian by debootstrap")
+    echo("building Debian with debootstrap")
     with tempfile.TemporaryDirectory(prefix="exam-debian-") as folder:
         root = Path(folder) / "root"
         run(["debootstrap", "--variant=minbase", "bookworm", str(root)])
         shutil.copytree(DOCKER / "debian", root, dirs_exist_ok=True)
-        # Once as the bundle, once where it becomes part of the bundle that the package ca-certificates makes.
+        # As the bundle itself, and as an input of the bundle that the package ca-certificates generates.
         for place in (root / "etc/ssl/certs/ca-certificates.crt", root / "usr/local/share/ca-certificates/host.crt"):
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TRUSTED, place)
+            shutil.copy(CA_BUNDLE, place)
         archive = Path(folder) / "root.tar"
-        run(["tar", "-C", str(root), *(f"--exclude=./{pattern}" for pattern in UNREAD), "-cf", str(archive), "."])
-        engine.docker("import", "--change", f"ENV PIP_CERT={TRUSTED}", str(archive), DEBIAN)
+        run(["tar", "-C", str(root), *(f"--exclude=./{pattern}" for pattern in EXCLUDED), "-cf", str(archive), "."])
+        engine.docker("import", "--change", f"ENV PIP_CERT={CA_BUNDLE}", str(archive), DEBIAN)
 
 
 def _build_python(engine: Engine, echo: Echo) -> None:
-    """The two images that services are built on and from."""
-    echo("image Python 3.11")
+    """Build Python's runtime and build images."""
+    echo("building image Python 3.11")
     for target, image in PYTHON.items():
         words = (f"--build-arg=DEBIAN_IMAGE={DEBIAN}", f"--target={target}", f"--tag={image}", str(DOCKER / "python"))
         engine.docker("build", "--quiet", *words)

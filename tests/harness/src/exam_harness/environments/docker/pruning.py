@@ -1,4 +1,4 @@
-"""What builds leave in our own engine, kept from growing: each change of a source makes new images."""
+"""Remove superseded images from the managed engine: each change of a source file builds new ones."""
 
 from collections import defaultdict
 
@@ -6,25 +6,25 @@ from exam_harness.environments.docker.engine import Engine
 from exam_harness.environments.processes.cache import Echo
 
 KEPT = 2
-"""Of each image so many stay, the newest: what is gone back to is seldom older."""
-UNNAMED_HOURS = 7 * 24
-"""Layers without a name stay so long: they are what the next build starts from."""
+"""The number of tags to keep of each image, newest first."""
+UNTAGGED_HOURS = 7 * 24
+"""Untagged layers are kept this long, as the build cache."""
 
 
 def prune(engine: Engine, echo: Echo) -> None:
-    """Remove ended containers, all but the newest of each image, and unnamed layers of long ago."""
+    """Remove stopped containers, superseded images and old untagged layers."""
     engine.docker("container", "prune", "--force")
     older = superseded(engine.docker("image", "ls", "--format={{.Repository}}:{{.Tag}}").split())
     if older:
-        echo(f"{len(older)} images of earlier sources are removed")
+        echo(f"removing {len(older)} superseded images")
         engine.docker("image", "rm", *older)
-    engine.docker("image", "prune", "--force", f"--filter=until={UNNAMED_HOURS}h")
+    engine.docker("image", "prune", "--force", f"--filter=until={UNTAGGED_HOURS}h")
 
 
 def superseded(names: list[str]) -> list[str]:
-    """Those of `names` ("repository:tag", the newest first) that have enough newer ones of their repository."""
+    """Return those of `names` (``repository:tag``, newest first) with at least `KEPT` newer tags."""
     tags: dict[str, list[str]] = defaultdict(list)
     for name in names:
         if "<none>" not in name:
             tags[name.rpartition(":")[0]].append(name)
-    return [name for of_one in tags.values() for name in of_one[KEPT:]]
+    return [name for newest_first in tags.values() for name in newest_first[KEPT:]]

@@ -1,5 +1,5 @@
-"""The local stack: real PostgreSQL, Redis, Cassandra and nginx and our own services, as child processes.
+"""Run PostgreSQL, Redis, Cassandra, nginx and the platform's own services as child processes.
 
-One module for tests, demo and benchmarks. Every server has free ports and folders of its own, is ready when its own
-protocol says so, keeps its log, and ends with whoever started it.
+Tests, demos and benchmarks share it. Every server has free ports, a data folder and a log of its own, is ready when its
+own protocol answers, and ends with the process that started it.
 """

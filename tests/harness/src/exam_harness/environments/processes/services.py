@@ -1,4 +1,4 @@
-"""Our own services as child processes, on the environments that `environment` makes."""
+"""The platform's own services as child processes, configured by `service_env`."""
 
 import subprocess
 import sys
@@ -15,70 +15,76 @@ COMMAND_SECONDS = 120
 
 
 class Service(Server):
-    """One of our services: a child that is ready when its /readyz says so.
+    """A service of the platform; it is ready when ``/readyz`` succeeds.
 
     Args:
-        name: what it and its log are called.
-        words: what follows ``python`` on its command line.
-        port: where it serves.
-        folder: the stack's, whose logs it joins.
-        env: its whole environment.
+        name: its name, and that of its log.
+        arguments: the arguments of ``python`` on its command line.
+        port: the port it listens on.
+        folder: the folder that has ``logs``.
+        env: its complete environment.
     """
 
     ready_seconds: ClassVar[float] = 60
 
-    def __init__(self, name: str, *words: str, port: int, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, name: str, *arguments: str, port: int, folder: Path, env: Mapping[str, str]) -> None:
         self.name = name
         self.port = port
         self.env = dict(env)
-        self._child = ChildProcess(name, [sys.executable, *words], log=folder / f"logs/{name}.log", env=env)
+        self._child = ChildProcess(name, [sys.executable, *arguments], log=folder / f"logs/{name}.log", env=env)
 
     @property
     def url(self) -> str:
-        """Its own address, behind the gateway."""
+        """Its own URL, without the gateway."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def address(self) -> str:
-        """The same as host:port."""
+        """Its address as host:port."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def process(self) -> ChildProcess:
-        """The service's process."""
+        """The child process."""
         return self._child
 
     def is_ready(self) -> bool:
-        """Whether it says that it is ready."""
+        """Return whether ``/readyz`` succeeds."""
         try:
-            answer = httpx.get(f"{self.url}/readyz", timeout=2, headers={"Host": "localhost"}, trust_env=False)
+            response = httpx.get(f"{self.url}/readyz", timeout=2, headers={"Host": "localhost"}, trust_env=False)
         except httpx.TransportError:
             return False
-        return answer.is_success
+        return response.is_success
 
 
 def web(folder: Path, *, port: int, env: Mapping[str, str]) -> Service:
-    """Django behind gunicorn."""
-    words = ("-m", "gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application")
-    return Service("web", *words, port=port, folder=folder, env={**env, "EXAM_BIND": f"127.0.0.1:{port}"})
+    """Return web: Django on gunicorn."""
+    arguments = ("-m", "gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application")
+    return Service("web", *arguments, port=port, folder=folder, env={**env, "EXAM_BIND": f"127.0.0.1:{port}"})
 
 
 def solver(folder: Path, number: int, *, port: int, env: Mapping[str, str]) -> Service:
-    """One solver process of several, numbered from 1."""
-    words = ("-m", "exam_solver", "--host", "127.0.0.1", "--port", str(port))
-    return Service(f"solver-{number}", *words, port=port, folder=folder, env=env)
+    """Return the solver with a number, from 1 on."""
+    arguments = ("-m", "exam_solver", "--host", "127.0.0.1", "--port", str(port))
+    return Service(f"solver-{number}", *arguments, port=port, folder=folder, env=env)
 
 
 def grader(folder: Path, role: str, *, port: int, env: Mapping[str, str]) -> Service:
-    """A grader process: ``worker`` or ``beat``; its probes are where its metrics are."""
+    """Return a grader process, ``worker`` or ``beat``; probes and metrics share its port."""
     env = {**env, "EXAM_METRICS_PORT": str(port)}
     return Service(f"grader-{role}", "-m", "exam_grader", role, port=port, folder=folder, env=env)
 
 
-def run_python(words: list[str], env: Mapping[str, str], *, stdin: str = "", seconds: float = COMMAND_SECONDS) -> str:
-    """Run one of our commands to its end; a code other than 0 is an error with its output."""
-    done = subprocess.run(
-        [sys.executable, *words],
+def run_python(
+    arguments: list[str], env: Mapping[str, str], *, stdin: str = "", seconds: float = COMMAND_SECONDS
+) -> str:
+    """Run ``python`` with some arguments and return its standard output.
+
+    Raises:
+        HarnessError: its exit code is not 0; the message has its output.
+    """
+    completed = subprocess.run(
+        [sys.executable, *arguments],
         env=dict(env),
         input=stdin,
         capture_output=True,
@@ -86,6 +92,7 @@ def run_python(words: list[str], env: Mapping[str, str], *, stdin: str = "", sec
         timeout=seconds,
         check=False,
     )
-    if done.returncode:
-        raise HarnessError(f"python {' '.join(words)} ended with code {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
+    if completed.returncode:
+        output = completed.stdout + completed.stderr
+        raise HarnessError(f"python {' '.join(arguments)} ended with code {completed.returncode}\n{output}")
+    return completed.stdout

@@ -1,4 +1,4 @@
-"""Commands of other people's programs: their output, or an error that has its end."""
+"""Run external commands: return their output, or raise with the end of it."""
 
 import os
 import shlex
@@ -12,20 +12,20 @@ COMMAND_SECONDS = 900
 
 
 def run(
-    words: Sequence[str],
+    command: Sequence[str],
     *,
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     seconds: float = COMMAND_SECONDS,
 ) -> str:
-    """Run a command to its end; its standard output.
+    """Run a command and return its standard output.
 
     Raises:
-        HarnessError: it ended with another code than 0, or took longer than `seconds`; with the end of what it printed.
+        HarnessError: its exit code is not 0, or it took longer than `seconds`; the message has the end of its output.
     """
     try:
-        done = subprocess.run(
-            list(words),
+        completed = subprocess.run(
+            list(command),
             env={**os.environ, **(env or {})},
             input=stdin,
             capture_output=True,
@@ -34,19 +34,19 @@ def run(
             check=False,
         )
     except FileNotFoundError:
-        raise HarnessError(f"{words[0]} is not installed") from None
+        raise HarnessError(f"{command[0]} is not installed") from None
     except subprocess.TimeoutExpired:
-        raise HarnessError(f"after {seconds:.0f} s this had not ended: {shlex.join(words)}") from None
-    if done.returncode:
-        end = "\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:])
-        raise HarnessError(f"this ended with code {done.returncode}: {shlex.join(words)}\n{end}")
-    return done.stdout
+        raise HarnessError(f"timed out after {seconds:.0f} s: {shlex.join(command)}") from None
+    if completed.returncode:
+        tail = "\n".join((completed.stdout + completed.stderr).splitlines()[-TAIL_LINES:])
+        raise HarnessError(f"exit code {completed.returncode}: {shlex.join(command)}\n{tail}")
+    return completed.stdout
 
 
-def succeeds(words: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float = 60) -> bool:
-    """Whether a command ends with code 0."""
+def succeeds(command: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float = 60) -> bool:
+    """Return whether a command exits with code 0."""
     try:
-        run(words, env=env, seconds=seconds)
+        run(command, env=env, seconds=seconds)
     except HarnessError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""The whole platform on this machine: servers, schemas, services, gateway."""
+"""The local stack: servers, schemas, services and gateway of the platform as child processes."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,14 +27,14 @@ Echo = Callable[[str], None]
 
 
 class Stack:
-    """Everything, started on entering and stopped on leaving, last started first stopped.
+    """The platform on this machine; a context manager that starts all of it and stops it in reverse order.
 
     Args:
-        folder: where data, logs and secrets of this run go; one that does not exist yet.
-        solvers: how many solver processes.
-        lease_ttl_ms: how long a solver may go on without PostgreSQL.
-        beat: whether the graders' clockwork runs, which ends sittings in time; an operator does that instead of it.
-        long_lived: whether Cassandra serves long enough for full compilation to pay, as under a benchmark.
+        folder: a new folder for data, logs and secrets.
+        solvers: the number of solver processes.
+        lease_ttl_ms: the time to live of a solver's lease: how long it may answer without PostgreSQL.
+        beat: whether grader-beat runs, which closes sittings on schedule; not where an operator does that.
+        long_lived: whether Cassandra runs long enough for full compilation to pay off, as under a benchmark.
         say: hears what is being done.
     """
 
@@ -76,55 +76,55 @@ class Stack:
 
     @property
     def stores(self) -> tuple[Server, ...]:
-        """The servers that keep something."""
+        """The servers that store data."""
         return (self.postgres, self.redis, self.cassandra)
 
     @property
     def services(self) -> dict[str, Service]:
-        """Our own services by name: web, solver-1 and on, grader-worker, and grader-beat where it runs."""
+        """The platform's services by name: web, solver-1 and on, grader-worker, and grader-beat if enabled."""
         beat = (self.beat,) if self._with_beat else ()
         return {each.name: each for each in (self.web, *self.solvers, self.worker, *beat)}
 
     @property
     def web_url(self) -> str:
-        """Web itself, behind the gateway."""
+        """Web's own URL, without the gateway."""
         return self.web.url
 
     @property
     def service_token(self) -> str:
-        """What web's internal addresses ask for."""
+        """The bearer token of web's internal API."""
         return self.secrets.service_token
 
     @property
     def solver_urls(self) -> list[str]:
-        """The solvers themselves, behind the gateway."""
+        """The solvers' own URLs, without the gateway."""
         return [each.url for each in self.solvers]
 
     @property
     def gateway_port(self) -> int:
-        """The port behind which both hosts live; clients dial the loopback and set Host."""
+        """The gateway's port, for both hosts: clients connect to the loopback and set Host."""
         return self.gateway.port
 
     @property
     def logs(self) -> Path:
-        """Where every log is."""
+        """The folder of all logs."""
         return self.folder / "logs"
 
     def env_for(self, name: str) -> dict[str, str]:
-        """The environment of a service by its name (see `services`)."""
+        """Return the environment of a service by its name (see `services`)."""
         return self.services[name].env
 
     def start(self) -> None:
-        """Start everything and wait until it serves."""
+        """Start everything and wait until it is ready."""
         self._echo("starting PostgreSQL, Redis and Cassandra")
-        # Cassandra takes longest: it boots while PostgreSQL is made and migrated.
+        # Cassandra takes longest: it boots while PostgreSQL is initialised and migrated.
         self.cassandra.start()
         start_together((self.postgres, self.redis))
-        with ThreadPoolExecutor() as beside:
-            migrated = beside.submit(self.web_command, "migrate", "--no-input")
-            collected = beside.submit(self.web_command, "collectstatic", "--no-input")
+        with ThreadPoolExecutor() as pool:
+            migrated = pool.submit(self.web_command, "migrate", "--no-input")
+            collected = pool.submit(self.web_command, "collectstatic", "--no-input")
             self.cassandra.await_ready()
-            self._echo("bringing the schemas up to date")
+            self._echo("migrating the schemas")
             self.answerlog_command("migrate")
             migrated.result()
             collected.result()
@@ -132,22 +132,22 @@ class Stack:
         start_together((*self.services.values(), self.gateway))
 
     def stop(self) -> None:
-        """Stop everything that runs, stores last."""
-        with ExitStack() as ends:
-            ends.callback(stop_together, self.stores)
-            ends.callback(stop_together, (self.gateway, *self.services.values()))
+        """Stop everything that is running, stores last."""
+        with ExitStack() as stops:
+            stops.callback(stop_together, self.stores)
+            stops.callback(stop_together, (self.gateway, *self.services.values()))
 
-    def web_command(self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
-        """Run one of web's commands; its output."""
-        return run_python(["-m", "exam_web", *words], self.web_env | dict(env or {}), stdin=stdin or "")
+    def web_command(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
+        """Run a management command of web and return its output."""
+        return run_python(["-m", "exam_web", *arguments], self.web_env | dict(env or {}), stdin=stdin or "")
 
-    def answerlog_command(self, *words: str) -> str:
-        """Run one of the answer log's commands; its output."""
-        return run_python(["-m", "exam_answerlog", *words], self.web_env)
+    def answerlog_command(self, *arguments: str) -> str:
+        """Run a command of the answer log and return its output."""
+        return run_python(["-m", "exam_answerlog", *arguments], self.web_env)
 
-    def grader_command(self, *words: str) -> str:
-        """Run one of the grader's commands; its output."""
-        return run_python(["-m", "exam_grader", *words], self.grader_env)
+    def grader_command(self, *arguments: str) -> str:
+        """Run a command of the grader and return its output."""
+        return run_python(["-m", "exam_grader", *arguments], self.grader_env)
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:

@@ -152,7 +152,7 @@ def _picture(outcome: Outcome) -> str:
         (entry.received_at for entry in outcome.book.every()),
         told,
         opens_at=outcome.scheduled[0].opens_at,
-        pods=outcome.replicas.counted,
+        pods=outcome.replicas.samples,
     )
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from exam_harness.environments.builds.binaries import COMPOSE
 from exam_harness.environments.builds.go import build
 from exam_harness.environments.cluster.up import registry_available
-from exam_harness.environments.compose.admin_client import Admin
+from exam_harness.environments.compose.admin_client import AdminClient
 from exam_harness.environments.compose.project import Project
 from exam_harness.environments.docker import engine as engines
 from exam_harness.environments.docker import images
@@ -50,9 +50,9 @@ def main() -> int:
     with Steps("make test-compose") as steps, ExitStack() as ends:
         echo = steps.echo
         with cache_lock(echo):
-            found = engines.running()
-            engine = engines.bring_up(echo)
-            if found is None and engine.ours:
+            found = engines.find_running()
+            engine = engines.start_or_connect(echo)
+            if found is None and engine.managed:
                 ends.callback(engines.stop, echo)
             from_packages = not registry_available(engine)
             steps.run("compose", lambda: build([COMPOSE], echo))
@@ -62,7 +62,7 @@ def main() -> int:
         project = Project(engine, NAME, free_ports(1)[0], from_packages=from_packages)
         mismatches = _lived(project, steps, console)
         print_failures(console, mismatches, [f"{len(mismatches)} mismatches"] if mismatches else [])
-        left = project.left()
+        left = project.remaining()
         steps.table()
         console.print(f"mismatches: {len(mismatches)}; left behind: {', '.join(left) or 'nothing'}")
     return 1 if mismatches or left else 0
@@ -151,7 +151,7 @@ def _schedule(project: Project, sample: Sample, opens_at: int) -> Scheduled:
 
 
 def _solve(project: Project, platform: Platform, sitting: str, doctor: tuple[str, str]) -> None:
-    with Admin(project.gateway_port) as admin:
+    with AdminClient(project.gateway_port) as admin:
         admin.log_in(*doctor)
         admin.act("mark_for_solving", sitting)
 

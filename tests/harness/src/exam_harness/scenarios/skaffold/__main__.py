@@ -41,7 +41,7 @@ def main() -> int:
     given = arguments("Run skaffold dev on the local cluster and edit a source.")
     with Steps("make test-skaffold") as steps:
         with cache_lock(steps.echo):
-            engines.bring_up(steps.echo)
+            engines.start_or_connect(steps.echo)
             steps.run("skaffold", lambda: build([SKAFFOLD], steps.echo))
         platform = bring_up_cluster(steps, port=given.port)
         with tempfile.TemporaryDirectory(prefix="exam-skaffold-") as folder:

@@ -1,8 +1,8 @@
-"""A stand-in for a node: binds pending pods to itself and runs their commands as child processes of this machine.
+"""A node without a kubelet: binds pending pods to itself and runs their commands as child processes of this machine.
 
-It speaks with the API server with a node's and the scheduler's credentials, so that what a kubelet may not do it cannot
-do; and it knows of pods alone: what a Job or a Deployment makes of them is their controllers' business. No image, no
-mount, no probe: a container is ready while its process runs. What it cannot do it says in the pod's status.
+It uses the credentials of a node and of the scheduler, so it has the permissions of a kubelet and no others. It handles
+pods only; Jobs and Deployments are left to their controllers. It has no images, mounts or probes: a container is ready
+while its process runs. A pod that needs an unsupported feature gets a waiting reason in its status.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 from exam_harness.environments.control_plane.api_access import REQUEST_SECONDS, raise_for_status
 from exam_harness.environments.control_plane.control_plane import ControlPlane
 from exam_harness.environments.control_plane.pods.container_env import Pod
-from exam_harness.environments.control_plane.pods.runner import GONE, Machine, PodRunner
+from exam_harness.environments.control_plane.pods.runner import DELETED, NodeContext, PodRunner
 from exam_harness.environments.control_plane.pods.watcher import PodWatcher
 from exam_harness.environments.processes.process import HarnessError
 
@@ -38,13 +38,13 @@ logger = logging.getLogger(__name__)
 
 
 class Node:
-    """One node.
+    """A node that runs pods as child processes.
 
     Args:
-        control_plane: whose pods it runs.
+        control_plane: the control plane whose pods it runs.
         name: the node's name.
-        image_env: what the images would have set; by default the PATH on which ``python`` is the present one.
-        entrypoints: entrypoints of images by name, for containers that name no command.
+        image_env: the environment that images set; by default a PATH with the current ``python`` first.
+        entrypoints: entrypoints by image name, for containers without a command.
     """
 
     def __init__(
@@ -62,88 +62,88 @@ class Node:
         self._entrypoints = dict(entrypoints or {})
         self._stopping = Event()
         self._wake = Event()
-        self._runs: dict[str, PodRunner] = {}
+        self._runners: dict[str, PodRunner] = {}
         self._bound: set[str] = set()
         self._opened = ExitStack()
         self._threads: list[Thread] = []
-        self._feeds: list[PodWatcher] = []
+        self._watchers: list[PodWatcher] = []
 
     def start(self) -> None:
-        """Register the node and take pods from now on."""
+        """Register the node and start to run pods."""
         (self._folder / "pods").mkdir(parents=True, exist_ok=True)
-        as_node = self._control_plane.certificate_kubeconfig(f"system:node:{self.name}", groups=["system:nodes"])
-        as_scheduler = self._control_plane.certificate_kubeconfig("system:kube-scheduler")
-        self._api = self._opened.enter_context(self._control_plane.api(as_node))
-        scheduler = self._opened.enter_context(self._control_plane.api(as_scheduler))
-        self._machine = Machine(
+        node_access = self._control_plane.certificate_kubeconfig(f"system:node:{self.name}", groups=["system:nodes"])
+        scheduler_access = self._control_plane.certificate_kubeconfig("system:kube-scheduler")
+        self._api = self._opened.enter_context(self._control_plane.api(node_access))
+        scheduler = self._opened.enter_context(self._control_plane.api(scheduler_access))
+        self._context = NodeContext(
             api=self._api, folder=self._folder, image_env=self._image_env, entrypoints=self._entrypoints
         )
         self._scheduler = client.CoreV1Api(scheduler)
         self._register()
         self._unbound = PodWatcher(scheduler, "spec.nodeName=", self._wake.set)
-        self._mine = PodWatcher(self._api, f"spec.nodeName={self.name}", self._wake.set)
-        self._feeds = [self._unbound, self._mine]
-        work = {"unbound": self._unbound.run, "mine": self._mine.run, "work": self._work}
-        self._threads = [Thread(target=run, name=f"{self.name}-{what}", daemon=True) for what, run in work.items()]
+        self._assigned = PodWatcher(self._api, f"spec.nodeName={self.name}", self._wake.set)
+        self._watchers = [self._unbound, self._assigned]
+        work = {"unbound": self._unbound.run, "assigned": self._assigned.run, "work": self._work}
+        self._threads = [Thread(target=run, name=f"{self.name}-{role}", daemon=True) for role, run in work.items()]
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """End every pod's process and the node with it, as a power cut would: nobody is told."""
+        """Kill every pod's process and stop the node, as a power failure would: no status is reported."""
         self._stopping.set()
         self._wake.set()
-        for feed in self._feeds:
-            feed.close()
+        for watcher in self._watchers:
+            watcher.close()
         for thread in self._threads:
             thread.join(STOP_SECONDS)
         self._opened.close()
-        if left := [thread.name for thread in self._threads if thread.is_alive()]:
-            raise HarnessError(f"{self.name}: still running after {STOP_SECONDS} s: {', '.join(left)}")
+        if running := [thread.name for thread in self._threads if thread.is_alive()]:
+            raise HarnessError(f"{self.name}: still running after {STOP_SECONDS} s: {', '.join(running)}")
 
     def log(self, namespace: str, pod: str) -> str:
-        """What a pod has written, restarts included; empty when it never started."""
+        """Return the output of a pod, restarts included; empty if it never started."""
         logs = sorted(self._folder.glob(f"pods/{namespace}_{pod}_*/log"), key=lambda log: log.stat().st_mtime)
         return "".join(log.read_text(errors="replace") for log in logs)
 
     def _work(self) -> None:
-        """The thread that starts every child, for a child ends with the thread that started it."""
-        beat_at = time.monotonic() + HEARTBEAT_SECONDS
+        """Run the loop of the thread that starts all children, which end with the thread that started them."""
+        heartbeat_at = time.monotonic() + HEARTBEAT_SECONDS
         try:
             while not self._stopping.is_set():
-                busy = any(run.alive for run in self._runs.values())
+                busy = any(run.alive for run in self._runners.values())
                 self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
                 self._wake.clear()
                 self._attempt(self._bind_pending, "binding pods")
                 self._step_all()
-                if time.monotonic() > beat_at:
-                    beat_at = time.monotonic() + HEARTBEAT_SECONDS
-                    self._attempt(self._beat, "renewing the lease")
+                if time.monotonic() > heartbeat_at:
+                    heartbeat_at = time.monotonic() + HEARTBEAT_SECONDS
+                    self._attempt(self._renew_lease, "renewing the lease")
         finally:
-            for run in self._runs.values():
+            for run in self._runners.values():
                 run.kill()
 
     def _step_all(self) -> None:
-        mine = self._mine.pods
-        for uid, pod in mine.items():
-            if uid not in self._runs:
-                self._runs[uid] = PodRunner(self._machine, pod)
-        for uid, run in list(self._runs.items()):
-            self._attempt(lambda run=run, uid=uid: run.step(mine.get(uid)), "telling of a pod")  # type: ignore[misc]
+        assigned = self._assigned.pods
+        for uid, pod in assigned.items():
+            if uid not in self._runners:
+                self._runners[uid] = PodRunner(self._context, pod)
+        for uid, run in list(self._runners.items()):
+            self._attempt(lambda run=run, uid=uid: run.step(assigned.get(uid)), "reporting a pod")  # type: ignore[misc]
             if run.over:
-                del self._runs[uid]
+                del self._runners[uid]
 
-    def _attempt(self, step: Callable[[], None], what: str) -> None:
-        """Do a step that the next turn repeats when the API server is away or refuses."""
+    def _attempt(self, step: Callable[[], None], description: str) -> None:
+        """Run a step; log an error of the API server, and let the next iteration retry."""
         try:
             step()
         except (HTTPError, client.ApiException) as error:
-            logger.warning("%s: %s: %s; trying again", self.name, what, error)
+            logger.warning("%s: %s: %s; retrying", self.name, description, error)
 
     def _bind_pending(self) -> None:
-        waiting = self._unbound.pods
-        self._bound &= waiting.keys()
-        for uid, pod in waiting.items():
-            if uid not in self._bound and _wants_a_node(pod):
+        pending = self._unbound.pods
+        self._bound &= pending.keys()
+        for uid, pod in pending.items():
+            if uid not in self._bound and _is_schedulable(pod):
                 self._bind(pod)
                 self._bound.add(uid)
 
@@ -154,13 +154,13 @@ class Node:
             target=client.V1ObjectReference(api_version="v1", kind="Node", name=self.name),
         )
         try:
-            # The answer is a Status, which the generated client would not take for the Binding it expects.
+            # The response is a Status, which the generated client fails to parse as the Binding it expects.
             response: Any = self._scheduler.create_namespaced_pod_binding(
                 name, namespace, binding, _preload_content=False, _request_timeout=REQUEST_SECONDS
             )
             raise_for_status(response).drain_conn()
         except client.ApiException as error:
-            if error.status not in GONE:
+            if error.status not in DELETED:
                 raise
 
     def _register(self) -> None:
@@ -170,7 +170,7 @@ class Node:
             type="Ready",
             status="True",
             reason="KubeletReady",
-            message="a stand-in runs pods as processes",
+            message="runs pods as child processes",
             last_heartbeat_time=now,
             last_transition_time=now,
         )
@@ -190,10 +190,10 @@ class Node:
             if error.status != CONFLICT:
                 raise
             core.patch_node_status(self.name, node, _request_timeout=REQUEST_SECONDS)
-        self._beat()
+        self._renew_lease()
 
-    def _beat(self) -> None:
-        """Renew the node's lease, without which the controllers take it for dead."""
+    def _renew_lease(self) -> None:
+        """Renew the node's Lease, without which the controllers mark the node NotReady."""
         spec = client.V1LeaseSpec(
             holder_identity=self.name, lease_duration_seconds=40, renew_time=dt.datetime.now(dt.UTC)
         )
@@ -211,12 +211,12 @@ class Node:
 
 
 def default_image_env() -> dict[str, str]:
-    """The environment of an image that has this project's Python."""
+    """Return the environment of an image with this project's Python."""
     return {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-def _wants_a_node(pod: Pod) -> bool:
-    """Whether a scheduler would place it: not while it is deleted, held by a gate or another scheduler's."""
+def _is_schedulable(pod: Pod) -> bool:
+    """Return whether the default scheduler would bind the pod: not if deleted, gated or another scheduler's."""
     spec = pod["spec"]
-    mine = spec.get("schedulerName", "default-scheduler") == "default-scheduler"
-    return mine and not spec.get("schedulingGates") and "deletionTimestamp" not in pod["metadata"]
+    default_scheduler = spec.get("schedulerName", "default-scheduler") == "default-scheduler"
+    return default_scheduler and not spec.get("schedulingGates") and "deletionTimestamp" not in pod["metadata"]

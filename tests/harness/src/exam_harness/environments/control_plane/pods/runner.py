@@ -1,4 +1,4 @@
-"""One pod's life on this machine: its container is a child process, its status is what became of it."""
+"""Run one pod on this machine: its container is a child process, whose state is reported in the pod's status."""
 
 import base64
 import datetime as dt
@@ -26,21 +26,21 @@ ADDRESS = "127.0.0.1"
 RETRY_SECONDS = 0.5
 RESTART_SECONDS = 1.0
 RESTART_SECONDS_AT_MOST = 30.0
-GONE = (404, 409)
-"""The pod is not there any more, or another one of its name is (the uid differs)."""
+DELETED = (404, 409)
+"""The pod no longer exists, or another pod has its name (the uid differs)."""
 UNREADABLE = (403, 404)
-"""Not there, or the node may not read it yet: the authorizer learns a moment later which pods are the node's."""
+"""It does not exist, or the node may not read it yet: the node authorizer lags behind the binding of a pod."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
+class NodeContext:
     """What the pods of a node share.
 
     Args:
-        api: speaks with the API server as the node.
-        folder: where pods have their folders and logs.
-        image_env: what an image would have set.
-        entrypoints: the entrypoints of images, for containers that name no command.
+        api: an API client with the node's credentials.
+        folder: the parent of the pods' folders and logs.
+        image_env: the environment that an image sets.
+        entrypoints: entrypoints by image name, for containers without a command.
     """
 
     api: client.ApiClient
@@ -50,83 +50,83 @@ class Machine:
 
 
 class PodRunner:
-    """Takes one pod from bound to gone; every step may be repeated, and what could not be told is told again."""
+    """Runs one pod from its binding to its deletion; steps are idempotent, and a failed status update is retried."""
 
-    def __init__(self, machine: Machine, pod: Pod) -> None:
-        self._machine = machine
-        self._core = client.CoreV1Api(machine.api)
+    def __init__(self, node: NodeContext, pod: Pod) -> None:
+        self._node = node
+        self._core = client.CoreV1Api(node.api)
         self._pod = pod
         self._child: ChildProcess | None = None
         self._started_at = ""
         self._restarts = 0
-        self._last: dict[str, Any] = {}
-        self._not_before = 0.0
+        self._last_state: dict[str, Any] = {}
+        self._retry_at = 0.0
         self._kill_at: float | None = None
-        self._told: dict[str, Any] | None = None
-        self._untold: dict[str, Any] | None = None
+        self._reported: dict[str, Any] | None = None
+        self._unsent: dict[str, Any] | None = None
         self._removed = False
         self.over = False
-        # Whoever ran it before us is gone with its process.
+        # A Running pod without a child ran on an earlier process of the node, and ended with it.
         self._lost = pod.get("status", {}).get("phase") == "Running"
 
     @property
     def alive(self) -> bool:
-        """Whether its process runs."""
+        """Whether its process is running."""
         return self._child is not None and self._child.alive
 
     def step(self, pod: Pod | None) -> None:
-        """Do what is due; `pod` is the API's latest word, None when it is not there any more."""
+        """Reconcile the process with the pod; `pod` is None when it no longer exists in the API."""
         if pod is None:
             self.kill()
             self.over = True
             return
         self._pod = pod
-        self._tell()
+        self._send_status()
         if "deletionTimestamp" in pod["metadata"]:
-            self._end()
+            self._terminate()
         elif self._phase in {"Succeeded", "Failed"}:
             return
         elif self._lost:
             self._finish(137, "ContainerStatusUnknown")
         elif self._child is None:
-            self._begin()
+            self._start()
         elif not self._child.alive:
             self._after_exit(self._child)
 
     def kill(self) -> None:
-        """End its process at once."""
+        """Kill its process."""
         if self._child is not None:
             self._child.kill()
 
     @property
     def _phase(self) -> str:
-        """The phase as last told by us, or as the API has it."""
-        told = self._told or self._pod.get("status", {})
-        return str(told.get("phase", "Pending"))
+        """The phase last reported, or that of the API."""
+        status = self._reported or self._pod.get("status", {})
+        return str(status.get("phase", "Pending"))
 
     @property
     def _container(self) -> Mapping[str, Any]:
         container: Mapping[str, Any] = self._pod["spec"]["containers"][0]
         return container
 
-    def _begin(self) -> None:
-        if time.monotonic() < self._not_before:
+    def _start(self) -> None:
+        if time.monotonic() < self._retry_at:
             return
-        self._not_before = time.monotonic() + RETRY_SECONDS
+        self._retry_at = time.monotonic() + RETRY_SECONDS
         try:
             check_supported(self._pod["spec"])
             env = container_environment(
-                self._with_addresses(), image={**self._machine.image_env, **self._folders()}, read=self._read
+                self._with_addresses(), image={**self._node.image_env, **self._folder_env()}, read=self._read_data
             )
-            entrypoint = self._machine.entrypoints.get(self._container["image"], ())
+            entrypoint = self._node.entrypoints.get(self._container["image"], ())
             argv = command_line(self._container, env, entrypoint)
         except MissingReferenceError as error:
-            self._wait("CreateContainerConfigError", str(error))
+            self._report_waiting("CreateContainerConfigError", str(error))
             return
         except UnsupportedPodError as error:
-            self._wait("NotSupported", str(error))
+            self._report_waiting("NotSupported", str(error))
             return
-        self._child = ChildProcess(self._name, argv, log=self.log, env=env, keeper=threading.current_thread())
+        self._child = ChildProcess(self._name, argv, log=self.log, env=env, owner=threading.current_thread())
         self._child.start()
         self._started_at = _now()
         self._report("Running", {"running": {"startedAt": self._started_at}}, ready=True)
@@ -135,14 +135,14 @@ class PodRunner:
         code = child.returncode
         child.kill_descendants()
         policy = self._pod["spec"].get("restartPolicy", "Always")
-        # A shell's way of telling a signal, which is the container runtimes' too.
+        # 128 + signal, as shells and container runtimes report it.
         exit_code = 128 - code if code is not None and code < 0 else int(code or 0)
         if policy == "Never" or (policy == "OnFailure" and exit_code == 0):
             self._finish(exit_code, "Completed" if exit_code == 0 else "Error")
             return
-        self._last = self._terminated(exit_code, "Completed" if exit_code == 0 else "Error")
+        self._last_state = self._terminated(exit_code, "Completed" if exit_code == 0 else "Error")
         pause = min(RESTART_SECONDS * 2**self._restarts, RESTART_SECONDS_AT_MOST)
-        self._not_before = time.monotonic() + pause
+        self._retry_at = time.monotonic() + pause
         self._restarts += 1
         self._child = None
         waiting = {"reason": "CrashLoopBackOff", "message": f"back-off {pause:.0f} s restarting failed container"}
@@ -152,8 +152,8 @@ class PodRunner:
         phase = "Failed" if exit_code else "Succeeded"
         self._report(phase, self._terminated(exit_code, reason), ready=False)
 
-    def _end(self) -> None:
-        """Honour a deletion: SIGTERM, the grace period, SIGKILL, the last word, and the object goes."""
+    def _terminate(self) -> None:
+        """Delete the pod: SIGTERM, grace period, SIGKILL, final status, and removal of the object."""
         child = self._child
         if child is not None and child.alive:
             if self._kill_at is None:
@@ -182,22 +182,22 @@ class PodRunner:
                 _request_timeout=REQUEST_SECONDS,
             )
         except client.ApiException as error:
-            if error.status not in GONE:
+            if error.status not in DELETED:
                 raise
 
-    def _wait(self, reason: str, message: str) -> None:
+    def _report_waiting(self, reason: str, message: str) -> None:
         self._report("Pending", {"waiting": {"reason": reason, "message": message}}, ready=False)
 
     def _terminated(self, exit_code: int, reason: str) -> dict[str, Any]:
-        told = {"exitCode": exit_code, "reason": reason, "finishedAt": _now()}
+        terminated = {"exitCode": exit_code, "reason": reason, "finishedAt": _now()}
         if self._started_at:
-            told["startedAt"] = self._started_at
+            terminated["startedAt"] = self._started_at
         if exit_code and self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError" and self._child:
-            told["message"] = self._child.tail()
-        return {"terminated": told}
+            terminated["message"] = self._child.tail()
+        return {"terminated": terminated}
 
     def _report(self, phase: str, state: dict[str, Any], *, ready: bool) -> None:
-        """Tell the API server, now or as soon as it listens."""
+        """Report a status to the API server, now or when it is reachable again."""
         now = _now()
         over = phase in {"Succeeded", "Failed"}
         conditions = {"Initialized": True, "ContainersReady": ready, "Ready": ready}
@@ -209,7 +209,7 @@ class PodRunner:
             "started": ready,
             "restartCount": self._restarts,
             "state": state,
-            "lastState": self._last,
+            "lastState": self._last_state,
         }
         status = {
             "phase": phase,
@@ -221,40 +221,40 @@ class PodRunner:
             "conditions": [
                 {
                     "type": name,
-                    "status": str(holds),
+                    "status": str(value),
                     "lastTransitionTime": now,
                     "reason": "PodCompleted" if over and name != "Initialized" else None,
                 }
-                for name, holds in conditions.items()
+                for name, value in conditions.items()
             ],
         }
-        if _same(status, self._told):
+        if _same(status, self._reported):
             return
-        self._told = self._untold = status
-        self._tell()
+        self._reported = self._unsent = status
+        self._send_status()
 
-    def _tell(self) -> None:
-        if self._untold is None:
+    def _send_status(self) -> None:
+        if self._unsent is None:
             return
         metadata = self._pod["metadata"]
         try:
             self._core.patch_namespaced_pod_status(
                 metadata["name"],
                 metadata["namespace"],
-                {"metadata": {"uid": metadata["uid"]}, "status": self._untold},
+                {"metadata": {"uid": metadata["uid"]}, "status": self._unsent},
                 _request_timeout=REQUEST_SECONDS,
             )
         except client.ApiException as error:
-            if error.status not in GONE:
+            if error.status not in DELETED:
                 raise
-        self._untold = None
+        self._unsent = None
 
-    def _read(self, kind: str, name: str) -> Mapping[str, str] | None:
+    def _read_data(self, kind: str, name: str) -> Mapping[str, str] | None:
         namespace = self._pod["metadata"]["namespace"]
         try:
             if kind == "Secret":
                 secret = self._core.read_namespaced_secret(name, namespace, _request_timeout=REQUEST_SECONDS)
-                # The JSON of a Secret is base64, which the official client leaves as it is.
+                # The official client does not decode the base64 data of a Secret.
                 return {key: base64.b64decode(value).decode() for key, value in (secret.data or {}).items()}
             return self._core.read_namespaced_config_map(name, namespace, _request_timeout=REQUEST_SECONDS).data or {}
         except client.ApiException as error:
@@ -268,18 +268,18 @@ class PodRunner:
 
     @property
     def _folder(self) -> Path:
-        """The pod's own folder: where it starts and keeps what is temporary."""
+        """The pod's folder: its working directory, TMPDIR and HOME."""
         name = f"{self._name.replace('/', '_')}_{self._pod['metadata']['uid']}"
-        folder = self._machine.folder / "pods" / name
+        folder = self._node.folder / "pods" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     @property
     def log(self) -> Path:
-        """Where its output goes."""
+        """The file of its output."""
         return self._folder / "log"
 
-    def _folders(self) -> dict[str, str]:
+    def _folder_env(self) -> dict[str, str]:
         return {"TMPDIR": str(self._folder), "HOME": str(self._folder)}
 
     def _with_addresses(self) -> Pod:
@@ -288,7 +288,7 @@ class PodRunner:
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any] | None) -> bool:
-    """Whether two statuses say the same, times aside."""
+    """Return whether two statuses are equal, ignoring timestamps."""
     return other is not None and (one["phase"], one["containerStatuses"]) == (
         other["phase"],
         other["containerStatuses"],

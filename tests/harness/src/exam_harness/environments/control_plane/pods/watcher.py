@@ -1,4 +1,4 @@
-"""The pods that a selector picks, as the API server tells them: listed, then watched, for as long as it is wanted."""
+"""Keep a cache of the pods that match a field selector, by list and watch."""
 
 import json
 import logging
@@ -15,19 +15,19 @@ from exam_harness.environments.control_plane.api_access import REQUEST_SECONDS, 
 from exam_harness.environments.control_plane.pods.container_env import Pod
 
 WATCH_SECONDS = 20
-"""A watch ends after this and all is listed anew: a watch that fell silent hides nothing for longer."""
+"""The timeout of a watch, after which all pods are listed again: bounds the staleness of a watch that hangs."""
 RETRY_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
 
 
 class PodWatcher:
-    """Keeps some pods and tells of every change.
+    """A cache of pods that calls back on every change.
 
     Args:
-        api: speaks with the API server.
+        api: the API client.
         selector: a field selector, for instance ``spec.nodeName=``.
-        changed: called after every change, on the feed's thread.
+        changed: called after every change, on the watcher's thread.
     """
 
     def __init__(self, api: client.ApiClient, selector: str, changed: Callable[[], None]) -> None:
@@ -37,38 +37,38 @@ class PodWatcher:
         self._stopping = Event()
         self._response: BaseHTTPResponse | None = None
         self.pods: Mapping[str, Pod] = {}
-        """The pods by their uid; replaced, never changed in place, so that any thread may read it."""
+        """The pods by uid; replaced and never mutated, so that any thread may read it."""
 
     def run(self) -> None:
-        """List and watch until closed, whatever happens to the API server meanwhile."""
+        """List and watch until closed; errors of the API server are retried."""
         while not self._stopping.is_set():
             try:
                 self._watch(since=self._list())
             except (HTTPError, client.ApiException) as error:
                 if not self._stopping.is_set():
-                    logger.warning("pods with %s: %s; listing anew", self._selector, error)
+                    logger.warning("pods with %s: %s; listing again", self._selector, error)
                     self._stopping.wait(RETRY_SECONDS)
 
     def close(self) -> None:
-        """End `run`, on whichever thread it waits."""
+        """Make `run` return, on whichever thread it runs."""
         self._stopping.set()
         if (response := self._response) is not None:
-            # These say that the watch ended by itself just now, which is what is wanted.
+            # Raised when the watch has just ended by itself.
             with suppress(ValueError, RuntimeError):
                 response.shutdown()
 
     def _list(self) -> str:
-        """Take the whole list; the version it is of."""
-        response = self._ask(_request_timeout=REQUEST_SECONDS)
+        """Replace the cache by a list; return its resource version."""
+        response = self._request(_request_timeout=REQUEST_SECONDS)
         try:
             listed = response.json()
         finally:
             response.release_conn()
-        self._take({pod["metadata"]["uid"]: pod for pod in listed["items"]})
+        self._replace({pod["metadata"]["uid"]: pod for pod in listed["items"]})
         return str(listed["metadata"]["resourceVersion"])
 
     def _watch(self, *, since: str) -> None:
-        response = self._ask(
+        response = self._request(
             watch=True,
             resource_version=since,
             timeout_seconds=WATCH_SECONDS,
@@ -80,26 +80,26 @@ class PodWatcher:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     raise client.ApiException(status=event["object"]["code"], reason=event["object"]["message"])
-                self._take_one(event["type"], event["object"])
+                self._apply_event(event["type"], event["object"])
                 if self._stopping.is_set():
                     return
         finally:
             self._response = None
             response.close()
 
-    def _ask(self, **words: Any) -> BaseHTTPResponse:
-        # The raw response: a watch has no end to wait for.
-        asked: Any = self._core.list_pod_for_all_namespaces(
-            field_selector=self._selector, _preload_content=False, **words
+    def _request(self, **arguments: Any) -> BaseHTTPResponse:
+        # The raw response, because a watch is a stream.
+        response: Any = self._core.list_pod_for_all_namespaces(
+            field_selector=self._selector, _preload_content=False, **arguments
         )
-        return raise_for_status(asked)
+        return raise_for_status(response)
 
-    def _take_one(self, happened: str, pod: Pod) -> None:
+    def _apply_event(self, kind: str, pod: Pod) -> None:
         uid = pod["metadata"]["uid"]
-        others = {known: each for known, each in self.pods.items() if known != uid}
-        self._take(others if happened == "DELETED" else others | {uid: pod})
+        others = {key: each for key, each in self.pods.items() if key != uid}
+        self._replace(others if kind == "DELETED" else others | {uid: pod})
 
-    def _take(self, pods: Mapping[str, Pod]) -> None:
+    def _replace(self, pods: Mapping[str, Pod]) -> None:
         self.pods = pods
         self._changed()
 

@@ -1,4 +1,4 @@
-"""Cassandra from its jars on a plain Java, with a superuser of its own."""
+"""Cassandra from its jars on a plain Java, with the default superuser replaced."""
 
 import os
 import secrets
@@ -13,26 +13,26 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import RoundRobinPolicy
 from jinja2 import StrictUndefined, Template
 
-from exam_harness.environments.processes.paths import CASSANDRA_SOURCES, cassandra_home, installed, short_digest
-from exam_harness.environments.processes.ports import free_ports, listening
+from exam_harness.environments.processes.paths import CASSANDRA_SOURCES, cassandra_home, require_installed, short_digest
+from exam_harness.environments.processes.ports import free_ports, is_listening
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.servers.java import find_java, java_version
 
 _DEFAULT_SUPERUSER = ("cassandra", "cassandra")
-"""What a new cluster is born with; its login is taken away as soon as ours exists."""
-_NOT_YET = (NoHostAvailable, AuthenticationFailed, OperationTimedOut, RequestExecutionException)
-"""How a node that is on its way up refuses."""
+"""The superuser of a new cluster; its login is revoked once the run's own superuser exists."""
+_STARTING_ERRORS = (NoHostAvailable, AuthenticationFailed, OperationTimedOut, RequestExecutionException)
+"""Errors of a node that is starting."""
 _TEMPLATE = CASSANDRA_SOURCES / "cassandra.yaml.j2"
 _HEAP = "512m"
-# Start-up is most of a short life, and two cores have better to do than to compile a second time.
-_SHORT_LIFE = ("-XX:TieredStopAtLevel=1",)
+# A short-lived node spends most of its time starting, where C2 compilation does not pay off.
+_SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)
 _OPTIONS = (
     f"-Xms{_HEAP}",
     f"-Xmx{_HEAP}",
     "-XX:+UseSerialGC",
     "-XX:+ExitOnOutOfMemoryError",
-    # One node waits for nobody: neither when it joins nor when it leaves.
+    # A single node has no peers to wait for when it joins or leaves.
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
     "-Dcassandra.ring_delay_ms=1",
     "-Dcassandra.shutdown_announce_in_ms=0",
@@ -43,12 +43,12 @@ _OPTIONS = (
 
 
 class Cassandra(Server):
-    """One Cassandra node; `username` and `password` are its superuser's, made for this run.
+    """A single Cassandra node; `username` and `password` are of its superuser, generated for this run.
 
     Args:
-        folder: where its data and log go.
-        long_lived: whether it serves long enough for full compilation to pay, as under a benchmark.
-        archive_to: where Java is to keep the classes it loaded when the node stops (see `class_archive`).
+        folder: the folder for its data and log.
+        long_lived: whether it runs long enough for full compilation to pay off, as under a benchmark.
+        archive_to: the file into which Java dumps the loaded classes when the node stops (see `class_archive`).
     """
 
     ready_seconds: ClassVar[float] = 120
@@ -59,19 +59,19 @@ class Cassandra(Server):
         self.folder = folder.absolute() / "cassandra"
         self.port, self._storage_port = free_ports(2)
         self.password = secrets.token_urlsafe(24)
-        self._is_ours = False
-        installed(cassandra_home())
+        self._superuser_replaced = False
+        require_installed(cassandra_home())
         classes = _class_options(archive_to)
         self._child = ChildProcess(
             "Cassandra",
-            command(self.folder, [*classes, *(() if long_lived else _SHORT_LIFE)]),
+            command(self.folder, [*classes, *(() if long_lived else _SHORT_LIVED)]),
             log=folder.absolute() / "logs/cassandra.log",
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         )
 
     @property
     def process(self) -> ChildProcess:
-        """The server's process."""
+        """The child process."""
         return self._child
 
     def prepare(self) -> None:
@@ -80,26 +80,26 @@ class Cassandra(Server):
         (self.folder / "cassandra.yaml").write_text(configuration(self.folder, self.port, self._storage_port))
 
     def is_ready(self) -> bool:
-        """A query of our own superuser, who is made the first time."""
-        # A dial costs nothing; a driver that finds nobody costs seconds.
-        if not listening(self.port):
+        """Return whether a query as the superuser succeeds; create the superuser the first time."""
+        # A TCP connection attempt is cheap; a driver without a node to connect to takes seconds.
+        if not is_listening(self.port):
             return False
         try:
-            if not self._is_ours:
-                self._take_over()
+            if not self._superuser_replaced:
+                self._replace_default_superuser()
             with self.session() as session:
                 return session.execute("SELECT key FROM system.local").one() is not None
-        except _NOT_YET:
+        except _STARTING_ERRORS:
             return False
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A plain driver session as the superuser, for tests and the oracle."""
+        """Yield a driver session as the superuser, for tests and the oracle."""
         with self._session(self.username, self.password) as session:
             yield session
 
-    def _take_over(self) -> None:
-        """Make our superuser and take the born one's login away."""
+    def _replace_default_superuser(self) -> None:
+        """Create the run's own superuser and revoke the login of the default one."""
         with self._session(*_DEFAULT_SUPERUSER) as session:
             session.execute(
                 f"CREATE ROLE IF NOT EXISTS {self.username}"
@@ -107,7 +107,7 @@ class Cassandra(Server):
             )
         with self.session() as session:
             session.execute(f"ALTER ROLE {_DEFAULT_SUPERUSER[0]} WITH LOGIN = false AND SUPERUSER = false")
-        self._is_ours = True
+        self._superuser_replaced = True
 
     @contextmanager
     def _session(self, username: str, password: str) -> Iterator[Session]:
@@ -128,7 +128,7 @@ class Cassandra(Server):
 
 
 def command(folder: Path, java_options: list[str]) -> list[str]:
-    """The command line of a node whose configuration and data are in `folder`."""
+    """Return the command line of a node with its configuration and data in `folder`."""
     return [
         str(find_java()),
         *_OPTIONS,
@@ -144,15 +144,15 @@ def command(folder: Path, java_options: list[str]) -> list[str]:
 
 
 def configuration(folder: Path, port: int, storage_port: int) -> str:
-    """The node's cassandra.yaml."""
+    """Render the node's cassandra.yaml."""
     template = Template(_TEMPLATE.read_text(), undefined=StrictUndefined)
     return str(template.render(folder=folder, port=port, storage_port=storage_port))
 
 
 def class_archive() -> Path:
-    """Where the set-up keeps the classes that this configuration loads as the present Java maps them."""
-    made_of = java_version(find_java()) + _TEMPLATE.read_text()
-    return cassandra_home() / f"classes-{short_digest(made_of.encode())}.jsa"
+    """Return the class data sharing archive of this configuration and this Java, which the set-up creates."""
+    inputs = java_version(find_java()) + _TEMPLATE.read_text()
+    return cassandra_home() / f"classes-{short_digest(inputs.encode())}.jsa"
 
 
 def _class_options(archive_to: Path | None) -> list[str]:
@@ -163,5 +163,5 @@ def _class_options(archive_to: Path | None) -> list[str]:
 
 
 def _class_path() -> str:
-    """Every jar by name, in one order: Java's archive of classes holds for one class path alone."""
+    """Return the class path, sorted: a class data sharing archive is valid for one class path only."""
     return ":".join(str(jar) for jar in sorted((cassandra_home() / "lib").glob("*.jar")))

@@ -1,4 +1,4 @@
-"""The Java that Cassandra 5.0 runs on, wherever the machine keeps it."""
+"""Find the Java version that Cassandra 5.0 needs on this machine."""
 
 import os
 import re
@@ -14,7 +14,11 @@ MAJOR = 17
 
 
 def find_java() -> Path:
-    """A `java` of the right version, from ``JAVA_HOME``, the path, or where distributions put theirs."""
+    """Return a `java` of the required version, from ``JAVA_HOME``, ``PATH`` or ``/usr/lib/jvm``.
+
+    Raises:
+        HarnessError: there is none.
+    """
     for java in _candidates():
         found = re.search(r'version "(\d+)', java_version(java))
         if found and int(found.group(1)) == MAJOR:
@@ -24,14 +28,14 @@ def find_java() -> Path:
 
 @cache
 def java_version(java: Path) -> str:
-    """What `java -version` says; two builds of one version say different things."""
+    """Return the output of `java -version`, which differs between builds of one version."""
     return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
 
 
 def _candidates() -> Iterator[Path]:
-    named = os.environ.get("JAVA_HOME")
-    if named and (Path(named) / "bin/java").exists():
-        yield Path(named) / "bin/java"
+    java_home = os.environ.get("JAVA_HOME")
+    if java_home and (Path(java_home) / "bin/java").exists():
+        yield Path(java_home) / "bin/java"
     on_path = shutil.which("java")
     if on_path:
         yield Path(on_path)

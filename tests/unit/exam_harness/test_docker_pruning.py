@@ -1,10 +1,10 @@
-"""What stays of images that were built again and again."""
+"""Pruning of images that were built repeatedly."""
 
 from exam_harness.environments.docker.pruning import superseded
 
 
-def test_the_newest_two_of_each_image_stay() -> None:
-    """If sources change a hundred times, the disk holds two of each image, and the bases."""
+def test_the_newest_two_tags_of_each_image_are_kept() -> None:
+    """If sources change a hundred times, two tags of each image are kept, and the base images."""
     listed = [
         "localhost/e/web:c",
         "localhost/e/solver:b",

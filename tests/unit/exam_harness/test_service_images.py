@@ -1,4 +1,4 @@
-"""The one recipe of the services' images: whoever builds with it says the same of each service."""
+"""The services' Dockerfile is built with the same arguments by skaffold, Compose and `make up`."""
 
 import tomllib
 
@@ -12,17 +12,17 @@ BASES = {"PYTHON_IMAGE", "BUILD_IMAGE"}
 DEFAULTS = {"MODELS": "services/core", "LOG": "services/answerlog"}
 
 
-def _said(arguments) -> dict[str, str]:
+def _arguments(arguments) -> dict[str, str]:
     return {name: value for name, value in arguments.items() if name not in {*BASES, "<<"}}
 
 
 def test_skaffold_compose_and_make_build_the_same_images() -> None:
-    """If I build by skaffold, by Compose or by `make up`, an image is made of the same members."""
+    """If I build with skaffold, Compose or `make up`, an image has the same members."""
     expected = {service: {"SERVICE": service, **arguments} for service, arguments in SERVICES.items()}
     skaffold = yaml.safe_load((REPOSITORY / "skaffold.yaml").read_text())["build"]["artifacts"]
-    assert {each["docker"]["target"]: _said(each["docker"]["buildArgs"]) for each in skaffold} == expected
+    assert {each["docker"]["target"]: _arguments(each["docker"]["buildArgs"]) for each in skaffold} == expected
     compose = yaml.safe_load((REPOSITORY / "docker/compose.yaml").read_text())["services"].values()
-    built = {each["build"]["target"]: _said(each["build"]["args"]) for each in compose if "build" in each}
+    built = {each["build"]["target"]: _arguments(each["build"]["args"]) for each in compose if "build" in each}
     assert built == {service: arguments for service, arguments in expected.items() if service != "operator"}
 
 
@@ -31,11 +31,11 @@ def test_an_image_has_the_members_that_its_service_needs(service) -> None:
     """If a service is built, it has every member that it imports, and none that only others need."""
     arguments = {"OWN": f"services/{service}", **DEFAULTS, **SERVICES[service]}
     copied = {"services/core", *(arguments[name] for name in ("OWN", *DEFAULTS))}
-    assert copied == _needed(arguments["OWN"])
+    assert copied == _dependencies(arguments["OWN"])
 
 
-def _needed(member) -> set[str]:
-    """A member and the members that it depends on, near and far."""
+def _dependencies(member) -> set[str]:
+    """Return a member and its transitive dependencies among the members."""
     project = tomllib.loads((REPOSITORY / member / "pyproject.toml").read_text())["project"]
     names = [each.removeprefix("exam-") for each in project["dependencies"] if each.startswith("exam-")]
-    return {member}.union(*(_needed(f"services/{name}") for name in names))
+    return {member}.union(*(_dependencies(f"services/{name}") for name in names))

@@ -1,4 +1,4 @@
-"""A cluster that went down with its machine: what the API server remembers of it is not what is so."""
+"""After a restart of its machine, a cluster's API server returns statuses that are stale."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ STARTED = datetime(2026, 3, 2, 9, 0, 0, 700_000, tzinfo=UTC)
 
 
 def _resource(kind: str, status: dict, *, owner: str = "", **metadata: str) -> dict:
-    """One whose name and uid are its kind in lower case."""
+    """A resource whose name and uid are its kind in lower case."""
     name = kind.lower()
     owners = {"ownerReferences": [{"uid": owner}]} if owner else {}
     return {
@@ -27,14 +27,14 @@ def _pod(*states: dict, ready: bool = False, **metadata: str) -> dict:
 
 
 def _running(seconds: int) -> dict:
-    """As the API server tells it: in whole seconds."""
+    """A running container's state, in whole seconds as the API has it."""
     since = STARTED.replace(microsecond=0) + timedelta(seconds=seconds)
     return {"running": {"startedAt": since.strftime("%Y-%m-%dT%H:%M:%SZ")}}
 
 
 @pytest.mark.parametrize("states", [(_running(-1),), (_running(3), _running(-3600))])
-def test_a_container_of_before_is_not_believed(states) -> None:
-    """If a container is said to run since before its node started, its pod is named: nobody has looked at it."""
+def test_a_container_started_before_the_node_is_stale(states) -> None:
+    """If a container's start time is before that of its node, its pod is stale."""
     assert stale_resources(STARTED, [_resource("Pod", {}), _pod(*states)]) == ["Pod exam/pod"]
 
 
@@ -48,13 +48,13 @@ def test_a_container_of_before_is_not_believed(states) -> None:
         ({"terminated": {"startedAt": "2026-03-02T08:00:00Z", "exitCode": 0}},),
     ],
 )
-def test_what_started_since_or_does_not_run_is_believed(states) -> None:
-    """If all that is said to run started after the node, in the very second of it too, nobody is waited for."""
+def test_a_container_started_since_or_not_running_is_fresh(states) -> None:
+    """If every running container started after its node, or in the same second, no pod is stale."""
     assert stale_resources(STARTED, [_pod(*states)]) == []
 
 
 @pytest.mark.parametrize(
-    ("told", "pods", "old"),
+    ("counts", "pods", "stale"),
     [
         ((1, 1), [_pod(_running(1))], ["ReplicaSet exam/replicaset"]),
         ((0, 1), [_pod(_running(1))], ["Deployment exam/deployment"]),
@@ -65,15 +65,15 @@ def test_what_started_since_or_does_not_run_is_believed(states) -> None:
         ((0, 0), [], []),
     ],
 )
-def test_a_controller_that_has_not_counted_is_not_believed(told, pods, old) -> None:
-    """If a controller tells another number of ready pods than there are, it has not counted since: it is named."""
-    sets, deployments = (({"readyReplicas": number} if number else {}) for number in told)
+def test_a_controller_with_another_count_is_stale(counts, pods, stale) -> None:
+    """If a controller's status counts another number of ready pods than there are, it is stale."""
+    sets, deployments = (({"readyReplicas": number} if number else {}) for number in counts)
     resources = [_resource("Deployment", deployments), _resource("ReplicaSet", sets, owner="deployment"), *pods]
-    assert stale_resources(STARTED, resources) == old
+    assert stale_resources(STARTED, resources) == stale
 
 
-def test_a_set_with_an_owner_of_an_unknown_kind_is_counted_alone() -> None:
-    """If somebody's own controller owns a StatefulSet, its pods are counted and the owner is left alone."""
-    stateful = _resource("StatefulSet", {"readyReplicas": 1}, owner="their-own")
+def test_an_owner_of_an_unknown_kind_is_ignored() -> None:
+    """If a custom resource owns a StatefulSet, its pods are counted and the owner is ignored."""
+    stateful = _resource("StatefulSet", {"readyReplicas": 1}, owner="custom")
     pod = _resource("Pod", {"conditions": [{"type": "Ready", "status": "True"}]}, owner="statefulset")
     assert stale_resources(STARTED, [stateful, pod]) == []

@@ -1,4 +1,4 @@
-"""Requests to the API server as its authorizer sees them."""
+"""Requests to the API server are parsed into their authorization attributes."""
 
 import pytest
 
@@ -9,7 +9,7 @@ APPLY = "application/apply-patch+yaml"
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "query", "content", "rights", "place"),
+    ("method", "path", "query", "content_type", "permissions", "target"),
     [
         ("GET", f"{EXAMS}/exams", {}, "", {("examplatform.dev", "exams", "list")}, ("", "")),
         ("GET", f"{EXAMS}/exams", {"watch": "true"}, "", {("examplatform.dev", "exams", "watch")}, ("", "")),
@@ -40,9 +40,9 @@ APPLY = "application/apply-patch+yaml"
         ("GET", "/api/v1", {}, "", set(), ("", "")),
     ],
 )
-def test_a_request_takes_the_rights_that_roles_name(method, path, query, content, rights, place) -> None:
-    """If I read a recorded request, I see what a role has to grant for it, and on what."""
-    read = ApiRequest.read(method, path, query, content)
-    assert read.permissions == rights
-    assert (read.namespace, read.name) == place
-    assert read.mutating == (method != "GET")
+def test_a_request_needs_the_permissions_of_roles(method, path, query, content_type, permissions, target) -> None:
+    """If I parse a recorded request, I get the permissions that a role has to grant for it, and its target."""
+    request = ApiRequest.parse(method, path, query, content_type)
+    assert request.permissions == permissions
+    assert (request.namespace, request.name) == target
+    assert request.mutating == (method != "GET")
