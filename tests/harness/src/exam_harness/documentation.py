@@ -215,7 +215,9 @@ def _definition(body: Sequence[ast.stmt], name: str) -> ast.stmt | None:
             case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
                 names = {statement.name}
             case ast.Assign():
-                names = {each.id for target in statement.targets for each in ast.walk(target) if _is_name(each)}
+                names = {
+                    each.id for target in statement.targets for each in ast.walk(target) if isinstance(each, ast.Name)
+                }
             case ast.AnnAssign(target=ast.Name(id=target)):
                 names = {target}
             case ast.Import() | ast.ImportFrom():
@@ -225,10 +227,6 @@ def _definition(body: Sequence[ast.stmt], name: str) -> ast.stmt | None:
         if name in names:
             return statement
     return None
-
-
-def _is_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name)
 
 
 def _name(path: Path, root: Path) -> str:
