@@ -19,7 +19,7 @@ from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_
 from exam_core.buckets import bucket_of
 from exam_core.instants import MINUTE, to_micros
 from exam_core.paper import mask_of
-from exam_grader.store import Store, cassandra_store
+from exam_grader.answerlog import Store, cassandra_store
 from exam_web.degrees.models import Degree
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.sittings.models import LedgerEntry, Revision, Schedule, Sitting

@@ -7,12 +7,12 @@ import redis
 from celery.beat import ScheduleEntry
 from pydantic import PostgresDsn, RedisDsn
 
-from exam_grader.app import CLOSE_DUE, create_app
+from exam_grader.broker.celery_app import CLOSE_DUE, create_app
 from exam_grader.commands.beat import MAX_WAITING, scheduler_class
-from exam_grader.environment import GraderEnvironment
-from exam_grader.health import Pulse
+from exam_grader.health.consumer import Pulse
+from exam_grader.settings import GraderSettings
 
-NOBODY = GraderEnvironment(
+NOBODY = GraderSettings(
     database_url=PostgresDsn("postgresql://nobody:none@127.0.0.1:1/none"),
     redis_url=RedisDsn("redis://127.0.0.1:1/0"),
 )

@@ -7,9 +7,9 @@ import pytest
 
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
-from exam_grader.coordinator import Coordinator, Halt, Phase, Report
+from exam_grader.coordination.coordinator import Coordinator, Halt, Phase, Report
+from exam_grader.coordination.next_step import RevisionView, View
 from exam_grader.errors import HaltedError, SealDamagedError, StuckError
-from exam_grader.plan import RevisionView, View
 
 BUCKETS = 4
 STALL = 15.0
@@ -72,7 +72,7 @@ class World:
 THE_END = (State.SEALED, set(range(BUCKETS)), list(range(BUCKETS)), True, 1)
 
 
-class FakeDesk:
+class FakeSitting:
     """A desk in a world."""
 
     def __init__(self, world: World) -> None:
@@ -164,10 +164,10 @@ class FakeDesk:
 
 def coordinator(world: World, **more: object) -> Coordinator:
     """A coordinator that just started."""
-    return Coordinator(desk=FakeDesk(world), number=1, tell=lambda _report: None, stall_seconds=STALL, **more)  # type: ignore[arg-type]
+    return Coordinator(desk=FakeSitting(world), number=1, tell=lambda _report: None, stall_seconds=STALL, **more)  # type: ignore[arg-type]
 
 
-def see_through(world: World, *, local: bool = False) -> Report:
+def run_to_completion(world: World, *, local: bool = False) -> Report:
     """Run a coordinator, with graders at work beside it, until it is done."""
     runner = coordinator(world, local=local)
     for _ in range(100):
@@ -183,21 +183,21 @@ def see_through(world: World, *, local: bool = False) -> Report:
 def test_a_sitting_that_is_over_ends_published(*, local: bool) -> None:
     """I start the coordinator and, in the end, every chunk is graded and the degrees are shown."""
     world = World()
-    see_through(world, local=local)
+    run_to_completion(world, local=local)
     assert world.end == THE_END
 
 
 def test_without_automatic_publishing_the_degrees_stay_hidden() -> None:
     """A Doctor who wants to look first is the one who publishes."""
     world = World(automatic=False)
-    report = see_through(world)
+    report = run_to_completion(world)
     assert (world.graded, world.published) == (True, 0)
     assert report.text.endswith("revision 1 is graded, not published")
 
 
 def _writes(local: bool) -> int:  # noqa: FBT001 - a parametrisation's value
     world = World()
-    see_through(world, local=local)
+    run_to_completion(world, local=local)
     return world.writes
 
 
@@ -209,8 +209,8 @@ def test_killed_anywhere_and_run_again_it_ends_the_same(*, local: bool, write: i
     """Whatever the coordinator was doing when it was killed, the next one finishes as if nothing had happened."""
     world = World(die_at=write, die_after=after)
     with pytest.raises(KilledError):
-        see_through(world, local=local)
-    see_through(world, local=local)
+        run_to_completion(world, local=local)
+    run_to_completion(world, local=local)
     assert world.end == THE_END
 
 
@@ -221,7 +221,7 @@ def test_it_waits_for_solvers_and_says_for_whom() -> None:
     assert (report.phase, world.sealed) == (Phase.DRAINING, set())
     assert "waiting for solver 1 until 10:00:32" in report.text
     world.drained = True
-    see_through(world)
+    run_to_completion(world)
     assert world.end == THE_END
 
 
@@ -254,7 +254,7 @@ def test_what_the_broker_dropped_is_handed_out_again() -> None:
         world.now += 1
     runner.advance()
     assert (world.queue, again) == ([0, 1, 3], [3])
-    see_through(world)
+    run_to_completion(world)
     assert world.end == THE_END
 
 
@@ -297,7 +297,7 @@ def test_whoever_comes_second_goes_on_from_what_the_first_did() -> None:
     """Two coordinators at once do no harm: the one who loses a race looks again."""
     world = World()
 
-    class Overtaken(FakeDesk):
+    class Overtaken(FakeSitting):
         def close(self) -> None:
             self.world.state = State.CLOSING
             super().close()
@@ -314,7 +314,7 @@ def test_whoever_comes_second_goes_on_from_what_the_first_did() -> None:
 def test_a_refusal_that_is_no_race_is_raised() -> None:
     """When the door refuses although nobody else was there, I see the refusal."""
 
-    class Refusing(FakeDesk):
+    class Refusing(FakeSitting):
         def close(self) -> None:
             raise Problem(ProblemKind.CONFLICT, "somebody else changed it first")
 
@@ -325,7 +325,7 @@ def test_a_refusal_that_is_no_race_is_raised() -> None:
 def test_a_step_that_changes_nothing_is_a_fault_and_no_loop() -> None:
     """A door that says yes and does nothing must not keep me busy for ever."""
 
-    class Idle(FakeDesk):
+    class Idle(FakeSitting):
         def close(self) -> None:
             pass
 
@@ -339,7 +339,7 @@ def test_told_to_stop_it_stops_between_two_pieces() -> None:
     with pytest.raises(HaltedError):
         coordinator(world, local=True, halt=lambda: len(world.ledger) == 2).advance()
     assert len(world.ledger) == 2
-    see_through(world)
+    run_to_completion(world)
     assert world.end == THE_END
 
 
@@ -349,5 +349,5 @@ def test_beside_another_coordinator_it_only_watches() -> None:
     watcher = coordinator(world)
     assert watcher.watch().phase is Phase.WAITING
     assert world.writes == 0
-    see_through(world)
+    run_to_completion(world)
     assert watcher.watch().phase is Phase.DONE

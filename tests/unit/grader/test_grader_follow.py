@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from exam_answerlog.log import AnswerLogUnavailableError
-from exam_grader.coordinator import Phase, Report
+from exam_grader.coordination.coordinator import Phase, Report
+from exam_grader.coordination.run import POLL_SECONDS, RetryPolicy, TimedOutError, run_to_completion
 from exam_grader.errors import HaltedError, SealDamagedError
-from exam_grader.follow import POLL_SECONDS, NotDoneError, Patience, see_through
 
 DRAINING = Report(phase=Phase.DRAINING, text="algebra: waiting for solver 1")
 DONE = Report(phase=Phase.DONE, text="algebra: done")
@@ -60,9 +60,9 @@ class Time:
         self.now += seconds
         return self.now >= self.halted_at
 
-    def patience(self, timeout: float = 60.0) -> Patience:
-        """Patience in this time."""
-        return Patience(clock=lambda: self.now, wait=self.wait, timeout=timeout)
+    def patience(self, timeout: float = 60.0) -> RetryPolicy:
+        """RetryPolicy in this time."""
+        return RetryPolicy(clock=lambda: self.now, wait=self.wait, timeout=timeout)
 
 
 def follow(
@@ -70,7 +70,7 @@ def follow(
 ) -> tuple[Report, list[Report]]:
     """The end and everything that was told."""
     told: list[Report] = []
-    end = see_through(coordinator, lock or Turnstile(), tell=told.append, patience=time.patience(timeout))  # type: ignore[arg-type]
+    end = run_to_completion(coordinator, lock or Turnstile(), tell=told.append, patience=time.patience(timeout))  # type: ignore[arg-type]
     return end, told
 
 
@@ -97,7 +97,7 @@ def test_a_fault_that_is_no_outage_is_not_waited_out() -> None:
 
 def test_when_time_runs_out_it_says_what_was_waited_for() -> None:
     """If it takes too long I learn what it was waiting for."""
-    with pytest.raises(NotDoneError, match=r"not done after 1 s: algebra: waiting for solver 1"):
+    with pytest.raises(TimedOutError, match=r"not done after 1 s: algebra: waiting for solver 1"):
         follow(Scripted([DRAINING] * 100), Time(), timeout=1.0)
 
 

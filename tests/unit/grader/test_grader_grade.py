@@ -22,7 +22,7 @@ from exam_core.paper import (
     mask_of,
 )
 from exam_core.scoring import MultipleRule, Policy
-from exam_grader.grade import grade_bucket
+from exam_grader.grading.score import grade_bucket
 
 SITTING = UUID(int=7)
 SOLVER = UUID(int=9)

@@ -6,7 +6,7 @@ import pytest
 
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
-from exam_grader.plan import RevisionView, Step, View, next_step
+from exam_grader.coordination.next_step import RevisionView, Step, View, next_step
 
 OPEN = View(
     name="algebra",

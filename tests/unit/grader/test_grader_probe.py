@@ -12,10 +12,10 @@ import pytest
 import redis
 
 from exam_answerlog.settings import CassandraSettings
-from exam_grader.broker import CHUNKS, CONTROL
-from exam_grader.health import SILENCE_SECONDS, Pulse
+from exam_grader.broker.redis_broker import CHUNKS, CONTROL
+from exam_grader.health.consumer import SILENCE_SECONDS, Pulse
+from exam_grader.health.probes import CheckFailedError, ProbeServer, check_cassandra, run_checks
 from exam_grader.metrics import CHUNKS_GRADED, exposition
-from exam_grader.probe import NotSoError, ProbeServer, check_cassandra, run_checks
 
 
 class FakeBroker:
@@ -33,7 +33,7 @@ class FakeBroker:
 
 def refuse() -> None:
     """A check that fails."""
-    raise NotSoError("PostgreSQL is away")
+    raise CheckFailedError("PostgreSQL is away")
 
 
 def agree() -> None:
@@ -80,7 +80,7 @@ def test_a_loop_that_stands_still_is_not_alive_unless_it_looks_for_its_broker() 
     pulse.last -= SILENCE_SECONDS + 1
     pulse.check()
     pulse.turning = True
-    with pytest.raises(NotSoError, match="has not turned for 61 s"):
+    with pytest.raises(CheckFailedError, match="has not turned for 61 s"):
         pulse.check()
     pulse.beat()
     pulse.check()
@@ -163,7 +163,10 @@ def test_cassandra_is_reachable_when_it_speaks_cql() -> None:
     """An open port is not enough: what answers there must speak CQL."""
     with a_server_that_says(struct.pack("!BBhBI", 0x84, 0, 0, 0x06, 0)) as port:
         check_cassandra(CassandraSettings(hosts=("127.0.0.1",), port=port))
-    with a_server_that_says(b"HTTP/1.1 400 Bad Request\r\n") as port, pytest.raises(NotSoError, match="speak CQL"):
+    with (
+        a_server_that_says(b"HTTP/1.1 400 Bad Request\r\n") as port,
+        pytest.raises(CheckFailedError, match="speak CQL"),
+    ):
         check_cassandra(CassandraSettings(hosts=("127.0.0.1",), port=port))
 
 
@@ -171,7 +174,7 @@ def test_cassandra_that_is_away_is_named() -> None:
     """I am told where Cassandra was looked for."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(NotSoError, match=f"127.0.0.1:{port}"):
+    with pytest.raises(CheckFailedError, match=f"127.0.0.1:{port}"):
         check_cassandra(CassandraSettings(hosts=("127.0.0.1",), port=port))
 
 

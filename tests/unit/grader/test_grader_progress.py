@@ -4,8 +4,8 @@ import io
 
 import structlog
 
-from exam_grader.coordinator import Phase, Report
-from exam_grader.progress import Progress
+from exam_grader.coordination.coordinator import Phase, Report
+from exam_grader.coordination.progress import Progress
 
 SEALING = [Report(phase=Phase.SEALING, text=f"algebra: {n} of 2 buckets sealed", done=n, total=2) for n in (1, 2)]
 DONE = Report(phase=Phase.DONE, text="algebra: revision 1 is published")

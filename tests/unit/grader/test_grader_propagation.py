@@ -8,7 +8,7 @@ import pytest
 import structlog
 from celery.signals import before_task_publish, task_postrun, task_prerun
 
-from exam_grader.propagation import connect_propagation, current_request_id, ensure_request_id
+from exam_grader.broker.request_ids import connect_propagation, current_request_id, ensure_request_id
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ from exam_answerlog.testing.memory import MemoryAnswerLog
 from exam_core.answers import Answer, AnswerValue, Start, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.fold import SealedBucket, root_digest
+from exam_grader.answerlog import Store
 from exam_grader.errors import HaltedError, SealDamagedError
-from exam_grader.seal import read_verified, seal_sitting
-from exam_grader.store import Store
+from exam_grader.sealing.seal import read_verified, seal_sitting
 
 SITTING = UUID(int=7)
 SOLVER = UUID(int=9)

@@ -10,8 +10,8 @@ from importlib import import_module
 import django
 from pydantic import ValidationError
 
-from exam_grader.environment import read_environment
 from exam_grader.logs import configure_logs
+from exam_grader.settings import read_environment
 from exam_runtime.settings import SettingsError
 
 WRONG_ENVIRONMENT = 78

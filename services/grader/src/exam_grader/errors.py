@@ -2,6 +2,22 @@
 
 from uuid import UUID
 
+import psycopg
+import redis
+from django.db import InterfaceError, OperationalError
+from kombu.exceptions import OperationalError as BrokerError
+
+from exam_answerlog.log import AnswerLogUnavailableError
+
+RETRYABLE_BROKER_ERRORS: tuple[type[Exception], ...] = (redis.ConnectionError, redis.TimeoutError, BrokerError)
+RETRYABLE_DATABASE_ERRORS: tuple[type[Exception], ...] = (OperationalError, InterfaceError, psycopg.OperationalError)
+RETRYABLE_ERRORS: tuple[type[Exception], ...] = (
+    *RETRYABLE_BROKER_ERRORS,
+    *RETRYABLE_DATABASE_ERRORS,
+    AnswerLogUnavailableError,
+)
+"""The errors of a store that is unavailable; every step can be retried."""
+
 
 class SealDamagedError(Exception):
     """A seal's bytes are not what PostgreSQL says was sealed. Nothing is graded from it; a person must look."""
@@ -23,7 +39,7 @@ class HaltedError(Exception):
     """The process was told to stop; what is done is done, and running again goes on from there."""
 
 
-class FrozenDamagedError(Exception):
+class RevisionInputDamagedError(Exception):
     """A paper, key or policy is not what was frozen under its digest. Nothing is graded with it."""
 
     def __init__(self, what: str, name: str, found: str) -> None:

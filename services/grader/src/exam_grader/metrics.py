@@ -12,8 +12,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from exam_grader.broker import QUEUES, Broker
-from exam_grader.trouble import BROKER_TROUBLE
+from exam_grader.broker.redis_broker import QUEUES, Broker
+from exam_grader.errors import RETRYABLE_BROKER_ERRORS
 
 MULTIPROC = "PROMETHEUS_MULTIPROC_DIR"
 _SPANS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -51,7 +51,7 @@ class BrokerCollector(Collector):
         try:
             for queue in QUEUES:
                 depth.add_metric([queue], self._broker.depth(queue))
-        except BROKER_TROUBLE:
+        except RETRYABLE_BROKER_ERRORS:
             up.add_metric([], 0)
         else:
             up.add_metric([], 1)

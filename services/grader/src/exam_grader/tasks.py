@@ -10,10 +10,10 @@ from django.db import close_old_connections
 
 from exam_core.problems import Problem
 from exam_grader import metrics
-from exam_grader.app import CLOSE_DUE, COORDINATE, GRADE_CHUNK, PERIODIC_EXPIRES
+from exam_grader.broker.celery_app import CLOSE_DUE, COORDINATE, GRADE_CHUNK, PERIODIC_EXPIRES
+from exam_grader.broker.request_ids import connect_propagation
 from exam_grader.errors import SealDamagedError
-from exam_grader.propagation import connect_propagation
-from exam_grader.work import Grader
+from exam_grader.service import Grader
 
 log = structlog.get_logger(__name__)
 

@@ -14,11 +14,11 @@ from django.db import connection
 from pydantic import PostgresDsn, RedisDsn
 
 from exam_answerlog.testing.settings import settings_from
-from exam_grader.app import create_app
-from exam_grader.broker import Broker
-from exam_grader.environment import GraderEnvironment
-from exam_grader.store import Store, cassandra_store
-from exam_grader.work import Grader
+from exam_grader.answerlog import Store, cassandra_store
+from exam_grader.broker.celery_app import create_app
+from exam_grader.broker.redis_broker import Broker
+from exam_grader.service import Grader
+from exam_grader.settings import GraderSettings
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.servers.postgres import Postgres
 
@@ -104,15 +104,15 @@ def _wait_until() -> Callable[..., None]:
 
 
 @pytest.fixture
-def in_process(grader_env: dict[str, str]) -> GraderEnvironment:
+def in_process(grader_env: dict[str, str]) -> GraderSettings:
     """What the grader's modules are given when the test calls them itself."""
-    return GraderEnvironment(
+    return GraderSettings(
         database_url=PostgresDsn(grader_env["EXAM_DATABASE_URL"]), redis_url=RedisDsn(grader_env["EXAM_REDIS_URL"])
     )
 
 
 @pytest.fixture
-def send(in_process: GraderEnvironment) -> Iterator[Callable[..., None]]:
+def send(in_process: GraderSettings) -> Iterator[Callable[..., None]]:
     """Sends a task as anyone could who reaches the broker."""
     app = create_app(in_process)
     yield lambda name, *args: app.send_task(name, args)
@@ -120,7 +120,7 @@ def send(in_process: GraderEnvironment) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def make_grader(in_process: GraderEnvironment, cassandra_env: dict[str, str]) -> Iterator[Callable[[], Grader]]:
+def make_grader(in_process: GraderSettings, cassandra_env: dict[str, str]) -> Iterator[Callable[[], Grader]]:
     """Graders that the test calls itself, each with connections of its own."""
     stores: list[Store] = []
     app = create_app(in_process)

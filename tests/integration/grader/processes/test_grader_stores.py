@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from exam_grader.broker import CHUNKS, CONTROL, Broker
-from exam_grader.locks import SittingLock
+from exam_grader.broker.redis_broker import CHUNKS, CONTROL, Broker
+from exam_grader.coordination.lock import SittingLock
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.sittings.models import Revision
 

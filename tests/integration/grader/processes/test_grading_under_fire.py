@@ -14,8 +14,8 @@ import pytest
 from django.db import connection, connections
 
 from exam_core.canonical import digest
-from exam_grader.app import GRADE_CHUNK
-from exam_grader.broker import CHUNKS, PREFIX
+from exam_grader.broker.celery_app import GRADE_CHUNK
+from exam_grader.broker.redis_broker import CHUNKS, PREFIX
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.postgres import Postgres

@@ -7,21 +7,21 @@ import structlog
 from celery.beat import ScheduleEntry, Scheduler
 from celery.signals import setup_logging
 
-from exam_grader.app import create_app
-from exam_grader.broker import CONTROL, Broker
-from exam_grader.environment import GraderEnvironment
-from exam_grader.health import Pulse
+from exam_grader.broker.celery_app import create_app
+from exam_grader.broker.redis_broker import CONTROL, Broker
+from exam_grader.broker.request_ids import connect_propagation
+from exam_grader.errors import RETRYABLE_BROKER_ERRORS
+from exam_grader.health.consumer import Pulse
+from exam_grader.health.probes import ProbeServer
 from exam_grader.metrics import exposition
-from exam_grader.probe import ProbeServer
-from exam_grader.propagation import connect_propagation
-from exam_grader.trouble import BROKER_TROUBLE
+from exam_grader.settings import GraderSettings
 
 log = structlog.get_logger(__name__)
 
 MAX_WAITING = 100
 
 
-def run(_given: argparse.Namespace, environment: GraderEnvironment) -> int:
+def run(_given: argparse.Namespace, environment: GraderSettings) -> int:
     """Send the periodic tasks until told to stop."""
     broker = Broker(str(environment.redis_url))
     pulse = Pulse(turning=True)
@@ -57,7 +57,7 @@ def scheduler_class(broker: Broker, pulse: Pulse) -> type[Scheduler]:
             """Send a task, unless no worker takes any: then the queue would only grow."""
             try:
                 waiting = broker.depth(CONTROL)
-            except BROKER_TROUBLE as error:
+            except RETRYABLE_BROKER_ERRORS as error:
                 log.warning("the broker is away: nothing is sent now", error=str(error))
                 return
             if waiting >= MAX_WAITING:

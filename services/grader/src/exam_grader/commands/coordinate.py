@@ -11,19 +11,19 @@ import structlog
 from exam_answerlog.settings import CassandraSettings
 from exam_core.problems import Problem
 from exam_grader import metrics
-from exam_grader.app import create_app
-from exam_grader.broker import Broker
-from exam_grader.coordinator import Report
-from exam_grader.environment import GraderEnvironment
+from exam_grader.answerlog import cassandra_store
+from exam_grader.broker.celery_app import create_app
+from exam_grader.broker.redis_broker import Broker
+from exam_grader.broker.request_ids import connect_propagation, ensure_request_id
+from exam_grader.coordination.coordinator import Report
+from exam_grader.coordination.lock import SittingLock
+from exam_grader.coordination.progress import Progress
+from exam_grader.coordination.run import RetryPolicy, TimedOutError, run_to_completion
 from exam_grader.errors import HaltedError, SealDamagedError
-from exam_grader.follow import NotDoneError, Patience, see_through
-from exam_grader.locks import SittingLock
+from exam_grader.health.probes import ProbeServer
 from exam_grader.logs import configure_logs
-from exam_grader.probe import ProbeServer
-from exam_grader.progress import Progress
-from exam_grader.propagation import connect_propagation, ensure_request_id
-from exam_grader.store import cassandra_store
-from exam_grader.work import Grader
+from exam_grader.service import Grader
+from exam_grader.settings import GraderSettings
 from exam_runtime.settings import load_settings
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 DONE, REFUSED, DAMAGED, NOT_DONE = 0, 3, 4, 75
 
 
-def run(given: argparse.Namespace, environment: GraderEnvironment) -> int:
+def run(given: argparse.Namespace, environment: GraderSettings) -> int:
     """Coordinate one sitting; the exit code (see `exam_grader.__main__`)."""
     terminal = sys.stdout if sys.stdout.isatty() else None
     if terminal is not None:
@@ -50,7 +50,7 @@ def run(given: argparse.Namespace, environment: GraderEnvironment) -> int:
     except SealDamagedError as error:
         metrics.DAMAGED.inc()
         return _failed("a seal is damaged", str(error), DAMAGED)
-    except (NotDoneError, HaltedError) as error:
+    except (TimedOutError, HaltedError) as error:
         return _failed("not done", f"{error}; run it again, it goes on from there", NOT_DONE)
     finally:
         store.close()
@@ -61,7 +61,7 @@ def run(given: argparse.Namespace, environment: GraderEnvironment) -> int:
 
 
 def _see_through(grader: Grader, given: argparse.Namespace, halt: threading.Event, progress: Progress) -> Report:
-    patience = Patience(clock=time.monotonic, wait=halt.wait, timeout=given.timeout)
+    patience = RetryPolicy(clock=time.monotonic, wait=halt.wait, timeout=given.timeout)
     sitting = grader.find(given.sitting)
     structlog.contextvars.bind_contextvars(sitting=str(sitting), revision=given.revision)
     coordinator = grader.coordinator(
@@ -74,7 +74,7 @@ def _see_through(grader: Grader, given: argparse.Namespace, halt: threading.Even
         parallelism=given.parallelism,
     )
     with SittingLock(grader.environment.database_dsn, sitting) as lock:
-        return see_through(coordinator, lock, tell=progress, patience=patience)
+        return run_to_completion(coordinator, lock, tell=progress, patience=patience)
 
 
 def _halt_on_signals() -> threading.Event:
@@ -85,7 +85,7 @@ def _halt_on_signals() -> threading.Event:
     return halt
 
 
-def _serve(environment: GraderEnvironment, broker: Broker) -> ProbeServer | None:
+def _serve(environment: GraderSettings, broker: Broker) -> ProbeServer | None:
     if environment.metrics_port is None:
         return None
     return ProbeServer(environment.metrics_port, metrics=metrics.exposition(broker), live={}, ready={})

@@ -10,19 +10,19 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import setup_logging, worker_shutting_down
 
 from exam_answerlog.settings import CassandraSettings
-from exam_grader.app import create_app
-from exam_grader.broker import Broker
-from exam_grader.environment import GraderEnvironment
-from exam_grader.health import Pulse, attend_to_confirmations, probe_step, pulse_step
+from exam_grader.answerlog import cassandra_store
+from exam_grader.broker.celery_app import create_app
+from exam_grader.broker.redis_broker import Broker
+from exam_grader.health.consumer import Pulse, attend_to_confirmations, probe_step, pulse_step
+from exam_grader.health.probes import ProbeServer, check_cassandra, check_database
 from exam_grader.metrics import exposition
-from exam_grader.probe import ProbeServer, check_cassandra, check_database
-from exam_grader.store import cassandra_store
+from exam_grader.service import Grader
+from exam_grader.settings import GraderSettings
 from exam_grader.tasks import register_tasks
-from exam_grader.work import Grader
 from exam_runtime.settings import load_settings
 
 
-def run(_given: argparse.Namespace, environment: GraderEnvironment) -> int:
+def run(_given: argparse.Namespace, environment: GraderSettings) -> int:
     """Work until told to stop; 0 after a SIGTERM, whatever was still in work was given back."""
     cassandra = load_settings(CassandraSettings)
     broker = Broker(str(environment.redis_url))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from celery import Celery, Task, bootsteps
 from celery.worker.request import Request
 
-from exam_grader.probe import NotSoError, ProbeServer
+from exam_grader.health.probes import CheckFailedError, ProbeServer
 
 SILENCE_SECONDS = 60.0
 
@@ -71,7 +71,7 @@ class Pulse:
         """Raise when the loop should turn and does not."""
         silence = time.monotonic() - self.last
         if self.turning and silence > SILENCE_SECONDS:
-            raise NotSoError(f"the main loop has not turned for {silence:.0f} s")
+            raise CheckFailedError(f"the main loop has not turned for {silence:.0f} s")
 
 
 def attend_to_confirmations(app: Celery, pulse: Pulse) -> None:

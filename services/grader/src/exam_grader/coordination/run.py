@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from exam_grader.coordinator import Coordinator, Phase, Report, Tell
-from exam_grader.errors import HaltedError
-from exam_grader.trouble import TROUBLE
+from exam_grader.coordination.coordinator import Coordinator, Phase, Report, Tell
+from exam_grader.errors import RETRYABLE_ERRORS, HaltedError
 
 POLL_SECONDS = 0.25
 TROUBLE_SECONDS = 1.0
@@ -19,12 +18,12 @@ class Lock(Protocol):
         """Whether the sitting is ours to coordinate now."""
 
 
-class NotDoneError(Exception):
+class TimedOutError(Exception):
     """Time ran out; the last report says what was waited for. Running again goes on from there."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How waiting is done.
 
     Attributes:
@@ -38,7 +37,7 @@ class Patience:
     timeout: float
 
 
-def see_through(coordinator: Coordinator, lock: Lock, *, tell: Tell, patience: Patience) -> Report:
+def run_to_completion(coordinator: Coordinator, lock: Lock, *, tell: Tell, patience: RetryPolicy) -> Report:
     """Coordinate until the revision is graded (and, if automatic, published).
 
     A store that is away is reported and waited for: every step can be repeated, so nothing is hidden by trying again.
@@ -46,7 +45,7 @@ def see_through(coordinator: Coordinator, lock: Lock, *, tell: Tell, patience: P
     Raises:
         Problem: the sitting cannot be graded as things are.
         SealDamagedError: a seal is not what was sealed.
-        NotDoneError: time ran out.
+        TimedOutError: time ran out.
         HaltedError: the process was told to stop.
     """
     give_up_at = patience.clock() + patience.timeout
@@ -56,7 +55,7 @@ def see_through(coordinator: Coordinator, lock: Lock, *, tell: Tell, patience: P
         if report.phase is Phase.DONE:
             return report
         if patience.clock() + pause > give_up_at:
-            raise NotDoneError(f"not done after {patience.timeout:g} s: {report.text}")
+            raise TimedOutError(f"not done after {patience.timeout:g} s: {report.text}")
         if patience.wait(pause):
             raise HaltedError("told to stop")
 
@@ -65,5 +64,5 @@ def _turn(coordinator: Coordinator, lock: Lock) -> tuple[Report, float]:
     """One call, and how long to wait before the next."""
     try:
         return (coordinator.advance() if lock.take() else coordinator.watch()), POLL_SECONDS
-    except TROUBLE as error:
+    except RETRYABLE_ERRORS as error:
         return Report(phase=Phase.AWAY, text=f"a store is away: {error}"), TROUBLE_SECONDS

@@ -5,7 +5,7 @@ from functools import lru_cache
 from exam_core.canonical import digest
 from exam_core.paper import Key, Paper
 from exam_core.scoring import Policy
-from exam_grader.errors import FrozenDamagedError
+from exam_grader.errors import RevisionInputDamagedError
 from exam_web.sittings import models
 
 
@@ -25,11 +25,11 @@ def policy_of(revision: models.Revision) -> Policy:
     """The policy that a revision froze."""
     policy = Policy.from_json(revision.policy)
     if policy.digest != revision.policy_digest:
-        raise FrozenDamagedError("policy", revision.policy_digest, policy.digest)
+        raise RevisionInputDamagedError("policy", revision.policy_digest, policy.digest)
     return policy
 
 
 def _checked(what: str, name: str, body: bytes) -> bytes:
     if digest(body) != name:
-        raise FrozenDamagedError(what, name, digest(body))
+        raise RevisionInputDamagedError(what, name, digest(body))
     return body

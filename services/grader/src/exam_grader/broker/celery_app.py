@@ -7,8 +7,8 @@ they are done, there are no results, and what was lost is handed out again becau
 from celery import Celery
 from kombu import Exchange, Queue
 
-from exam_grader.broker import CHUNKS, CONTROL, QUEUES, transport_options
-from exam_grader.environment import GraderEnvironment
+from exam_grader.broker.redis_broker import CHUNKS, CONTROL, QUEUES, transport_options
+from exam_grader.settings import GraderSettings
 
 COORDINATE = "exam_grader.coordinate"
 GRADE_CHUNK = "exam_grader.grade_chunk"
@@ -21,7 +21,7 @@ PERIODIC_EXPIRES = 30.0
 """Seconds after which a periodic task is not worth doing any more, for another one was sent long ago."""
 
 
-def create_app(environment: GraderEnvironment) -> Celery:
+def create_app(environment: GraderSettings) -> Celery:
     """An app on the environment's Redis, without tasks."""
     # No fixups: Celery's Django one puts the working directory on the path; the little it does else is in `tasks`.
     app = Celery("exam_grader", broker=str(environment.redis_url), fixups=[], set_as_current=False)

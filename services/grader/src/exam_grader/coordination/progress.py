@@ -5,7 +5,7 @@ from typing import TextIO
 
 import structlog
 
-from exam_grader.coordinator import Phase, Report
+from exam_grader.coordination.coordinator import Phase, Report
 
 log = structlog.get_logger(__name__)
 

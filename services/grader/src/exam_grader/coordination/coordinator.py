@@ -1,7 +1,7 @@
 """The coordinator: carries one sitting from its end to a graded revision, one repeatable step after the other.
 
 `Coordinator.advance` does everything that can be done now and says what it waits for. The grading Job calls it in a
-loop (`follow.see_through`), the periodic task once each few seconds: neither keeps anything that the other would miss.
+loop (`run.run_to_completion`), the periodic task every few seconds: neither keeps anything that the other would miss.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ from typing import Protocol
 import structlog
 
 from exam_core.problems import Problem, ProblemKind
+from exam_grader.coordination.next_step import RevisionView, Step, View, next_step
 from exam_grader.errors import HaltedError, StuckError
-from exam_grader.plan import RevisionView, Step, View, next_step
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ Tell = Callable[[Report], None]
 Halt = Callable[[], bool]
 
 
-class Desk(Protocol):
+class SittingPort(Protocol):
     """What a coordinator can see and do of one sitting and one revision; every call may be repeated."""
 
     def look(self) -> View:
@@ -108,7 +108,7 @@ class Coordinator:
         reenqueued: hears how many chunks were handed out again.
     """
 
-    desk: Desk
+    desk: SittingPort
     number: int
     tell: Tell
     halt: Halt = lambda: False

@@ -2,10 +2,10 @@
 
 import structlog
 
-from exam_grader.frozen import key_named, paper_named, policy_of
-from exam_grader.grade import grade_bucket
-from exam_grader.seal import read_verified
-from exam_grader.store import Store
+from exam_grader.answerlog import Store
+from exam_grader.grading.inputs import key_named, paper_named, policy_of
+from exam_grader.grading.score import grade_bucket
+from exam_grader.sealing.seal import read_verified
 from exam_web.degrees.services import chunk_graded
 from exam_web.sittings import models
 
@@ -17,7 +17,7 @@ def grade_chunk(store: Store, revision: models.Revision, chunk: int) -> bool:
 
     Raises:
         SealDamagedError: the seal's bytes are not what PostgreSQL recorded; no degree was written.
-        FrozenDamagedError: paper, key or policy are not what the revision froze; no degree was written.
+        RevisionInputDamagedError: paper, key or policy are not what the revision froze; no degree was written.
         AnswerLogUnavailableError: the seal could not be read now.
     """
     if revision.ledger.filter(chunk=chunk).exists():

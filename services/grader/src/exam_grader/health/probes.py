@@ -30,7 +30,7 @@ _CQL_SUPPORTED = 0x06
 _CQL_HEADER = 9
 
 
-class NotSoError(Exception):
+class CheckFailedError(Exception):
     """A check's answer is no."""
 
 
@@ -122,7 +122,7 @@ def check_cassandra(settings: CassandraSettings) -> None:
             faults.append(f"{host}:{settings.port}: {error}")
         else:
             return
-    raise NotSoError("; ".join(faults))
+    raise CheckFailedError("; ".join(faults))
 
 
 def _ask_cql_options(host: str, port: int) -> None:

@@ -7,7 +7,7 @@ import socket
 
 import redis
 
-from exam_grader.environment import GraderEnvironment
+from exam_grader.settings import GraderSettings
 
 PREFIX = "exam:grader:"
 CHUNKS = "chunks"
@@ -43,7 +43,7 @@ class Broker:
         self._redis.ping()
 
 
-def transport_options(environment: GraderEnvironment) -> dict[str, object]:
+def transport_options(environment: GraderSettings) -> dict[str, object]:
     """How Celery's transport treats Redis."""
     return {
         "global_keyprefix": PREFIX,

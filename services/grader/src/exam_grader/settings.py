@@ -11,7 +11,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-class GraderEnvironment(BaseSettings):
+class GraderSettings(BaseSettings):
     """Variables named ``EXAM_<FIELD>``; spans carry their unit in their name."""
 
     model_config = SettingsConfigDict(env_prefix="EXAM_", extra="ignore", env_ignore_empty=True)
@@ -43,6 +43,6 @@ class GraderEnvironment(BaseSettings):
         return str(self.database_url)
 
 
-def read_environment() -> GraderEnvironment:
+def read_environment() -> GraderSettings:
     """The environment as it is now; a missing or wrong variable is named."""
-    return GraderEnvironment()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    return GraderSettings()  # type: ignore[call-arg]  # pydantic fills it from the environment

@@ -8,14 +8,14 @@ from celery import Celery
 
 from exam_core.problems import Problem
 from exam_grader import metrics
-from exam_grader.broker import Broker
-from exam_grader.chunk import grade_chunk, ledger_full
-from exam_grader.coordinator import LOST_RACE, Coordinator, Phase, Report, Tell
-from exam_grader.desk import SittingDesk, Tools
-from exam_grader.environment import GraderEnvironment
-from exam_grader.locks import SittingLock
-from exam_grader.progress import Progress
-from exam_grader.store import Store
+from exam_grader.answerlog import Store
+from exam_grader.broker.redis_broker import Broker
+from exam_grader.coordination.coordinator import LOST_RACE, Coordinator, Phase, Report, Tell
+from exam_grader.coordination.lock import SittingLock
+from exam_grader.coordination.progress import Progress
+from exam_grader.coordination.sitting import DjangoSitting, Tools
+from exam_grader.grading.chunk import grade_chunk, ledger_full
+from exam_grader.settings import GraderSettings
 from exam_web.sittings import selectors, services
 from exam_web.sittings.models import Revision, Sitting
 
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 class Grader:
     """Everything the commands and tasks call."""
 
-    def __init__(self, environment: GraderEnvironment, store: Store, app: Celery, broker: Broker) -> None:
+    def __init__(self, environment: GraderSettings, store: Store, app: Celery, broker: Broker) -> None:
         self.environment = environment
         self._store = store
         self._app = app
@@ -59,7 +59,7 @@ class Grader:
             seal_parallelism=parallelism or self.environment.grader_seal_parallelism,
         )
         return Coordinator(
-            desk=SittingDesk(tools, sitting, number),
+            desk=DjangoSitting(tools, sitting, number),
             number=number,
             tell=tell,
             halt=halt,

@@ -12,12 +12,12 @@ from exam_core.fold import SealedBucket
 from exam_core.instants import SECOND, rfc3339, to_micros
 from exam_core.schedule import State
 from exam_grader import metrics
-from exam_grader.app import GRADE_CHUNK
-from exam_grader.broker import CHUNKS, Broker
-from exam_grader.chunk import grade_chunk
-from exam_grader.plan import RevisionView, View
-from exam_grader.seal import seal_sitting, verify_buckets
-from exam_grader.store import Store
+from exam_grader.answerlog import Store
+from exam_grader.broker.celery_app import GRADE_CHUNK
+from exam_grader.broker.redis_broker import CHUNKS, Broker
+from exam_grader.coordination.next_step import RevisionView, View
+from exam_grader.grading.chunk import grade_chunk
+from exam_grader.sealing.seal import seal_sitting, verify_buckets
 from exam_web.common.clock import database_now
 from exam_web.sittings import selectors, services
 from exam_web.sittings.models import Revision, Sitting
@@ -43,8 +43,8 @@ class Tools:
     seal_parallelism: int
 
 
-class SittingDesk:
-    """One sitting and one revision of it; see `coordinator.Desk`."""
+class DjangoSitting:
+    """One sitting and one revision of it; see `coordinator.SittingPort`."""
 
     def __init__(self, tools: Tools, sitting: UUID, number: int) -> None:
         self._tools = tools

@@ -16,8 +16,8 @@ import structlog
 
 from exam_answerlog.log import AnswerLog
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
+from exam_grader.answerlog import Store
 from exam_grader.errors import HaltedError, SealDamagedError
-from exam_grader.store import Store
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""Coordination of one sitting: which step is next, doing it, repeating until the revision is graded."""

@@ -1,0 +1,1 @@
+"""Grading: from one sealed bucket to the degrees of its students."""

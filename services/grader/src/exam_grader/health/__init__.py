@@ -1,0 +1,1 @@
+"""Liveness, readiness and the HTTP server of /healthz, /readyz and /metrics."""
