@@ -262,7 +262,7 @@ def test_valid_edits_are_accepted(api: Api, before: dict[str, Any], edit: dict[s
     ("before", "edit", "message"),
     [
         ({}, {"exam": "other-1"}, "spec.exam: Forbidden: the exam of a sitting cannot be changed from algebra-101"),
-        ({}, {"exam": "other-1"}, "make another Exam for other-1"),
+        ({}, {"exam": "other-1"}, "create another Exam for other-1"),
         ({}, {"grading": {"revision": 3}}, "the revision can stay or rise by one"),
         ({"grading": {"revision": 2}}, {"grading": {"revision": 1}}, "it cannot fall or skip one"),
         ({"grading": {"revision": 2}}, {}, "it cannot fall or skip one"),
