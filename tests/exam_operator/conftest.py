@@ -1,4 +1,4 @@
-"""One platform, one real control plane and one operator for all tests of the operator; each test has a namespace."""
+"""One platform, one real control plane and one operator for all tests of the operator; each test has its namespace."""
 
 import json
 import shutil
@@ -25,17 +25,17 @@ from exam_harness.waiting import eventually
 
 LEVELS = ("year-1", "year-2")
 LEASE_MS = 3_000
-PATIENCE = 60
+WAIT_SECONDS = 60
 OWNED = {
     "hpa": ("autoscaling/v2", "horizontalpodautoscalers"),
     "pdb": ("policy/v1", "poddisruptionbudgets"),
     "deployment": ("apps/v1", "deployments"),
 }
-"""Where what the operator owns is found."""
+"""API version and plural of the objects that the operator owns."""
 
 
 class World:
-    """What a test of the operator can see and do."""
+    """The Exams of one test, and everything behind them."""
 
     def __init__(self, operated: OperatorNamespace, service: Service, namespace: str, api: client.ApiClient) -> None:
         self.operated = operated
@@ -46,14 +46,14 @@ class World:
         self.namespace = namespace
         self.platform = Platform(operated.stack)
 
-    # the resource
+    # Exams
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """Run kubectl in the test's namespace."""
         return self.control_plane.kubectl("-n", self.namespace, *words, stdin=stdin)
 
-    def written(self, text: str | None = None) -> str:
-        """A Doctor writes an exam; its slug."""
+    def write_exam(self, text: str | None = None) -> str:
+        """Create an exam on the platform; returns its slug."""
         slug = f"exam-{uuid4().hex[:12]}"
         document = text or (PAPERS / "algebra-101.yaml").read_text()
         document = document.replace("exam: algebra-101\n", f"exam: {slug}\n")
@@ -71,7 +71,7 @@ class World:
         exam: str | None = None,
         **spec: Any,
     ) -> dict[str, Any]:
-        """Apply an Exam whose window opens so many seconds from now; the object."""
+        """Apply an Exam whose window opens `opens_in` seconds from now; returns the object."""
         opens_at = datetime.now(UTC) + timedelta(seconds=opens_in)
         window = {
             "opensAt": _text(opens_at),
@@ -82,7 +82,7 @@ class World:
             "apiVersion": "examplatform.dev/v1alpha1",
             "kind": "Exam",
             "metadata": {"name": name},
-            "spec": {"exam": exam or self.written(), "window": window, **spec},
+            "spec": {"exam": exam or self.write_exam(), "window": window, **spec},
         }
         self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
         return self.get(name)
@@ -92,7 +92,7 @@ class World:
         self.kubectl("patch", "exam", name, "--type=merge", "-p", json.dumps({"spec": dict(spec)}))
 
     def get(self, name: str) -> dict[str, Any]:
-        """An Exam; empty when it is gone."""
+        """An Exam; empty when it does not exist."""
         return self._read(f"/apis/examplatform.dev/v1alpha1/namespaces/{self.namespace}/exams/{name}")
 
     def status(self, name: str) -> dict[str, Any]:
@@ -101,12 +101,12 @@ class World:
         return found
 
     def condition(self, name: str, kind: str) -> dict[str, Any]:
-        """One of an Exam's conditions; empty while there is none."""
+        """A condition of an Exam; empty when it is absent."""
         conditions = self.status(name).get("conditions", ())
         return next((each for each in conditions if each["type"] == kind), {})
 
-    def await_phase(self, name: str, *phases: str, seconds: float = PATIENCE) -> dict[str, Any]:
-        """Wait until an Exam is in one of some phases; its status."""
+    def await_phase(self, name: str, *phases: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
+        """Wait until an Exam is in one of some phases; returns its status."""
 
         def there() -> dict[str, Any] | None:
             status = self.status(name)
@@ -115,9 +115,9 @@ class World:
         return eventually(there, f"{name} is {' or '.join(phases)}", seconds=seconds)
 
     def await_condition(
-        self, name: str, kind: str, holds: str, reason: str | None = None, *, seconds: float = PATIENCE
+        self, name: str, kind: str, holds: str, reason: str | None = None, *, seconds: float = WAIT_SECONDS
     ) -> dict[str, Any]:
-        """Wait until a condition holds, or does not, for a reason; the condition."""
+        """Wait until a condition has a status, and a reason if one is given; returns the condition."""
 
         def there() -> dict[str, Any] | None:
             found = self.condition(name, kind)
@@ -125,8 +125,8 @@ class World:
 
         return eventually(there, f"{name}: {kind}={holds} {reason or ''}", seconds=seconds)
 
-    def await_job(self, name: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
-        """Wait until an Exam's grading Job runs; its status."""
+    def await_job(self, name: str, *, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
+        """Wait until an Exam's grading Job runs; returns the Exam's status."""
 
         def running() -> dict[str, Any] | None:
             status = self.status(name)
@@ -135,20 +135,20 @@ class World:
 
         return eventually(running, f"the Job of {name} runs", seconds=seconds)
 
-    def await_gone(self, name: str, *, seconds: float = PATIENCE) -> None:
-        """Wait until an Exam is gone."""
-        eventually(lambda: not self.get(name), f"{name} is gone", seconds=seconds)
+    def await_deleted(self, name: str, *, seconds: float = WAIT_SECONDS) -> None:
+        """Wait until an Exam no longer exists."""
+        eventually(lambda: not self.get(name), f"{name} is deleted", seconds=seconds)
 
     def events(self, name: str) -> list[tuple[str, str]]:
         """(reason, message) of an Exam's Events, oldest first."""
-        said = self.kubectl("get", "events", "-o", "json", "--field-selector", f"involvedObject.name={name}")
-        events = sorted(json.loads(said)["items"], key=lambda each: each["metadata"]["creationTimestamp"])
+        output = self.kubectl("get", "events", "-o", "json", "--field-selector", f"involvedObject.name={name}")
+        events = sorted(json.loads(output)["items"], key=lambda each: each["metadata"]["creationTimestamp"])
         return [(each["reason"], each["message"]) for each in events]
 
-    # the operator's own namespace
+    # The operator's namespace
 
     def owned(self, kind: str, name: str) -> dict[str, Any]:
-        """An object in the operator's namespace; empty when it is not there."""
+        """An object in the operator's namespace; empty when it does not exist."""
         return self._read(f"/apis/{OWNED[kind][0]}/namespaces/{self.operated.namespace}/{OWNED[kind][1]}/{name}")
 
     def jobs(self, sitting: str) -> list[dict[str, Any]]:
@@ -159,7 +159,7 @@ class World:
         return jobs
 
     def _read(self, path: str) -> dict[str, Any]:
-        """What is at an address of the API server; empty when there is nothing."""
+        """GET a path of the API server; empty when it returns 404."""
         answer: Any = self._api.call_api("GET", f"{self.control_plane.url}{path}", _request_timeout=REQUEST_SECONDS)
         body: dict[str, Any] = json.loads(answer.read())
         if answer.status == httpx.codes.NOT_FOUND:
@@ -168,17 +168,17 @@ class World:
         return body
 
     def probe(self, service: Service, path: str) -> httpx.Response:
-        """What an operator says of itself."""
+        """GET a probe or the metrics of an operator."""
         return httpx.get(f"{service.url}/{path}", trust_env=False, timeout=5)
 
-    # PostgreSQL's side
+    # Sittings
 
     def sitting(self, name: str) -> dict[str, Any]:
-        """What web says of an Exam's sitting."""
+        """An Exam's sitting as web returns it."""
         return self.platform.sitting(self.status(name)["sitting"])
 
     def internal(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Call web's internal API as the operator does."""
+        """Call web's internal API with the service token."""
         headers = {"Host": "localhost", "Authorization": f"Bearer {self.stack.secrets.service_token}"}
         return httpx.request(
             method, f"{self.stack.web.url}{path}", headers=headers, timeout=30, trust_env=False, **more
@@ -198,11 +198,11 @@ class Student:
         self._token = ""
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
-    def sits(self, sitting: Mapping[str, Any]) -> Self:
-        """Start as soon as the sitting opens."""
+    def start(self, sitting: Mapping[str, Any]) -> Self:
+        """Log in and start an attempt as soon as the sitting opens."""
         credentials = {"username": self._account.username, "password": self._account.password}
         reply = self._http.post(self._web, json=credentials, headers={"Host": "localhost"})
         self._access = reply.raise_for_status().json()["access"]
@@ -217,36 +217,36 @@ class Student:
         return self
 
     def answer(self, question: int, body: Mapping[str, Any]) -> httpx.Response:
-        """Send an answer, again while the platform asks for that."""
+        """Send an answer, retrying while the solver returns 503."""
         headers = {"Host": "solver.localhost", "Authorization": f"Bearer {self._token}"}
 
         def answered() -> httpx.Response | None:
             reply = self._http.put(f"{self._sitting}/answers/{question}", json=dict(body), headers=headers)
             return None if reply.status_code == httpx.codes.SERVICE_UNAVAILABLE else reply
 
-        return eventually(answered, "the solver has an answer")
+        return eventually(answered, "the solver responds")
 
-    def until_closed(self, sitting: Mapping[str, Any]) -> None:
-        """Wait until no deadline of a sitting can be met any more."""
+    def wait_until_closed(self, sitting: Mapping[str, Any]) -> None:
+        """Wait until every deadline of a sitting has passed."""
         closes_at = datetime.fromisoformat(sitting["ends_at"])
-        eventually(lambda: datetime.now(UTC) > closes_at + timedelta(seconds=1), "the window is over")
+        eventually(lambda: datetime.now(UTC) > closes_at + timedelta(seconds=1), "every deadline has passed")
 
 
 @pytest.fixture(scope="session")
 def people() -> People:
-    """Those who exist: a student for every test that wants one, all faults included."""
+    """Enough students for every test that needs one, including all faults."""
     return people_of(160, LEVELS)
 
 
 @pytest.fixture(scope="session")
 def accounts(people: People) -> Iterator[Account]:
-    """Students whom no test has met."""
+    """Accounts that no test has used."""
     return iter([account for account in people.students if account.level == LEVELS[0]])
 
 
 @pytest.fixture
 def student(operated: OperatorNamespace, accounts: Iterator[Account]) -> Iterator[Student]:
-    """A student of the test's own."""
+    """A student with an unused account."""
     made = Student(operated.stack, next(accounts))
     yield made
     made.close()
@@ -254,7 +254,7 @@ def student(operated: OperatorNamespace, accounts: Iterator[Account]) -> Iterato
 
 @pytest.fixture(scope="session")
 def operated(people: People) -> Iterator[OperatorNamespace]:
-    """A control plane with the Exam resource, a stack without its own clockwork, and a place for operators."""
+    """A control plane with the CRD, a stack without Celery beat, and a namespace for operators."""
     folder = new_run_folder("operator-test")
     try:
         stack = Stack(folder / "run", lease_ttl_ms=LEASE_MS, beat=False)
@@ -270,7 +270,7 @@ def operated(people: People) -> Iterator[OperatorNamespace]:
 
 @pytest.fixture(scope="session")
 def running_operator(operated: OperatorNamespace) -> Iterator[Service]:
-    """The operator that most tests share."""
+    """The operator that tests share."""
     service = operated.operator(env={"EXAM_OPERATOR_RESYNC_SECONDS": "5"})
     service.start()
     service.await_ready()
@@ -282,7 +282,7 @@ def running_operator(operated: OperatorNamespace) -> Iterator[Service]:
 
 @pytest.fixture
 def world(operated: OperatorNamespace, running_operator: Service, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A namespace of the test's own, with an operator that runs."""
+    """A namespace for the test, with a running operator."""
     if not running_operator.process.alive:
         running_operator.start()
         running_operator.await_ready()
@@ -298,7 +298,7 @@ def world(operated: OperatorNamespace, running_operator: Service, request: pytes
 
 @pytest.fixture
 def proxy(world: World) -> Iterator[FaultProxy]:
-    """A way to the API server with faults, while no other operator runs."""
+    """A fault proxy to the API server; the shared operator is stopped meanwhile."""
     world.operator.stop()
     with FaultProxy(world.control_plane) as made:
         yield made

@@ -1,4 +1,4 @@
-"""The operator is killed before or after each request with which it changes something: a sitting ends the same."""
+"""Fault injection: wherever the operator is killed or its requests fail, a sitting ends the same."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from exam_harness.waiting import eventually
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 AT_LEAST, REQUESTS = 18, 26
-"""As many as a sitting's life has: a few more or less, as things fall together. A test of its own sees to that."""
+"""The range of the number of mutating requests in a sitting, which depends on timing; a test below checks it."""
 EVERY = [(number, when) for number in range(1, REQUESTS + 1) for when in When]
 SEED = int(os.environ.get("EXAM_FAULTS_SEED", "2026"))
 SAMPLED = 4
@@ -34,17 +34,17 @@ def operator(world, proxy: FaultProxy) -> Iterator[Service]:
 
 
 def start(service: Service) -> None:
-    """Start an operator and wait until it works."""
+    """Start an operator and wait until it is ready."""
     service.start()
     service.await_ready()
 
 
 def end_of(world, name: str) -> dict[str, Any]:
-    """What a sitting has come to, by everything that can be counted."""
+    """The final state of a sitting, for comparison with `GOOD`."""
     status = world.await_phase(name, "Published")
     sitting = world.sitting(name)
     events = json.loads(world.kubectl("get", "events", "-o", "json", "--field-selector", f"involvedObject.name={name}"))
-    said = Counter(each["message"] for each in events["items"])
+    messages = Counter(each["message"] for each in events["items"])
     return {
         "state": sitting["state"],
         "revisions": [(each["number"], each["state"]) for each in sitting["revisions"]],
@@ -54,7 +54,7 @@ def end_of(world, name: str) -> dict[str, Any]:
         "jobs": [job["metadata"]["name"] for job in world.jobs(status["sittingId"])] == [status["grading"]["jobName"]],
         "finalizers": world.get(name)["metadata"]["finalizers"],
         "degraded": world.condition(name, "Degraded")["status"],
-        "said twice": [message for message, times in said.items() if times > 1],
+        "duplicate events": [message for message, times in messages.items() if times > 1],
     }
 
 
@@ -67,23 +67,23 @@ GOOD = {
     "jobs": True,
     "finalizers": ["examplatform.dev/sitting"],
     "degraded": "False",
-    "said twice": [],
+    "duplicate events": [],
 }
 
 
-def hold(world, student, name: str, *, meanwhile: Callable[[], object] = lambda: None) -> None:
-    """A short sitting with one answer that was acknowledged and one that came late; `meanwhile` while it is open."""
+def run_sitting(world, student, name: str, *, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Run a short sitting with one acknowledged and one late answer; calls `meanwhile` while it is open."""
     world.apply(name, opens_in=1, lasts=SECONDS, grading={"publish": "Automatic"})
     sitting = eventually(lambda: _provisioned(world, name), f"{name} is provisioned")
-    desk = student.sits(sitting)
-    assert desk.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
+    attempt = student.start(sitting)
+    assert attempt.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
     meanwhile()
-    student.until_closed(sitting)
-    assert desk.answer(0, {"seq": 2, "choices": [1]}).json()["type"].endswith("/deadline-passed")
+    student.wait_until_closed(sitting)
+    assert attempt.answer(0, {"seq": 2, "choices": [1]}).json()["type"].endswith("/deadline-passed")
 
 
 def _provisioned(world, name: str) -> dict[str, Any] | None:
-    """The sitting of an Exam in PostgreSQL, whatever its status says."""
+    """The sitting of an Exam in PostgreSQL, without reading its status."""
     metadata = world.get(name)["metadata"]
     found = world.internal("GET", f"/internal/sittings/{world.namespace}.{name}.{metadata['uid'][:8]}")
     return found.json() if found.is_success else None
@@ -91,12 +91,12 @@ def _provisioned(world, name: str) -> dict[str, Any] | None:
 
 @pytest.mark.parametrize(("number", "when"), FAULTS, ids=str)
 def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Service, number: int, when: When) -> None:
-    """If the operator is killed right before or after any of its changes, the sitting ends as if nothing had been."""
+    """If the operator is killed right before or after any of its changes, the sitting ends the same."""
     hook = proxy.on_mutation(number, when, operator.kill)
     start(operator)
 
     def restarted() -> bool:
-        """Whoever runs operators starts them again."""
+        """Restart the operator, as its Deployment would."""
         if not operator.process.alive:
             operator.start()
         return True
@@ -104,93 +104,96 @@ def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Servic
     world.apply("mortal", opens_in=1, lasts=SECONDS, grading={"publish": "Automatic"})
     sitting = eventually(lambda: restarted() and _provisioned(world, "mortal"), "the sitting is provisioned")
     assert sitting is not None
-    desk = student.sits(sitting)
-    assert desk.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
-    eventually(lambda: restarted() and world.status("mortal").get("phase") == "Published", "all is done", seconds=60)
+    attempt = student.start(sitting)
+    assert attempt.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
+    eventually(
+        lambda: restarted() and world.status("mortal").get("phase") == "Published",
+        "the sitting is published",
+        seconds=60,
+    )
     assert end_of(world, "mortal") == GOOD
     assert hook.triggered_by is not None or number > AT_LEAST
 
 
-def test_a_life_has_as_many_requests_as_are_tried(world, student, proxy: FaultProxy, operator: Service) -> None:
-    """If nothing goes wrong, a sitting's life has about as many changes as the faults above are tried at."""
+def test_the_faults_cover_every_request_of_a_sitting(world, student, proxy: FaultProxy, operator: Service) -> None:
+    """Without faults, a sitting has about as many changes as the faults above cover."""
     start(operator)
-    hold(world, student, "whole")
+    run_sitting(world, student, "whole")
     assert end_of(world, "whole") == GOOD
-    changes = [passed.request for passed in proxy.requests if passed.request.mutating]
+    changes = [record.request for record in proxy.requests if record.request.mutating]
     kinds = {(request.verbs[0], request.resource) for request in changes}
     assert kinds >= {("patch", "exams"), ("update", "exams/status"), ("create", "events"), ("create", "jobs")}
     assert AT_LEAST <= len(changes) <= REQUESTS, [str(request) for request in changes]
 
 
-def test_refusals_of_the_api_server_only_delay(world, student, proxy: FaultProxy, operator: Service) -> None:
-    """If the API server refuses now and then, with 409, 429, 500 or 503, or is slow, the sitting ends the same."""
+def test_errors_of_the_api_server_only_delay(world, student, proxy: FaultProxy, operator: Service) -> None:
+    """If some requests fail with 409, 429, 500 or 503, or are slow, the sitting ends the same."""
     start(operator)
-    proxy.delays = [Delay(matches=lambda asked: asked.resource == "jobs", seconds=0.5)]
+    proxy.delays = [Delay(matches=lambda request: request.resource == "jobs", seconds=0.5)]
     proxy.error_responses = [
-        ErrorResponse(matches=lambda asked: asked.resource == "exams/status", code=409, times=2),
-        ErrorResponse(matches=lambda asked: asked.resource == "events", code=500, times=1),
-        ErrorResponse(matches=lambda asked: asked.resource == "jobs" and asked.mutating, code=503, times=1),
-        ErrorResponse(matches=lambda asked: asked.resource == "jobs" and asked.mutating, code=409, times=1),
+        ErrorResponse(matches=lambda request: request.resource == "exams/status", code=409, times=2),
+        ErrorResponse(matches=lambda request: request.resource == "events", code=500, times=1),
+        ErrorResponse(matches=lambda request: request.resource == "jobs" and request.mutating, code=503, times=1),
+        ErrorResponse(matches=lambda request: request.resource == "jobs" and request.mutating, code=409, times=1),
         ErrorResponse(
-            matches=lambda asked: asked.resource == "exams" and asked.name != "", code=429, times=2, retry_after=1
+            matches=lambda request: request.resource == "exams" and request.name != "", code=429, times=2, retry_after=1
         ),
     ]
-    hold(world, student, "refused")
-    assert end_of(world, "refused") == GOOD
-    assert [refusal.code for refusal in proxy.error_responses if refusal.times] == []
+    run_sitting(world, student, "errors")
+    assert end_of(world, "errors") == GOOD
+    assert [response.code for response in proxy.error_responses if response.times] == []
 
 
-@pytest.mark.parametrize("trouble", ["dropped", "expired", "twice"])
-def test_watches_that_go_wrong_change_nothing(
-    world, student, proxy: FaultProxy, operator: Service, trouble: str
-) -> None:
-    """If watches break off, expire, or tell everything twice, the sitting ends the same."""
-    if trouble == "twice":
+@pytest.mark.parametrize("fault", ["dropped", "expired", "duplicated"])
+def test_watch_faults_change_nothing(world, student, proxy: FaultProxy, operator: Service, fault: str) -> None:
+    """If watches are dropped, expire, or deliver every event twice, the sitting ends the same."""
+    if fault == "duplicated":
         proxy.watch_mode = WatchMode.DUPLICATED
     start(operator)
     eventually(lambda: proxy.watching, "the operator watches")
     watches = len(_watches(proxy))
-    spoil = {"dropped": proxy.drop_watches, "expired": proxy.expire_watches, "twice": lambda: None}[trouble]
-    spoil()
-    hold(world, student, "watched", meanwhile=spoil)
+    inject = {"dropped": proxy.drop_watches, "expired": proxy.expire_watches, "duplicated": lambda: None}[fault]
+    inject()
+    run_sitting(world, student, "watched", meanwhile=inject)
     assert end_of(world, "watched") == GOOD
-    assert len(_watches(proxy)) >= watches + (0 if trouble == "twice" else 2)
+    assert len(_watches(proxy)) >= watches + (0 if fault == "duplicated" else 2)
 
 
-def test_an_operator_that_may_not_watch_ends(world, student, proxy: FaultProxy, operator: Service) -> None:
-    """If the API server will not let the operator watch at all, its process ends, so that it is started anew."""
+def test_an_operator_that_cannot_watch_exits(world, student, proxy: FaultProxy, operator: Service) -> None:
+    """If the operator cannot watch at all, its process exits, so that it is restarted."""
     start(operator)
     eventually(lambda: proxy.watching, "the operator watches")
-    proxy.error_responses = [ErrorResponse(matches=lambda asked: "watch" in asked.verbs, code=410, times=1)]
+    proxy.error_responses = [ErrorResponse(matches=lambda request: "watch" in request.verbs, code=410, times=1)]
     proxy.drop_watches()
-    eventually(lambda: not operator.process.alive, "the operator has ended")
+    eventually(lambda: not operator.process.alive, "the operator has exited")
     assert operator.process.returncode not in (0, None)
     start(operator)
-    hold(world, student, "anew")
-    assert end_of(world, "anew") == GOOD
+    run_sitting(world, student, "restarted")
+    assert end_of(world, "restarted") == GOOD
 
 
-def test_a_watch_that_has_gone_silent_is_noticed(world, student, proxy: FaultProxy, operator: Service) -> None:
-    """If the watch goes silent, sittings are seen to all the same, and /healthz says that a restart is due."""
+def test_a_stalled_watch_fails_the_liveness_probe(world, student, proxy: FaultProxy, operator: Service) -> None:
+    """If the watch stalls, sittings are still reconciled, and /healthz fails, so that the operator is restarted."""
     start(operator)
     eventually(lambda: proxy.watching, "the operator watches")
     assert world.probe(operator, "healthz").status_code == 200
     proxy.watch_mode = WatchMode.SILENT
-    hold(world, student, "unheard")
-    assert end_of(world, "unheard") == GOOD
-    unwell = eventually(lambda: _unwell(world, operator), "the operator knows that its watch is silent", seconds=60)
-    assert "the watch has not delivered" in unwell
+    run_sitting(world, student, "stalled")
+    assert end_of(world, "stalled") == GOOD
+    health = eventually(lambda: _failing_health(world, operator), "the operator detects the stall", seconds=60)
+    assert health["status"] == "failing"
+    assert "the watch has not delivered" in health["checks"]["watch"]["detail"]
     proxy.watch_mode = WatchMode.NORMAL
     operator.kill()
     start(operator)
     assert world.probe(operator, "healthz").status_code == 200
 
 
-def test_an_end_that_is_not_as_it_should_be_is_seen(world, student) -> None:
-    """If a sitting had been graded twice, or a change been undone, these tests would say so."""
-    hold(world, student, "doctored")
-    assert end_of(world, "doctored") == GOOD
-    [job] = world.jobs(world.status("doctored")["sittingId"])
+def test_a_second_grading_job_is_detected(world, student) -> None:
+    """Negative control: if a sitting had a second grading Job, these tests would fail."""
+    run_sitting(world, student, "control")
+    assert end_of(world, "control") == GOOD
+    [job] = world.jobs(world.status("control")["sittingId"])
     again = {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -198,16 +201,16 @@ def test_an_end_that_is_not_as_it_should_be_is_seen(world, student) -> None:
         "spec": {"suspend": True, "template": {"spec": {"restartPolicy": "Never", "containers": [_IDLE]}}},
     }
     world.operated.apply(again)
-    assert end_of(world, "doctored") == GOOD | {"jobs": False}
+    assert end_of(world, "control") == GOOD | {"jobs": False}
 
 
 _IDLE = {"name": "idle", "image": "none", "command": ["true"]}
 
 
-def _unwell(world, service: Service) -> str:
-    answer = world.probe(service, "healthz")
-    return "" if answer.is_success else answer.text
+def _failing_health(world, service: Service) -> dict[str, Any] | None:
+    response = world.probe(service, "healthz")
+    return None if response.is_success else response.json()
 
 
 def _watches(proxy: FaultProxy) -> list[RecordedRequest]:
-    return [passed for passed in proxy.requests if "watch" in passed.request.verbs]
+    return [record for record in proxy.requests if "watch" in record.request.verbs]

@@ -1,4 +1,4 @@
-"""Somebody else writes in the same moment: an ordinary race, no fault, and nothing that ends the operator."""
+"""Conflicts with other clients of the API server are retried; they are not faults and do not end the operator."""
 
 import re
 from collections.abc import Iterator
@@ -15,37 +15,41 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 @pytest.fixture
 def operator(world, proxy: FaultProxy) -> Iterator[Service]:
     """An operator behind the proxy; a test starts it."""
-    service = world.operated.operator("raced", server=proxy.url, env={"EXAM_OPERATOR_RESYNC_SECONDS": "1"})
+    service = world.operated.operator("conflicts", server=proxy.url, env={"EXAM_OPERATOR_RESYNC_SECONDS": "1"})
     yield service
     service.stop()
 
 
 @pytest.mark.parametrize("resource", ["horizontalpodautoscalers", "poddisruptionbudgets"])
-def test_a_conflict_over_scaling_is_tried_again(world, proxy: FaultProxy, operator: Service, resource: str) -> None:
-    """If somebody else writes an autoscaler or a budget in the same moment, the operator tries again and lives on."""
+def test_a_conflict_while_scaling_is_retried(world, proxy: FaultProxy, operator: Service, resource: str) -> None:
+    """If a write of an autoscaler or a budget conflicts, the operator retries it."""
     for kind in ("hpa", "pdb"):
         world.control_plane.kubectl("-n", world.operated.namespace, "delete", kind, "--all")
-    refusal = ErrorResponse(matches=lambda asked: asked.resource == resource and asked.mutating, code=409, times=1)
+    refusal = ErrorResponse(
+        matches=lambda request: request.resource == resource and request.mutating, code=409, times=1
+    )
     proxy.error_responses = [refusal]
     operator.start()
-    eventually(lambda: refusal.times == 0, "it was refused")
+    eventually(lambda: refusal.times == 0, "the write was rejected")
     for kind in ("hpa", "pdb"):
-        eventually(lambda kind=kind: world.owned(kind, "exam-grader"), f"the {kind} is there", seconds=20)
+        eventually(lambda kind=kind: world.owned(kind, "exam-grader"), f"the {kind} exists", seconds=20)
     assert operator.process.alive
 
 
-def test_an_exam_that_goes_while_its_status_is_written(world, proxy: FaultProxy, operator: Service) -> None:
-    """If an Exam vanishes between a look at it and its status, it is let go of and the others are seen to."""
-    proxy.delays = [Delay(matches=lambda asked: asked.resource == "exams/status", seconds=3)]
+def test_an_exam_that_is_deleted_while_its_status_is_written(world, proxy: FaultProxy, operator: Service) -> None:
+    """If an Exam is deleted before its status is written, it is dropped, and other Exams are reconciled."""
+    proxy.delays = [Delay(matches=lambda request: request.resource == "exams/status", seconds=3)]
     operator.start()
     operator.await_ready()
     world.apply("vanishes", opens_in=3600)
-    eventually(lambda: any(each.request.resource == "exams/status" for each in proxy.requests), "it is written")
+    eventually(
+        lambda: any(each.request.resource == "exams/status" for each in proxy.requests), "the status is being written"
+    )
     world.kubectl("patch", "exam", "vanishes", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
     world.kubectl("delete", "exam", "vanishes")
     eventually(
         lambda: any((each.request.resource, each.status) == ("exams/status", 404) for each in proxy.requests),
-        "there is nothing to write to",
+        "the write returned 404",
     )
     proxy.delays = []
     world.apply("next", opens_in=3600)
@@ -53,9 +57,9 @@ def test_an_exam_that_goes_while_its_status_is_written(world, proxy: FaultProxy,
     assert _faults(world, operator) == 0
 
 
-def test_an_event_in_conflict_is_made_a_moment_later(world, proxy: FaultProxy, operator: Service) -> None:
-    """If an Event is refused because a quota was written at the same time, it is made a moment later."""
-    refusal = ErrorResponse(matches=lambda asked: asked.resource == "events", code=409, times=1)
+def test_a_conflict_while_creating_an_event_is_retried(world, proxy: FaultProxy, operator: Service) -> None:
+    """If creating an Event conflicts, for example with a quota, it is retried."""
+    refusal = ErrorResponse(matches=lambda request: request.resource == "events", code=409, times=1)
     proxy.error_responses = [refusal]
     operator.start()
     operator.await_ready()
@@ -66,6 +70,6 @@ def test_an_event_in_conflict_is_made_a_moment_later(world, proxy: FaultProxy, o
 
 
 def _faults(world, operator: Service) -> float:
-    """How many looks at an Exam ended in a way that nobody foresaw."""
+    """How many reconciliations ended with an unexpected error."""
     found = re.search(r'reconciles_total\{outcome="fault"\} (\S+)', world.probe(operator, "metrics").text)
     return float(found[1]) if found else 0

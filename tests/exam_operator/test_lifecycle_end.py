@@ -1,4 +1,4 @@
-"""The end of a sitting: closed on time or by hand, sealed, graded once, published, graded anew; or let go of."""
+"""The end of a sitting: closed on time or by hand, sealed, graded, published, graded again; and deletion."""
 
 import json
 from uuid import uuid4
@@ -16,7 +16,7 @@ def _revisions(world, name) -> list[tuple[int, str]]:
 
 
 def test_a_sitting_closes_on_time_and_is_graded_and_published(world) -> None:
-    """If nobody does anything, the sitting closes at its end, is sealed, graded by one Job and published."""
+    """Without intervention, the sitting closes at its end, is sealed, graded by one Job and published."""
     world.apply("whole", opens_in=3, lasts=5, solver={"prewarm": "2s"}, grading={"publish": "Automatic"})
     status = world.await_phase("whole", "Published")
     for kind in ("Accepted", "Provisioned", "Sealed", "Graded", "Published"):
@@ -34,23 +34,26 @@ def test_a_sitting_closes_on_time_and_is_graded_and_published(world) -> None:
     assert len(phases) == len(set(phases))
 
 
-def test_graders_come_up_for_the_grading_and_go_down_after(world) -> None:
-    """If a sitting is graded, as many graders as it asks for are there for it, and fewer once it is done."""
+def test_graders_are_scaled_up_for_the_grading_only(world) -> None:
+    """If a sitting is being graded, it gets as many graders as its parallelism; afterwards they are scaled down."""
     world.stack.worker.pause()
     try:
         world.apply("large", lasts=600, desiredState="StoppedAndGrade", grading={"parallelism": 3})
         world.await_job("large")
-        eventually(lambda: world.owned("hpa", "exam-grader")["spec"]["minReplicas"] >= 3, "graders are wanted")
-        ready = "graders are there"
+        eventually(
+            lambda: world.owned("hpa", "exam-grader")["spec"]["minReplicas"] >= 3,
+            "the autoscaler of the graders is raised",
+        )
+        ready = "graders are ready"
         eventually(lambda: world.owned("deployment", "exam-grader")["status"].get("readyReplicas", 0) >= 3, ready)
     finally:
         world.stack.worker.resume()
     world.await_phase("large", "Graded")
-    eventually(lambda: world.owned("hpa", "exam-grader")["spec"]["minReplicas"] < 3, "graders go down again")
+    eventually(lambda: world.owned("hpa", "exam-grader")["spec"]["minReplicas"] < 3, "graders are scaled down")
 
 
-def test_degrees_are_published_when_somebody_says_so(world) -> None:
-    """If publishing is manual, degrees wait after grading, and are shown once the spec says Automatic."""
+def test_manual_publishing_waits_until_it_is_automatic(world) -> None:
+    """If publishing is manual, degrees are not published until the spec is changed to Automatic."""
     world.apply("manual", lasts=600, desiredState="StoppedAndGrade")
     status = world.await_phase("manual", "Graded")
     assert "publishedAt" not in status
@@ -61,15 +64,15 @@ def test_degrees_are_published_when_somebody_says_so(world) -> None:
     assert world.sitting("manual")["published_revision"] == 1
 
 
-def test_degrees_that_a_doctor_published_are_seen(world) -> None:
-    """If a Doctor publishes in the admin, the Exam says so by itself."""
+def test_degrees_published_in_the_admin_are_observed(world) -> None:
+    """If a Doctor publishes in the admin, the Exam becomes Published."""
     world.apply("byhand", lasts=600, desiredState="StoppedAndGrade")
     sitting = world.await_phase("byhand", "Graded")["sitting"]
     assert world.internal("POST", f"/internal/sittings/{sitting}/revisions/1/publish").is_success
     world.await_phase("byhand", "Published")
 
 
-def test_a_sitting_is_stopped_and_graded_now(world) -> None:
+def test_a_stopped_sitting_is_graded_at_once(world) -> None:
     """If I stop an open sitting, it ends at once and is graded, long before its window would have closed."""
     world.apply("stopped", lasts=3600)
     world.await_phase("stopped", "Open")
@@ -80,7 +83,7 @@ def test_a_sitting_is_stopped_and_graded_now(world) -> None:
 
 
 def test_a_paused_sitting_can_be_stopped(world) -> None:
-    """If I stop a paused sitting, it is graded: a pause is no dead end."""
+    """If I stop a paused sitting, it is graded."""
     world.apply("halted", lasts=3600, desiredState="Paused")
     world.await_phase("halted", "Paused")
     world.patch("halted", {"desiredState": "StoppedAndGrade"})
@@ -88,7 +91,7 @@ def test_a_paused_sitting_can_be_stopped(world) -> None:
 
 
 def test_a_cancelled_sitting_is_not_graded(world) -> None:
-    """If I cancel a sitting, nothing of it is graded and its pods are no longer wanted."""
+    """If I cancel a sitting, it is not graded."""
     world.apply("off", lasts=3600)
     sitting = world.await_phase("off", "Open")["sittingId"]
     world.patch("off", {"desiredState": "Cancelled"})
@@ -97,8 +100,8 @@ def test_a_cancelled_sitting_is_not_graded(world) -> None:
     assert world.jobs(sitting) == []
 
 
-def test_a_corrected_key_is_graded_anew_beside_the_old_degrees(world) -> None:
-    """If I correct the key and raise the revision, a second grading runs; the first stays as it was."""
+def test_a_corrected_key_is_graded_as_another_revision(world) -> None:
+    """If I correct the key and raise the revision, a second grading runs, and the first is kept."""
     slug = f"regrade-{uuid4().hex[:12]}"
     paper = (PAPERS / "geometry-201.yaml").read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
     assert world.internal("PUT", "/internal/exams", content=paper.encode()).is_success
@@ -116,21 +119,21 @@ def test_a_corrected_key_is_graded_anew_beside_the_old_degrees(world) -> None:
     assert status["seal"] == first["seal"]
 
 
-def test_an_edit_after_the_close_is_refused_with_its_reason(world) -> None:
-    """If I edit the window of a sitting that is over, I am told that it stays as it was."""
+def test_an_edit_after_the_close_is_rejected(world) -> None:
+    """If I edit the window of a sitting that is over, the Exam is not accepted, and the window stays."""
     world.apply("past", lasts=600, desiredState="StoppedAndGrade")
     world.await_phase("past", "Graded")
     before = world.sitting("past")["window"]
     world.patch("past", {"window": {"closesAt": "2099-01-01T00:00:00Z", "opensAt": "2098-12-31T00:00:00Z"}})
-    refused = world.await_condition("past", "Accepted", "False", "Closed")
-    assert "its window stays" in refused["message"]
+    rejected = world.await_condition("past", "Accepted", "False", "Closed")
+    assert "its window stays" in rejected["message"]
     assert world.sitting("past")["window"] == before
     assert world.status("past")["phase"] == "Graded"
 
 
 def test_an_exam_deleted_before_its_window_is_cancelled(world) -> None:
-    """If I delete an Exam before it opens, its sitting is cancelled, and one of the same name may be made anew."""
-    slug = world.written()
+    """If I delete an Exam before it opens, its sitting is cancelled, and I can create another one of the same name."""
+    slug = world.write_exam()
     world.apply("mistake", opens_in=600, exam=slug)
     world.await_condition("mistake", "Provisioned", "True")
     sitting = world.status("mistake")["sitting"]
@@ -142,40 +145,40 @@ def test_an_exam_deleted_before_its_window_is_cancelled(world) -> None:
 
 
 def test_deleting_an_open_exam_does_not_end_it(world) -> None:
-    """If a manifest is pruned while students write, the sitting goes on to its end, is graded, and then goes."""
+    """If an open Exam is deleted, the sitting continues to its end and is graded before the Exam is removed."""
     world.apply("pruned", lasts=12)
     sitting = world.await_phase("pruned", "Open")["sitting"]
     world.kubectl("delete", "exam", "pruned", "--wait=false")
     eventually(lambda: "deletionTimestamp" in world.get("pruned")["metadata"], "it is being deleted")
     assert world.platform.sitting(sitting)["state"] == "scheduled"
     assert world.status("pruned")["phase"] == "Open"
-    world.await_gone("pruned")
+    world.await_deleted("pruned")
     found = world.platform.sitting(sitting)
     assert found["state"] == "sealed"
     assert [each["state"] for each in found["revisions"]] == ["graded"]
     assert found["window"]["stopped_at"] is None
 
 
-def test_deleting_a_graded_exam_keeps_what_it_was_about(world) -> None:
-    """If I delete an Exam that is over, it goes at once; seal and degrees stay."""
+def test_deleting_a_graded_exam_keeps_seal_and_degrees(world) -> None:
+    """If I delete an Exam that is graded, it is removed at once; seal and degrees are kept."""
     world.apply("done", lasts=600, desiredState="StoppedAndGrade")
     sitting = world.await_phase("done", "Graded")["sitting"]
     world.kubectl("delete", "exam", "done", "--timeout=30s")
     assert world.platform.sitting(sitting)["state"] == "sealed"
 
 
-def test_an_exam_without_a_sitting_goes_at_once(world) -> None:
-    """If an Exam was never provisioned, nothing keeps it from being deleted."""
+def test_an_exam_without_a_sitting_is_deleted_at_once(world) -> None:
+    """If an Exam was never provisioned, its finalizer does not block the deletion."""
     world.apply("never", opens_in=600, exam="there-is-no-such-exam")
     world.await_condition("never", "Accepted", "False")
     world.kubectl("delete", "exam", "never", "--timeout=30s")
 
 
-def test_a_namespace_that_is_deleted_is_not_held_up(world) -> None:
-    """If the whole namespace goes, the Exam is let go of at once, even while it is open."""
+def test_a_namespace_can_be_deleted_with_an_open_exam(world) -> None:
+    """If the namespace is deleted, the Exam's finalizer is removed at once, even while it is open."""
     world.control_plane.create_namespace(f"{world.namespace}-x")
     made = world.apply("open", lasts=3600)
-    body = {**made, "metadata": {"name": "elsewhere"}, "spec": {**made["spec"], "exam": world.written()}}
+    body = {**made, "metadata": {"name": "elsewhere"}, "spec": {**made["spec"], "exam": world.write_exam()}}
     body.pop("status", None)
     world.control_plane.kubectl("-n", f"{world.namespace}-x", "apply", "-f", "-", stdin=json.dumps(body))
     eventually(

@@ -1,4 +1,4 @@
-"""A sitting up to its end: provisioned, warmed up, opened, extended, paused; each step is told and none is undone."""
+"""A sitting up to its end: provisioned, warmed up, opened, extended, paused."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,8 +13,8 @@ from exam_harness.waiting import eventually
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 
-def test_an_exam_becomes_a_sitting_with_a_frozen_paper(world) -> None:
-    """If I apply an Exam, its sitting is there before the window, and the status names it and its paper."""
+def test_an_exam_is_provisioned_with_a_frozen_paper(world) -> None:
+    """If I apply an Exam, its sitting exists before the window, and the status names it and its paper."""
     world.apply("midterm", opens_in=300)
     status = world.await_phase("midterm", "Warming", "Scheduled")
     sitting = world.sitting("midterm")
@@ -31,8 +31,8 @@ def test_an_exam_becomes_a_sitting_with_a_frozen_paper(world) -> None:
     assert "Warming" in [reason for reason, _ in world.events("midterm")]
 
 
-def test_an_exam_as_code_is_written_before_it_is_frozen(world) -> None:
-    """If an Exam names a Secret with its paper, the exam is made from it; the paper is in no status and no log."""
+def test_an_exam_as_code_is_imported_before_it_is_frozen(world) -> None:
+    """If an Exam names a Secret with its paper, the exam is imported from it; no status and no log has the paper."""
     slug = f"code-{uuid4().hex[:12]}"
     paper = (PAPERS / "geometry-201.yaml").read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
     secret = {
@@ -53,18 +53,18 @@ def test_an_exam_as_code_is_written_before_it_is_frozen(world) -> None:
     assert question not in world.operator.process.log.read_text()
 
 
-def test_only_secrets_of_papers_are_read(world) -> None:
-    """If an Exam names some other Secret, the operator says that it reads none but papers, and does nothing."""
+def test_only_secrets_of_type_paper_are_read(world) -> None:
+    """If an Exam names a Secret of another type, it is not accepted, and the message names the type."""
     world.kubectl("create", "secret", "generic", "password", "--from-literal=paper.yaml=exam: x")
     reference = {"secretKeyRef": {"name": "password", "key": "paper.yaml"}}
     world.apply("nosy", opens_in=300, paperFrom=reference)
-    refused = world.await_condition("nosy", "Accepted", "False", "PaperMissing")
-    assert "examplatform.dev/paper" in refused["message"]
+    rejected = world.await_condition("nosy", "Accepted", "False", "PaperMissing")
+    assert "examplatform.dev/paper" in rejected["message"]
     assert world.status("nosy")["reason"] == "PaperMissing"
     assert "sittingId" not in world.status("nosy")
 
 
-def test_solvers_are_there_before_the_window_opens(world) -> None:
+def test_solvers_are_ready_before_the_window_opens(world) -> None:
     """If many candidates are expected, their solver pods are ready before the window opens, and fewer before that."""
     solver = {"candidatesPerReplica": 100, "prewarm": "8s", "maxReplicas": 4}
     world.apply("big", opens_in=14, lasts=60, candidates=350, solver=solver)
@@ -80,11 +80,11 @@ def test_solvers_are_there_before_the_window_opens(world) -> None:
     assert world.owned("pdb", "exam-solver")["spec"]["maxUnavailable"] == 1
     world.patch("big", {"desiredState": "StoppedAndGrade"})
     world.await_phase("big", "Graded")
-    eventually(lambda: world.owned("hpa", "exam-solver")["spec"]["minReplicas"] < 4, "solvers go down again")
+    eventually(lambda: world.owned("hpa", "exam-solver")["spec"]["minReplicas"] < 4, "solvers are scaled down")
 
 
 def test_an_open_window_may_be_extended(world) -> None:
-    """If I move the close of an open sitting later, it stays open for longer."""
+    """If I move the close of an open sitting later, the sitting is extended."""
     made = world.apply("longer", lasts=120)
     world.await_phase("longer", "Open")
     epoch = world.status("longer")["epoch"]
@@ -98,7 +98,7 @@ def test_an_open_window_may_be_extended(world) -> None:
 
 
 def test_an_open_window_is_not_shortened(world) -> None:
-    """If I move the close of an open sitting earlier, I am told why not, and nothing changes for the students."""
+    """If I move the close of an open sitting earlier, the edit is rejected, and nothing changes for the students."""
     made = world.apply("shorter", lasts=600)
     world.await_phase("shorter", "Open")
     before = world.sitting("shorter")["window"]
@@ -106,9 +106,9 @@ def test_an_open_window_is_not_shortened(world) -> None:
     earlier = datetime.fromisoformat(closes_at) - timedelta(seconds=300)
     text = earlier.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     world.patch("shorter", {"window": {"closesAt": text}})
-    refused = world.await_condition("shorter", "Accepted", "False", "WindowFrozen")
-    assert "not shortened" in refused["message"]
-    assert refused["observedGeneration"] == 2
+    rejected = world.await_condition("shorter", "Accepted", "False", "WindowFrozen")
+    assert "not shortened" in rejected["message"]
+    assert rejected["observedGeneration"] == 2
     assert world.sitting("shorter")["window"] == before
     assert world.status("shorter")["phase"] == "Open"
     assert "WindowFrozen" in [reason for reason, _ in world.events("shorter")]
@@ -117,8 +117,8 @@ def test_an_open_window_is_not_shortened(world) -> None:
     assert "reason" not in world.status("shorter")
 
 
-def test_a_window_may_move_freely_before_it_opens(world) -> None:
-    """If I move a window that is still far off, PostgreSQL follows, earlier and later."""
+def test_a_window_may_be_moved_freely_before_it_opens(world) -> None:
+    """If I move a window that has not opened, earlier or later, the sitting moves with it."""
     world.apply("moved", opens_in=3600, lasts=600, solver={"prewarm": "1m"})
     world.await_phase("moved", "Scheduled")
     for minutes in (90, 45):
@@ -131,8 +131,8 @@ def test_a_window_may_move_freely_before_it_opens(world) -> None:
         assert world.sitting("moved")["window"]["duration_us"] == 30 * 60 * 1_000_000
 
 
-def test_a_sitting_is_paused_and_goes_on(world) -> None:
-    """If I pause a sitting, nobody's clock runs until I let it go on; the end moves by as much."""
+def test_a_sitting_is_paused_and_resumed(world) -> None:
+    """If I pause a sitting, all deadlines are suspended until I resume it; the end moves by the same time."""
     world.apply("paused", lasts=300)
     ends_at = world.await_phase("paused", "Open")["window"]["endsAt"]
     world.patch("paused", {"desiredState": "Paused"})
@@ -145,26 +145,26 @@ def test_a_sitting_is_paused_and_goes_on(world) -> None:
 
 
 def test_two_exams_may_not_overlap_on_one_paper(world) -> None:
-    """If two Exams ask for one exam at the same time, the second is refused and says which one is in its way."""
-    slug = world.written()
+    """If two Exams use one exam at the same time, the second is rejected, and the message names the first."""
+    slug = world.write_exam()
     world.apply("one", lasts=600, exam=slug)
     world.await_phase("one", "Open")
     world.apply("two", opens_in=60, lasts=600, exam=slug)
-    refused = world.await_condition("two", "Accepted", "False", "Conflict")
-    assert world.status("one")["sitting"] in refused["message"]
+    rejected = world.await_condition("two", "Accepted", "False", "Conflict")
+    assert world.status("one")["sitting"] in rejected["message"]
     assert world.status("two")["phase"] == "Pending"
     world.patch("one", {"desiredState": "Cancelled"})
     world.await_phase("one", "Cancelled")
-    # Asked for again by itself: nobody has to touch the second Exam.
+    # Retried without an edit of the second Exam.
     world.await_condition("two", "Accepted", "True", seconds=90)
 
 
-def test_an_exam_that_does_not_exist_is_waited_for(world) -> None:
-    """If the exam is not written yet, I am told; once it is, the sitting is made by itself."""
+def test_provisioning_is_retried_until_the_exam_exists(world) -> None:
+    """If the exam does not exist yet, the Exam is not accepted; once it exists, the sitting is created."""
     slug = f"later-{uuid4().hex[:12]}"
     world.apply("early", opens_in=600, exam=slug)
-    refused = world.await_condition("early", "Accepted", "False", "ExamNotFound")
-    assert slug in refused["message"]
+    rejected = world.await_condition("early", "Accepted", "False", "ExamNotFound")
+    assert slug in rejected["message"]
     assert world.status("early")["phase"] == "Pending"
     document = (PAPERS / "algebra-101.yaml").read_text().replace("exam: algebra-101\n", f"exam: {slug}\n")
     assert world.internal("PUT", "/internal/exams", content=document.encode()).is_success
@@ -172,8 +172,8 @@ def test_an_exam_that_does_not_exist_is_waited_for(world) -> None:
     assert "reason" not in world.status("early")
 
 
-def test_an_exam_without_questions_is_waited_for(world, people) -> None:
-    """If the exam has no questions yet, I am told so, and nothing is frozen; once it has some, the sitting is made."""
+def test_provisioning_is_retried_until_the_exam_has_questions(world, people) -> None:
+    """If the exam has no questions yet, nothing is frozen; once it has some, the sitting is created."""
     slug = f"empty-{uuid4().hex[:12]}"
     [doctor, *_] = people.doctors
     with httpx.Client(base_url=world.stack.web.url, headers={"Host": "localhost"}, trust_env=False) as http:
@@ -182,8 +182,8 @@ def test_an_exam_without_questions_is_waited_for(world, people) -> None:
         exam = {"slug": slug, "title": "Empty", "level": "year-1"}
         http.post("/api/exams", json=exam, headers={"Authorization": f"Bearer {access}"}).raise_for_status()
     world.apply("empty", opens_in=600, exam=slug)
-    refused = world.await_condition("empty", "Accepted", "False", "PaperInvalid")
-    assert "question" in refused["message"]
+    rejected = world.await_condition("empty", "Accepted", "False", "PaperInvalid")
+    assert "question" in rejected["message"]
     assert "sittingId" not in world.status("empty")
     document = (PAPERS / "geometry-201.yaml").read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
     assert world.internal("PUT", "/internal/exams", content=document.encode()).is_success

@@ -1,4 +1,4 @@
-"""What the operator may do in the cluster is what it does, no less and no more."""
+"""The operator's roles grant exactly the rights that it uses."""
 
 import json
 
@@ -28,25 +28,25 @@ def granted() -> dict[str, set[tuple[str, str, str]]]:
 
 
 def test_every_right_is_used_and_none_is_missing(world, proxy: FaultProxy) -> None:
-    """If I read the operator's roles, I see what it really asks of the API server, whatever a sitting goes through."""
+    """If I read the operator's roles, they list exactly the requests that it sends in the life of a sitting."""
     operator = world.operated.operator("observed", server=proxy.url, env={"EXAM_OPERATOR_RESYNC_SECONDS": "2"})
     operator.start()
     operator.await_ready()
     try:
-        _everything(world)
+        _use_every_right(world)
     finally:
         operator.stop()
     own = world.operated.namespace
-    asked = [passed.request for passed in proxy.requests]
-    inside = {right for request in asked if request.namespace == own for right in request.permissions}
-    outside = {right for request in asked if request.namespace != own for right in request.permissions}
-    refused = [str(passed.request) for passed in proxy.requests if passed.status in (401, 403)]
+    requests = [passed.request for passed in proxy.requests]
+    inside = {right for request in requests if request.namespace == own for right in request.permissions}
+    outside = {right for request in requests if request.namespace != own for right in request.permissions}
+    forbidden = [str(passed.request) for passed in proxy.requests if passed.status in (401, 403)]
     assert (outside, inside) == (granted()["ClusterRole"], granted()["Role"])
-    assert refused == []
+    assert forbidden == []
 
 
-def _everything(world) -> None:
-    """An exam as code, graded by a Job that had to be made anew, published, deleted."""
+def _use_every_right(world) -> None:
+    """An exam as code, graded by a Job that had to be replaced, published, deleted."""
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -55,7 +55,7 @@ def _everything(world) -> None:
         "stringData": {"paper.yaml": (PAPERS / "geometry-201.yaml").read_text()},
     }
     world.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
-    # The floors are lowered by hand, so that they have to be raised again.
+    # Delete the autoscalers and budgets, so that they have to be created again.
     for kind in ("hpa", "pdb"):
         world.control_plane.kubectl("-n", world.operated.namespace, "delete", kind, "--all")
     world.stack.worker.pause()
@@ -79,9 +79,9 @@ def _everything(world) -> None:
         def another() -> bool:
             return any(each["metadata"]["uid"] != job["metadata"]["uid"] for each in world.jobs(status["sittingId"]))
 
-        eventually(another, "the Job is made anew", seconds=60)
+        eventually(another, "the Job is replaced", seconds=60)
     finally:
         world.stack.worker.resume()
     world.await_phase("all", "Published")
     world.kubectl("delete", "exam", "all")
-    world.await_gone("all")
+    world.await_deleted("all")

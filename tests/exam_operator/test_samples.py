@@ -1,4 +1,4 @@
-"""The sample resources that bring a paper along bring one that the platform can read."""
+"""Samples with a paper have one that the platform can import."""
 
 from typing import NoReturn
 
@@ -17,18 +17,18 @@ AS_CODE = {each["metadata"]["name"]: each["spec"] for each in OBJECTS if "paperF
 
 
 def _no_image(_data: bytes) -> NoReturn:
-    pytest.fail("a sample that is applied as it is has no place for images")
+    pytest.fail("a sample is applied by itself and cannot have images")
 
 
-def test_there_are_both_kinds() -> None:
-    """If I look for an example, there is one of an exam that Doctors wrote and one of an exam as code."""
+def test_there_are_samples_with_and_without_a_paper() -> None:
+    """If I look for an example, there is one of an exam written in the admin and one of an exam as code."""
     names = {each["metadata"]["name"] for each in OBJECTS if each["kind"] == "Exam"}
     assert names > set(AS_CODE) > set()
 
 
 @pytest.mark.parametrize("name", AS_CODE)
-def test_a_sample_brings_its_own_paper(name: str) -> None:
-    """If I apply a sample that brings its paper along, the platform can read it, and it is that exam's."""
+def test_the_paper_of_a_sample_can_be_imported(name: str) -> None:
+    """If I apply a sample with its paper, the platform can import it, and it is for that exam."""
     reference = AS_CODE[name]["paperFrom"]["secretKeyRef"]
     [secret] = [each for each in OBJECTS if (each["kind"], each["metadata"]["name"]) == ("Secret", reference["name"])]
     assert secret["type"] == "examplatform.dev/paper"

@@ -1,4 +1,4 @@
-"""The operator is not needed for a sitting to open and close on time; back, it finishes the rest exactly once."""
+"""A sitting opens and closes on time without the operator; once it is back, it finishes the rest exactly once."""
 
 import json
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ def test_killed_before_the_opening(world, student) -> None:
     world.await_condition("before", "Provisioned", "True")
     world.operator.kill()
     sitting = world.sitting("before")
-    desk = student.sits(sitting)
-    assert desk.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
-    student.until_closed(sitting)
-    assert desk.answer(0, {"seq": 2, "choices": [1]}).json()["type"].endswith("/deadline-passed")
+    attempt = student.start(sitting)
+    assert attempt.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
+    student.wait_until_closed(sitting)
+    assert attempt.answer(0, {"seq": 2, "choices": [1]}).json()["type"].endswith("/deadline-passed")
     assert world.status("before")["phase"] in {"Scheduled", "Warming"}
     world.operator.start()
     world.operator.await_ready()
@@ -38,13 +38,13 @@ def test_killed_before_the_opening(world, student) -> None:
 
 
 def test_killed_while_open(world, student) -> None:
-    """If the operator is killed while students write, nobody notices, and the close comes when it should."""
+    """If the operator is killed while students write, answers are still acknowledged, and the close is on time."""
     world.apply("while", lasts=8)
     world.await_phase("while", "Open")
     sitting = world.sitting("while")
-    desk = student.sits(sitting)
+    attempt = student.start(sitting)
     world.operator.kill()
-    assert desk.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
+    assert attempt.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
     world.operator.start()
     world.operator.await_ready()
     _graded_once(world, "while")
@@ -52,14 +52,14 @@ def test_killed_while_open(world, student) -> None:
 
 
 def test_down_over_the_close(world, student) -> None:
-    """If the operator is down when the window closes, late answers are refused all the same."""
+    """If the operator is down when the window closes, late answers are still rejected."""
     world.apply("over", lasts=5)
     world.await_phase("over", "Open")
     sitting = world.sitting("over")
-    desk = student.sits(sitting)
+    attempt = student.start(sitting)
     world.operator.stop()
-    student.until_closed(sitting)
-    assert desk.answer(0, {"seq": 1, "choices": [0]}).json()["type"].endswith("/deadline-passed")
+    student.wait_until_closed(sitting)
+    assert attempt.answer(0, {"seq": 1, "choices": [0]}).json()["type"].endswith("/deadline-passed")
     assert world.sitting("over")["state"] == "scheduled"
     world.operator.start()
     world.operator.await_ready()
@@ -67,7 +67,7 @@ def test_down_over_the_close(world, student) -> None:
     assert world.status("over")["seal"]["answers"] == 0
 
 
-def test_two_operators_at_once_do_everything_once(world) -> None:
+def test_two_operators_at_once_do_no_harm(world) -> None:
     """If two operators run by mistake, the sitting is provisioned, closed and graded once."""
     second = world.operated.operator("second", env={"EXAM_OPERATOR_RESYNC_SECONDS": "5"})
     second.start()
@@ -79,36 +79,38 @@ def test_two_operators_at_once_do_everything_once(world) -> None:
         for name in names:
             world.await_phase(name, "Published")
             _graded_once(world, name)
-            said = world.events(name)
-            assert len(said) == len(set(said))
+            events = world.events(name)
+            assert len(events) == len(set(events))
     finally:
         assert second.process.stop() == 0
 
 
-def test_an_operator_that_slept_does_not_undo_a_newer_wish(world) -> None:
-    """If an operator is frozen in the middle of things and wakes, what was wished for meanwhile stays."""
-    sleeper = world.operated.operator("sleeper", env={"EXAM_OPERATOR_RESYNC_SECONDS": "1"})
-    sleeper.start()
-    sleeper.await_ready()
+def test_a_suspended_operator_does_not_undo_a_newer_edit(world) -> None:
+    """If an operator process is suspended and resumed, an edit that was applied meanwhile stays."""
+    suspended = world.operated.operator("suspended", env={"EXAM_OPERATOR_RESYNC_SECONDS": "1"})
+    suspended.start()
+    suspended.await_ready()
     try:
         made = world.apply("newer", opens_in=3600, lasts=600)
         world.await_condition("newer", "Provisioned", "True")
         for turn in range(5):
-            sleeper.pause()
+            suspended.pause()
             window = made["spec"]["window"]
             world.patch("newer", {"window": {"duration": f"{20 + turn}m"}})
             wanted = (20 + turn) * 60_000_000
-            eventually(lambda wanted=wanted: world.sitting("newer")["window"]["duration_us"] == wanted, "as wished")
-            sleeper.resume()
+            eventually(
+                lambda wanted=wanted: world.sitting("newer")["window"]["duration_us"] == wanted, "the edit is applied"
+            )
+            suspended.resume()
             assert window["opensAt"] == world.get("newer")["spec"]["window"]["opensAt"]
         world.await_condition("newer", "Accepted", "True")
         assert world.sitting("newer")["window"]["duration_us"] == 24 * 60_000_000
     finally:
-        sleeper.stop()
+        suspended.stop()
 
 
-def test_a_clock_that_is_wrong_is_named_and_does_not_matter(world, slow_clock_web) -> None:
-    """If the operator's clock is beside the platform's, it says so and goes by the platform's."""
+def test_clock_skew_is_reported_and_has_no_effect(world, slow_clock_web) -> None:
+    """If the operator's clock differs from the platform's, the Exam is degraded, and the platform's clock is used."""
     world.operator.stop()
     skewed = world.operated.operator("skewed", env={"EXAM_OPERATOR_WEB_URL": slow_clock_web})
     skewed.start()
@@ -127,7 +129,7 @@ def test_a_clock_that_is_wrong_is_named_and_does_not_matter(world, slow_clock_we
 
 @pytest.fixture
 def slow_clock_web(world) -> Iterator[str]:
-    """Web as it would be if the platform's clock went ten seconds behind the operator's."""
+    """A proxy to web that sets the platform's clock ten seconds behind the operator's."""
 
     class Behind(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -154,7 +156,7 @@ def slow_clock_web(world) -> Iterator[str]:
         do_GET = do_PUT = do_POST = do_PATCH = answer  # noqa: N815 - the base class's names
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Behind)
     thread = Thread(target=server.serve_forever)

@@ -278,7 +278,7 @@ def test_a_status_survives_a_round_trip() -> None:
     ],
 )
 def test_a_status_that_was_edited_by_hand_can_be_read(body: dict[str, Any]) -> None:
-    """If somebody writes nonsense into the status, the operator reads the rest and writes it anew."""
+    """If the status was overwritten by hand, the operator ignores what it cannot parse and restores it."""
     exam = with_status(EXAM, body)
     assert status(ObservedState(sitting=SITTING), exam) == status(ObservedState(sitting=SITTING))
 

@@ -30,7 +30,7 @@ MAX_STEPS = 24
 """More steps than the whole life of an Exam takes. Guards against a reconcile loop, and lets other Exams in between."""
 LOOP_BACKOFF = SECOND
 JOB_COUNT_TTL = 0.5
-"""Seconds for which a count of running Jobs is cached. It only tells that no slot is free; releases count anew."""
+"""Seconds for which a count of running Jobs is cached. It only shows that no slot is free; a release counts again."""
 CLOSE_PATH_BACKOFF = 1.0
 """Seconds, doubled once: students wait for the end of a sitting, so its retries are not delayed further."""
 MAX_BACKOFF = 30.0
