@@ -1,4 +1,4 @@
-"""A cluster for these tests: brought up once, taken down when it was not there before, dumped when a test fails."""
+"""A cluster for these tests: created once, deleted if it did not exist before, dumped when a test fails."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from exam_harness.environments.cluster.access import ClusterAccess
 from exam_harness.environments.cluster.diagnostics import await_recovery, dump_diagnostics
-from exam_harness.environments.cluster.down import main as take_down
+from exam_harness.environments.cluster.down import main as delete_cluster
 from exam_harness.environments.cluster.kind import Cluster
 from exam_harness.environments.cluster.up import Platform, bring_up
 from exam_harness.environments.docker import engine as engines
@@ -27,17 +27,17 @@ FOLDER = REPOSITORY / "build/e2e"
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Each of these needs the cluster, and has time for a whole sitting in it; sittings come first, and leave data."""
-    ours = [item for item in items if Path(__file__).parent in item.path.parents]
-    for item in ours:
+    """Mark these tests as e2e with a long timeout; run test_sittings.py first, because it leaves data."""
+    e2e = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in e2e:
         item.add_marker(pytest.mark.e2e)
         item.add_marker(pytest.mark.timeout(900))
-    items.sort(key=lambda item: item in ours and item.path.name != "test_sittings.py")
+    items.sort(key=lambda item: item in e2e and item.path.name != "test_sittings.py")
 
 
 @pytest.fixture(scope="session")
-def shown(pytestconfig) -> Iterator[Console]:
-    """A console that people see while the tests run: a sitting takes minutes."""
+def console(pytestconfig) -> Iterator[Console]:
+    """A console that is not captured, for progress messages: a sitting takes minutes."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         copy = os.dup(2)
@@ -46,52 +46,52 @@ def shown(pytestconfig) -> Iterator[Console]:
 
 
 @pytest.fixture(scope="session")
-def platform(shown) -> Iterator[Platform]:
-    """The platform in a cluster. What was not there before is gone afterwards, the traces of its making too."""
-    found = engines.find_running()
-    stays = found is not None and Cluster(found).exists()
-    with Steps("test-e2e", shown) as steps:
-        if found is None:
+def platform(console) -> Iterator[Platform]:
+    """The platform in a cluster; if it did not exist before, the cluster and its changes to the host are removed."""
+    engine_before = engines.find_running()
+    keep = engine_before is not None and Cluster(engine_before).exists()
+    with Steps("test-e2e", console) as steps:
+        if engine_before is None:
             engines.clean_up_after_crash(steps.echo)
         before = HostState.capture()
-        if found is None:
-            # An interrupted run's cluster comes up with the engine, and with whatever was being done to it.
+        if engine_before is None:
+            # A cluster of an interrupted run starts with the engine, in an unknown state.
             Cluster(engines.start_or_connect(steps.echo)).delete(steps.echo)
         (port,) = free_ports(1)
-        made = bring_up(steps, port=port)
+        installed = bring_up(steps, port=port)
         steps.table()
-    yield made
-    if stays:
+    yield installed
+    if keep:
         return
-    assert take_down() == 0
-    if found is None:
+    assert delete_cluster() == 0
+    if engine_before is None:
         assert HostState.capture().added_since(before) == []
 
 
 @pytest.fixture
 def access(platform) -> Iterator[ClusterAccess]:
-    """The platform as its people reach it, whole."""
+    """Access to the platform, once every part is ready."""
     await_recovery(platform.cluster)
-    with ClusterAccess(platform.cluster, platform.port) as reached:
-        yield reached
+    with ClusterAccess(platform.cluster, platform.port) as access:
+        yield access
 
 
 @pytest.fixture(scope="session")
 def numbers() -> Iterator[int]:
-    """A number for each run: exams of earlier ones stay in the cluster."""
+    """A unique number for each run, because exams of earlier runs stay in the cluster."""
     return count(os.getpid() * 100)
 
 
 @pytest.fixture
-def sit(access, shown, numbers, request):
-    """Run the sample exams, with troubles; what came of it."""
+def sit(access, console, numbers, request):
+    """Run the sample exams, with faults if any; return the outcome."""
 
     def run(*, while_open=no_trouble, while_grading=no_trouble, size=None) -> Outcome:
         def echo(line: str) -> None:
-            shown.print(f"  {line}", style="cyan", markup=False, soft_wrap=True)
+            console.print(f"  {line}", style="cyan", markup=False, soft_wrap=True)
 
-        shown.print(f"\n{request.node.name}")
-        with Progress(shown) as progress:
+        console.print(f"\n{request.node.name}")
+        with Progress(console) as progress:
             sitting = Sitting(
                 access,
                 FOLDER / re.sub(r"\W+", "-", request.node.name),
@@ -109,7 +109,7 @@ def sit(access, shown, numbers, request):
 
 @pytest.fixture(scope="session")
 def good():
-    """What has to be so after any trouble: oracle and platform agree in all, and there was something to agree about."""
+    """Check the outcome of a run with faults: the oracle found no mismatch, and there was something to check."""
 
     def check(outcome: Outcome) -> None:
         assert not outcome.mismatches
@@ -117,23 +117,23 @@ def good():
         assert outcome.sealed > 0
         assert set(outcome.degrees) == {"database", "student", "doctor"}
         assert all(len(jobs) == 1 for jobs in outcome.jobs.values())
-        assert all(list(told)[-1] == "Published" for told in outcome.phases.values())
+        assert all(list(phases)[-1] == "Published" for phases in outcome.phases.values())
 
     return check
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Keep what the cluster has to say of a test that failed."""
+    """Dump the state of the cluster when a test fails."""
     report = yield
-    # By the last teardown the cluster is gone.
+    # By the last teardown the cluster is deleted.
     if (
         report.failed
         and report.when != "teardown"
         and "platform" in item.fixturenames
-        and (made := item.funcargs.get("platform"))
+        and (platform := item.funcargs.get("platform"))
     ):
         folder = FOLDER / re.sub(r"\W+", "-", item.name)
-        dump_diagnostics(made.cluster, folder)
+        dump_diagnostics(platform.cluster, folder)
         report.sections.append(("cluster", f"resources, events and logs: {folder.relative_to(REPOSITORY)}"))
     return report

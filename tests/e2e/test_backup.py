@@ -1,4 +1,4 @@
-"""docs/backup.md, run as it stands: dump, lose everything, restore."""
+"""The scripts of docs/backup.md: back up, lose everything, restore."""
 
 import os
 import re
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.skipif(os.environ.get("EXAM_E2E") != "all", reason="the
 
 
 def _run(name, platform, folder) -> None:
-    """Run a script of the documentation in a folder in which the repository's chart is."""
-    words = chart_arguments(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
+    """Run a script of the documentation in a folder with a copy of the chart."""
+    arguments = chart_arguments(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
     env = platform.cluster.subprocess_env | {
-        "VALUES": " ".join(word for word in words if not word.startswith("--namespace")),
+        "VALUES": " ".join(argument for argument in arguments if not argument.startswith("--namespace")),
     }
-    done = subprocess.run(
+    completed = subprocess.run(
         ["/bin/bash", "-c", SCRIPTS[name]],
         cwd=folder,
         env=env,
@@ -33,11 +33,11 @@ def _run(name, platform, folder) -> None:
         timeout=800,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
-def _held(access, outcome) -> tuple[list, list]:
-    """Every degree and every sealed bucket of some sittings."""
+def _degrees_and_seals(access, outcome) -> tuple[list, list]:
+    """Read every degree and every sealed bucket of a run's sittings."""
     with access.forwarded("postgres", 5432) as port, access.cassandra() as session:
         postgres = Postgres(access.dsn(port))
         degrees = [sorted(postgres.degrees(each.id, 1), key=lambda one: one.student) for each in outcome.scheduled]
@@ -45,13 +45,13 @@ def _held(access, outcome) -> tuple[list, list]:
     return degrees, seals
 
 
-def test_everything_is_lost_and_restored(platform, access, sit, tmp_path) -> None:
-    """If I follow docs/backup.md, lose the namespace with all its volumes, and restore, degrees and seals are equal."""
+def test_backup_and_restore(platform, access, sit, tmp_path) -> None:
+    """If I back up, lose the namespace with all its volumes, and restore, degrees and seals are unchanged."""
     cluster = platform.cluster
     outcome = sit()
-    held = _held(access, outcome)
-    assert all(held[0])
-    assert all(held[1])
+    before = _degrees_and_seals(access, outcome)
+    assert all(before[0])
+    assert all(before[1])
     shutil.copytree(REPOSITORY / "charts", tmp_path / "charts")
     _run("Backup", platform, tmp_path)
     cluster.helm("uninstall", "exam", f"--namespace={NAMESPACE}", "--wait")
@@ -60,4 +60,4 @@ def test_everything_is_lost_and_restored(platform, access, sit, tmp_path) -> Non
     assert all(each["status"]["phase"] != "Bound" for each in volumes)
     _run("Restore", platform, tmp_path)
     await_recovery(cluster)
-    assert _held(access, outcome) == held
+    assert _degrees_and_seals(access, outcome) == before

@@ -1,4 +1,4 @@
-"""What platform teams do with a release that has data in it."""
+"""Operations on a release with data: upgrade, reinstall, failure of the machine, permissions."""
 
 import asyncio
 import base64
@@ -25,17 +25,17 @@ from exam_harness.waiting import eventually
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-operator"
 
 
-def _ours(*words: str) -> tuple[str, ...]:
-    return ("--namespace", NAMESPACE, *words)
+def _in_namespace(*arguments: str) -> tuple[str, ...]:
+    return ("--namespace", NAMESPACE, *arguments)
 
 
-def _upgrade(platform, tags, *more: str) -> str:
-    words = chart_arguments(tags=tags, from_packages=platform.from_packages, port=platform.port)
-    return platform.cluster.helm("upgrade", RELEASE, str(CHART), *words, *more)
+def _upgrade(platform, tags, *extra: str) -> str:
+    arguments = chart_arguments(tags=tags, from_packages=platform.from_packages, port=platform.port)
+    return platform.cluster.helm("upgrade", RELEASE, str(CHART), *arguments, *extra)
 
 
-def _next(platform) -> dict[str, str]:
-    """The present images under the tags of a next release; their tags."""
+def _tag_next_release(platform) -> dict[str, str]:
+    """Tag the current images as those of a next release; return the tags."""
     tags = {service: f"{tag}-next" for service, tag in platform.tags.items()}
     for service, tag in platform.tags.items():
         words = (
@@ -52,18 +52,18 @@ def _next(platform) -> dict[str, str]:
 
 
 def _jobs(cluster) -> set[str]:
-    found = cluster.get(*_ours("jobs", "--selector", "app.kubernetes.io/component=migrations"))["items"]
+    found = cluster.get(*_in_namespace("jobs", "--selector", "app.kubernetes.io/component=migrations"))["items"]
     return {job["metadata"]["name"] for job in found}
 
 
 def _secret(cluster) -> dict[str, str]:
-    data: dict[str, str] = cluster.get(*_ours("secret", f"{RELEASE}-secrets"))["data"]
+    data: dict[str, str] = cluster.get(*_in_namespace("secret", f"{RELEASE}-secrets"))["data"]
     return data
 
 
 def _components(cluster, *, ready: bool = False) -> set[str]:
-    """The parts of the platform that have pods which are to run; or those with a pod that is ready."""
-    found = cluster.get(*_ours("pods", "--field-selector=status.phase!=Succeeded"))["items"]
+    """Return the components with pods that have not completed, or those with a ready pod."""
+    found = cluster.get(*_in_namespace("pods", "--field-selector=status.phase!=Succeeded"))["items"]
     if ready:
         is_ready = {"type": "Ready", "status": "True"}
         found = [
@@ -75,56 +75,56 @@ def _components(cluster, *, ready: bool = False) -> set[str]:
 
 
 def _degrees(access) -> str:
-    """Every degree there is, as PostgreSQL has it."""
+    """Return every degree in PostgreSQL."""
     query = "SELECT student_id, revision_id, total, points FROM degrees_degree ORDER BY 1, 2"
     words = ("psql", "--no-psqlrc", "-U", "postgres", "-d", "exam", "-At", "-c", query)
-    return access.cluster.kubectl(*_ours("exec", f"{RELEASE}-postgres-0", "--", *words))
+    return access.cluster.kubectl(*_in_namespace("exec", f"{RELEASE}-postgres-0", "--", *words))
 
 
-def test_a_release_is_upgraded_in_a_sitting_and_nobody_notices(platform, access, sit) -> None:
-    """If I upgrade while students answer, every answer is acknowledged at the first try; data and secrets stay."""
+def test_an_upgrade_during_a_sitting_is_not_noticed(platform, access, sit) -> None:
+    """If I upgrade while students answer, every answer is acknowledged at once, and data and secrets are kept."""
     cluster = platform.cluster
     before, secret = _jobs(cluster), _secret(cluster)
-    tags = _next(platform)
+    tags = _tag_next_release(platform)
 
     async def upgrade(sitting) -> None:
         await asyncio.to_thread(_upgrade, platform, tags)
-        sitting.say("upgraded; pods are replaced one after the other")
+        sitting.say("upgraded; pods are being replaced one by one")
 
     outcome = sit(while_open=upgrade, size=Size(seconds=90, trouble_at=0.1))
     assert not outcome.mismatches
-    # No acknowledgement fails by this one: students complain, which is a mismatch, when they hear it in time.
+    # Students report this one as a mismatch themselves if they get it before the deadline.
     assert [failure for failure in outcome.failures if PERHAPS_LATE not in failure] == []
     assert len(_jobs(cluster) - before) == 1
     assert _secret(cluster) == secret
     images = {
         container["image"]
-        for pod in cluster.get(*_ours("pods", "--selector", "app.kubernetes.io/component=solver"))["items"]
+        for pod in cluster.get(*_in_namespace("pods", "--selector", "app.kubernetes.io/component=solver"))["items"]
         for container in pod["spec"]["containers"]
     }
     assert images == {image_name("solver", tags["solver"])}
 
 
-def test_a_shell_reaches_the_cluster(platform, tmp_path) -> None:
-    """If I source build/cluster/env in a shell that knows nothing, kubectl and helm are there and find the release."""
+def test_a_shell_can_use_the_cluster(platform, tmp_path) -> None:
+    """If I source build/cluster/env in a clean shell, kubectl and helm are on the PATH and use the cluster."""
     words = f"source {ENV} && kubectl get nodes --output=name && helm list --namespace={NAMESPACE} --short"
-    # What kubectl remembers of a server it keeps at home, and beside itself where there is none.
+    # kubectl keeps its discovery cache in HOME.
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = subprocess.run(["/bin/bash", "-c", words], env=env, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == [f"node/{NODE}", RELEASE]
 
 
-def test_the_release_tests_itself(platform, access) -> None:
-    """If I run `helm test`, it goes in through the gateway and finds the keys of web and solver."""
-    said = platform.cluster.helm("test", RELEASE, f"--namespace={NAMESPACE}", "--logs", "--timeout=120s")
-    assert "localhost/.well-known/jwks.json: 1 key(s)" in said
-    assert "solver.localhost/v1/keys: 1 key(s)" in said
+def test_helm_test_passes(platform, access) -> None:
+    """If I run `helm test`, it fetches the keys of web and solver through the gateway."""
+    output = platform.cluster.helm("test", RELEASE, f"--namespace={NAMESPACE}", "--logs", "--timeout=120s")
+    assert "localhost/.well-known/jwks.json: 1 key(s)" in output
+    assert "solver.localhost/v1/keys: 1 key(s)" in output
 
 
-def test_a_route_of_the_gateway_api_serves_both_hosts(platform, access) -> None:
-    """If I choose an HTTPRoute in place of the Ingress, a gateway's controller serves web and solver through it."""
-    words = ("ingress.enabled=false", "httpRoute.enabled=true", "httpRoute.parentRefs[0].name=local")
-    told = [f"--set={word}" for word in (*words, "httpRoute.parentRefs[0].namespace=traefik")]
+def test_an_httproute_serves_both_hosts(platform, access) -> None:
+    """If I choose an HTTPRoute instead of the Ingress, web and solver are served through it."""
+    values = ("ingress.enabled=false", "httpRoute.enabled=true", "httpRoute.parentRefs[0].name=local")
+    settings = [f"--set={value}" for value in (*values, "httpRoute.parentRefs[0].namespace=traefik")]
 
     def keys(path: str, host: str) -> bool:
         url = f"http://127.0.0.1:{platform.port}{path}"
@@ -134,26 +134,26 @@ def test_a_route_of_the_gateway_api_serves_both_hosts(platform, access) -> None:
     def served() -> bool:
         return keys("/.well-known/jwks.json", "localhost") and keys("/v1/keys", "solver.localhost")
 
-    _upgrade(platform, platform.tags, *told)
+    _upgrade(platform, platform.tags, *settings)
     try:
-        assert platform.cluster.get(*_ours("ingresses"))["items"] == []
+        assert platform.cluster.get(*_in_namespace("ingresses"))["items"] == []
         eventually(served, "both hosts are served through the route", seconds=60)
-        (parent,) = platform.cluster.get(*_ours("httproute", RELEASE))["status"]["parents"]
-        holds = {each["type"]: each["status"] for each in parent["conditions"]}
-        assert holds == {"Accepted": "True", "ResolvedRefs": "True"}
+        (parent,) = platform.cluster.get(*_in_namespace("httproute", RELEASE))["status"]["parents"]
+        conditions = {each["type"]: each["status"] for each in parent["conditions"]}
+        assert conditions == {"Accepted": "True", "ResolvedRefs": "True"}
     finally:
         _upgrade(platform, platform.tags)
     eventually(served, "both hosts are served through the Ingress again", seconds=60)
 
 
 @pytest.fixture
-def crowd_of_graders(platform, access):
-    """More pods of the graders' priority than the node has room for, each as large as a Cassandra."""
+def node_full_of_graders(platform, access):
+    """More pods of the graders' priority class than fit on the node, each as large as Cassandra."""
     cluster, name = platform.cluster, "filler"
     (victim,) = pod_names(cluster, "cassandra")
-    cpu = cluster.get(*_ours("pod", victim))["spec"]["containers"][0]["resources"]["requests"]["cpu"]
-    room = cluster.get("node", NODE)["status"]["allocatable"]["cpu"]
-    replicas = int(parse_quantity(room) / parse_quantity(cpu)) + 1
+    cpu = cluster.get(*_in_namespace("pod", victim))["spec"]["containers"][0]["resources"]["requests"]["cpu"]
+    allocatable = cluster.get("node", NODE)["status"]["allocatable"]["cpu"]
+    replicas = int(parse_quantity(allocatable) / parse_quantity(cpu)) + 1
     container = {
         "name": name,
         "image": image_name("grader", platform.tags["grader"]),
@@ -177,15 +177,15 @@ def crowd_of_graders(platform, access):
     }
 
     def full() -> bool:
-        """Whether each of them runs or was found to have no room, and some were."""
+        """Return whether each pod is running or unschedulable, and some are unschedulable."""
         found = [pod["status"] for pod in cluster.get("--namespace", name, "pods")["items"]]
-        refused = [
+        unschedulable = [
             status
             for status in found
             if any(condition.get("reason") == "Unschedulable" for condition in status.get("conditions", []))
         ]
         running = [status for status in found if status["phase"] == "Running"]
-        return bool(refused) and len(refused) + len(running) == replicas
+        return bool(unschedulable) and len(unschedulable) + len(running) == replicas
 
     cluster.kubectl("create", "namespace", name)
     try:
@@ -196,21 +196,21 @@ def crowd_of_graders(platform, access):
         cluster.kubectl("delete", "namespace", name, "--timeout=120s", seconds=150)
 
 
-def test_graders_make_room_for_a_store(platform, crowd_of_graders) -> None:
-    """If Cassandra dies where graders wait for any room on the node, it comes back all the same."""
+def test_a_store_preempts_graders(platform, node_full_of_graders) -> None:
+    """If Cassandra's pod is deleted on a node full of graders, it preempts one and is scheduled."""
     cluster = platform.cluster
     (victim,) = pod_names(cluster, "cassandra")
-    before = cluster.get(*_ours("pod", victim))["metadata"]["uid"]
-    cluster.kubectl(*_ours("delete", "pod", victim, "--grace-period=0", "--force"))
+    before = cluster.get(*_in_namespace("pod", victim))["metadata"]["uid"]
+    cluster.kubectl(*_in_namespace("delete", "pod", victim, "--grace-period=0", "--force"))
     await_recovery(cluster)
-    assert cluster.get(*_ours("pod", victim))["metadata"]["uid"] != before
+    assert cluster.get(*_in_namespace("pod", victim))["metadata"]["uid"] != before
 
 
-def test_the_autoscaler_sees_real_metrics(platform, access) -> None:
-    """If solvers are busy, their autoscaler knows: it reads the processor time that the cluster measures."""
+def test_the_autoscaler_has_metrics(platform, access) -> None:
+    """If solvers are busy, their autoscaler has their measured CPU utilisation."""
 
     def measured() -> list[int]:
-        status = platform.cluster.get(*_ours("horizontalpodautoscaler", SOLVER)).get("status", {})
+        status = platform.cluster.get(*_in_namespace("horizontalpodautoscaler", SOLVER)).get("status", {})
         found = [each.get("resource", {}).get("current", {}) for each in status.get("currentMetrics") or []]
         return [current["averageUtilization"] for current in found if "averageUtilization" in current]
 
@@ -228,29 +228,29 @@ def test_the_autoscaler_sees_real_metrics(platform, access) -> None:
         ("get", "pods", "--subresource=exec"),
     ],
 )
-def test_the_operator_may_not_do_what_it_has_no_need_to(platform, words) -> None:
-    """If somebody gets hold of the operator's account, they cannot read all secrets, start pods or take more rights."""
+def test_the_operator_has_no_unneeded_permissions(platform, words) -> None:
+    """If an attacker has the operator's token, they cannot list Secrets, create pods or gain permissions."""
     with pytest.raises(HarnessError, match="code 1"):
-        platform.cluster.kubectl(*_ours("auth", "can-i", f"--as={OPERATOR}", *words))
+        platform.cluster.kubectl(*_in_namespace("auth", "can-i", f"--as={OPERATOR}", *words))
 
 
-def test_the_operator_is_refused_by_the_api_server(platform) -> None:
-    """If the operator's account asks for all secrets, the API server refuses."""
+def test_the_operator_cannot_list_secrets(platform) -> None:
+    """If the operator's service account lists Secrets, the API server responds Forbidden."""
     with pytest.raises(HarnessError, match=r"Forbidden.*cannot list resource \"secrets\""):
-        platform.cluster.kubectl(*_ours("get", "secrets", f"--as={OPERATOR}"))
+        platform.cluster.kubectl(*_in_namespace("get", "secrets", f"--as={OPERATOR}"))
 
 
 @pytest.mark.parametrize("component", ["web", "solver", "grader", "gateway", "cassandra", "postgres", "redis"])
-def test_nobody_else_has_an_account_at_the_api_server(platform, component) -> None:
-    """If somebody gets into a pod other than the operator's, there is no token of the API server in it."""
+def test_other_pods_have_no_service_account_token(platform, component) -> None:
+    """If an attacker gets into another pod than the operator's, it has no service account token."""
     pod = pod_names(platform.cluster, component)[0]
-    words = _ours("exec", pod, "--", "ls", "/var/run/secrets/kubernetes.io")
+    words = _in_namespace("exec", pod, "--", "ls", "/var/run/secrets/kubernetes.io")
     with pytest.raises(HarnessError, match="No such file"):
         platform.cluster.kubectl(*words)
 
 
-def test_a_pod_with_more_rights_is_refused(platform) -> None:
-    """If I try to run a privileged pod beside the platform, the API server refuses it."""
+def test_a_privileged_pod_is_rejected(platform) -> None:
+    """If I create a privileged pod in the platform's namespace, Pod Security rejects it."""
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -258,14 +258,14 @@ def test_a_pod_with_more_rights_is_refused(platform) -> None:
         "spec": {"containers": [{"name": "main", "image": "none", "securityContext": {"privileged": True}}]},
     }
     with pytest.raises(HarnessError, match="violates PodSecurity"):
-        platform.cluster.kubectl(*_ours("apply", "--dry-run=server", "-f", "-"), stdin=json.dumps(pod))
+        platform.cluster.kubectl(*_in_namespace("apply", "--dry-run=server", "-f", "-"), stdin=json.dumps(pod))
 
 
-def test_an_upgrade_without_its_secret_is_refused(platform, access) -> None:
-    """If the Secret is gone, an upgrade says so and what to do, and changes nothing."""
+def test_an_upgrade_without_its_secret_is_rejected(platform, access) -> None:
+    """If the Secret is missing, an upgrade fails with what to do, and changes nothing."""
     cluster = platform.cluster
-    kept = cluster.get(*_ours("secret", f"{RELEASE}-secrets"))
-    cluster.kubectl(*_ours("delete", "secret", f"{RELEASE}-secrets"))
+    kept = cluster.get(*_in_namespace("secret", f"{RELEASE}-secrets"))
+    cluster.kubectl(*_in_namespace("delete", "secret", f"{RELEASE}-secrets"))
     try:
         with pytest.raises(HarnessError, match=r"(?s)Secret exam/exam-secrets is gone.*backup"):
             _upgrade(platform, platform.tags)
@@ -276,16 +276,16 @@ def test_an_upgrade_without_its_secret_is_refused(platform, access) -> None:
     assert base64.b64decode(_secret(cluster)["secret-key"])
 
 
-def test_an_uninstalled_release_leaves_its_data_and_comes_back(platform, access) -> None:
-    """If I uninstall and install again, volumes, Exams and the Secret were kept, and every degree is there."""
+def test_a_reinstalled_release_keeps_its_data(platform, access) -> None:
+    """If I uninstall and install again, volumes, Exams, the Secret and every degree are kept."""
     cluster = platform.cluster
     degrees = _degrees(access)
     assert degrees
     exams = [each["metadata"]["uid"] for each in cluster.get("exams", "--all-namespaces")["items"]]
     assert exams
     cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--timeout=180s")
-    assert cluster.get(*_ours("deployments"))["items"] == []
-    claims = {claim["metadata"]["name"] for claim in cluster.get(*_ours("persistentvolumeclaims"))["items"]}
+    assert cluster.get(*_in_namespace("deployments"))["items"] == []
+    claims = {claim["metadata"]["name"] for claim in cluster.get(*_in_namespace("persistentvolumeclaims"))["items"]}
     assert claims == {f"data-{RELEASE}-postgres-0", f"data-{RELEASE}-cassandra-rack1-0"}
     assert [each["metadata"]["uid"] for each in cluster.get("exams", "--all-namespaces")["items"]] == exams
     words = chart_arguments(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
@@ -294,24 +294,24 @@ def test_an_uninstalled_release_leaves_its_data_and_comes_back(platform, access)
     assert _degrees(access) == degrees
 
 
-def test_the_machine_goes_down_in_an_upgrade(platform, access, shown) -> None:
-    """If my machine goes down while helm upgrades, `make up` brings everything back, and every degree is there."""
+def test_the_machine_fails_during_an_upgrade(platform, access, console) -> None:
+    """If my machine fails while helm upgrades, `make up` recovers everything, and every degree is kept."""
     cluster = platform.cluster
     degrees, parts = _degrees(access), _components(cluster)
     assert degrees
-    words = chart_arguments(tags=_next(platform), from_packages=platform.from_packages, port=platform.port)
+    words = chart_arguments(tags=_tag_next_release(platform), from_packages=platform.from_packages, port=platform.port)
     upgrade = [str(program("helm")), "upgrade", RELEASE, str(CHART), *words, "--wait"]
     helm = subprocess.Popen(upgrade, env=cluster.subprocess_env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        begun = ("secrets", f"--selector=owner=helm,name={RELEASE},status=pending-upgrade")
-        eventually(lambda: cluster.get(*_ours(*begun))["items"], "helm has begun")
+        pending = ("secrets", f"--selector=owner=helm,name={RELEASE},status=pending-upgrade")
+        eventually(lambda: cluster.get(*_in_namespace(*pending))["items"], "helm has started")
     finally:
         helm.kill()
         helm.wait()
     cluster.engine.docker("kill", NODE)
-    with Steps("make up", shown) as steps:
+    with Steps("make up", console) as steps:
         bring_up(steps, port=platform.port)
-    # As soon as it says so, and by the pods themselves: what counts them may not have looked yet.
+    # Check at once, and the pods themselves: the controllers' counts may still be stale.
     assert _components(cluster, ready=True) == parts
     (release,) = json.loads(cluster.helm("list", f"--namespace={NAMESPACE}", "--output=json"))
     assert release["status"] == "deployed"

@@ -1,4 +1,4 @@
-"""The whole platform as child processes: it serves, its services are killed and started again, it leaves nothing."""
+"""The platform as child processes: its services serve, restart after a crash, and leave nothing behind."""
 
 import shutil
 
@@ -12,8 +12,8 @@ from exam_harness.environments.processes.stack import Stack
 pytestmark = pytest.mark.integration
 
 
-def test_the_platform_starts_survives_and_ends() -> None:
-    """Every service serves through the gateway, comes back from a crash on its own port, and is gone at the end."""
+def test_the_stack_starts_restarts_and_stops() -> None:
+    """Every service serves through the gateway, restarts on its own port after a crash, and stops at the end."""
     folder = new_run_folder("whole-test")
     try:
         with Stack(folder / "run") as stack:
@@ -38,14 +38,14 @@ def test_the_platform_starts_survives_and_ends() -> None:
 
 
 def _assert_serves(stack: Stack) -> None:
-    with httpx.Client(base_url=stack.gateway.url, trust_env=False, timeout=20) as outside:
-        assert outside.get("/.well-known/jwks.json", headers={"Host": "localhost"}).json()["keys"]
-        assert outside.get("/v1/keys", headers={"Host": "solver.localhost"}).json()["keys"]
-        assert outside.get("/admin/login/", headers={"Host": "localhost"}).status_code == 200
+    with httpx.Client(base_url=stack.gateway.url, trust_env=False, timeout=20) as client:
+        assert client.get("/.well-known/jwks.json", headers={"Host": "localhost"}).json()["keys"]
+        assert client.get("/v1/keys", headers={"Host": "solver.localhost"}).json()["keys"]
+        assert client.get("/admin/login/", headers={"Host": "localhost"}).status_code == 200
 
 
-def test_secrets_are_made_for_the_run_and_stay_with_their_service() -> None:
-    """Keys are readable by their owner alone, differ from run to run, and no service gets another's secrets."""
+def test_secrets_are_generated_per_run_and_per_service() -> None:
+    """Keys are readable by their owner only, differ between runs, and no service gets another's secrets."""
     folder = new_run_folder("whole-test")
     try:
         one, other = Stack(folder / "one"), Stack(folder / "other")

@@ -1,4 +1,4 @@
-"""The gateway sends each address to the service it belongs to and keeps the inner ones in."""
+"""The gateway routes each path to its service and does not expose internal paths."""
 
 import json
 import shutil
@@ -25,16 +25,16 @@ SOLVER = {"Host": "solver.localhost"}
 
 
 class Echo(ThreadingHTTPServer):
-    """Answers every request with its own name, the path and the headers it got."""
+    """A server that answers every request with its own name, the path and the headers received."""
 
     daemon_threads = True
 
-    def __init__(self, name: str, *, rude: bool = False) -> None:
+    def __init__(self, name: str, *, hangs_up: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), EchoHandler)
         self.name = name
-        self.rude = rude
-        """Whether it takes requests and hangs up."""
-        self.asked = 0
+        self.hangs_up = hangs_up
+        """Whether it closes the connection instead of responding."""
+        self.requests = 0
 
     @property
     def address(self) -> str:
@@ -43,21 +43,21 @@ class Echo(ThreadingHTTPServer):
 
 
 class EchoHandler(BaseHTTPRequestHandler):
-    """See `Echo`."""
+    """The handler of `Echo`."""
 
     server: Echo
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Respond."""
         length = int(self.headers.get("Content-Length", 0))
         self.rfile.read(length)
-        self.server.asked += 1
-        if self.server.rude:
+        self.server.requests += 1
+        if self.server.hangs_up:
             self.close_connection = True
             return
-        said = {"service": self.server.name, "path": self.path, "headers": dict(self.headers), "length": length}
-        body = json.dumps(said).encode()
+        echo = {"service": self.server.name, "path": self.path, "headers": dict(self.headers), "length": length}
+        body = json.dumps(echo).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Request-ID", self.headers["X-Request-ID"])
@@ -71,8 +71,8 @@ class EchoHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _echo(name: str, *, rude: bool = False) -> Iterator[Echo]:
-    with Echo(name, rude=rude) as echo:
+def _echo(name: str, *, hangs_up: bool = False) -> Iterator[Echo]:
+    with Echo(name, hangs_up=hangs_up) as echo:
         Thread(target=echo.serve_forever, daemon=True).start()
         yield echo
         echo.shutdown()
@@ -80,7 +80,7 @@ def _echo(name: str, *, rude: bool = False) -> Iterator[Echo]:
 
 @contextmanager
 def _gateway(*, web: str, solvers: list[str]) -> Iterator[httpx.Client]:
-    """A gateway before these."""
+    """A gateway with these upstreams."""
     folder = new_run_folder("gateway-test")
     (folder / "logs").mkdir()
     try:
@@ -94,32 +94,32 @@ def _gateway(*, web: str, solvers: list[str]) -> Iterator[httpx.Client]:
 
 
 def _down() -> str:
-    """The address of nobody."""
+    """An address that refuses connections."""
     return f"127.0.0.1:{free_ports(1)[0]}"
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[httpx.Client]:
-    """A gateway before a web, a solver, and a solver that is down."""
-    with ExitStack() as ends:
-        web, solver = ends.enter_context(_echo("web")), ends.enter_context(_echo("solver"))
-        yield ends.enter_context(_gateway(web=web.address, solvers=[solver.address, _down()]))
+    """A gateway with a web, a solver, and a solver that is down."""
+    with ExitStack() as stack:
+        web, solver = stack.enter_context(_echo("web")), stack.enter_context(_echo("solver"))
+        yield stack.enter_context(_gateway(web=web.address, solvers=[solver.address, _down()]))
 
 
 @pytest.fixture(scope="module")
-def nothing_behind() -> Iterator[httpx.Client]:
-    """A gateway whose services are all down."""
+def all_down() -> Iterator[httpx.Client]:
+    """A gateway with all upstreams down."""
     with _gateway(web=_down(), solvers=[_down(), _down()]) as client:
         yield client
 
 
-def _assert_problem(answer: httpx.Response, kind: ProblemKind) -> None:
-    """The answer is what the services' catalogue says."""
-    assert answer.status_code == kind.status
-    assert answer.headers["Content-Type"] == MEDIA_TYPE
-    said = answer.json()
-    assert said.pop("detail")
-    assert said == {"type": kind.uri, "title": kind.title, "status": kind.status}
+def _assert_problem(response: httpx.Response, kind: ProblemKind) -> None:
+    """Check that a response is a problem of the catalogue."""
+    assert response.status_code == kind.status
+    assert response.headers["Content-Type"] == MEDIA_TYPE
+    body = response.json()
+    assert body.pop("detail")
+    assert body == {"type": kind.uri, "title": kind.title, "status": kind.status}
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def _assert_problem(answer: httpx.Response, kind: ProblemKind) -> None:
         ("solver.localhost", "/docs", "solver"),
     ],
 )
-def test_each_address_reaches_its_service(gateway: httpx.Client, host: str, path: str, service: str) -> None:
-    """The admin and the API are web's, /v1/ is the solver's on both hosts; paths arrive as they were sent."""
+def test_each_path_is_routed_to_its_service(gateway: httpx.Client, host: str, path: str, service: str) -> None:
+    """The admin and the API are routed to web, /v1/ to a solver on both hosts; paths arrive unchanged."""
     answer = gateway.get(path, headers={"Host": host}).json()
     assert (answer["service"], answer["path"]) == (service, path)
 
@@ -160,9 +160,9 @@ def test_each_address_reaches_its_service(gateway: httpx.Client, host: str, path
         "/metrics/",
     ],
 )
-def test_inner_addresses_stay_inside(gateway: httpx.Client, host: str, path: str) -> None:
-    """Nobody outside reaches internal calls or metrics, however the path is written."""
-    # Written to the socket as it is: a client library would tidy the path up.
+def test_internal_paths_are_not_exposed(gateway: httpx.Client, host: str, path: str) -> None:
+    """If I request the internal API or metrics, however the path is written, the response is 404."""
+    # Written to the socket directly, because a client library would normalise the path.
     with socket.create_connection((gateway.base_url.host, gateway.base_url.port or 0), timeout=10) as raw:
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: raw.recv(65536), b""))
@@ -171,24 +171,24 @@ def test_inner_addresses_stay_inside(gateway: httpx.Client, host: str, path: str
     assert json.loads(body)["type"] == ProblemKind.NOT_FOUND.uri
 
 
-def test_an_inner_address_is_nothing_here(gateway: httpx.Client) -> None:
-    """The refusal is the catalogue's, and says no more than that nothing is here."""
+def test_internal_paths_return_404(gateway: httpx.Client) -> None:
+    """If I request an internal path, I get the catalogue's NOT_FOUND and no further detail."""
     _assert_problem(gateway.get("/internal/sittings/x", headers=WEB), ProblemKind.NOT_FOUND)
 
 
-def test_a_strange_host_is_misdirected(gateway: httpx.Client) -> None:
-    """Nothing is served under a name that nobody configured."""
+def test_an_unknown_host_returns_421(gateway: httpx.Client) -> None:
+    """If the Host header is not configured, nothing is served."""
     for host in ("elsewhere.example", "localhost.elsewhere.example", "127.0.0.1"):
         assert gateway.get("/api/exams", headers={"Host": host}).status_code == 421
 
 
-def test_a_dead_solver_is_passed_over(gateway: httpx.Client) -> None:
-    """With one of two solvers down every student is served by the other."""
+def test_a_solver_that_is_down_is_skipped(gateway: httpx.Client) -> None:
+    """If one of two solvers is down, every student is served by the other."""
     answers = [_save(gateway, student) for student in range(20)]
     assert {answer.status_code for answer in answers} == {200}
 
 
-def test_a_student_stays_with_one_solver() -> None:
+def test_a_student_is_pinned_to_a_solver() -> None:
     """All of a student's requests go to the same process; students are spread over the processes."""
     with (
         _echo("one") as one,
@@ -201,29 +201,29 @@ def test_a_student_stays_with_one_solver() -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-def test_an_answer_whose_solver_hangs_up_is_given_to_the_next(method: str) -> None:
-    """A solver dies with the answer in its hands: the same answer goes to another, for that is always safe."""
+def test_an_answer_is_retried_on_the_next_solver(method: str) -> None:
+    """If a solver crashes while handling an answer, the gateway retries on another solver, which is always safe."""
     with (
-        _echo("rude", rude=True) as rude,
-        _echo("kind") as kind,
-        _gateway(web=_down(), solvers=[rude.address, kind.address]) as client,
+        _echo("crashing", hangs_up=True) as crashing,
+        _echo("healthy") as healthy,
+        _gateway(web=_down(), solvers=[crashing.address, healthy.address]) as client,
     ):
         answers = [_save(client, student, method) for student in range(20)]
-    assert rude.asked
-    assert {answer.json()["service"] for answer in answers} == {"kind"}
+    assert crashing.requests
+    assert {answer.json()["service"] for answer in answers} == {"healthy"}
 
 
-def test_a_frozen_solver_is_passed_over() -> None:
-    """A solver that takes connections and says nothing costs seconds, not the answer."""
+def test_a_hanging_solver_is_skipped_after_a_timeout() -> None:
+    """If a solver accepts connections and never responds, answers are delayed by seconds and not lost."""
     with (
-        socket.create_server(("127.0.0.1", 0)) as frozen,
+        socket.create_server(("127.0.0.1", 0)) as hanging,
         _echo("alive") as alive,
-        _gateway(web=_down(), solvers=[f"127.0.0.1:{frozen.getsockname()[1]}", alive.address]) as client,
+        _gateway(web=_down(), solvers=[f"127.0.0.1:{hanging.getsockname()[1]}", alive.address]) as client,
         ThreadPoolExecutor(30) as students,
     ):
         answers = list(students.map(lambda student: _save(client, student), range(30)))
     assert {answer.json()["service"] for answer in answers} == {"alive"}
-    assert max(answer.elapsed.total_seconds() for answer in answers) > 1, "none was sent to the frozen solver"
+    assert max(answer.elapsed.total_seconds() for answer in answers) > 1, "none was sent to the hanging solver"
 
 
 def _save(client: httpx.Client, student: int, method: str = "PUT") -> httpx.Response:
@@ -238,44 +238,42 @@ def _save(client: httpx.Client, student: int, method: str = "PUT") -> httpx.Resp
 @pytest.mark.parametrize(
     ("path", "headers"), [("/api/exams", WEB), ("/admin/", WEB), ("/v1/keys", WEB), ("/v1/keys", SOLVER)]
 )
-def test_a_service_that_is_down_is_a_problem_to_come_back_from(
-    nothing_behind: httpx.Client, path: str, headers: dict[str, str]
+def test_a_service_that_is_down_returns_503_with_retry_after(
+    all_down: httpx.Client, path: str, headers: dict[str, str]
 ) -> None:
-    """Without a service behind it the gateway says so in problem+json, and when to come back."""
-    answer = nothing_behind.get(path, headers=headers)
+    """If no upstream is available, the response is 503 in problem+json with Retry-After."""
+    answer = all_down.get(path, headers=headers)
     _assert_problem(answer, ProblemKind.UNAVAILABLE)
     assert answer.headers["Retry-After"] == "1"
     assert answer.headers.get_list("X-Request-ID") == [answer.headers["X-Request-ID"]]
 
 
-def test_request_ids_travel(gateway: httpx.Client) -> None:
-    """A sane request id is passed on and comes back once; a strange one is replaced."""
+def test_request_ids_are_forwarded(gateway: httpx.Client) -> None:
+    """If my request id is valid, it is forwarded and returned once; an invalid one is replaced."""
     for headers in (WEB, SOLVER):
         kept = gateway.get("/v1/x", headers=headers | {"X-Request-ID": "abcdefgh-1234"})
         assert kept.json()["headers"]["X-Request-ID"] == "abcdefgh-1234"
         assert kept.headers.get_list("X-Request-ID") == ["abcdefgh-1234"]
-        for strange in ("bad id\t!", "short", "x" * 65, '"},{"forged":"'):
-            made = gateway.get("/v1/x", headers=headers | {"X-Request-ID": strange})
+        for invalid in ("bad id\t!", "short", "x" * 65, '"},{"forged":"'):
+            made = gateway.get("/v1/x", headers=headers | {"X-Request-ID": invalid})
             assert len(made.json()["headers"]["X-Request-ID"]) == 32
             assert made.headers.get_list("X-Request-ID") == [made.json()["headers"]["X-Request-ID"]]
     assert gateway.get("/metrics", headers=WEB | {"X-Request-ID": "abcdefgh"}).headers["X-Request-ID"] == "abcdefgh"
 
 
-def test_services_hear_who_dialled_what(gateway: httpx.Client) -> None:
-    """The host with its port and the client's address arrive; what a client claims about itself does not."""
+def test_forwarded_headers_cannot_be_forged(gateway: httpx.Client) -> None:
+    """Services receive the real host, port and client address; X-Forwarded headers of the client are replaced."""
     forged = {"X-Forwarded-For": "10.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "elsewhere.example"}
-    heard = gateway.get("/api/x", headers={"Host": "localhost:8080"} | forged).json()["headers"]
-    assert heard["Host"] == heard["X-Forwarded-Host"] == "localhost:8080"
-    assert heard["X-Forwarded-For"] == "127.0.0.1"
-    assert heard["X-Forwarded-Proto"] == "http"
+    received = gateway.get("/api/x", headers={"Host": "localhost:8080"} | forged).json()["headers"]
+    assert received["Host"] == received["X-Forwarded-Host"] == "localhost:8080"
+    assert received["X-Forwarded-For"] == "127.0.0.1"
+    assert received["X-Forwarded-Proto"] == "http"
 
 
 @pytest.mark.parametrize(("host", "path"), [("solver.localhost", "/v1/x"), ("localhost", "/v1/x"), ("localhost", "/x")])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_is_too_large_is_refused_as_a_problem(
-    gateway: httpx.Client, host: str, path: str, *, chunked: bool
-) -> None:
-    """10 MB is 413 in problem+json on every host, whether its length was announced or not."""
+def test_a_body_over_the_limit_returns_413(gateway: httpx.Client, host: str, path: str, *, chunked: bool) -> None:
+    """If I send 10 MB, with or without Content-Length, the response is 413 in problem+json on every host."""
     content = iter([b"x" * 1_000_000] * 10) if chunked else b"x" * 10_000_000
     _assert_problem(gateway.put(path, headers={"Host": host}, content=content), ProblemKind.BODY_TOO_LARGE)
 
@@ -283,13 +281,13 @@ def test_a_body_that_is_too_large_is_refused_as_a_problem(
 @pytest.mark.parametrize(
     ("host", "path", "size"), [("solver.localhost", "/v1/x", 1_000_000), ("localhost", "/x", 5_000_000)]
 )
-def test_a_body_within_the_limit_arrives(gateway: httpx.Client, host: str, path: str, size: int) -> None:
-    """A large batch of answers and an image of a question pass."""
+def test_a_body_within_the_limit_is_forwarded(gateway: httpx.Client, host: str, path: str, size: int) -> None:
+    """If I send a large batch of answers or an image of a question, it is forwarded."""
     assert gateway.put(path, headers={"Host": host}, content=b"x" * size).json()["length"] == size
 
 
 def test_the_access_log_is_json_without_secrets() -> None:
-    """Each request is one JSON line that a request id finds; neither tokens nor queries are in it."""
+    """Each request is logged as one JSON line with its request id, and without tokens or queries."""
     folder = new_run_folder("gateway-test")
     (folder / "logs").mkdir()
     headers = SOLVER | {"Authorization": "Bearer hush", "X-Request-ID": "find-me-1"}

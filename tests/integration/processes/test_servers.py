@@ -1,4 +1,4 @@
-"""The local stack's servers are real, come back after a crash with their data, and leave nothing behind."""
+"""The local servers restart after a crash with their data, and leave no process or port behind."""
 
 import pwd
 import shutil
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of this test's own."""
+    """A temporary folder with ``logs``."""
     folder = new_run_folder("stack-test")
     (folder / "logs").mkdir()
     yield folder
@@ -37,7 +37,7 @@ def _gateway(folder: Path, user: pwd.struct_passwd | None = None) -> Nginx:
 
 
 def _write_row(server: Server) -> Callable[[], bool]:
-    """Have a server keep something; whether it has it still."""
+    """Store a row in a server; return a function that checks whether the row is still there."""
     match server:
         case Postgres():
             with psycopg.connect(server.dsn("exam_web"), autocommit=True) as connection:
@@ -59,14 +59,14 @@ def _write_row(server: Server) -> Callable[[], bool]:
             case Cassandra():
                 with server.session() as session:
                     return [row.n for row in session.execute("SELECT n FROM kept.kept")] == [42]
-        return True  # Redis and nginx keep nothing, by design
+        return True  # Redis and nginx store nothing, by design
 
     return is_there
 
 
 @pytest.mark.parametrize("make", [Postgres, Redis, Cassandra, _gateway])
-def test_a_server_comes_back_from_a_crash_and_leaves_nothing(folder: Path, make: Callable[[Path], Server]) -> None:
-    """A server killed at once comes back on its port with what was acknowledged; stopped, all of it is gone."""
+def test_a_server_survives_a_crash_and_stops_completely(folder: Path, make: Callable[[Path], Server]) -> None:
+    """If a server is killed, it restarts on its port with acknowledged data; if stopped, all its processes end."""
     with make(folder) as server:
         assert server.is_ready()
         is_there = _write_row(server)
@@ -94,17 +94,17 @@ def test_postgresql_never_runs_as_root(postgres: Postgres) -> None:
 
 @pytest.mark.skipif("os.geteuid() != 0", reason="only root changes user")
 @pytest.mark.parametrize("make", [Postgres, _gateway])
-def test_servers_run_as_nobody_where_there_is_no_user_for_them(folder: Path, make: Callable[..., Server]) -> None:
-    """A bare system has no user postgres; its user nobody has a group of another name."""
-    nobody = pwd.getpwnam("nobody")
-    with make(folder, user=nobody) as server:
-        assert nobody.pw_uid in {Path(f"/proc/{each.pid}").stat().st_uid for each in server.process.process_tree()}
+def test_servers_can_run_as_a_user_with_another_group_name(folder: Path, make: Callable[..., Server]) -> None:
+    """If the system has no user postgres, servers run as a user whose group has another name (nogroup)."""
+    user = pwd.getpwnam("nobody")
+    with make(folder, user=user) as server:
+        assert user.pw_uid in {Path(f"/proc/{each.pid}").stat().st_uid for each in server.process.process_tree()}
 
 
-def test_postgresql_killed_in_the_middle_of_a_query_starts_again(folder: Path) -> None:
-    """A backend that is busy dies with its server, so that the memory they share is free for the next."""
-    patience = "-c statement_timeout=20s"
-    with Postgres(folder) as server, psycopg.connect(server.dsn("exam_web"), options=patience) as connection:
+def test_postgresql_restarts_after_a_kill_during_a_query(folder: Path) -> None:
+    """If PostgreSQL is killed, its busy backend is killed too, so that their shared memory is free."""
+    options = "-c statement_timeout=20s"
+    with Postgres(folder) as server, psycopg.connect(server.dsn("exam_web"), options=options) as connection:
         busy = Thread(target=_count_for_long, args=(connection,))
         busy.start()
         server.process.await_ready(lambda: _is_counting(server), seconds=10)
@@ -115,8 +115,8 @@ def test_postgresql_killed_in_the_middle_of_a_query_starts_again(folder: Path) -
             busy.join()
 
 
-def test_a_killed_postgresql_leaves_no_memory_behind(folder: Path) -> None:
-    """What a killed server shared between its processes goes with its data folder, not with the next boot."""
+def test_a_killed_postgresql_leaks_no_shared_memory(folder: Path) -> None:
+    """If PostgreSQL is killed, its shared memory is in files of its data folder, which are removed with it."""
     with Postgres(folder) as server:
         maps = Path(f"/proc/{server.process.pid}/maps").read_text().splitlines()
         shared = {Path(line.split()[-1]) for line in maps if "/PostgreSQL." in line or "/mmap." in line}
@@ -137,22 +137,22 @@ def _is_counting(server: Postgres) -> bool:
     return row == (1,)
 
 
-def test_a_paused_postgresql_is_silent_on_open_connections_too(folder: Path) -> None:
-    """A frozen PostgreSQL answers nobody, not even a connection it already has; let go, it answers what was asked."""
+def test_a_paused_postgresql_does_not_answer_open_connections(folder: Path) -> None:
+    """If PostgreSQL is paused, a query on an open connection waits; resumed, it is answered."""
     with Postgres(folder) as server, psycopg.connect(server.dsn("exam_web"), autocommit=True) as connection:
         answers: list[object] = []
-        asking = Thread(target=lambda: answers.append(connection.execute("SELECT 42").fetchone()))
+        query = Thread(target=lambda: answers.append(connection.execute("SELECT 42").fetchone()))
         server.pause()
-        asking.start()
-        asking.join(1)
+        query.start()
+        query.join(1)
         assert not answers
         server.resume()
-        asking.join()
+        query.join()
     assert answers == [(42,)]
 
 
-def test_a_paused_redis_answers_nothing_and_goes_on(folder: Path) -> None:
-    """A frozen Redis times out; let go, it answers as before."""
+def test_a_paused_redis_times_out_and_resumes(folder: Path) -> None:
+    """If Redis is paused, requests time out; resumed, it answers again."""
     with Redis(folder) as server:
         with redis.Redis.from_url(server.url, socket_timeout=0.3) as client:
             client.set("kept", "yes")
@@ -164,15 +164,15 @@ def test_a_paused_redis_answers_nothing_and_goes_on(folder: Path) -> None:
             assert client.get("kept") == b"yes"
 
 
-def test_a_paused_server_stops_all_the_same(folder: Path) -> None:
-    """Whatever a test left frozen is stopped in good order."""
+def test_a_paused_server_can_be_stopped(folder: Path) -> None:
+    """If a test leaves a server paused, it is still stopped gracefully."""
     with Redis(folder) as server:
         server.pause()
         assert server.process.stop() == 0
 
 
-def test_solver_role_starts_without_rights(postgres: Postgres) -> None:
-    """The solver's role can log in and create nothing."""
+def test_the_solver_role_has_no_privileges_at_first(postgres: Postgres) -> None:
+    """If I log in with the solver's role, I cannot create a table."""
     with (
         psycopg.connect(postgres.dsn("exam_solver")) as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
@@ -180,15 +180,15 @@ def test_solver_role_starts_without_rights(postgres: Postgres) -> None:
         connection.execute("CREATE TABLE mine (n int)")
 
 
-def test_roles_want_their_passwords(postgres: Postgres) -> None:
-    """Nobody logs in to PostgreSQL without the password made for this run."""
+def test_postgresql_requires_a_password(postgres: Postgres) -> None:
+    """If I log in to PostgreSQL without the run's password, I am rejected."""
     wrong = postgres.dsn("exam_web").replace(postgres.password("exam_web"), "exam_web")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(wrong)
 
 
-def test_redis_wants_its_password(redis_server: Redis) -> None:
-    """Nobody reads Redis without the password made for this run."""
+def test_redis_requires_a_password(redis_server: Redis) -> None:
+    """If I connect to Redis without the run's password, I am rejected."""
     with (
         redis.Redis.from_url(f"redis://127.0.0.1:{redis_server.port}/0") as client,
         pytest.raises(redis.AuthenticationError),
@@ -197,7 +197,7 @@ def test_redis_wants_its_password(redis_server: Redis) -> None:
 
 
 def test_cassandra_has_no_default_superuser(cassandra: Cassandra) -> None:
-    """The superuser that Cassandra is born with can no longer log in; ours can."""
+    """If Cassandra is ready, its default superuser can no longer log in, and the run's own can."""
     with cassandra.session() as session:
         logins = {
             row.role: (row.can_login, row.is_superuser)
@@ -206,23 +206,23 @@ def test_cassandra_has_no_default_superuser(cassandra: Cassandra) -> None:
     assert logins == {"cassandra": (False, False), cassandra.username: (True, True)}
 
 
-def test_cassandra_acknowledges_only_what_is_on_disk(cassandra: Cassandra) -> None:
-    """The node that tests run on has the durability that the platform asks of every installation."""
+def test_cassandra_syncs_before_it_acknowledges(cassandra: Cassandra) -> None:
+    """The node of the tests has the durability settings that the platform requires of every installation."""
     with cassandra.session() as session:
         settings = {row.name: row.value for row in session.execute("SELECT name, value FROM system_views.settings")}
     assert settings["commitlog_sync"] == "batch"
     assert settings["storage_compatibility_mode"] == "NONE"
 
 
-def test_a_server_that_is_not_installed_says_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the set-up, the message is «run make setup» and not a stack of Java."""
+def test_a_server_that_is_not_installed_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If Cassandra is not installed, the error is «run make setup» and not a Java stack trace."""
     monkeypatch.setenv("EXAM_CACHE_DIR", f"/nonexistent/{uuid4()}")
     with pytest.raises(HarnessError, match="run make setup"):
         Cassandra(folder)
 
 
-def test_ports_are_given_once_and_never_a_client_s() -> None:
-    """Two servers get two ports, below those that the kernel lends to outgoing connections."""
+def test_free_ports_are_unique_and_not_ephemeral() -> None:
+    """If I ask for ports, each is returned once, and below the kernel's range of ephemeral ports."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports = [*free_ports(50), *free_ports(50)]
     assert len(set(ports)) == 100

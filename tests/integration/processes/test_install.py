@@ -1,4 +1,4 @@
-"""The set-up may run at any time, twice at once and after an interruption, and says what is missing."""
+"""The set-up is safe to run at any time, concurrently and after an interruption, and names what is missing."""
 
 import fcntl
 import hashlib
@@ -23,14 +23,14 @@ mkdir -p "$folder"; printf %s "$JAR_CONTENT" > "$folder/a.jar"
 
 
 @pytest.fixture
-def said() -> list[str]:
-    """What the set-up said."""
+def messages() -> list[str]:
+    """The messages of the set-up."""
     return []
 
 
 @pytest.fixture
 def cassandra_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache in which one jar is all of Cassandra, and a Maven that brings it."""
+    """A cache in which Cassandra is a single jar, and a Maven that provides it."""
     jars = tmp_path / "jars.sha256"
     jars.write_text(f"{hashlib.sha256(b'good').hexdigest()}  a.jar\n")
     for module in (install, paths):
@@ -46,27 +46,27 @@ def cassandra_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return paths.cassandra_home()
 
 
-def test_what_maven_brings_is_checked_and_put_in_its_place(cassandra_home: Path, said: list[str]) -> None:
-    """The jars are in the cache once they were found to be those of the list; the second time nothing is done."""
-    install._install_cassandra(said.append)
+def test_downloaded_jars_are_verified_and_installed(cassandra_home: Path, messages: list[str]) -> None:
+    """If the jars match the list, they are in the cache; a second run downloads nothing."""
+    install._install_cassandra(messages.append)
     assert (cassandra_home / "lib/a.jar").read_text() == "good"
-    assert len(said) == 1
-    install._install_cassandra(said.append)
-    assert len(said) == 1
+    assert len(messages) == 1
+    install._install_cassandra(messages.append)
+    assert len(messages) == 1
 
 
-def test_a_jar_with_other_content_is_refused(
-    cassandra_home: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_jar_with_another_checksum_is_rejected(
+    cassandra_home: Path, messages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A jar that is not the committed one leaves nothing behind that a later start could run."""
+    """If a jar has another checksum, the installation fails and leaves nothing in the cache."""
     monkeypatch.setenv("JAR_CONTENT", "evil")
-    with pytest.raises(HarnessError, match=r"not those of jars\.sha256: a\.jar"):
-        install._install_cassandra(said.append)
+    with pytest.raises(HarnessError, match=r"do not match jars\.sha256: a\.jar"):
+        install._install_cassandra(messages.append)
     assert list(cassandra_home.parent.iterdir()) == []
 
 
-def test_a_jar_that_nobody_listed_is_refused(cassandra_home: Path) -> None:
-    """No more than the list is taken, and no less."""
+def test_missing_and_unlisted_jars_are_reported(cassandra_home: Path) -> None:
+    """If a listed jar is missing or an unlisted one present, it is reported."""
     folder = cassandra_home.parent / "lib"
     folder.mkdir()
     assert install._wrong_jars(folder) == ["a.jar"]
@@ -76,50 +76,50 @@ def test_a_jar_that_nobody_listed_is_refused(cassandra_home: Path) -> None:
     assert install._wrong_jars(folder) == ["b.jar"]
 
 
-def test_a_damaged_cache_is_mended(cassandra_home: Path, said: list[str]) -> None:
-    """A file that lost its content with the power is fetched again."""
-    install._install_cassandra(said.append)
+def test_a_damaged_cache_is_reinstalled(cassandra_home: Path, messages: list[str]) -> None:
+    """If a power failure left an empty file, it is downloaded again."""
+    install._install_cassandra(messages.append)
     (cassandra_home / "lib/a.jar").write_text("")
-    install._install_cassandra(said.append)
+    install._install_cassandra(messages.append)
     assert (cassandra_home / "lib/a.jar").read_text() == "good"
 
 
-def test_what_an_interrupted_run_left_is_cleared_away(cassandra_home: Path, said: list[str]) -> None:
-    """Half of an installation is never taken for a whole one, and does not stay."""
-    left = cassandra_home.parent / f".{cassandra_home.name}-left"
-    left.mkdir()
-    (left / "half.jar").write_text("ha")
-    install._install_cassandra(said.append)
+def test_remnants_of_an_interrupted_run_are_removed(cassandra_home: Path, messages: list[str]) -> None:
+    """If a run was interrupted, its partial folder is never used, and the next run removes it."""
+    remnant = cassandra_home.parent / f".{cassandra_home.name}-left"
+    remnant.mkdir()
+    (remnant / "half.jar").write_text("ha")
+    install._install_cassandra(messages.append)
     assert [each.name for each in cassandra_home.parent.iterdir()] == [cassandra_home.name]
 
 
-def test_two_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second set-up says that it waits, and goes on when the first is done."""
+def test_concurrent_runs_wait_for_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another set-up is running, the second one says that it waits, and continues when the first is done."""
     monkeypatch.setenv("EXAM_CACHE_DIR", str(tmp_path))
-    said: list[str] = []
+    messages: list[str] = []
     with (tmp_path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
-        def echo(what: str) -> None:
-            said.append(what)
+        def echo(message: str) -> None:
+            messages.append(message)
             fcntl.flock(lock, fcntl.LOCK_UN)
 
         with cache.cache_lock(echo):
-            assert said == ["another set-up is running, waiting for it"]
+            assert messages == ["another set-up is running, waiting for it"]
 
 
-def test_a_user_who_may_not_install_hears_what_is_missing(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
-    """Without root the packages are named, and nothing is tried."""
+def test_without_root_the_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch, messages: list[str]) -> None:
+    """If I am not root, the error names the packages to install, and nothing is installed."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(install, "_has_java", lambda: False)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(HarnessError, match="openjdk-17-jre-headless and maven"):
-        install._install_java(said.append)
-    assert said == []
+        install._install_java(messages.append)
+    assert messages == []
 
 
-def test_the_right_java_is_found_behind_a_newer_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine whose first java is another version may still have the one that Cassandra runs on."""
+def test_java_17_is_found_among_other_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the first java on the machine is another version, the required one is still found."""
     versions = {"new": "21.0.2", "old": "1.8.0_392", "right": "17.0.15"}
     for name, version in versions.items():
         script = tmp_path / name / "bin/java"
@@ -133,17 +133,17 @@ def test_the_right_java_is_found_behind_a_newer_one(tmp_path: Path, monkeypatch:
         java.find_java()
 
 
-def test_a_folder_that_keeps_postgresql_out_is_named(tmp_path: Path) -> None:
-    """The message names the folder and the variable to set."""
+def test_a_folder_that_postgresql_cannot_traverse_is_named(tmp_path: Path) -> None:
+    """If PostgreSQL's user cannot traverse a folder, the error names it and the variable to set."""
     closed = tmp_path / "closed"
     (closed / "inner").mkdir(parents=True)
     closed.chmod(0o700)
-    with pytest.raises(HarnessError, match=r"cannot pass .*: set TMPDIR"):
+    with pytest.raises(HarnessError, match=r"cannot traverse .*: set TMPDIR"):
         paths.check_traversable(closed / "inner", "TMPDIR")
 
 
-def test_a_second_set_up_is_quick_and_says_that_all_is_there() -> None:
-    """On a machine that is set up already nothing is fetched."""
+def test_a_second_set_up_downloads_nothing() -> None:
+    """If everything is installed, the set-up prints that it is ready and downloads nothing."""
     done = subprocess.run(
         [sys.executable, "-m", "exam_harness.environments.processes.servers.install"],
         capture_output=True,

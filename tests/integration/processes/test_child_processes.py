@@ -1,4 +1,4 @@
-"""Child processes end when they are told to, all of them, and with whoever started them."""
+"""Child processes stop with all their descendants, on request and when their parent is killed."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ time.sleep(600)
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of this test's own."""
+    """A temporary folder with ``logs``."""
     folder = new_run_folder("children-test")
     (folder / "logs").mkdir()
     yield folder
@@ -46,7 +46,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def shell(folder: Path) -> Iterator[Callable[[str], ChildProcess]]:
-    """Starts a shell script that says when it has set itself up."""
+    """Starts a shell script and waits until it has created its ready file."""
     children: list[ChildProcess] = []
 
     def start(script: str) -> ChildProcess:
@@ -64,24 +64,26 @@ def shell(folder: Path) -> Iterator[Callable[[str], ChildProcess]]:
         child.kill()
 
 
-def _await_end(members: set[TreeMember], seconds: float) -> list[TreeMember]:
-    """Those that are left when all have ended or the time is over."""
+def _await_exit(members: set[TreeMember], seconds: float) -> list[TreeMember]:
+    """Wait until all have ended; return those alive at the timeout."""
     deadline = time.monotonic() + seconds
-    while (left := [member for member in members if member.alive]) and time.monotonic() < deadline:
+    while (alive := [member for member in members if member.alive]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return left
+    return alive
 
 
 def test_a_child_that_dies_at_start_shows_the_end_of_its_log(folder: Path) -> None:
-    """A start that fails says why, in the server's own words."""
-    child = ChildProcess("liar", ["/bin/sh", "-c", "echo no such luck; exit 3"], log=folder / "logs/liar.log", env={})
+    """If a start fails, the error has the server's own output."""
+    child = ChildProcess(
+        "failing", ["/bin/sh", "-c", "echo no such luck; exit 3"], log=folder / "logs/failing.log", env={}
+    )
     child.start()
     with pytest.raises(HarnessError, match=r"(?s)ended with code 3.*no such luck"):
         child.await_ready(lambda: False, seconds=10)
 
 
 def test_a_child_that_is_never_ready_shows_the_end_of_its_log(shell: Callable[[str], ChildProcess]) -> None:
-    """A start that takes too long says so, with what the server said last."""
+    """If a start times out, the error has the server's last output."""
     child = shell("echo still thinking; touch {ready}; sleep 600 & wait")
     with pytest.raises(HarnessError, match=r"(?s)not ready after 0 s.*still thinking"):
         child.await_ready(lambda: False, seconds=0.2)
@@ -89,10 +91,10 @@ def test_a_child_that_is_never_ready_shows_the_end_of_its_log(shell: Callable[[s
 
 @pytest.mark.parametrize("end", [ChildProcess.stop, ChildProcess.kill])
 @pytest.mark.parametrize("start", ["sleep 600 &", "setsid sleep 600 &"])
-def test_children_of_a_child_end_with_it(
+def test_descendants_end_with_a_child(
     shell: Callable[[str], ChildProcess], start: str, end: Callable[[ChildProcess], int]
 ) -> None:
-    """What a server started itself is gone with it, also what leads a session of its own."""
+    """If a server is stopped or killed, its descendants end too, also one that leads a session of its own."""
     child = shell(start + " touch {ready}; wait")
     child.await_ready(lambda: len(child.process_tree()) == 2, seconds=10)
     members = child.process_tree()
@@ -100,20 +102,20 @@ def test_children_of_a_child_end_with_it(
     assert not [member for member in members if member.alive]
 
 
-def test_one_that_does_not_listen_is_ended_all_the_same(shell: Callable[[str], ChildProcess]) -> None:
-    """Who ignores the request to end is killed when its time is over."""
+def test_a_child_that_ignores_sigterm_is_killed(shell: Callable[[str], ChildProcess]) -> None:
+    """If a child ignores SIGTERM, it is killed after the timeout."""
     child = shell("trap '' TERM; touch {ready}; while :; do sleep 0.1; done")
     assert child.stop(seconds=0.3) == -signal.SIGKILL
     assert not child.alive
 
 
-def test_a_stop_in_good_order_tells_its_exit_code(shell: Callable[[str], ChildProcess]) -> None:
-    """A server's own last word is not lost."""
+def test_a_graceful_stop_returns_the_exit_code(shell: Callable[[str], ChildProcess]) -> None:
+    """If a child handles SIGTERM, stop returns its exit code."""
     assert shell("trap 'exit 7' TERM; touch {ready}; while :; do sleep 0.1; done").stop() == 7
 
 
 def test_only_the_main_thread_starts_children(folder: Path) -> None:
-    """A child would end with the thread that started it, long before the run is over: that is refused."""
+    """If another thread starts a child, which would end with that thread, it is rejected."""
     child = ChildProcess("early", ["/bin/true"], log=folder / "logs/early.log", env={})
     refusals: list[str] = []
 
@@ -129,8 +131,8 @@ def test_only_the_main_thread_starts_children(folder: Path) -> None:
     assert "start it from thread MainThread" in refusals[0]
 
 
-def test_nothing_outlives_a_killed_owner(folder: Path) -> None:
-    """When a test run is killed (SIGKILL), its servers and all their processes end with it."""
+def test_no_child_outlives_a_killed_parent(folder: Path) -> None:
+    """If a test run is killed (SIGKILL), its servers and all their descendants end."""
     with subprocess.Popen(
         [sys.executable, "-c", OWNER, str(folder)], stdout=subprocess.PIPE, text=True, env=os.environ
     ) as owner:
@@ -139,7 +141,7 @@ def test_nothing_outlives_a_killed_owner(folder: Path) -> None:
         members = {member for root in roots for member in process_tree(root)}
         assert len(members) > len(roots)
         owner.kill()
-    left = _await_end(members, seconds=20)
-    for member in left:
+    alive = _await_exit(members, seconds=20)
+    for member in alive:
         member.send(signal.SIGKILL)
-    assert not left
+    assert not alive
