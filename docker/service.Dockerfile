@@ -1,13 +1,13 @@
-# One recipe for the images of web, solver, grader and operator: `--target` and SERVICE say which. Each has its own locked
-# requirements and its own members of the workspace, nobody else's, and is built anew only when one of those changes.
-# `dev` is any of them with its sources open.
+# The images of web, solver, grader and operator, selected by `--target` and SERVICE. Each has only its own locked
+# requirements and workspace members, and is rebuilt only when one of those changes. `dev` is any of them with writable
+# sources.
 #
 #   docker build -f docker/service.Dockerfile --target solver --build-arg SERVICE=solver .
 #   docker build -f docker/service.Dockerfile --target grader --build-arg SERVICE=grader --build-arg MODELS=services/web .
 #   docker build -f docker/service.Dockerfile --target operator \
 #     --build-arg SERVICE=operator --build-arg OWN=operator --build-arg LOG=services/core .
 #
-# Any image with Python 3.11 will do as PYTHON_IMAGE, and any with its venv module as BUILD_IMAGE.
+# PYTHON_IMAGE may be any image with Python 3.11, BUILD_IMAGE any with its venv module.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 ARG BUILD_IMAGE=${PYTHON_IMAGE}
 
@@ -48,7 +48,7 @@ ENV PATH=/opt/exam/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     LC_ALL=C.UTF-8 \
     TZ=UTC
-# A name for the number: Python's getpass, which Kopf asks, knows no user without one.
+# A user name for the uid: Kopf calls Python's getpass, which fails without one.
 RUN echo "exam:x:10001:10001::/tmp:/usr/sbin/nologin" >> /etc/passwd && echo "exam:x:10001:" >> /etc/group
 WORKDIR /
 USER 10001:10001
@@ -72,8 +72,8 @@ ARG SERVICE
 ENV DJANGO_SETTINGS_MODULE=exam_web.settings \
     EXAM_STATIC_ROOT=/opt/exam/static
 USER 0
-# Collecting reads the settings, which insist on addresses; these lead nowhere. The plain builder comes through here on its
-# way to `dev`, for services that have no Django.
+# collectstatic loads the settings, which require addresses; these are placeholders. The legacy builder runs this stage for
+# `dev` too, also for services without Django.
 RUN test "${SERVICE}" != web \
  || EXAM_COMPONENT=grader EXAM_DATABASE_URL=postgresql://none@none/none EXAM_REDIS_URL=redis://none \
     python -m exam_web collectstatic --no-input --verbosity 0
@@ -81,7 +81,7 @@ USER 10001:10001
 EXPOSE 8000
 CMD ["gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application"]
 
-# Sources where a file that is copied over another takes effect: the process is started anew when one changes.
+# Sources on the PYTHONPATH that may be overwritten: the process is reloaded when a file changes.
 FROM web AS dev
 USER 0
 COPY requirements/reload.txt /tmp/reload.txt

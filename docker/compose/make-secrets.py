@@ -1,4 +1,4 @@
-"""Make every secret once: each service gets a volume with its own, and nobody else's. Run again, it changes nothing."""
+"""Generate the secrets of every service into a volume of its own; do nothing if they exist."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ def _dsn(role: str, password: str) -> str:
 
 
 def environments() -> dict[str, dict[str, str]]:
-    """New variables for every service."""
+    """Generate the environment variables of every service."""
     postgres, web, solver, grader, redis, cassandra = (secrets.token_urlsafe(24) for _ in range(6))
     stores = {
         "EXAM_REDIS_URL": f"redis://:{redis}@redis:6379/0",
@@ -35,7 +35,7 @@ def environments() -> dict[str, dict[str, str]]:
             "EXAM_SIGNING_KEYS_FILE": f"/secrets/{KEYS}",
             "EXAM_ALLOWED_HOSTS": "localhost,web",
             "EXAM_CSRF_TRUSTED_ORIGINS": ",".join(sorted(origins)),
-            # The loopback has no TLS.
+            # No TLS on the loopback.
             "EXAM_INSECURE_HTTP": "1",
         },
         "solver": {
@@ -56,11 +56,11 @@ def environments() -> dict[str, dict[str, str]]:
 
 
 def main() -> None:
-    """Write what is not there. The last volume is written last: with it, all are whole."""
-    made = environments()
-    if (ROOT / list(made)[-1] / "env").exists():
+    """Write the secrets unless they exist; the last volume is written last and marks completion."""
+    generated = environments()
+    if (ROOT / list(generated)[-1] / "env").exists():
         return
-    for service, variables in made.items():
+    for service, variables in generated.items():
         if service in {"web", "solver"}:
             key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             (ROOT / service / KEYS).write_bytes(key)

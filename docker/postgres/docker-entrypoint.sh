@@ -1,7 +1,7 @@
 #!/bin/sh
-# What the official image documents: POSTGRES_PASSWORD (or _FILE), POSTGRES_USER, POSTGRES_DB, POSTGRES_INITDB_ARGS, PGDATA,
-# and scripts in /docker-entrypoint-initdb.d that run once, when the data folder is empty. Words that begin with a dash
-# go to postgres.
+# Compatible with the official image: POSTGRES_PASSWORD (or _FILE), POSTGRES_USER, POSTGRES_DB, POSTGRES_INITDB_ARGS, PGDATA,
+# and scripts in /docker-entrypoint-initdb.d that run once, when the data folder is empty. Arguments that begin with a dash
+# are passed to postgres.
 set -eu
 
 case "${1:-postgres}" in
@@ -17,22 +17,22 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   password=${POSTGRES_PASSWORD:-}
   if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then password=$(cat "$POSTGRES_PASSWORD_FILE"); fi
   if [ -z "$password" ]; then
-    echo "the database is empty and has no password: set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE" >&2
+    echo "the data folder is empty and no password is set: set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE" >&2
     exit 1
   fi
-  # Made beside its place: a container that is killed half-way leaves nothing that looks like a database.
+  # Initialise a staging folder: a container killed half-way leaves nothing that looks like a complete database.
   new=$PGDATA.new
   rm -rf "$new"
   mkdir -p "$(dirname "$PGDATA")"
   umask 077
   printf '%s\n' "$password" > /tmp/password
-  # shellcheck disable=SC2086 # several words are meant
+  # shellcheck disable=SC2086 # word splitting is intended
   initdb --pgdata="$new" --username="$user" --pwfile=/tmp/password --auth-local=trust --auth-host=scram-sha-256 \
     ${POSTGRES_INITDB_ARGS:-}
   rm /tmp/password
   printf 'host all all all scram-sha-256\n' >> "$new/pg_hba.conf"
 
-  # Scripts see a server on a socket alone, so nobody else can come in before they are done.
+  # The server listens on a socket only while the scripts run, so that no client connects before they are done.
   pg_ctl --pgdata="$new" --wait --options="-c listen_addresses=''" start
   export PGUSER="$user" PGDATABASE="$database"
   if [ "$database" != postgres ]; then
@@ -47,7 +47,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   unset PGUSER PGDATABASE
   pg_ctl --pgdata="$new" --wait --mode=fast stop
   if [ -d "$PGDATA" ]; then
-    # A mount point cannot be replaced, only filled; PG_VERSION, which says «made», comes last.
+    # A mount point cannot be replaced, so move the content into it; PG_VERSION, the mark of completion, comes last.
     version=$(cat "$new/PG_VERSION")
     rm "$new/PG_VERSION"
     find "$new" -mindepth 1 -maxdepth 1 -exec mv {} "$PGDATA"/ \;

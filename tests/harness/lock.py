@@ -1,7 +1,7 @@
-"""Compile requirements/*.txt: one lock for development, one a deployable, every package with its hashes.
+"""Compile requirements/*.txt: a lock for development and one for each deployable, every package with its hashes.
 
-The deployables' locks are constrained by the development one, so that what is tested is what is deployed. Other
-arguments (``--upgrade``, ``--upgrade-package NAME``) go to the compiler as they are.
+The deployables' locks are constrained by the development one, so that tested versions are deployed. Arguments
+(``--upgrade``, ``--upgrade-package NAME``) are passed to ``uv pip compile``.
 """
 
 import subprocess
@@ -29,7 +29,7 @@ COMMON = (
 
 
 def compile_lock(target: str, *sources: str) -> None:
-    """Write requirements/<target>.txt from some sources."""
+    """Compile requirements/<target>.txt from some source files."""
     uv = str(ROOT / ".venv/bin/uv")
     subprocess.run(
         [uv, "pip", "compile", *COMMON, *sys.argv[1:], *sources, "-o", f"requirements/{target}.txt"],

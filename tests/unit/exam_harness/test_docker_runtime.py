@@ -22,7 +22,7 @@ def runtime():
 @pytest.fixture
 def limited(runtime, monkeypatch):
     """The runtime on a host with two capabilities."""
-    monkeypatch.setattr(runtime, "held", lambda: {"CAP_CHOWN", "CAP_KILL"})
+    monkeypatch.setattr(runtime, "host_capabilities", lambda: {"CAP_CHOWN", "CAP_KILL"})
     return runtime
 
 
@@ -60,7 +60,7 @@ def test_an_exec_gets_the_capabilities_of_the_host(limited, tmp_path) -> None:
 
 def test_a_host_with_all_capabilities_changes_nothing(runtime, monkeypatch, tmp_path) -> None:
     """If the host has all capabilities, the container configuration is unchanged."""
-    monkeypatch.setattr(runtime, "held", lambda: {f"CAP_{name}" for name in runtime.NAMES})
+    monkeypatch.setattr(runtime, "host_capabilities", lambda: {f"CAP_{name}" for name in runtime.NAMES})
     (tmp_path / "config.json").write_text(json.dumps({"process": _process()}))
     runtime.rewrite(["create", "--bundle", str(tmp_path), "id"])
     assert json.loads((tmp_path / "config.json").read_text()) == {"process": _process()}

@@ -190,14 +190,14 @@ class ControlPlane:
             return False
 
     def _etcd_command(self, authority: Authority) -> list[str]:
-        # An authority of its own: whoever holds a certificate of the cluster cannot read the store past the API server.
+        # A CA of its own: a certificate of the cluster does not give access to etcd, bypassing the API server.
         server = authority.server("etcd", client_too=True)
-        mine, peers = f"https://127.0.0.1:{self._etcd_port}", f"http://127.0.0.1:{self._peer_port}"
+        listen, peers = f"https://127.0.0.1:{self._etcd_port}", f"http://127.0.0.1:{self._peer_port}"
         return [
             str(program("etcd")),
             f"--data-dir={self.folder}/etcd",
-            f"--listen-client-urls={mine}",
-            f"--advertise-client-urls={mine}",
+            f"--listen-client-urls={listen}",
+            f"--advertise-client-urls={listen}",
             f"--listen-peer-urls={peers}",
             f"--initial-advertise-peer-urls={peers}",
             f"--initial-cluster=default={peers}",
