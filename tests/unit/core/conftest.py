@@ -34,17 +34,26 @@ def other_keys() -> SigningKeys:
 @pytest.fixture(scope="session")
 def frozen() -> tuple[Paper, Key]:
     """A paper of one question of each kind, its choices in the author's order, and its key."""
-    choices = tuple(AuthoredChoice(text=text, correct=text in "ac") for text in "abcd")
+    choices = tuple(AuthoredChoice(id=text, text=text, correct=text in "ac") for text in "abcd")
     exam = AuthoredExam(
         slug="small",
         title="Small",
         instructions="",
         questions=(
-            AuthoredQuestion(kind=QuestionKind.SINGLE, text="single", weight=Decimal(1), choices=choices[:2]),
             AuthoredQuestion(
-                kind=QuestionKind.MULTIPLE, text="multiple", weight=Decimal(2), choices=choices, max_choices=3
+                id="single", kind=QuestionKind.SINGLE, text="single", weight=Decimal(1), choices=choices[:2]
             ),
-            AuthoredQuestion(kind=QuestionKind.NUMERIC, text="numeric", weight=Decimal("0.5"), value=Decimal("3.14")),
+            AuthoredQuestion(
+                id="multiple",
+                kind=QuestionKind.MULTIPLE,
+                text="multiple",
+                weight=Decimal(2),
+                choices=choices,
+                max_choices=3,
+            ),
+            AuthoredQuestion(
+                id="numeric", kind=QuestionKind.NUMERIC, text="numeric", weight=Decimal("0.5"), value=Decimal("3.14")
+            ),
         ),
     )
     return freeze(exam, range)

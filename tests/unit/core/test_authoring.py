@@ -71,8 +71,12 @@ def test_a_good_document_is_read_as_it_is_written() -> None:
     one, some, many = document.exam.questions
     assert (document.exam.slug, document.exam.title, document.level) == ("algebra-101", "Algebra 101", "year-1")
     assert document.exam.instructions == "Answer all."
-    assert document.question_ids == ("one", "some", "many")
-    assert document.choice_ids == (("a", "b"), ("a", "b", "c"), ())
+    assert [question.id for question in document.exam.questions] == ["one", "some", "many"]
+    assert [[choice.id for choice in each.choices] for each in document.exam.questions] == [
+        ["a", "b"],
+        ["a", "b", "c"],
+        [],
+    ]
     assert [question.kind for question in document.exam.questions] == list(QuestionKind)
     assert [question.weight for question in document.exam.questions] == [1, Decimal("1.5"), 0]
     assert [choice.correct for choice in one.choices] == [True, False]
@@ -151,21 +155,33 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed(f"image: {IMAGE}", "image: é"), 9, "the image is not usable"),
         (changed(f"image: {IMAGE}", "image: {a: b}"), 9, "image must be a single value"),
         # choices
-        (changed('      - {id: b, text: "2"}\n', ""), 11, "choices must have 2 to 26 items, not 1"),
-        (changed(", correct: true}", "}"), 6, "the question has no key"),
-        (changed('{id: b, text: "2"}', '{id: b, text: "2", correct: on}'), 6, "one correct choice, not 2"),
-        (changed('{id: b, text: "2"}', "{id: b}"), 12, "a choice needs a text or an image"),
-        (changed('{id: b, text: "2"}', '{id: b, text: "1 "}'), 12, "this choice looks like the one on line 11"),
+        (changed('      - {id: b, text: "2"}\n', ""), 11, "question one needs 2 to 26 choices and has 1"),
+        (changed(", correct: true}", "}"), 11, "question one has no key: mark a choice as correct"),
+        (
+            changed('{id: b, text: "2"}', '{id: b, text: "2", correct: on}'),
+            11,
+            "is single-choice and has 2 correct choices",
+        ),
+        (changed('{id: b, text: "2"}', "{id: b}"), 12, "question one has choice b with neither text nor image"),
+        (
+            changed('{id: b, text: "2"}', '{id: b, text: "1 "}'),
+            12,
+            "has choices a and b that look the same",
+        ),
         (changed("correct: true}", "correct: 1}"), 11, "correct must be true or false, not '1'"),
         (changed("correct: true}", "correct: [true]}"), 11, "correct must be a single value"),
         (changed("correct: true}", "correct: !!bool maybe}"), 11, "correct must be true or false, not 'maybe'"),
-        (changed("max_choices: 2", "max_choices: 1"), 16, "max_choices must be a number from 2 (the key) to 3"),
-        (changed("max_choices: 2", "max_choices: 4"), 16, "max_choices must be a number from 2 (the key) to 3"),
-        (changed("max_choices: 2", "max_choices: ٢"), 16, "max_choices must be a number"),
-        (changed("max_choices: 2", f"max_choices: {'2' * 5_000}"), 16, "max_choices must be a number"),
-        (changed("max_choices: 2", "answer: {value: 1}"), 16, "marks choices as correct, it has no answer"),
+        (changed("max_choices: 2", "max_choices: 1"), 16, "question some has max_choices 1: it must be from 2 to 3"),
+        (changed("max_choices: 2", "max_choices: 4"), 16, "question some has max_choices 4: it must be from 2 to 3"),
+        (changed("max_choices: 2", "max_choices: ٢"), 16, "max_choices must be a whole number"),
+        (changed("max_choices: 2", f"max_choices: {'2' * 5_000}"), 16, "max_choices must be a whole number"),
+        (changed("max_choices: 2", "answer: {value: 1}"), 16, "question some is multiple-choice and has a value"),
         # numeric questions
-        (changed('    answer: {value: "3,14", tolerance: 0.01}\n', ""), 22, "the question has no key"),
+        (
+            changed('    answer: {value: "3,14", tolerance: 0.01}\n', ""),
+            22,
+            "question many has no key",
+        ),
         (changed('value: "3,14", ', ""), 28, "'value' is missing"),
         (changed('answer: {value: "3,14", tolerance: 0.01}', "answer: 3.14"), 28, "expected a mapping with value"),
         (changed('"3,14"', "pi"), 28, "value: 'pi' is not a number"),
@@ -176,7 +192,7 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("0.01", "-0.01"), 28, "tolerance must not be negative"),
         (changed("0.01", "close"), 28, "tolerance: 'close' is not a number"),
         (changed("0.01", "null"), 28, "tolerance must not be empty"),
-        (changed("    weight: 0\n", "    choices: []\n"), 24, "a numeric question has an answer, not choices"),
+        (changed("    weight: 0\n", "    choices: []\n"), 24, "choices must not be empty"),
     ],
 )
 def test_a_fault_is_told_with_its_line_and_reason(text: str, line: int, reason: str) -> None:
@@ -208,7 +224,7 @@ def test_too_many_questions_are_refused() -> None:
     """A paper has its limits."""
     question = "  - {id: q%d, kind: numeric, text: 'How many?', answer: {value: 1}}\n"
     text = "exam: a\ntitle: A\nlevel: b\nquestions:\n" + "".join(question % n for n in range(501))
-    assert faults(text) == [(5, "questions must have 1 to 500 items, not 501")]
+    assert faults(text) == [(5, "the exam needs 1 to 500 questions and has 501")]
     assert len(read_exam(text.replace(question % 500, ""), inspected).exam.questions) == 500
 
 

@@ -12,6 +12,7 @@ from exam_core.authoring import ExamDocument, read_exam
 from exam_core.paper import ImageRef, QuestionKind, decimal_text, freeze
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import Policy, score
+from exam_core.validation import exam_faults
 
 GOOD = """\
 exam: algebra-101
@@ -194,8 +195,10 @@ def usable(document: ExamDocument) -> None:
     paper.body.decode()
     assert b"\\u0000" not in paper.body
     questions = document.exam.questions
-    assert len(document.question_ids) == len(set(document.question_ids)) == len(questions) >= 1
-    assert [len(ids) for ids in document.choice_ids] == [len(question.choices) for question in questions]
+    assert len({question.id for question in questions}) == len(questions) >= 1
+    for question in questions:
+        assert len({choice.id for choice in question.choices}) == len(question.choices)
+    assert exam_faults(questions) == []
     assert paper.images == document.images.keys()
     right = [
         AnswerValue(value=decimal_text(entry.value))

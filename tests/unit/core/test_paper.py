@@ -36,16 +36,20 @@ def choice_questions(draw: st.DrawFn) -> AuthoredQuestion:
     one = st.integers(0, size - 1).map(lambda place: 1 << place)
     right = numbers_of(draw(one if kind is QuestionKind.SINGLE else st.integers(1, (1 << size) - 1)))
     return AuthoredQuestion(
+        id="q",
         kind=kind,
         text="which?",
         weight=draw(WEIGHTS),
         image=draw(st.none() | st.just(IMAGE)),
-        choices=tuple(AuthoredChoice(text=f"choice {place}", correct=place in right) for place in range(size)),
+        choices=tuple(
+            AuthoredChoice(id=f"c{place}", text=f"choice {place}", correct=place in right) for place in range(size)
+        ),
     )
 
 
 NUMERIC_QUESTIONS = st.builds(
     AuthoredQuestion,
+    id=st.just("n"),
     kind=st.just(QuestionKind.NUMERIC),
     text=st.just("how many?"),
     weight=WEIGHTS,
@@ -142,12 +146,12 @@ def test_a_frozen_paper_reads_as_it_was_written(exam: AuthoredExam) -> None:
 def test_a_paper_lists_its_images_and_limits() -> None:
     """A solver knows which images to serve and how many choices to take."""
     choices = (
-        AuthoredChoice(text="", correct=True, image=replace(IMAGE, sha256="cd" * 32)),
+        AuthoredChoice(id="a", text="", correct=True, image=replace(IMAGE, sha256="cd" * 32)),
         _choice("b"),
         _choice("c"),
     )
     multiple = AuthoredQuestion(
-        kind=QuestionKind.MULTIPLE, text="?", weight=Decimal(1), image=IMAGE, choices=choices, max_choices=2
+        id="m", kind=QuestionKind.MULTIPLE, text="?", weight=Decimal(1), image=IMAGE, choices=choices, max_choices=2
     )
     questions = (multiple, replace(multiple, max_choices=None, image=None), replace(multiple, kind=QuestionKind.SINGLE))
     paper, _ = freeze(AuthoredExam(slug="e", title="E", instructions="", questions=questions), range)
@@ -159,10 +163,10 @@ def test_a_paper_lists_its_images_and_limits() -> None:
 def test_numbering_that_is_no_order_is_refused(order: list[int]) -> None:
     """No choice gets lost by a broken source of chance."""
     question = AuthoredQuestion(
-        kind=QuestionKind.SINGLE, text="?", weight=Decimal(1), choices=(_choice("a"), _choice("b"))
+        id="q", kind=QuestionKind.SINGLE, text="?", weight=Decimal(1), choices=(_choice("a"), _choice("b"))
     )
     exam = AuthoredExam(slug="e", title="E", instructions="", questions=(question,))
-    with pytest.raises(ValueError, match="not an order of 2 choices"):
+    with pytest.raises(ValueError, match="not a permutation of 2 choices"):
         freeze(exam, lambda _size: order)
 
 
@@ -191,4 +195,4 @@ def test_a_key_is_canonical() -> None:
 
 
 def _choice(text: str) -> AuthoredChoice:
-    return AuthoredChoice(text=text, correct=False)
+    return AuthoredChoice(id=text, text=text, correct=False)

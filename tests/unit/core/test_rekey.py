@@ -21,14 +21,14 @@ from exam_core.rekey import NotTheSamePaperError, rekey
 
 
 def _choices(*right: str) -> tuple[AuthoredChoice, ...]:
-    return tuple(AuthoredChoice(text=text, correct=text in right) for text in "abcd")
+    return tuple(AuthoredChoice(id=text, text=text, correct=text in right) for text in "abcd")
 
 
-SINGLE = AuthoredQuestion(kind=QuestionKind.SINGLE, text="one", weight=Decimal(1), choices=_choices("a"))
+SINGLE = AuthoredQuestion(id="q0", kind=QuestionKind.SINGLE, text="one", weight=Decimal(1), choices=_choices("a"))
 MULTIPLE = AuthoredQuestion(
-    kind=QuestionKind.MULTIPLE, text="some", weight=Decimal("1.5"), choices=_choices("a", "b"), max_choices=2
+    id="q1", kind=QuestionKind.MULTIPLE, text="some", weight=Decimal("1.5"), choices=_choices("a", "b"), max_choices=2
 )
-NUMERIC = AuthoredQuestion(kind=QuestionKind.NUMERIC, text="how many", weight=Decimal(1), value=Decimal(3))
+NUMERIC = AuthoredQuestion(id="q2", kind=QuestionKind.NUMERIC, text="how many", weight=Decimal(1), value=Decimal(3))
 EXAM = AuthoredExam(slug="e", title="E", instructions="", questions=(SINGLE, MULTIPLE, NUMERIC))
 
 
@@ -65,31 +65,31 @@ def test_a_corrected_key_marks_what_is_right_now(order: list[int]) -> None:
 
 
 IMAGE = ImageRef(sha256="ab" * 32, type="image/png", width=1, height=1)
-FIFTH = AuthoredChoice(text="e", correct=False)
-PICTURED = AuthoredChoice(text="d", correct=False, image=IMAGE)
+FIFTH = AuthoredChoice(id="e", text="e", correct=False)
+PICTURED = AuthoredChoice(id="d", text="d", correct=False, image=IMAGE)
 
 
 @pytest.mark.parametrize(
     ("exam", "why"),
     [
         (replace(EXAM, questions=EXAM.questions[:2]), "2 questions now, not 3"),
-        (_changed(0, text="two"), "question 0 changed"),
-        (_changed(1, weight=Decimal(2)), "question 1 changed"),
-        (_changed(2, image=IMAGE), "question 2 changed"),
-        (_changed(0, kind=QuestionKind.MULTIPLE), "question 0 changed"),
-        (_changed(0, choices=_choices("a")[:3]), "choices of question 0 changed"),
+        (_changed(0, text="two"), "question q0 changed"),
+        (_changed(1, weight=Decimal(2)), "question q1 changed"),
+        (_changed(2, image=IMAGE), "question q2 changed"),
+        (_changed(0, kind=QuestionKind.MULTIPLE), "question q0 changed"),
+        (_changed(0, choices=_choices("a")[:3]), "choices of question q0 changed"),
         (
-            _changed(0, choices=(*_choices("a"), AuthoredChoice(text="e", correct=False))),
-            "choices of question 0 changed",
+            _changed(0, choices=(*_choices("a"), AuthoredChoice(id="e", text="e", correct=False))),
+            "choices of question q0 changed",
         ),
         (
             _changed(0, choices=(*_choices("a")[:3], replace(_choices()[3], image=IMAGE))),
-            "choices of question 0 changed",
+            "choices of question q0 changed",
         ),
-        (_changed(0, choices=_choices()), "question 0 has 0 correct choices now"),
-        (_changed(0, choices=_choices("a", "b")), "question 0 has 2 correct choices now; 1 to 1"),
-        (_changed(1, choices=_choices("a", "b", "c")), "question 1 has 3 correct choices now; 1 to 2"),
-        (_changed(2, value=None), "question 2 has no key"),
+        (_changed(0, choices=_choices()), "question q0 has 0 correct choices now"),
+        (_changed(0, choices=_choices("a", "b")), "question q0 has 2 correct choices now; 1 to 1"),
+        (_changed(1, choices=_choices("a", "b", "c")), "question q1 has 3 correct choices now; 1 to 2"),
+        (_changed(2, value=None), "question q2 no longer has a key"),
     ],
 )
 def test_what_was_not_asked_is_not_graded(exam: AuthoredExam, why: str) -> None:
@@ -97,6 +97,18 @@ def test_what_was_not_asked_is_not_graded(exam: AuthoredExam, why: str) -> None:
     paper, _ = freeze(EXAM, range)
     with pytest.raises(NotTheSamePaperError, match=why):
         rekey(paper, exam)
+
+
+def test_other_ids_do_not_make_another_paper() -> None:
+    """An author who renames questions and choices shows students the same, so the paper keeps its key."""
+    paper, key = freeze(EXAM, range)
+    renamed = [
+        replace(
+            question, id=f"new-{question.id}", choices=tuple(replace(c, id=f"new-{c.id}") for c in question.choices)
+        )
+        for question in EXAM.questions
+    ]
+    assert rekey(paper, replace(EXAM, questions=tuple(renamed))) == key
 
 
 def test_a_changed_title_is_no_changed_question() -> None:

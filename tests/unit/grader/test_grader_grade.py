@@ -31,7 +31,7 @@ NOON = 1_790_000_000_000_000
 
 def choices(*correct: bool) -> tuple[AuthoredChoice, ...]:
     """Choices, right or wrong."""
-    return tuple(AuthoredChoice(text=str(n), correct=right) for n, right in enumerate(correct))
+    return tuple(AuthoredChoice(id=str(n), text=str(n), correct=right) for n, right in enumerate(correct))
 
 
 EXAM = AuthoredExam(
@@ -40,13 +40,22 @@ EXAM = AuthoredExam(
     instructions="",
     questions=(
         AuthoredQuestion(
-            kind=QuestionKind.SINGLE, text="?", weight=Decimal("1.5"), choices=choices(False, True, False)
+            id="single", kind=QuestionKind.SINGLE, text="?", weight=Decimal("1.5"), choices=choices(False, True, False)
         ),
         AuthoredQuestion(
-            kind=QuestionKind.MULTIPLE, text="?", weight=Decimal(2), choices=choices(True, True, True, False)
+            id="multiple",
+            kind=QuestionKind.MULTIPLE,
+            text="?",
+            weight=Decimal(2),
+            choices=choices(True, True, True, False),
         ),
         AuthoredQuestion(
-            kind=QuestionKind.NUMERIC, text="?", weight=Decimal("0.7"), value=Decimal("3.14"), tolerance=Decimal("0.01")
+            id="numeric",
+            kind=QuestionKind.NUMERIC,
+            text="?",
+            weight=Decimal("0.7"),
+            value=Decimal("3.14"),
+            tolerance=Decimal("0.01"),
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""What keeps a question from being asked: the same for a document and for rows written one by one."""
+"""The rules for questions: the same for a document and for rows that API and admin wrote one by one."""
 
 from decimal import Decimal
 from typing import Any
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from exam_core.authoring import read_exam
 from exam_core.paper import MAX_QUESTIONS, ImageRef
 from exam_core.problems import Problem
+from exam_core.validation import exam_faults
 from exam_web.exams.models import Choice, Question
-from exam_web.exams.selectors import faults_among
+from exam_web.exams.selectors import authored_questions
 
 CHOICES = [{"id": "a", "text": "4", "correct": True}, {"id": "b", "text": "5"}]
 SINGLE = {"id": "q", "kind": "single", "text": "2 + 2", "choices": CHOICES}
@@ -51,20 +52,25 @@ def no_image(data: bytes) -> ImageRef:
     raise ValueError(f"{len(data)} bytes")
 
 
-def document_refused(question: dict[str, Any]) -> bool:
-    """Whether a document with the question is refused."""
+def row_faults(questions: list[dict[str, Any]]) -> list[str]:
+    """The faults of an exam whose rows API and admin wrote."""
+    return exam_faults(authored_questions(map(as_rows, questions)))
+
+
+def document_faults(question: dict[str, Any]) -> list[str]:
+    """The faults of a document with the question, without their lines."""
     try:
         read_exam(as_document(question), no_image)
-    except Problem:
-        return True
-    return False
+    except Problem as problem:
+        return [fault["reason"] for fault in problem.extra["faults"]]
+    return []
 
 
 @pytest.mark.parametrize("question", [SINGLE, MULTIPLE, NUMERIC, MULTIPLE | {"max_choices": 2}])
-def test_a_good_question_has_no_fault(question: dict[str, Any]) -> None:
+def test_a_valid_question_has_no_fault(question: dict[str, Any]) -> None:
     """A question with text, key and enough choices can be asked."""
-    assert not document_refused(question)
-    assert faults_among([as_rows(question)]) == []
+    assert document_faults(question) == []
+    assert row_faults([question]) == []
 
 
 @pytest.mark.parametrize(
@@ -91,22 +97,28 @@ def test_a_good_question_has_no_fault(question: dict[str, Any]) -> None:
         ),
         (MULTIPLE | {"choices": [CHOICES[0], {"id": "b"}]}, "question q has choice b with neither text nor image"),
         (SINGLE | {"answer": {"value": "1"}}, "question q is single-choice and has a value"),
-        ({"id": "q", "kind": "numeric", "text": "pi"}, "question q has no key: give its value"),
+        ({"id": "q", "kind": "numeric", "text": "pi"}, "question q has no key: a numeric question needs a value"),
         (NUMERIC | {"choices": CHOICES}, "question q is numeric and has choices"),
         (NUMERIC | {"max_choices": 1}, "question q is numeric and has max_choices"),
-        (NUMERIC | {"text": "  "}, "question q has no text"),
     ],
 )
-def test_a_question_that_cannot_be_asked_says_why(question: dict[str, Any], reason: str) -> None:
-    """Each fault is named with its question, and a document with the same fault is refused as well."""
-    assert document_refused(question)
-    assert reason in faults_among([as_rows(question)])
+def test_each_fault_names_its_question_and_reason(question: dict[str, Any], reason: str) -> None:
+    """Whether I write an exam in the API, the admin or a document, I read the same sentence about the same fault."""
+    assert reason in document_faults(question)
+    assert reason in row_faults([question])
 
 
-def test_an_exam_has_some_questions_but_not_any_number() -> None:
+def test_a_question_needs_a_text() -> None:
+    """If I leave a question blank, I am told so; a document's members may not even be empty."""
+    blank = NUMERIC | {"text": "  "}
+    assert row_faults([blank]) == ["question q has no text"]
+    assert document_faults(blank) == ["text must not be empty"]
+
+
+def test_the_number_of_questions_is_limited() -> None:
     """An exam without a question, or with more than a paper holds, cannot be asked."""
-    assert faults_among([]) == ["the exam needs 1 to 500 questions and has 0"]
-    assert faults_among([as_rows(SINGLE)] * (MAX_QUESTIONS + 1)) == ["the exam needs 1 to 500 questions and has 501"]
+    assert row_faults([]) == ["the exam needs 1 to 500 questions and has 0"]
+    assert row_faults([SINGLE] * (MAX_QUESTIONS + 1)) == ["the exam needs 1 to 500 questions and has 501"]
 
 
 TEXTS = st.sampled_from(["4", "5", "4 ", "five"])
@@ -130,6 +142,6 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(questions())
-def test_rows_and_documents_are_judged_alike(question: dict[str, Any]) -> None:
-    """Whatever the question, it can be asked from rows exactly when a document with it is accepted."""
-    assert bool(faults_among([as_rows(question)])) == document_refused(question)
+def test_rows_and_documents_have_the_same_faults(question: dict[str, Any]) -> None:
+    """Whatever the question, its rows have exactly the faults of a document with it."""
+    assert sorted(row_faults([question])) == sorted(document_faults(question))

@@ -1,6 +1,6 @@
-"""Exam as code: read a YAML document into an authored exam, refusing with the line and the reason.
+"""Exam as code: read a YAML document into an authored exam, or reject it with lines and reasons.
 
-Every fault of a document is reported at once, each with its line, so that an author mends it in one go.
+Every fault of a document is reported at once with its line, so that the author can correct all of them in one pass.
 See `k8s/samples/papers/` for documents and `docs/papers.md` for the format.
 """
 
@@ -8,55 +8,48 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final, TypeVar
 
 import yaml
 
 from exam_core.answers import parse_decimal, shown
 from exam_core.documents import Fault, compose, invalid
-from exam_core.paper import (
-    MAX_CHOICES,
-    MAX_QUESTIONS,
-    AuthoredChoice,
-    AuthoredExam,
-    AuthoredQuestion,
-    ImageRef,
-    QuestionKind,
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, QuestionKind
+from exam_core.validation import (
+    IDENT_PATTERN,
+    KEY_DIGITS,
+    KEY_PLACES,
+    MAX_CHOICE_TEXT,
+    MAX_IDENT,
+    MAX_SLUG,
+    MAX_TEXT,
+    MAX_TITLE,
+    MAX_WEIGHT,
+    SLUG_PATTERN,
+    WEIGHT_PLACES,
+    count_fault,
+    question_faults,
 )
 
-MAX_SLUG = 50
-MAX_TITLE = 200
-MAX_TEXT = 10_000
-MAX_CHOICE_TEXT = 2000
-MAX_WEIGHT = 1000
-WEIGHT_PLACES = 2
-KEY_DIGITS = 22
-"""Digits before the point of a numeric question's value and tolerance."""
-KEY_PLACES = 12
-"""Their decimal places."""
-_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
-_IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}\Z")
-_WHOLE = re.compile(r"[0-9]{1,4}\Z")
-_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_SLUG: Final = re.compile(SLUG_PATTERN)
+_IDENT: Final = re.compile(IDENT_PATTERN)
+_WHOLE: Final = re.compile(r"[0-9]{1,4}")
+_BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 InspectImage = Callable[[bytes], ImageRef]
-"""Looks at an image's content; raises ValueError with the reason when it is not one we take."""
+"""Describes an image by its content; raises ValueError with the reason when the image is not accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExamDocument:
-    """A whole document: the exam, its level, and what the exam's own words need beside it.
-
-    `question_ids[i]` and `choice_ids[i][j]` are the author's ids; `images` maps a digest to the image's bytes.
-    """
+    """A whole document: the exam, its level, and its images' bytes by their digests."""
 
     exam: AuthoredExam
     level: str
-    question_ids: tuple[str, ...]
-    choice_ids: tuple[tuple[str, ...], ...]
     images: Mapping[str, bytes]
 
 
@@ -73,78 +66,93 @@ def read_exam(text: str, inspect_image: InspectImage) -> ExamDocument:
     return document
 
 
-Fields = dict[str, yaml.Node]
+Members = dict[str, yaml.Node]
+T = TypeVar("T")
 
 
 @dataclass
 class _Reader:
-    """Walks the node tree, keeping every fault it meets; what it returns counts only when there are none."""
+    """Walks the node tree and collects every fault; the values it returns are valid only when there are none."""
 
     inspect_image: InspectImage
     faults: list[Fault] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
 
     def fault(self, node: yaml.Node, reason: str) -> None:
-        """Keep a fault."""
+        """Record a fault at a node's line."""
         self.faults.append(Fault(node.start_mark.line + 1, reason))
 
-    # what a paper is made of
+    # Parts of an exam
 
     def document(self, root: yaml.Node) -> ExamDocument | None:
-        """The whole document."""
-        fields = self.mapping(root, required={"exam", "title", "level", "questions"}, optional={"instructions"})
-        if fields is None:
+        """Read the whole document."""
+        members = self.mapping(root, required={"exam", "title", "level", "questions"}, optional={"instructions"})
+        if members is None:
             return None
-        questions = self.sequence(fields.get("questions"), "questions", most=MAX_QUESTIONS)
-        ids = self.unique_ids(questions, "question")
-        read = [self.question(node) for node in questions]
+        nodes = self.sequence(members.get("questions"), "questions")
+        if nodes and (reason := count_fault(len(nodes))):
+            self.fault(members["questions"], reason)
+        idents: dict[str, int] = {}
+        questions = [self.question(node, idents) for node in nodes]
         return ExamDocument(
             exam=AuthoredExam(
-                slug=self.slug(fields.get("exam"), "exam"),
-                title=self.text(fields.get("title"), "title", most=MAX_TITLE),
-                instructions=self.text(fields.get("instructions"), "instructions"),
-                questions=tuple(question for question, _ in read if question),
+                slug=self.slug(members.get("exam"), "exam"),
+                title=self.text(members.get("title"), "title", most=MAX_TITLE),
+                instructions=self.text(members.get("instructions"), "instructions"),
+                questions=tuple(question for question in questions if question),
             ),
-            level=self.slug(fields.get("level"), "level"),
-            question_ids=tuple(ids),
-            choice_ids=tuple(choice_ids for _, choice_ids in read),
+            level=self.slug(members.get("level"), "level"),
             images=self.images,
         )
 
-    def question(self, node: yaml.Node) -> tuple[AuthoredQuestion | None, tuple[str, ...]]:
-        """One question and its choices' ids."""
-        fields = self.mapping(
-            node,
-            required={"id", "kind", "text"},
-            optional={"weight", "image", "choices", "max_choices", "answer"},
-        )
-        kind = None if fields is None else self.kind(fields.get("kind"))
-        if fields is None or kind is None:
-            return None, ()
-        choices: tuple[AuthoredChoice, ...] = ()
-        choice_ids: tuple[str, ...] = ()
-        value, tolerance, max_choices = None, Decimal(0), None
-        if kind is QuestionKind.NUMERIC:
-            self.refuse(fields, {"choices", "max_choices"}, "a numeric question has an answer, not choices")
-            value, tolerance = self.numeric_key(node, fields.get("answer"))
-        else:
-            self.refuse(fields, {"answer"}, f"a {kind.value} question marks choices as correct, it has no answer")
-            choices, choice_ids = self.choices(node, fields, kind)
-            max_choices = self.max_choices(fields, kind, choices)
+    def question(self, node: yaml.Node, idents: dict[str, int]) -> AuthoredQuestion | None:
+        """Read one question and apply the rules of `validation` to it.
+
+        Args:
+            node: the question's node.
+            idents: the ids of earlier questions with their lines; this question's id is added.
+        """
+        required = {"id", "kind", "text"}
+        optional = {"weight", "image", "choices", "max_choices", "answer"}
+        members = self.mapping(node, required=required, optional=optional)
+        if members is None:
+            return None
+        ident = self.ident(members.get("id"), "question", idents)
+        kind = self.kind(members.get("kind"))
+        if kind is None:
+            return None
+        unreadable = required - members.keys()
+
+        def read(name: str, reader: Callable[[yaml.Node | None], T]) -> T:
+            before = len(self.faults)
+            value = reader(members.get(name))
+            if len(self.faults) > before:
+                unreadable.add(name)
+            return value
+
+        value, tolerance = read("answer", self.numeric_key)
         question = AuthoredQuestion(
+            id=ident,
             kind=kind,
-            text=self.text(fields.get("text"), "text"),
-            weight=self.weight(fields.get("weight")),
-            image=self.image(fields.get("image")),
-            choices=choices,
-            max_choices=max_choices,
+            text=read("text", lambda text: self.text(text, "text")),
+            weight=self.weight(members.get("weight")),
+            image=self.image(members.get("image")),
+            choices=read("choices", self.choices),
+            max_choices=read("max_choices", self.max_choices),
             value=value,
             tolerance=tolerance,
         )
-        return question, choice_ids
+        for fault in question_faults(question):
+            # A member that could not be read has a fault already; all rules of choice questions need the choices.
+            if not unreadable & {fault.member, "choices"}:
+                place = members.get(fault.member, node)
+                if fault.choice is not None:
+                    place = place.value[fault.choice]
+                self.fault(place, f"{f'question {ident}' if ident else 'the question'} {fault.reason}")
+        return question
 
     def kind(self, node: yaml.Node | None) -> QuestionKind | None:
-        """A question's kind."""
+        """Read a question's kind."""
         text = self.scalar(node, "kind")
         if node is None or text is None:
             return None
@@ -154,67 +162,47 @@ class _Reader:
             self.fault(node, f"kind {shown(text)} is not one of {', '.join(QuestionKind)}")
             return None
 
-    def choices(
-        self, node: yaml.Node, fields: Fields, kind: QuestionKind
-    ) -> tuple[tuple[AuthoredChoice, ...], tuple[str, ...]]:
-        """A question's choices and their ids; the key must fit the kind."""
-        if "choices" not in fields:
-            self.fault(node, f"a {kind.value} question needs choices")
-            return (), ()
-        nodes = self.sequence(fields["choices"], "choices", least=2, most=MAX_CHOICES)
-        read = [(at, choice) for at, choice in zip(nodes, map(self.choice, nodes), strict=True) if choice]
-        choices = tuple(choice for _, choice in read)
-        right = sum(choice.correct for choice in choices)
-        if right == 0:
-            self.fault(node, "the question has no key: mark a choice with 'correct: true'")
-        if kind is QuestionKind.SINGLE and right > 1:
-            self.fault(node, f"a single-choice question has one correct choice, not {right}")
-        self.refuse_twins(read)
-        return choices, tuple(self.unique_ids(nodes, "choice"))
+    def choices(self, node: yaml.Node | None) -> tuple[AuthoredChoice, ...]:
+        """Read a question's choices."""
+        idents: dict[str, int] = {}
+        choices = [self.choice(each, idents) for each in self.sequence(node, "choices")]
+        return tuple(choice for choice in choices if choice)
 
-    def choice(self, node: yaml.Node) -> AuthoredChoice | None:
-        """One choice."""
-        fields = self.mapping(node, required={"id"}, optional={"text", "image", "correct"})
-        if fields is None:
+    def choice(self, node: yaml.Node, idents: dict[str, int]) -> AuthoredChoice | None:
+        """Read one choice; `idents` as for `question`."""
+        members = self.mapping(node, required={"id"}, optional={"text", "image", "correct"})
+        if members is None:
             return None
-        if "text" not in fields and "image" not in fields:
-            self.fault(node, "a choice needs a text or an image")
         return AuthoredChoice(
-            text=self.text(fields.get("text"), "text", most=MAX_CHOICE_TEXT),
-            correct=self.boolean(fields.get("correct")),
-            image=self.image(fields.get("image")),
+            id=self.ident(members.get("id"), "choice", idents),
+            text=self.text(members.get("text"), "text", most=MAX_CHOICE_TEXT),
+            correct=self.boolean(members.get("correct")),
+            image=self.image(members.get("image")),
         )
 
-    def max_choices(self, fields: Fields, kind: QuestionKind, choices: tuple[AuthoredChoice, ...]) -> int | None:
-        """How many may be chosen at once, if the author limits it."""
-        node = fields.get("max_choices")
+    def max_choices(self, node: yaml.Node | None) -> int | None:
+        """Read how many choices may be selected at once, if the author limits it."""
         text = self.scalar(node, "max_choices")
         if node is None or text is None:
             return None
-        if kind is QuestionKind.SINGLE:
-            self.fault(node, "max_choices is for multiple-choice questions")
-        least = max(1, sum(choice.correct for choice in choices))
-        if not _WHOLE.match(text) or not least <= int(text) <= len(choices):
-            self.fault(node, f"max_choices must be a number from {least} (the key) to {len(choices)} (the choices)")
+        if not _WHOLE.fullmatch(text):
+            self.fault(node, f"max_choices must be a whole number, not {shown(text)}")
             return None
         return int(text)
 
-    def numeric_key(self, question: yaml.Node, node: yaml.Node | None) -> tuple[Decimal | None, Decimal]:
-        """A numeric question's value and tolerance."""
-        if node is None:
-            self.fault(question, "the question has no key: a numeric question needs 'answer: {value: …}'")
+    def numeric_key(self, node: yaml.Node | None) -> tuple[Decimal | None, Decimal]:
+        """Read a numeric question's value and tolerance."""
+        members = None if node is None else self.mapping(node, required={"value"}, optional={"tolerance"})
+        if members is None:
             return None, Decimal(0)
-        fields = self.mapping(node, required={"value"}, optional={"tolerance"})
-        if fields is None:
-            return None, Decimal(0)
-        value = self.key_number(fields.get("value"), "value")
-        tolerance = self.key_number(fields.get("tolerance"), "tolerance") or Decimal(0)
+        value = self.key_number(members.get("value"), "value")
+        tolerance = self.key_number(members.get("tolerance"), "tolerance") or Decimal(0)
         if tolerance < 0:
-            self.fault(fields["tolerance"], "tolerance must not be negative")
+            self.fault(members["tolerance"], "tolerance must not be negative")
         return value, tolerance
 
     def key_number(self, node: yaml.Node | None, name: str) -> Decimal | None:
-        """A number of the key, of a size that is stored exactly."""
+        """Read a number of the key that can be stored exactly."""
         number = self.number(node, name)
         if node is None or number is None:
             return None
@@ -225,7 +213,7 @@ class _Reader:
         return number
 
     def weight(self, node: yaml.Node | None) -> Decimal:
-        """A question's weight; 1 where none is given."""
+        """Read a question's weight; the default is 1."""
         weight = self.number(node, "weight")
         if node is None or weight is None:
             return Decimal(1)
@@ -236,7 +224,7 @@ class _Reader:
         return weight
 
     def image(self, node: yaml.Node | None) -> ImageRef | None:
-        """An image given in base64, checked by its content."""
+        """Read an image in base64 and check its content."""
         text = self.scalar(node, "image")
         if node is None or text is None:
             return None
@@ -249,10 +237,10 @@ class _Reader:
         self.images[ref.sha256] = data
         return ref
 
-    # what fields are made of
+    # Members
 
     def scalar(self, node: yaml.Node | None, name: str) -> str | None:
-        """A single value that is there; None, with its fault, where it is not."""
+        """Read a single value; None when it is absent, None and a fault when it is empty or not a single value."""
         if node is None:
             return None
         if not isinstance(node, yaml.ScalarNode):
@@ -265,7 +253,7 @@ class _Reader:
         return text
 
     def number(self, node: yaml.Node | None, name: str) -> Decimal | None:
-        """A finite decimal."""
+        """Read a finite decimal."""
         text = self.scalar(node, name)
         if node is None or text is None:
             return None
@@ -276,7 +264,7 @@ class _Reader:
             return None
 
     def boolean(self, node: yaml.Node | None) -> bool:
-        """A YAML boolean; False where none is given."""
+        """Read a YAML boolean; the default is False."""
         text = self.scalar(node, "correct")
         if node is None or text is None:
             return False
@@ -285,90 +273,72 @@ class _Reader:
         return _BOOLEANS.get(text.lower(), False)
 
     def text(self, node: yaml.Node | None, name: str, *, most: int = MAX_TEXT) -> str:
-        """A text that can be stored and shown; empty where none is given."""
+        """Read a text that can be stored and displayed; the default is empty."""
         text = self.scalar(node, name)
         if node is None or text is None:
             return ""
         if len(text) > most:
             self.fault(node, f"{name} is longer than {most} characters")
-        if bad := next((c for c in text if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t"), None):
-            self.fault(node, f"{name} has the character U+{ord(bad):04X}, which cannot be shown")
+        if control := next((c for c in text if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t"), None):
+            self.fault(node, f"{name} has the character U+{ord(control):04X}, which cannot be displayed")
         return text
 
     def slug(self, node: yaml.Node | None, name: str) -> str:
-        """A short name for addresses."""
+        """Read a name that is used in URLs."""
         text = self.scalar(node, name)
         if node is None or text is None:
             return ""
-        if len(text) > MAX_SLUG or not _SLUG.match(text):
+        if len(text) > MAX_SLUG or not _SLUG.fullmatch(text):
             self.fault(
                 node, f"{name} {shown(text)} must be small letters, digits and single dashes, at most {MAX_SLUG}"
             )
         return text
 
-    def mapping(self, node: yaml.Node, *, required: set[str], optional: set[str]) -> Fields | None:
-        """A mapping's fields, closed: unknown, missing and repeated ones are faults."""
+    def ident(self, node: yaml.Node | None, owner: str, seen: dict[str, int]) -> str:
+        """Read the id of a question or choice; `seen` maps the ids of its earlier siblings to their lines."""
+        ident = self.scalar(node, f"a {owner}'s id")
+        if node is None or ident is None:
+            return ""
+        if len(ident) > MAX_IDENT or not _IDENT.fullmatch(ident):
+            self.fault(node, f"id {shown(ident)} must be letters, digits, - and _, at most {MAX_IDENT}")
+        if ident in seen:
+            self.fault(node, f"duplicate {owner} id {shown(ident)}: the first is on line {seen[ident]}")
+        seen.setdefault(ident, node.start_mark.line + 1)
+        return ident
+
+    def mapping(self, node: yaml.Node, *, required: set[str], optional: set[str]) -> Members | None:
+        """Read a mapping's members; unknown, missing and repeated ones are faults."""
         if not isinstance(node, yaml.MappingNode):
             self.fault(node, f"expected a mapping with {', '.join(sorted(required))}")
             return None
         known = required | optional
-        fields: Fields = {}
+        members: Members = {}
         for key, value in node.value:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else None
             if name is None or name not in known:
-                what = "a list or mapping" if name is None else shown(name)
-                self.fault(key, f"{what} is not known here; known are {', '.join(sorted(known))}")
-            elif name in fields:
+                description = "a list or mapping" if name is None else shown(name)
+                self.fault(key, f"{description} is not known here; known are {', '.join(sorted(known))}")
+            elif name in members:
                 self.fault(key, f"{name!r} is given twice")
             else:
-                fields[name] = value
-        for name in sorted(required - fields.keys()):
+                members[name] = value
+        for name in sorted(required - members.keys()):
             self.fault(node, f"{name!r} is missing")
-        return fields
+        return members
 
-    def sequence(self, node: yaml.Node | None, name: str, *, least: int = 1, most: int) -> list[yaml.Node]:
-        """A list's items."""
+    def sequence(self, node: yaml.Node | None, name: str) -> list[yaml.Node]:
+        """Read a list's items; the default is an empty list."""
         if node is None:
             return []
         if not isinstance(node, yaml.SequenceNode):
             self.fault(node, f"{name} must be a list")
             return []
-        if not least <= len(node.value) <= most:
-            self.fault(node, f"{name} must have {least} to {most} items, not {len(node.value)}")
-        return list(node.value[:most])
-
-    def refuse(self, fields: Fields, names: set[str], reason: str) -> None:
-        """Fields that do not fit the question's kind."""
-        for name in sorted(names & fields.keys()):
-            self.fault(fields[name], reason)
-
-    def refuse_twins(self, choices: Iterable[tuple[yaml.Node, AuthoredChoice]]) -> None:
-        """Choices that look the same: nobody could tell which of them is meant."""
-        seen: dict[tuple[str, str | None], int] = {}
-        for node, choice in choices:
-            face = (choice.text.strip(), choice.image.sha256 if choice.image else None)
-            if face in seen and face != ("", None):
-                self.fault(node, f"this choice looks like the one on line {seen[face]}")
-            seen.setdefault(face, node.start_mark.line + 1)
-
-    def unique_ids(self, nodes: list[yaml.Node], what: str) -> list[str]:
-        """The ids of some mappings: well-formed, none twice; missing ones are the mapping's own fault."""
-        seen: dict[str, int] = {}
-        for node in nodes:
-            given = node.value if isinstance(node, yaml.MappingNode) else ()
-            value = next((v for k, v in given if isinstance(k, yaml.ScalarNode) and k.value == "id"), None)
-            ident = self.scalar(value, f"a {what}'s id")
-            if value is None or ident is None:
-                continue
-            if not _IDENT.match(ident):
-                self.fault(value, f"id {shown(ident)} must be letters, digits, - and _, at most 50")
-            if ident in seen:
-                self.fault(value, f"duplicate {what} id {shown(ident)}: the first is on line {seen[ident]}")
-            seen.setdefault(ident, value.start_mark.line + 1)
-        return list(seen)
+        if not node.value:
+            self.fault(node, f"{name} must not be empty")
+        return list(node.value)
 
 
 def _has_places(number: Decimal, places: int) -> bool:
-    """Whether a decimal needs no more than some decimal places; zeros at its end need none."""
+    """Return whether a decimal needs no more than `places` decimal places, trailing zeros not counted."""
     shifted: Fraction = Fraction(number) * 10**places
     return shifted.denominator == 1

@@ -1,24 +1,24 @@
-"""The paper students see, the key that scores it, and the freezing that makes both from an exam.
+"""The paper that students see, the key that scores it, and `freeze`, which makes both from an exam.
 
-The two halves never travel together. Both are content-addressed: `Paper.digest` and `Key.digest` are the
-SHA-256 of their canonical form. Choices are known by their number in the frozen paper; freezing permutes
-those numbers, so that the order in which the author wrote them tells nothing.
+The two halves are never sent together. Both are content-addressed: `Paper.digest` and `Key.digest` are the SHA-256 of
+their canonical form. Choices are identified by their number in the frozen paper; freezing permutes those numbers, so
+that the order in which the author wrote them reveals nothing.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
-from exam_core.canonical import Json, canonical, digest
+from exam_core.canonical import Json, JsonObject, canonical, digest
 
 FORMAT = 1
 MAX_QUESTIONS = 500
 MAX_CHOICES = 26
-"""As many as the alphabet labels; a choice set is a bit mask of one bigint."""
+"""One per letter of the alphabet; a set of choices fits the bits of one bigint."""
 
 
 class QuestionKind(StrEnum):
@@ -31,7 +31,7 @@ class QuestionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRef:
-    """An image by its content: where it is fetched is the edge's matter. Width and height in pixels."""
+    """An image by its digest; width and height in pixels. Services decide where it is fetched from."""
 
     sha256: str
     type: str
@@ -45,8 +45,9 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthoredChoice:
-    """A choice as its author wrote it."""
+    """A choice as its author wrote it; `id` is the author's name for it."""
 
+    id: str
     text: str
     correct: bool
     image: ImageRef | None = None
@@ -54,8 +55,9 @@ class AuthoredChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthoredQuestion:
-    """A question as its author wrote it, key and all; checked before it gets here (`authoring`)."""
+    """A question as its author wrote it, with its key; `validation` has the rules that it must satisfy."""
 
+    id: str
     kind: QuestionKind
     text: str
     weight: Decimal
@@ -68,7 +70,7 @@ class AuthoredQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthoredExam:
-    """What freezing starts from."""
+    """The exam that `freeze` splits into paper and key."""
 
     slug: str
     title: str
@@ -82,31 +84,31 @@ class Question:
 
     kind: QuestionKind
     choices: int
-    """How many choices there are; their numbers are 0 … choices-1."""
+    """The number of choices; they are numbered 0 … choices-1."""
     max_choices: int
-    """How many may be chosen at once; 0 for a numeric question."""
+    """How many may be selected at once; 0 for a numeric question."""
     weight: Decimal
 
 
 @dataclass(frozen=True)
 class Paper:
-    """The students' half: the canonical body as stored, sent and hashed, and what we read from it."""
+    """The students' half: the canonical body as stored, sent and hashed, and views of its content."""
 
     body: bytes
 
     @cached_property
     def digest(self) -> str:
-        """The paper's name."""
+        """The digest of the body, which names the paper."""
         return digest(self.body)
 
     @cached_property
-    def content(self) -> Mapping[str, Any]:
+    def content(self) -> JsonObject:
         """The body as JSON."""
         return _content(self.body, "paper")
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
-        """What validation and scoring need of each question."""
+        """The members of each question that validation and scoring need."""
         return tuple(
             Question(
                 kind=QuestionKind(question["kind"]),
@@ -119,14 +121,14 @@ class Paper:
 
     @cached_property
     def images(self) -> frozenset[str]:
-        """The digests of every image the paper shows."""
+        """The digests of all images in the paper."""
         shown = [*self.content["questions"], *(c for q in self.content["questions"] for c in q.get("choices", ()))]
         return frozenset(item["image"]["sha256"] for item in shown if "image" in item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEntry:
-    """What is right for one question: a mask of choices, or a number and how far off one may be."""
+    """The correct answer to one question: a mask of choices, or a number and its tolerance."""
 
     choices: int = 0
     value: Decimal | None = None
@@ -135,22 +137,22 @@ class KeyEntry:
 
 @dataclass(frozen=True)
 class Key:
-    """The half that never leaves web and grader, and neither does its digest: short keys could be guessed from it."""
+    """The half that only web and grader hold. Its digest is as secret: short keys could be guessed from it."""
 
     body: bytes
 
     @classmethod
     def of(cls, *, paper: str, entries: Sequence[KeyEntry]) -> Self:
-        """The key to the paper with digest `paper`, one entry a question."""
+        """Encode the key to the paper with digest `paper`, one entry per question."""
         return cls(canonical({"format": FORMAT, "paper": paper, "answers": [_entry_to_json(e) for e in entries]}))
 
     @cached_property
     def digest(self) -> str:
-        """The key's name; a revision freezes it."""
+        """The digest of the body, which names the key in a revision."""
         return digest(self.body)
 
     @cached_property
-    def content(self) -> Mapping[str, Any]:
+    def content(self) -> JsonObject:
         """The body as JSON."""
         return _content(self.body, "key")
 
@@ -161,19 +163,19 @@ class Key:
 
     @cached_property
     def entries(self) -> tuple[KeyEntry, ...]:
-        """One entry a question, in the paper's numbers."""
+        """One entry per question, in the paper's numbering."""
         return tuple(_entry_from_json(entry) for entry in self.content["answers"])
 
 
 Permute = Callable[[int], Sequence[int]]
-"""Given n, some order of 0 … n-1. Chance is the caller's to bring (`secrets.SystemRandom` in the service)."""
+"""Returns a permutation of 0 … n-1; the caller supplies the randomness (`secrets.SystemRandom` in web)."""
 
 
 def freeze(exam: AuthoredExam, permute: Permute) -> tuple[Paper, Key]:
-    """Number an exam's choices anew and split it into the students' half and the key.
+    """Renumber an exam's choices and split it into the students' half and the key.
 
     Raises:
-        ValueError: `permute` gave no order of all the choices.
+        ValueError: `permute` did not return a permutation of all choices.
     """
     questions: list[Json] = []
     entries: list[KeyEntry] = []
@@ -202,7 +204,7 @@ def freeze(exam: AuthoredExam, permute: Permute) -> tuple[Paper, Key]:
 
 
 def mask_of(numbers: Iterable[int]) -> int:
-    """The bit mask of some choice numbers."""
+    """Return the bit mask of choice numbers."""
     mask = 0
     for number in numbers:
         mask |= 1 << number
@@ -210,29 +212,29 @@ def mask_of(numbers: Iterable[int]) -> int:
 
 
 def numbers_of(mask: int) -> list[int]:
-    """The choice numbers in a bit mask, ascending."""
+    """Return the choice numbers in a bit mask, ascending."""
     return [n for n in range(mask.bit_length()) if mask >> n & 1]
 
 
 def decimal_text(number: Decimal) -> str:
-    """A decimal in plain notation without needless zeros: one text for each number."""
+    """Format a decimal in plain notation without trailing zeros: equal numbers give equal texts."""
     text = format(number, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
 
 
-def _content(body: bytes, what: str) -> Mapping[str, Any]:
-    content: Mapping[str, Any] = json.loads(body)
+def _content(body: bytes, name: str) -> JsonObject:
+    content: JsonObject = json.loads(body)
     if content.get("format") != FORMAT:
-        raise ValueError(f"{what} format {content.get('format')!r} is not {FORMAT}: this release cannot read it")
+        raise ValueError(f"{name} format {content.get('format')!r} is not {FORMAT}: this release cannot read it")
     return content
 
 
 def _permuted(choices: Sequence[AuthoredChoice], permute: Permute) -> list[AuthoredChoice]:
     order = permute(len(choices))
     if sorted(order) != list(range(len(choices))):
-        raise ValueError(f"{order!r} is not an order of {len(choices)} choices")
+        raise ValueError(f"{order!r} is not a permutation of {len(choices)} choices")
     return [choices[number] for number in order]
 
 
@@ -264,7 +266,7 @@ def _entry_to_json(entry: KeyEntry) -> dict[str, Json]:
     return {"value": decimal_text(entry.value), "tolerance": decimal_text(entry.tolerance)}
 
 
-def _entry_from_json(entry: Mapping[str, Any]) -> KeyEntry:
+def _entry_from_json(entry: JsonObject) -> KeyEntry:
     if "value" in entry:
         return KeyEntry(value=Decimal(entry["value"]), tolerance=Decimal(entry["tolerance"]))
     return KeyEntry(choices=mask_of(entry["choices"]))

@@ -1,11 +1,10 @@
-"""The key that an exam, as it is now, gives to a paper that was frozen of it earlier.
+"""Derive an exam's current key for a paper that was frozen earlier, for a regrade with a corrected key.
 
-A corrected key is the reason to grade again; a changed question is not: the paper was asked as it was.
+Papers are identified by their content, and so are questions and choices here: an exam fits a paper while it shows the
+same, whatever ids its author gives. A key may be corrected after the sitting; what students were shown may not.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
+from exam_core.canonical import JsonObject
 from exam_core.paper import (
     AuthoredChoice,
     AuthoredExam,
@@ -20,55 +19,56 @@ from exam_core.paper import (
 
 
 class NotTheSamePaperError(Exception):
-    """The exam no longer asks what the paper asked; the message says where."""
+    """The exam differs from the paper in more than its key; the message names the difference."""
 
 
 def rekey(paper: Paper, exam: AuthoredExam) -> Key:
-    """The exam's present key in the paper's numbers.
+    """Return the exam's current key in the paper's numbering.
 
     Raises:
-        NotTheSamePaperError: more than the key changed, or the key is one that no answer to the paper could meet.
+        NotTheSamePaperError: more than the key changed, or no answer to the paper could match the key.
     """
-    asked = paper.content["questions"]
-    if len(exam.questions) != len(asked):
-        raise NotTheSamePaperError(f"it has {len(exam.questions)} questions now, not {len(asked)}")
-    entries = [_entry(number, *pair) for number, pair in enumerate(zip(exam.questions, asked, strict=True))]
+    frozen = paper.content["questions"]
+    if len(exam.questions) != len(frozen):
+        raise NotTheSamePaperError(f"it has {len(exam.questions)} questions now, not {len(frozen)}")
+    entries = [_entry(*pair) for pair in zip(exam.questions, frozen, strict=True)]
     return Key.of(paper=paper.digest, entries=entries)
 
 
-def _entry(number: int, question: AuthoredQuestion, asked: Mapping[str, Any]) -> KeyEntry:
-    now = (question.kind.value, question.text, decimal_text(question.weight), _image_of(question))
-    if now != (asked["kind"], asked["text"], asked["weight"], _image_in(asked)):
-        raise NotTheSamePaperError(f"question {number} changed")
+def _entry(question: AuthoredQuestion, frozen: JsonObject) -> KeyEntry:
+    shown = (question.kind.value, question.text, decimal_text(question.weight), _image_of(question))
+    if shown != (frozen["kind"], frozen["text"], frozen["weight"], _image_in(frozen)):
+        raise NotTheSamePaperError(f"question {question.id} changed")
     if question.kind is QuestionKind.NUMERIC:
         if question.value is None:
-            raise NotTheSamePaperError(f"question {number} has no key any more")
+            raise NotTheSamePaperError(f"question {question.id} no longer has a key")
         return KeyEntry(value=question.value, tolerance=question.tolerance)
-    # Two choices that read the same are told apart by nothing, so they are matched in order.
-    places: dict[tuple[str, str | None], list[int]] = {}
-    for place, choice in enumerate(asked["choices"]):
-        places.setdefault((choice["text"], _image_in(choice)), []).append(place)
-    right = []
+    # Choices that look the same cannot be distinguished; they are matched in order.
+    numbers: dict[tuple[str, str | None], list[int]] = {}
+    for number, choice in enumerate(frozen["choices"]):
+        numbers.setdefault((choice["text"], _image_in(choice)), []).append(number)
+    correct = []
     for choice in question.choices:
-        found = places.get((choice.text, _image_of(choice)))
-        if not found:
-            raise NotTheSamePaperError(f"the choices of question {number} changed")
-        place = found.pop(0)
+        matching = numbers.get((choice.text, _image_of(choice)))
+        if not matching:
+            raise NotTheSamePaperError(f"the choices of question {question.id} changed")
+        number = matching.pop(0)
         if choice.correct:
-            right.append(place)
-    if any(places.values()):
-        raise NotTheSamePaperError(f"the choices of question {number} changed")
-    if not 1 <= len(right) <= asked["max_choices"]:
+            correct.append(number)
+    if any(numbers.values()):
+        raise NotTheSamePaperError(f"the choices of question {question.id} changed")
+    if not 1 <= len(correct) <= frozen["max_choices"]:
         raise NotTheSamePaperError(
-            f"question {number} has {len(right)} correct choices now; 1 to {asked['max_choices']} could be chosen"
+            f"question {question.id} has {len(correct)} correct choices now; "
+            f"1 to {frozen['max_choices']} could be chosen"
         )
-    return KeyEntry(choices=mask_of(right))
+    return KeyEntry(choices=mask_of(correct))
 
 
 def _image_of(item: AuthoredQuestion | AuthoredChoice) -> str | None:
     return item.image.sha256 if item.image else None
 
 
-def _image_in(item: Mapping[str, Any]) -> str | None:
+def _image_in(item: JsonObject) -> str | None:
     image = item.get("image")
     return image["sha256"] if image else None

@@ -23,19 +23,22 @@ class MemoryPaperCache:
 
 def make_paper(image_sha256: str) -> Paper:
     """A paper with a question of each kind."""
-    four = tuple(AuthoredChoice(text=text, correct=text == "a") for text in "abcd")
+    four = tuple(AuthoredChoice(id=text, text=text, correct=text == "a") for text in "abcd")
     one = Decimal(1)
     questions = (
         AuthoredQuestion(
+            id="single",
             kind=QuestionKind.SINGLE,
             text="Which?",
             weight=one,
             choices=four,
             image=ImageRef(sha256=image_sha256, type="image/png", width=1, height=1),
         ),
-        AuthoredQuestion(kind=QuestionKind.MULTIPLE, text="Which two?", weight=one, choices=four, max_choices=2),
-        AuthoredQuestion(kind=QuestionKind.NUMERIC, text="How much?", weight=one, value=Decimal("3.14")),
-        AuthoredQuestion(kind=QuestionKind.SINGLE, text="Heads?", weight=one, choices=four[:2]),
+        AuthoredQuestion(
+            id="multiple", kind=QuestionKind.MULTIPLE, text="Which two?", weight=one, choices=four, max_choices=2
+        ),
+        AuthoredQuestion(id="numeric", kind=QuestionKind.NUMERIC, text="How much?", weight=one, value=Decimal("3.14")),
+        AuthoredQuestion(id="heads", kind=QuestionKind.SINGLE, text="Heads?", weight=one, choices=four[:2]),
     )
     exam = AuthoredExam(slug="algebra-101", title="Algebra", instructions="", questions=questions)
     return freeze(exam, range)[0]

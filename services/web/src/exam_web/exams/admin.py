@@ -9,11 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from exam_core.problems import Problem
+from exam_core.validation import exam_faults
 from exam_web.common import cache
 from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.exams.images import image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
-from exam_web.exams.selectors import exam_faults
+from exam_web.exams.selectors import authored_questions, questions_of
 from exam_web.exams.services import LISTS, exam_touch
 from exam_web.users.models import User
 
@@ -123,7 +124,7 @@ class ExamAdmin(OwnedAdmin):
     @admin.display(description="What keeps it from being asked")
     def faults(self, exam: Exam) -> str:
         """What the author has to mend before a sitting can be made."""
-        return "\n".join(exam_faults(exam)) or "nothing"
+        return "\n".join(exam_faults(authored_questions(questions_of(exam)))) or "nothing"
 
     def get_exclude(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
         """A Doctor does not choose the author."""

@@ -9,6 +9,7 @@ from ninja import File, Query, Router, Status
 from ninja.files import UploadedFile
 
 from exam_core.problems import Problem, ProblemKind
+from exam_core.validation import exam_faults
 from exam_web.common import cache
 from exam_web.exams import selectors, services
 from exam_web.exams.images import MAX_BYTES, image_store
@@ -180,7 +181,7 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
         instructions=exam.instructions,
         sittings=_sittings(exam, user),
         items=[_question(question) for question in questions],
-        faults=selectors.faults_among(questions),
+        faults=exam_faults(selectors.authored_questions(questions)),
     )
 
 

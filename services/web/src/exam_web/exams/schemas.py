@@ -6,32 +6,46 @@ from typing import Any, Literal
 
 from ninja import Field, Schema
 
-SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-IDENT = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+from exam_core.paper import MAX_CHOICES
+from exam_core.validation import (
+    IDENT_PATTERN,
+    KEY_DIGITS,
+    KEY_PLACES,
+    MAX_CHOICE_TEXT,
+    MAX_IDENT,
+    MAX_SLUG,
+    MAX_TEXT,
+    MAX_TITLE,
+    MAX_WEIGHT,
+    SLUG_PATTERN,
+    WEIGHT_DIGITS,
+    WEIGHT_PLACES,
+)
+
 Kind = Literal["single", "multiple", "numeric"]
 
 
 class ExamNew(Schema):
     """A new exam."""
 
-    slug: str = Field(max_length=50, pattern=SLUG)
-    title: str = Field(min_length=1, max_length=200)
+    slug: str = Field(max_length=MAX_SLUG, pattern=SLUG_PATTERN)
+    title: str = Field(min_length=1, max_length=MAX_TITLE)
     level: str
-    instructions: str = Field("", max_length=10_000)
+    instructions: str = Field("", max_length=MAX_TEXT)
 
 
 class ExamChange(Schema):
     """What may change of an exam; what is left out stays."""
 
-    title: str | None = Field(None, min_length=1, max_length=200)
+    title: str | None = Field(None, min_length=1, max_length=MAX_TITLE)
     level: str | None = None
-    instructions: str | None = Field(None, max_length=10_000)
+    instructions: str | None = Field(None, max_length=MAX_TEXT)
 
 
 class ChoiceFields(Schema):
     """A choice as its Doctor writes it."""
 
-    text: str = Field("", max_length=2000)
+    text: str = Field("", max_length=MAX_CHOICE_TEXT)
     image: str | None = None
     correct: bool = False
 
@@ -39,26 +53,32 @@ class ChoiceFields(Schema):
 class ChoiceNew(ChoiceFields):
     """A new choice."""
 
-    id: str = Field(max_length=50, pattern=IDENT)
+    id: str = Field(max_length=MAX_IDENT, pattern=IDENT_PATTERN)
 
 
 class QuestionFields(Schema):
     """A question as its Doctor writes it; numbers as text keep their digits."""
 
     kind: Kind
-    text: str = Field(min_length=1, max_length=10_000)
-    weight: Decimal = Field(Decimal(1), ge=0, le=1000, max_digits=6, decimal_places=2)
+    text: str = Field(min_length=1, max_length=MAX_TEXT)
+    weight: Decimal = Field(
+        Decimal(1),
+        ge=0,
+        le=MAX_WEIGHT,
+        max_digits=WEIGHT_DIGITS + WEIGHT_PLACES,
+        decimal_places=WEIGHT_PLACES,
+    )
     image: str | None = None
-    max_choices: int | None = Field(None, ge=1, le=26)
-    value: Decimal | None = Field(None, max_digits=34, decimal_places=12)
-    tolerance: Decimal = Field(Decimal(0), ge=0, max_digits=34, decimal_places=12)
+    max_choices: int | None = Field(None, ge=1, le=MAX_CHOICES)
+    value: Decimal | None = Field(None, max_digits=KEY_DIGITS + KEY_PLACES, decimal_places=KEY_PLACES)
+    tolerance: Decimal = Field(Decimal(0), ge=0, max_digits=KEY_DIGITS + KEY_PLACES, decimal_places=KEY_PLACES)
 
 
 class QuestionNew(QuestionFields):
     """A new question, with its choices or without."""
 
-    id: str = Field(max_length=50, pattern=IDENT)
-    choices: list[ChoiceNew] = Field(default_factory=list, max_length=26)
+    id: str = Field(max_length=MAX_IDENT, pattern=IDENT_PATTERN)
+    choices: list[ChoiceNew] = Field(default_factory=list, max_length=MAX_CHOICES)
 
 
 class SittingShown(Schema):

@@ -1,29 +1,19 @@
-"""Reading exams."""
+"""Queries for exams, and their conversion to the core's types."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
-from exam_core.paper import (
-    MAX_CHOICES,
-    MAX_QUESTIONS,
-    AuthoredChoice,
-    AuthoredExam,
-    AuthoredQuestion,
-    ImageRef,
-    QuestionKind,
-)
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, QuestionKind
 from exam_core.problems import Problem, ProblemKind
+from exam_core.validation import exam_faults
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.users.models import User
 
-MIN_CHOICES = 2
-"""One choice is none."""
-
 
 def exams_visible_to(user: User) -> QuerySet[Exam]:
-    """The exams a person may know of: students of their level, Doctors their own, staff by permission."""
+    """Return the exams that a user may see: students their level's, Doctors their own, staff by permission."""
     exams = Exam.objects.select_related("level", "author")
     if user.kind == User.Kind.STUDENT:
         return exams.filter(level=user.level)
@@ -33,7 +23,7 @@ def exams_visible_to(user: User) -> QuerySet[Exam]:
 
 
 def paper_shown_to(user: User, exam: Exam) -> str | None:
-    """The digest of the paper of an exam's latest sitting that is over for a person.
+    """Return the digest of the paper of an exam's latest sitting that is over for a user.
 
     While a sitting is open, only the solver shows its paper, to students whose deadline is running: shown elsewhere it
     would give them reading time that does not count.
@@ -42,123 +32,57 @@ def paper_shown_to(user: User, exam: Exam) -> str | None:
 
 
 def exam_shows(exam: Exam, image: Image) -> bool:
-    """Whether a question or a choice of an exam has an image."""
+    """Return whether a question or a choice of an exam shows an image."""
     in_choices = Choice.objects.filter(question__exam=exam, image=image)
     return exam.questions.filter(image=image).exists() or in_choices.exists()
 
 
 def exam_authored(exam: Exam) -> tuple[AuthoredExam, list[Image]]:
-    """An exam as freezing takes it, with every image that it shows: all of it at one moment, edits wait.
+    """Return an exam as `freeze` takes it, and all its images, read under a lock that concurrent edits wait for.
 
     Raises:
-        Problem: PAPER_INVALID listing every question that cannot be asked.
+        Problem: PAPER_INVALID listing every reason why the exam cannot be frozen.
     """
     with transaction.atomic():
         Exam.objects.select_for_update(of=("self",)).get(pk=exam.pk)
-        questions = list(questions_of(exam))
-    faults = faults_among(questions)
-    if faults:
+        rows = list(questions_of(exam))
+    questions = authored_questions(rows)
+    if faults := exam_faults(questions):
         raise Problem(ProblemKind.PAPER_INVALID, f"{exam.slug}: {'; '.join(faults)}", faults=faults)
-    authored = AuthoredExam(
-        slug=exam.slug,
-        title=exam.title,
-        instructions=exam.instructions,
-        questions=tuple(_authored_question(question) for question in questions),
-    )
-    return authored, _images(questions)
-
-
-def exam_faults(exam: Exam) -> list[str]:
-    """Everything that keeps an exam from being asked."""
-    return faults_among(list(questions_of(exam)))
-
-
-def faults_among(questions: list[Question]) -> list[str]:
-    """Everything that keeps an exam of some questions from being asked."""
-    faults = [fault for question in questions for fault in question_faults(question)]
-    if not 1 <= len(questions) <= MAX_QUESTIONS:
-        faults.append(f"the exam needs 1 to {MAX_QUESTIONS} questions and has {len(questions)}")
-    return faults
-
-
-def question_faults(question: Question) -> Iterator[str]:
-    """What keeps a question from being asked.
-
-    The rules are those of documents (`exam_core.authoring`); a test holds the two together, for a document's faults
-    have lines and these have names.
-    """
-    name = f"question {question.ident}"
-    if not question.text.strip():
-        yield f"{name} has no text"
-    numeric = question.kind == QuestionKind.NUMERIC
-    reasons = _numeric_faults(question) if numeric else _choice_faults(question)
-    yield from (f"{name} {reason}" for reason in reasons)
-
-
-def _numeric_faults(question: Question) -> Iterator[str]:
-    if question.value is None:
-        yield "has no key: give its value"
-    if question.choices.all():
-        yield "is numeric and has choices"
-    if question.max_choices is not None:
-        yield "is numeric and has max_choices"
-
-
-def _choice_faults(question: Question) -> Iterator[str]:
-    choices = list(question.choices.all())
-    right = sum(choice.correct for choice in choices)
-    if not MIN_CHOICES <= len(choices) <= MAX_CHOICES:
-        yield f"needs {MIN_CHOICES} to {MAX_CHOICES} choices and has {len(choices)}"
-    elif right == 0:
-        yield "has no key: mark a choice as correct"
-    if question.value is not None:
-        yield f"is {question.kind}-choice and has a value"
-    if question.kind == QuestionKind.SINGLE:
-        if right > 1:
-            yield f"is single-choice and has {right} correct choices"
-        if question.max_choices is not None:
-            yield "is single-choice and has max_choices"
-    elif question.max_choices is not None and not max(1, right) <= question.max_choices <= len(choices):
-        yield f"has max_choices {question.max_choices}: it must be from {max(1, right)} to {len(choices)}"
-    yield from _face_faults(choices)
-
-
-def _face_faults(choices: Iterable[Choice]) -> Iterator[str]:
-    faces: dict[tuple[str, str | None], str] = {}
-    for choice in choices:
-        face = (choice.text.strip(), choice.image_id)
-        if face == ("", None):
-            yield f"has choice {choice.ident} with neither text nor image"
-        elif face in faces:
-            yield f"has choices {faces[face]} and {choice.ident} that look the same"
-        faces.setdefault(face, choice.ident)
+    authored = AuthoredExam(slug=exam.slug, title=exam.title, instructions=exam.instructions, questions=questions)
+    return authored, _images(rows)
 
 
 def questions_of(exam: Exam) -> QuerySet[Question]:
-    """An exam's questions in order, with everything that hangs on them."""
+    """Return an exam's questions in order, with their choices and images prefetched."""
     choices = Prefetch("choices", Choice.objects.select_related("image"))
     return exam.questions.select_related("image").prefetch_related(choices).order_by("position")
 
 
-def _authored_question(question: Question) -> AuthoredQuestion:
-    return AuthoredQuestion(
-        kind=QuestionKind(question.kind),
-        text=question.text,
-        weight=question.weight,
-        image=_ref(question.image),
-        choices=tuple(
-            AuthoredChoice(text=choice.text, correct=choice.correct, image=_ref(choice.image))
-            for choice in question.choices.all()
-        ),
-        max_choices=question.max_choices,
-        value=question.value,
-        tolerance=question.tolerance,
+def authored_questions(rows: Iterable[Question]) -> tuple[AuthoredQuestion, ...]:
+    """Convert an exam's rows to questions as the core validates and freezes them."""
+    return tuple(
+        AuthoredQuestion(
+            id=row.ident,
+            kind=QuestionKind(row.kind),
+            text=row.text,
+            weight=row.weight,
+            image=_ref(row.image),
+            choices=tuple(
+                AuthoredChoice(id=choice.ident, text=choice.text, correct=choice.correct, image=_ref(choice.image))
+                for choice in row.choices.all()
+            ),
+            max_choices=row.max_choices,
+            value=row.value,
+            tolerance=row.tolerance,
+        )
+        for row in rows
     )
 
 
-def _images(questions: Iterable[Question]) -> list[Image]:
-    shown = (image for q in questions for image in (q.image, *(choice.image for choice in q.choices.all())) if image)
-    return list({image.sha256: image for image in shown}.values())
+def _images(rows: Iterable[Question]) -> list[Image]:
+    images = (image for row in rows for image in (row.image, *(each.image for each in row.choices.all())) if image)
+    return list({image.sha256: image for image in images}.values())
 
 
 def _ref(image: Image | None) -> ImageRef | None:

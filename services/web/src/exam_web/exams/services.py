@@ -1,6 +1,6 @@
 """Writing exams: one by one through the API, whole from a document."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -9,6 +9,7 @@ from django.db.models import Max, ProtectedError
 from django.db.models.functions import Now
 
 from exam_core.authoring import ExamDocument
+from exam_core.paper import AuthoredQuestion
 from exam_core.problems import Problem, ProblemKind
 from exam_web.common import cache
 from exam_web.exams.images import image_store
@@ -142,21 +143,21 @@ def exam_import(*, document: ExamDocument, author: Doctor | None) -> Exam:
         exam.author = exam.author or author
         exam.title, exam.instructions, exam.level = authored.title, authored.instructions, level_named(document.level)
         _save(exam)
-        _import_choices(_import_questions(exam, document), document)
+        _import_choices(_import_questions(exam, document), authored.questions)
         cache.invalidate_on_commit(LISTS)
     return exam
 
 
 def _import_questions(exam: Exam, document: ExamDocument) -> list[Question]:
-    """Bring an exam's questions in line with a document, in few statements however many there are."""
+    """Make an exam's questions equal to a document's, in few statements however many there are."""
     for data in document.images.values():
         image_store(data=data)
-    exam.questions.exclude(ident__in=document.question_ids).delete()
+    exam.questions.exclude(ident__in=[question.id for question in document.exam.questions]).delete()
     return Question.objects.bulk_create(
         [
             Question(
                 exam=exam,
-                ident=ident,
+                ident=question.id,
                 position=position,
                 kind=question.kind.value,
                 text=question.text,
@@ -166,9 +167,7 @@ def _import_questions(exam: Exam, document: ExamDocument) -> list[Question]:
                 value=question.value,
                 tolerance=question.tolerance,
             )
-            for position, (ident, question) in enumerate(
-                zip(document.question_ids, document.exam.questions, strict=True)
-            )
+            for position, question in enumerate(document.exam.questions)
         ],
         update_conflicts=True,
         unique_fields=["exam", "ident"],
@@ -176,24 +175,25 @@ def _import_questions(exam: Exam, document: ExamDocument) -> list[Question]:
     )
 
 
-def _import_choices(questions: list[Question], document: ExamDocument) -> None:
-    wanted = [
+def _import_choices(rows: list[Question], questions: Sequence[AuthoredQuestion]) -> None:
+    by_ident = {row.ident: row for row in rows}
+    imported = [
         Choice(
-            question=row,
-            ident=ident,
+            question=by_ident[question.id],
+            ident=choice.id,
             position=position,
             text=choice.text,
             image_id=choice.image.sha256 if choice.image else None,
             correct=choice.correct,
         )
-        for row, idents, question in zip(questions, document.choice_ids, document.exam.questions, strict=True)
-        for position, (ident, choice) in enumerate(zip(idents, question.choices, strict=True))
+        for question in questions
+        for position, choice in enumerate(question.choices)
     ]
-    named = {(choice.question_id, choice.ident) for choice in wanted}
-    present = Choice.objects.filter(question__in=questions).values_list("pk", "question_id", "ident")
-    Choice.objects.filter(pk__in=[pk for pk, *name in present if tuple(name) not in named]).delete()
+    kept = {(choice.question_id, choice.ident) for choice in imported}
+    stored = Choice.objects.filter(question__in=rows).values_list("pk", "question_id", "ident")
+    Choice.objects.filter(pk__in=[pk for pk, *key in stored if tuple(key) not in kept]).delete()
     Choice.objects.bulk_create(
-        wanted,
+        imported,
         update_conflicts=True,
         unique_fields=["question", "ident"],
         update_fields=["position", "text", "image", "correct"],

@@ -39,7 +39,7 @@ def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
             f"the document is of exam {document.exam.slug!r}, where one of {slug!r} is expected",
         )
     exam = exam_import(document=document, author=None)
-    return ExamImported(slug=exam.slug, level=exam.level.slug, questions=len(document.question_ids))
+    return ExamImported(slug=exam.slug, level=exam.level.slug, questions=len(document.exam.questions))
 
 
 @router.put("/sittings/{name}", response=SittingStatus)

@@ -19,7 +19,7 @@ from exam_web.exams.selectors import exam_authored
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Paper, PaperKey, Sitting
 from exam_web.sittings.services.door import next_epoch
-from exam_web.sittings.services.revisions import key_for
+from exam_web.sittings.services.revisions import key_for, key_store
 from exam_web.sittings.services.window import window_change
 
 
@@ -136,14 +136,16 @@ def paper_freeze(*, exam: Exam, permute: Permute) -> tuple[Paper, PaperKey]:
     source = _source_digest(authored)
     frozen = Paper.objects.filter(source=source).first()
     if frozen is None:
-        paper, _ = freeze(authored, permute)
+        paper, key = freeze(authored, permute)
         try:
             with transaction.atomic():
                 frozen = Paper.objects.create(digest=paper.digest, exam=exam, source=source, body=paper.body)
                 frozen.images.set(images)
         except IntegrityError:
-            # Somebody else froze the same content first, under an order of their own: theirs holds.
+            # A concurrent request froze the same content first, with another permutation: that paper is used.
             frozen = Paper.objects.get(source=source)
+        else:
+            return frozen, key_store(frozen, key)
     return frozen, key_for(frozen, authored)
 
 

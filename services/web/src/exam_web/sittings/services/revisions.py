@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from exam_core.paper import AuthoredExam
+from exam_core.paper import AuthoredExam, Key
 from exam_core.paper import Paper as CorePaper
 from exam_core.problems import Problem, ProblemKind
 from exam_core.rekey import NotTheSamePaperError, rekey
@@ -65,8 +65,13 @@ def key_for(paper: Paper, authored: AuthoredExam) -> PaperKey:
             ProblemKind.CONFLICT,
             f"{authored.slug} is no longer what was asked ({error}): a regrade may change the key alone",
         ) from error
-    kept, _ = PaperKey.objects.get_or_create(digest=key.digest, defaults={"paper": paper, "body": key.body})
-    return kept
+    return key_store(paper, key)
+
+
+def key_store(paper: Paper, key: Key) -> PaperKey:
+    """Store a key to a frozen paper; storing it again changes nothing."""
+    row, _ = PaperKey.objects.get_or_create(digest=key.digest, defaults={"paper": paper, "body": key.body})
+    return row
 
 
 def revision_complete(*, revision: Revision) -> Revision:

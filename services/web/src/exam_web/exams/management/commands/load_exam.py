@@ -37,4 +37,4 @@ class Command(BaseCommand):
             exam = exam_import(document=document, author=doctor)
         except Problem as problem:
             raise CommandError(f"{file}: {problem.detail}") from problem
-        self.stdout.write(f"{exam.slug}: {len(document.question_ids)} questions for {document.level}")
+        self.stdout.write(f"{exam.slug}: {len(document.exam.questions)} questions for {document.level}")

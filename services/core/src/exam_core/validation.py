@@ -1,0 +1,106 @@
+"""Rules that an exam must satisfy before it can be frozen, and the limits of what its author writes.
+
+YAML import, admin and API all apply these rules. They hold for values that could be read: lengths and formats of single
+members are checked where a member is parsed, against the limits below.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from exam_core.paper import MAX_CHOICES, MAX_QUESTIONS, AuthoredChoice, AuthoredQuestion, QuestionKind
+
+SLUG_PATTERN: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+MAX_SLUG: Final = 50
+IDENT_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""The ids of questions and choices."""
+MAX_IDENT: Final = 50
+MAX_TITLE: Final = 200
+MAX_TEXT: Final = 10_000
+MAX_CHOICE_TEXT: Final = 2000
+MIN_CHOICES: Final = 2
+MAX_WEIGHT: Final = 1000
+WEIGHT_DIGITS: Final = 4
+"""Digits of a weight before the point."""
+WEIGHT_PLACES: Final = 2
+KEY_DIGITS: Final = 22
+"""Digits before the point of a numeric question's value and tolerance."""
+KEY_PLACES: Final = 12
+"""Their decimal places."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionFault:
+    """A rule that a question violates.
+
+    `reason` continues a sentence that begins with the question. `member` is the document's member concerned, `choice`
+    the index of the choice concerned.
+    """
+
+    reason: str
+    member: Literal["text", "answer", "choices", "max_choices"]
+    choice: int | None = None
+
+
+def exam_faults(questions: Sequence[AuthoredQuestion]) -> list[str]:
+    """List every reason why an exam of these questions cannot be frozen."""
+    faults = [f"question {each.id} {fault.reason}" for each in questions for fault in question_faults(each)]
+    count = count_fault(len(questions))
+    return faults if count is None else [*faults, count]
+
+
+def count_fault(questions: int) -> str | None:
+    """Return the reason why an exam cannot have this many questions, or None."""
+    if 1 <= questions <= MAX_QUESTIONS:
+        return None
+    return f"the exam needs 1 to {MAX_QUESTIONS} questions and has {questions}"
+
+
+def question_faults(question: AuthoredQuestion) -> Iterator[QuestionFault]:
+    """Yield every rule that a question violates."""
+    if not question.text.strip():
+        yield QuestionFault("has no text", "text")
+    yield from _numeric_faults(question) if question.kind is QuestionKind.NUMERIC else _choice_faults(question)
+
+
+def _numeric_faults(question: AuthoredQuestion) -> Iterator[QuestionFault]:
+    if question.value is None:
+        yield QuestionFault("has no key: a numeric question needs a value", "answer")
+    if question.choices:
+        yield QuestionFault("is numeric and has choices", "choices")
+    if question.max_choices is not None:
+        yield QuestionFault("is numeric and has max_choices", "max_choices")
+
+
+def _choice_faults(question: AuthoredQuestion) -> Iterator[QuestionFault]:
+    choices = question.choices
+    correct = sum(choice.correct for choice in choices)
+    if not MIN_CHOICES <= len(choices) <= MAX_CHOICES:
+        yield QuestionFault(f"needs {MIN_CHOICES} to {MAX_CHOICES} choices and has {len(choices)}", "choices")
+    elif correct == 0:
+        yield QuestionFault("has no key: mark a choice as correct", "choices")
+    if question.value is not None:
+        yield QuestionFault(f"is {question.kind}-choice and has a value", "answer")
+    if question.kind is QuestionKind.SINGLE:
+        if correct > 1:
+            yield QuestionFault(f"is single-choice and has {correct} correct choices", "choices")
+        if question.max_choices is not None:
+            yield QuestionFault("is single-choice and has max_choices", "max_choices")
+    elif question.max_choices is not None and not max(1, correct) <= question.max_choices <= len(choices):
+        yield QuestionFault(
+            f"has max_choices {question.max_choices}: it must be from {max(1, correct)} to {len(choices)}",
+            "max_choices",
+        )
+    yield from _appearance_faults(choices)
+
+
+def _appearance_faults(choices: Sequence[AuthoredChoice]) -> Iterator[QuestionFault]:
+    """Yield choices that show nothing, or the same as an earlier one: a student could not tell them apart."""
+    seen: dict[tuple[str, str | None], str] = {}
+    for index, choice in enumerate(choices):
+        appearance = (choice.text.strip(), choice.image.sha256 if choice.image else None)
+        if appearance == ("", None):
+            yield QuestionFault(f"has choice {choice.id} with neither text nor image", "choices", index)
+        elif appearance in seen:
+            yield QuestionFault(f"has choices {seen[appearance]} and {choice.id} that look the same", "choices", index)
+        seen.setdefault(appearance, choice.id)
