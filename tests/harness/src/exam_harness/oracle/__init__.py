@@ -1,6 +1,6 @@
-"""The oracle: a second opinion on a sitting that shares no code with the platform.
+"""The oracle: a second implementation that checks a sitting and shares no code with the platform.
 
-It reads the authored exam itself, keeps what each student was acknowledged, scores it plainly, verifies receipts
-with the published keys, and compares all that with what was sealed and with the degrees. It imports nothing of
-ours (an import-linter contract says so): a fault in our own domain code must not be able to excuse itself here.
+It reads the authored exam itself, records what each student sent and what the platform acknowledged, scores that
+plainly, verifies receipts with the published keys, and compares the results with the seal and the degrees. It imports
+no other package of this project (an import-linter contract enforces it): a bug in the domain code must not hide here.
 """

@@ -1,20 +1,20 @@
-"""The judgement: what the platform said, sealed and graded, against what the book holds. Every difference is named."""
+"""Compares the history of a run with what the platform logged, sealed and graded, and reports every difference."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from exam_harness.oracle.document import Document
-from exam_harness.oracle.history import Acknowledged, Book, Place, Said, plain
-from exam_harness.oracle.paper import StrangePaperError, match
-from exam_harness.oracle.receipts import BadReceiptError, Keys, check_receipt
-from exam_harness.oracle.scoring import ALL_OR_NOTHING, Content, Result, score
+from exam_harness.oracle.history import Acknowledgement, AnswerKey, History, SentAnswer, describe
+from exam_harness.oracle.paper import PaperMismatchError, match_paper
+from exam_harness.oracle.receipts import InvalidReceiptError, Keys, verify_acknowledgement
+from exam_harness.oracle.scoring import ALL_OR_NOTHING, Content, Score, score
 from exam_harness.oracle.seal import Seal, SealedAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SittingFacts:
-    """What the oracle is told of a sitting from outside the platform; instants and spans in µs."""
+class SittingParameters:
+    """A sitting as it was scheduled, known independently of the platform; instants and spans in µs."""
 
     id: str
     name: str
@@ -22,22 +22,22 @@ class SittingFacts:
     closes_at: int
     duration: int
     extra: Mapping[int, int] = field(default_factory=dict)
-    """Accommodations by student; they may reach past the close."""
+    """Accommodations by student; they may extend past the close."""
     multiple: str = ALL_OR_NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """One thing that is not as it ought to be."""
+    """One difference between the platform and the oracle."""
 
     kind: str
     sitting: str
-    what: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedAnswer:
-    """An answer as the append-only log holds it."""
+    """An answer as stored in the append-only log."""
 
     student: int
     question: int
@@ -46,8 +46,8 @@ class LoggedAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenDegree:
-    """A degree as somebody saw it; numbers as the texts shown, `source` says who saw it where."""
+class ObservedDegree:
+    """A degree as read from one source; numbers as the texts shown, `source` names the reader."""
 
     source: str
     student: int
@@ -57,161 +57,176 @@ class SeenDegree:
     answered: int | None = None
 
 
-def judge_receipts(book: Book, facts: SittingFacts, seal: Seal, keys: Keys) -> Iterator[Mismatch]:
-    """Every receipt verifies, names the deadline we derive ourselves and the request that is sealed."""
-    requests: dict[Said, str] = {}
-    for entry in _acknowledged(book, facts):
+def check_receipts(history: History, sitting: SittingParameters, seal: Seal, keys: Keys) -> Iterator[Mismatch]:
+    """Every receipt verifies, has the deadline that follows from the schedule, and the request id that is sealed."""
+    requests: dict[SentAnswer, str] = {}
+    for entry in _acknowledgements(history, sitting):
+        answer, at = entry.answer, _location(entry.answer.key)
         try:
-            claims = check_receipt(entry, keys)
-        except BadReceiptError as error:
-            yield Mismatch("receipt", facts.name, f"{_where(entry.said.place)}: {error}")
+            claims = verify_acknowledgement(entry, keys)
+        except InvalidReceiptError as error:
+            yield Mismatch("receipt", sitting.name, f"{at}: {error}")
             continue
-        if requests.setdefault(entry.said, claims["request"]) != claims["request"]:
-            yield Mismatch("receipt", facts.name, f"{_where(entry.said.place)}: a retry was taken for another answer")
-        sat = seal.students.get(entry.said.student)
-        sealed = sat.answers.get(entry.said.question) if sat else None
-        if sealed is not None and _says(entry.said, sealed) and sealed.request != claims["request"]:
-            what = f"{_where(entry.said.place)}: request {claims['request']} is sealed as {sealed.request}"
-            yield Mismatch("receipt", facts.name, what)
-        deadline = _deadline(book, facts, entry.said.student)
+        if requests.setdefault(answer, claims["request"]) != claims["request"]:
+            yield Mismatch("receipt", sitting.name, f"{at}: a retry was recorded as another answer")
+        student = seal.students.get(answer.student)
+        sealed = student.answers.get(answer.question) if student else None
+        if sealed is not None and _same_answer(answer, sealed) and sealed.request != claims["request"]:
+            detail = f"{at}: request {claims['request']} is sealed as {sealed.request}"
+            yield Mismatch("receipt", sitting.name, detail)
+        deadline = _deadline(history, sitting, answer.student)
         if deadline is not None and claims["deadline_at"] != deadline:
-            what = f"{_where(entry.said.place)}: admitted until {claims['deadline_at']}, the deadline is {deadline}"
-            yield Mismatch("deadline", facts.name, what)
+            detail = f"{at}: the receipt's deadline is {claims['deadline_at']}, expected {deadline}"
+            yield Mismatch("deadline", sitting.name, detail)
     if len(set(requests.values())) != len(requests):
-        yield Mismatch("receipt", facts.name, "two different answers share one request")
+        yield Mismatch("receipt", sitting.name, "two different answers share one request")
 
 
-def judge_seal(book: Book, facts: SittingFacts, seal: Seal) -> Iterator[Mismatch]:
-    """What is sealed is what was acknowledged last, and nothing else."""
-    yield from (Mismatch("seal", facts.name, fault) for fault in seal.faults)
-    sealed: dict[Place, SealedAnswer] = {
-        (facts.id, student, question): answer
-        for student, sat in seal.students.items()
-        for question, answer in sat.answers.items()
+def check_seal(history: History, sitting: SittingParameters, seal: Seal) -> Iterator[Mismatch]:
+    """The seal holds for each question the answer that was acknowledged last, and nothing else."""
+    yield from (Mismatch("seal", sitting.name, error) for error in seal.integrity_errors)
+    sealed: dict[AnswerKey, SealedAnswer] = {
+        (sitting.id, number, question): answer
+        for number, student in seal.students.items()
+        for question, answer in student.answers.items()
     }
-    acknowledged = {place for place, kept in book.acknowledged.items() if kept and place[0] == facts.id}
-    for place in sorted(sealed.keys() | acknowledged):
-        fault = _fault(book, place, sealed.get(place))
-        if fault is not None:
-            yield Mismatch(fault[0], facts.name, f"{_where(place)}: {fault[1]}")
-    yield from _judge_people(book, facts, seal)
+    acknowledged = {key for key, entries in history.acknowledged.items() if entries and key[0] == sitting.id}
+    for key in sorted(sealed.keys() | acknowledged):
+        found = _sealed_mismatch(history, key, sealed.get(key))
+        if found is not None:
+            kind, detail = found
+            yield Mismatch(kind, sitting.name, f"{_location(key)}: {detail}")
+    yield from _check_attempts(history, sitting, seal)
 
 
-def judge_log(book: Book, facts: SittingFacts, rows: Iterable[LoggedAnswer]) -> Iterator[Mismatch]:
-    """The log holds each acknowledged answer, those that were changed later too, and none that was refused."""
+def check_log(history: History, sitting: SittingParameters, rows: Iterable[LoggedAnswer]) -> Iterator[Mismatch]:
+    """The log holds every acknowledged answer, superseded ones too, and none that was refused."""
     logged = set(rows)
-    known: set[Said] = set()
-    for entry in _acknowledged(book, facts):
-        said = entry.said
-        known.add(said)
-        if LoggedAnswer(said.student, said.question, said.seq, entry.received_at) not in logged:
-            yield Mismatch("lost", facts.name, f"{_where(said.place)}: seq {said.seq} was acknowledged and is not kept")
-    known |= {said for place, sent in book.uncertain.items() if place[0] == facts.id for said in sent}
-    names = {(said.student, said.question, said.seq) for said in known}
+    accepted: set[SentAnswer] = set()
+    for entry in _acknowledgements(history, sitting):
+        answer = entry.answer
+        accepted.add(answer)
+        if LoggedAnswer(answer.student, answer.question, answer.seq, entry.received_at) not in logged:
+            detail = f"{_location(answer.key)}: seq {answer.seq} was acknowledged and is not logged"
+            yield Mismatch("lost", sitting.name, detail)
+    accepted |= {answer for key, sent in history.indeterminate.items() if key[0] == sitting.id for answer in sent}
+    expected = {(answer.student, answer.question, answer.seq) for answer in accepted}
     refused = {
-        (said.student, said.question, said.seq): kind
-        for kind, them in (("late", book.late), ("forged", book.forged), ("foreign", book.foreign))
-        for said in them - known
-        if said.sitting == facts.id
+        (answer.student, answer.question, answer.seq): kind
+        for kind, answers in (("late", history.late), ("forged", history.forged), ("foreign", history.foreign))
+        for answer in answers - accepted
+        if answer.sitting == sitting.id
     }
     for row in sorted(logged, key=lambda row: (row.student, row.question, row.seq)):
-        name = (row.student, row.question, row.seq)
-        if name not in names:
-            what = f"{_where((facts.id, row.student, row.question))}: seq {row.seq} is kept"
-            yield Mismatch(refused.get(name, "unasked"), facts.name, f"{what} and was never acknowledged")
+        row_key = (row.student, row.question, row.seq)
+        if row_key not in expected:
+            at = _location((sitting.id, row.student, row.question))
+            detail = f"{at}: seq {row.seq} is logged and was never acknowledged"
+            yield Mismatch(refused.get(row_key, "unasked"), sitting.name, detail)
 
 
-def judge_degrees(book: Book, facts: SittingFacts, seal: Seal, seen: Iterable[SeenDegree]) -> Iterator[Mismatch]:
-    """Everyone who sat has the degree that plain scoring gives; nobody else has one."""
+def check_degrees(
+    history: History, sitting: SittingParameters, seal: Seal, observed: Iterable[ObservedDegree]
+) -> Iterator[Mismatch]:
+    """Every student who started has the degree that plain scoring gives; no other student has one."""
     try:
-        shown = match(facts.document, book.papers[facts.id])
-    except (StrangePaperError, KeyError) as error:
-        yield Mismatch("paper", facts.name, f"the paper shown cannot be scored: {error}")
+        paper = match_paper(sitting.document, history.papers[sitting.id])
+    except (PaperMismatchError, KeyError) as error:
+        yield Mismatch("paper", sitting.name, f"the paper shown cannot be scored: {error}")
         return
-    sat = {student for sitting, student in book.starts if sitting == facts.id}
+    started = {student for in_sitting, student in history.starts if in_sitting == sitting.id}
     by_source: dict[str, set[int]] = {}
-    for degree in seen:
+    for degree in observed:
         by_source.setdefault(degree.source, set()).add(degree.student)
-        if degree.student not in sat:
-            what = f"student {degree.student} never started and has a degree ({degree.source})"
-            yield Mismatch("degree", facts.name, what)
+        if degree.student not in started:
+            detail = f"student {degree.student} never started and has a degree ({degree.source})"
+            yield Mismatch("degree", sitting.name, detail)
             continue
-        expected = score(shown, expected_answers(book, facts, seal, degree.student), facts.multiple)
-        if wrong := list(_differences(expected, degree)):
-            what = f"student {degree.student} ({degree.source}): {'; '.join(wrong)}"
-            yield Mismatch("degree", facts.name, what)
+        expected = score(paper, expected_answers(history, sitting, seal, degree.student), sitting.multiple)
+        if differences := list(_differences(expected, degree)):
+            detail = f"student {degree.student} ({degree.source}): {'; '.join(differences)}"
+            yield Mismatch("degree", sitting.name, detail)
     for source, students in by_source.items():
-        if missing := sorted(sat - students):
-            yield Mismatch("degree", facts.name, f"{len(missing)} who sat have no degree ({source}): {missing[:5]} …")
+        if missing := sorted(started - students):
+            detail = f"{len(missing)} students started and have no degree ({source}): {missing[:5]} …"
+            yield Mismatch("degree", sitting.name, detail)
 
 
-def expected_answers(book: Book, facts: SittingFacts, seal: Seal, student: int) -> dict[int, Content]:
-    """What ought to count for a student: what was acknowledged last, or what the seal chose where that is allowed."""
+def expected_answers(history: History, sitting: SittingParameters, seal: Seal, student: int) -> dict[int, Content]:
+    """A student's answers that must count: the last acknowledged ones, or the sealed ones where that is allowed."""
     answers: dict[int, Content] = {}
-    sat = seal.students.get(student)
-    for question in range(len(facts.document.questions)):
-        place = (facts.id, student, question)
-        top = last_acknowledged(book, place)
-        sealed = sat.answers.get(question) if sat else None
-        if sealed is not None and _fault(book, place, sealed) is None:
+    sealed_student = seal.students.get(student)
+    for question in range(len(sitting.document.questions)):
+        key = (sitting.id, student, question)
+        last = last_acknowledged(history, key)
+        sealed = sealed_student.answers.get(question) if sealed_student else None
+        if sealed is not None and _sealed_mismatch(history, key, sealed) is None:
             answers[question] = sealed.content
-        elif top is not None:
-            answers[question] = top.said.content
+        elif last is not None:
+            answers[question] = last.answer.content
     return answers
 
 
-def last_acknowledged(book: Book, place: Place) -> Acknowledged | None:
-    """The acknowledgement that holds: the highest (seq, received_at)."""
-    return max(book.acknowledged.get(place, []), key=lambda entry: (entry.said.seq, entry.received_at), default=None)
+def last_acknowledged(history: History, key: AnswerKey) -> Acknowledgement | None:
+    """The acknowledgement with the highest (seq, received_at)."""
+    entries = history.acknowledged.get(key, [])
+    return max(entries, key=lambda entry: (entry.answer.seq, entry.received_at), default=None)
 
 
-def _fault(book: Book, place: Place, sealed: SealedAnswer | None) -> tuple[str, str] | None:
-    """What is wrong with what is sealed for a question, as (kind, sentence)."""
-    top = last_acknowledged(book, place)
-    doubts = book.uncertain.get(place, set())
+def _sealed_mismatch(history: History, key: AnswerKey, sealed: SealedAnswer | None) -> tuple[str, str] | None:
+    """The difference between history and seal for one question, as (kind, sentence); None when they agree."""
+    last = last_acknowledged(history, key)
+    indeterminate = history.indeterminate.get(key, set())
     if sealed is None:
-        return None if top is None else ("lost", f"seq {top.said.seq} was acknowledged and is not sealed")
-    if top is not None and _says(top.said, sealed):
-        again = top.said in doubts and sealed.received_at > top.received_at
-        if again or sealed.received_at == top.received_at:
+        return None if last is None else ("lost", f"seq {last.answer.seq} was acknowledged and is not sealed")
+    if last is not None and _same_answer(last.answer, sealed):
+        retried = last.answer in indeterminate and sealed.received_at > last.received_at
+        if retried or sealed.received_at == last.received_at:
             return None
-        return "time", f"received_at is sealed as {sealed.received_at}, acknowledged as {top.received_at}"
-    if sealed.seq >= (0 if top is None else top.said.seq) and any(_says(said, sealed) for said in doubts):
+        return "time", f"received_at is sealed as {sealed.received_at}, acknowledged as {last.received_at}"
+    highest = 0 if last is None else last.answer.seq
+    if sealed.seq >= highest and any(_same_answer(answer, sealed) for answer in indeterminate):
         return None
-    return _intruder(book, place, sealed, top)
+    return _unexpected(history, key, sealed, last)
 
 
-def _intruder(book: Book, place: Place, sealed: SealedAnswer, top: Acknowledged | None) -> tuple[str, str]:
-    """What to call an answer that is sealed and must not be."""
-    for kind, refused in (("late", book.late), ("forged", book.forged), ("foreign", book.foreign)):
-        if any(said.place == place and _says(said, sealed) for said in refused):
+def _unexpected(
+    history: History, key: AnswerKey, sealed: SealedAnswer, last: Acknowledgement | None
+) -> tuple[str, str]:
+    """Classify a sealed answer that must not count."""
+    for kind, refused in (("late", history.late), ("forged", history.forged), ("foreign", history.foreign)):
+        if any(answer.key == key and _same_answer(answer, sealed) for answer in refused):
             return kind, f"seq {sealed.seq} was refused ({kind}) and is sealed"
-    if top is None:
+    if last is None:
         return "unasked", f"seq {sealed.seq} is sealed and was never acknowledged"
-    return "replaced", f"seq {sealed.seq} ({plain(sealed.content)}) is sealed, acknowledged last was seq {top.said.seq}"
+    return (
+        "replaced",
+        f"seq {sealed.seq} ({describe(sealed.content)}) is sealed, the last acknowledged is seq {last.answer.seq}",
+    )
 
 
-def _says(said: Said, sealed: SealedAnswer) -> bool:
-    return (said.seq, said.content) == (sealed.seq, sealed.content)
+def _same_answer(answer: SentAnswer, sealed: SealedAnswer) -> bool:
+    return (answer.seq, answer.content) == (sealed.seq, sealed.content)
 
 
-def _judge_people(book: Book, facts: SittingFacts, seal: Seal) -> Iterator[Mismatch]:
-    for (sitting, student), start in book.starts.items():
-        if sitting != facts.id:
+def _check_attempts(history: History, sitting: SittingParameters, seal: Seal) -> Iterator[Mismatch]:
+    """Every attempt is sealed with its start and its submission."""
+    for (in_sitting, student), start in history.starts.items():
+        if in_sitting != sitting.id:
             continue
-        sat = seal.students.get(student)
-        if sat is None:
-            yield Mismatch("lost", facts.name, f"student {student} started and is not sealed")
+        sealed = seal.students.get(student)
+        if sealed is None:
+            yield Mismatch("lost", sitting.name, f"student {student} started and is not sealed")
             continue
-        if sat.started_at != start.started_at:
-            what = f"student {student} started at {start.started_at}, sealed as {sat.started_at}"
-            yield Mismatch("time", facts.name, what)
-        submitted = book.submits.get((sitting, student))
-        if submitted is not None and (sat.submitted_at is None or sat.submitted_at > submitted):
-            yield Mismatch("lost", facts.name, f"student {student}'s submission at {submitted} is not sealed")
+        if sealed.started_at != start.started_at:
+            detail = f"student {student} started at {start.started_at}, sealed as {sealed.started_at}"
+            yield Mismatch("time", sitting.name, detail)
+        submitted = history.submissions.get((in_sitting, student))
+        if submitted is not None and (sealed.submitted_at is None or sealed.submitted_at > submitted):
+            yield Mismatch("lost", sitting.name, f"student {student}'s submission at {submitted} is not sealed")
 
 
-def _differences(expected: Result, degree: SeenDegree) -> Iterator[str]:
+def _differences(expected: Score, degree: ObservedDegree) -> Iterator[str]:
     if Fraction(degree.total) != expected.total:
         yield f"the total is {degree.total}, not {float(expected.total):.2f}"
     if Fraction(degree.maximum) != expected.maximum:
@@ -221,22 +236,21 @@ def _differences(expected: Result, degree: SeenDegree) -> Iterator[str]:
     if degree.points is not None:
         points = tuple(None if text is None else Fraction(text) for text in degree.points)
         if points != expected.points:
-            wrong = [
-                place for place, pair in enumerate(zip(points, expected.points, strict=False)) if len(set(pair)) > 1
-            ]
-            yield f"the points differ at questions {wrong}"
+            pairs = zip(points, expected.points, strict=False)
+            questions = [question for question, pair in enumerate(pairs) if len(set(pair)) > 1]
+            yield f"the points differ at questions {questions}"
 
 
-def _deadline(book: Book, facts: SittingFacts, student: int) -> int | None:
-    start = book.starts.get((facts.id, student))
+def _deadline(history: History, sitting: SittingParameters, student: int) -> int | None:
+    start = history.starts.get((sitting.id, student))
     if start is None:
         return None
-    return min(start.started_at + facts.duration, facts.closes_at) + facts.extra.get(student, 0)
+    return min(start.started_at + sitting.duration, sitting.closes_at) + sitting.extra.get(student, 0)
 
 
-def _acknowledged(book: Book, facts: SittingFacts) -> Iterator[Acknowledged]:
-    return (entry for entry in book.every() if entry.said.sitting == facts.id)
+def _acknowledgements(history: History, sitting: SittingParameters) -> Iterator[Acknowledgement]:
+    return (entry for entry in history.acknowledgements() if entry.answer.sitting == sitting.id)
 
 
-def _where(place: Place) -> str:
-    return f"student {place[1]}, question {place[2]}"
+def _location(key: AnswerKey) -> str:
+    return f"student {key[1]}, question {key[2]}"

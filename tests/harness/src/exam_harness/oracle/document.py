@@ -1,4 +1,4 @@
-"""The authored exam, read from its YAML by nobody's code but ours here.
+"""The authored exam, parsed from its YAML independently of `exam_core`.
 
 Every scalar is read as text, so that `0.10` stays the number its author wrote and never becomes a binary float.
 """
@@ -19,12 +19,12 @@ class Choice:
 
     text: str
     image: str | None
-    right: bool
+    correct: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One question as authored, key and all."""
+    """One question as authored, with its key."""
 
     kind: str
     text: str
@@ -35,9 +35,9 @@ class Question:
     tolerance: Fraction = Fraction(0)
 
     @property
-    def right(self) -> frozenset[int]:
-        """The places of the right choices in the authored list."""
-        return frozenset(place for place, choice in enumerate(self.choices) if choice.right)
+    def correct(self) -> frozenset[int]:
+        """The indices of the correct choices in the authored list."""
+        return frozenset(index for index, choice in enumerate(self.choices) if choice.correct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +50,12 @@ class Document:
 
     @property
     def maximum(self) -> Fraction:
-        """The most that can be earned."""
+        """The maximum total."""
         return sum((question.weight for question in self.questions), Fraction(0))
 
 
 def read_document(text: str) -> Document:
-    """Read an exam document; whatever is odd in one raises, for the oracle only ever reads good ones."""
+    """Parse an exam document; it does not validate, because the oracle only reads documents that web has accepted."""
     root = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - the base loader makes texts, lists and mappings alone
     return Document(
         exam=root["exam"],
@@ -64,8 +64,8 @@ def read_document(text: str) -> Document:
     )
 
 
-def number(text: str) -> Fraction:
-    """The exact number that a decimal text means; a decimal comma is read as a point."""
+def parse_number(text: str) -> Fraction:
+    """The exact value of a decimal text; a decimal comma is read as a point."""
     return Fraction(text.strip().replace(",", "."))
 
 
@@ -75,10 +75,10 @@ def _question(body: Mapping[str, Any]) -> Question:
         kind=body["kind"],
         text=body["text"].strip(),
         image=_image(body),
-        weight=number(body.get("weight", "1")),
+        weight=parse_number(body.get("weight", "1")),
         choices=tuple(_choice(choice) for choice in body.get("choices", ())),
-        value=None if answer is None else number(answer["value"]),
-        tolerance=Fraction(0) if answer is None else number(answer.get("tolerance", "0")),
+        value=None if answer is None else parse_number(answer["value"]),
+        tolerance=Fraction(0) if answer is None else parse_number(answer.get("tolerance", "0")),
     )
 
 
@@ -86,7 +86,7 @@ def _choice(body: Mapping[str, Any]) -> Choice:
     return Choice(
         text=body.get("text", "").strip(),
         image=_image(body),
-        right=body.get("correct", "false").lower() in {"true", "yes", "on"},
+        correct=body.get("correct", "false").lower() in {"true", "yes", "on"},
     )
 
 

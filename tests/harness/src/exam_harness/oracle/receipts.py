@@ -1,4 +1,4 @@
-"""Receipts, verified as any student's own tool would: with the published keys and a plain Ed25519 library."""
+"""Receipt verification as a student's own tool would do it: with the published keys and a plain Ed25519 library."""
 
 import base64
 import binascii
@@ -9,71 +9,71 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from exam_harness.oracle.history import Acknowledged
+from exam_harness.oracle.history import Acknowledgement
 
 TYPE = "exam-receipt+jwt"
 Keys = Mapping[str, Ed25519PublicKey]
 
 
-class BadReceiptError(Exception):
-    """The text is no receipt, nobody published signed it, or it says something else than was acknowledged."""
+class InvalidReceiptError(Exception):
+    """The text is no receipt, no published key verifies it, or its claims differ from the acknowledgement."""
 
 
-def read_keys(jwks: Mapping[str, Any]) -> Keys:
-    """The public keys of a JWK set as ``GET /v1/keys`` gives it.
+def parse_keys(jwks: Mapping[str, Any]) -> Keys:
+    """The public keys of a JWK set as ``GET /v1/keys`` returns it.
 
     Raises:
-        BadReceiptError: the set gives away a private half.
+        InvalidReceiptError: the set contains a private key.
     """
     if any("d" in jwk for jwk in jwks["keys"]):
-        raise BadReceiptError("the published key set contains a private key")
+        raise InvalidReceiptError("the published key set contains a private key")
     return {jwk["kid"]: Ed25519PublicKey.from_public_bytes(_unb64(jwk["x"])) for jwk in jwks["keys"]}
 
 
-def read_receipt(text: str, keys: Keys) -> dict[str, Any]:
-    """The claims of a receipt whose signature holds.
+def verify_receipt(text: str, keys: Keys) -> dict[str, Any]:
+    """Verify a receipt's signature and return its claims.
 
     Raises:
-        BadReceiptError: it does not.
+        InvalidReceiptError: the receipt is malformed or its signature does not verify.
     """
     try:
         head, body, signature = text.split(".")
         header = json.loads(_unb64(head))
         if (header["alg"], header["typ"]) != ("EdDSA", TYPE):
-            raise BadReceiptError(f"a receipt is {TYPE} signed with EdDSA, not {header}")
+            raise InvalidReceiptError(f"a receipt is {TYPE} signed with EdDSA, not {header}")
         keys[header["kid"]].verify(_unb64(signature), f"{head}.{body}".encode())
         claims: dict[str, Any] = json.loads(_unb64(body))
     except KeyError as error:
-        raise BadReceiptError(f"the receipt's header or the key set lacks {error}") from error
+        raise InvalidReceiptError(f"the receipt's header or the key set lacks {error}") from error
     except (ValueError, binascii.Error) as error:
-        raise BadReceiptError(f"not a receipt: {error}") from error
+        raise InvalidReceiptError(f"malformed receipt: {error}") from error
     except InvalidSignature as error:
-        raise BadReceiptError("the signature is not the platform's") from error
+        raise InvalidReceiptError("the signature does not verify with the platform's key") from error
     return claims
 
 
-def check_receipt(entry: Acknowledged, keys: Keys) -> dict[str, Any]:
-    """Verify that a receipt says exactly what was acknowledged; gives its claims.
+def verify_acknowledgement(entry: Acknowledgement, keys: Keys) -> dict[str, Any]:
+    """Verify that a receipt certifies exactly what was acknowledged, and return its claims.
 
     Raises:
-        BadReceiptError: it does not.
+        InvalidReceiptError: it does not.
     """
-    claims = read_receipt(entry.receipt, keys)
-    said = entry.said
+    claims = verify_receipt(entry.receipt, keys)
+    answer = entry.answer
     expected = {
-        "sitting": said.sitting,
-        "student": said.student,
-        "question": said.question,
-        "seq": said.seq,
+        "sitting": answer.sitting,
+        "student": answer.student,
+        "question": answer.question,
+        "seq": answer.seq,
         "received_at": entry.received_at,
-        "answer": said.digest,
+        "answer": answer.digest,
     }
     if wrong := {name: claims.get(name) for name, value in expected.items() if claims.get(name) != value}:
-        raise BadReceiptError(
-            f"the receipt says {wrong}, acknowledged was { ({name: expected[name] for name in wrong}) }"
-        )
+        raise InvalidReceiptError(f"the receipt has {wrong}, expected { ({name: expected[name] for name in wrong}) }")
     if claims["received_at"] > claims["deadline_at"]:
-        raise BadReceiptError(f"the receipt is for a late answer: {claims['received_at']} > {claims['deadline_at']}")
+        raise InvalidReceiptError(
+            f"the receipt is for a late answer: {claims['received_at']} > {claims['deadline_at']}"
+        )
     return claims
 
 

@@ -1,4 +1,4 @@
-"""The sealed set, parsed from its raw bytes and checked against every digest that vouches for it."""
+"""The sealed set, parsed from its raw bytes and checked against every digest that covers it."""
 
 import hashlib
 import json
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exam_harness.oracle.document import number
-from exam_harness.oracle.history import plain_json
+from exam_harness.oracle.document import parse_number
+from exam_harness.oracle.history import canonical_json
 from exam_harness.oracle.scoring import Content
 
 
 @dataclass(frozen=True, slots=True)
 class RawBucket:
-    """A bucket's row as it lies in the store; `digest` is 64 hexadecimal digits."""
+    """A bucket's row as stored; `digest` is 64 hexadecimal digits."""
 
     bucket: int
     digest: str
@@ -32,7 +32,7 @@ class SealedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SealedStudent:
-    """What one student did; answers by question."""
+    """One student's sealed attempt; answers by question."""
 
     started_at: int | None
     submitted_at: int | None
@@ -41,41 +41,41 @@ class SealedStudent:
 
 @dataclass
 class Seal:
-    """A sitting's sealed set; `faults` are digests that do not hold, as sentences."""
+    """A sitting's sealed set; `integrity_errors` are digests that do not match, as sentences."""
 
     sitting: str
     students: dict[int, SealedStudent] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    integrity_errors: list[str] = field(default_factory=list)
 
     @property
-    def count(self) -> int:
-        """How many answers count."""
+    def answer_count(self) -> int:
+        """The number of answers that count."""
         return sum(len(student.answers) for student in self.students.values())
 
 
-def read_seal(sitting: str, rows: Iterable[RawBucket], *, buckets: int, root: str) -> Seal:
-    """Read a sitting's buckets; `root` is the published digest of the whole."""
+def parse_seal(sitting: str, rows: Iterable[RawBucket], *, buckets: int, root: str) -> Seal:
+    """Parse a sitting's buckets; `root` is the published digest over all of them."""
     seal = Seal(sitting)
     ordered = sorted(rows, key=lambda row: row.bucket)
     if [row.bucket for row in ordered] != list(range(buckets)):
-        seal.faults.append(f"sealed are buckets {[row.bucket for row in ordered]}, the sitting has {buckets}")
+        seal.integrity_errors.append(f"sealed are buckets {[row.bucket for row in ordered]}, the sitting has {buckets}")
     for row in ordered:
         if hashlib.sha256(row.data).hexdigest() != row.digest:
-            seal.faults.append(f"bucket {row.bucket}: the bytes are not the ones that the digest names")
-        _read_bucket(seal, row)
-    whole = {"format": 1, "sitting": sitting, "buckets": [row.digest for row in ordered]}
-    if hashlib.sha256(plain_json(whole)).hexdigest() != root:
-        seal.faults.append(f"the published root {root!r} is not the digest of the buckets' digests")
+            seal.integrity_errors.append(f"bucket {row.bucket}: the data does not match its digest")
+        _parse_bucket(seal, row)
+    manifest = {"format": 1, "sitting": sitting, "buckets": [row.digest for row in ordered]}
+    if hashlib.sha256(canonical_json(manifest)).hexdigest() != root:
+        seal.integrity_errors.append(f"the published root {root!r} is not the digest of the buckets' digests")
     return seal
 
 
-def _read_bucket(seal: Seal, row: RawBucket) -> None:
+def _parse_bucket(seal: Seal, row: RawBucket) -> None:
     body = json.loads(row.data)
     if (body["format"], body["sitting"], body["bucket"]) != (1, seal.sitting, row.bucket):
-        seal.faults.append(f"bucket {row.bucket} holds bucket {body['bucket']} of sitting {body['sitting']}")
+        seal.integrity_errors.append(f"bucket {row.bucket} holds bucket {body['bucket']} of sitting {body['sitting']}")
     for student in body["students"]:
         if student["student"] in seal.students:
-            seal.faults.append(f"student {student['student']} is sealed twice")
+            seal.integrity_errors.append(f"student {student['student']} is sealed twice")
         seal.students[student["student"]] = SealedStudent(
             started_at=student["started_at"],
             submitted_at=student["submitted_at"],
@@ -89,7 +89,7 @@ def _answer(row: list[Any]) -> SealedAnswer:
 
 
 def _content(mask: int | None, value: str | None) -> Content:
-    """A mask of choice numbers, or the text of a number; an empty text is a number taken back."""
+    """Decode a bit mask of choice numbers, or the text of a number; an empty text is a withdrawn number."""
     if mask is not None:
-        return frozenset(place for place in range(mask.bit_length()) if mask >> place & 1)
-    return number(value) if value else None
+        return frozenset(index for index in range(mask.bit_length()) if mask >> index & 1)
+    return parse_number(value) if value else None

@@ -1,5 +1,5 @@
-"""Simulated students: seeded characters on uneven networks who sit an exam over HTTP like anybody's client would.
+"""Simulated students: seeded profiles on uneven networks who sit an exam over HTTP, as any client would.
 
-What one does is decided by (seed, place in the crowd) alone, so that a run can be repeated; when it happens is the
-network's and the machine's matter. They write what they were told into the oracle's book and judge nothing.
+A student's actions depend only on (seed, index in the cohort), so that a run can be repeated; their timing depends on
+the network and the machine. Students append what they sent and received to the oracle's history and check nothing.
 """

@@ -1,4 +1,4 @@
-"""From a wish to an answer's JSON: a student who knows the exam recognises the right choices by what they see."""
+"""Builds an answer's JSON from a student's intent, choosing by the texts and images that the paper shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,56 +7,57 @@ from random import Random
 from typing import Any
 
 from exam_harness.oracle.document import Document, Question
-from exam_harness.oracle.history import plain_number
-from exam_harness.oracle.paper import Shown, match
-from exam_harness.students.plan import Wish
+from exam_harness.oracle.history import format_number
+from exam_harness.oracle.paper import MatchedPaper, match_paper
+from exam_harness.students.plan import Intent
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
-    """Writes answers to one shown paper."""
+class AnswerBuilder:
+    """Builds answers for one shown paper."""
 
-    shown: Shown
-    most: tuple[int, ...]
-    """How many choices each question takes."""
+    paper: MatchedPaper
+    max_choices: tuple[int, ...]
+    """The maximum number of choices of each question."""
 
     @classmethod
-    def of(cls, document: Document, paper: Mapping[str, Any]) -> "Pen":
-        """The pen of somebody who knows the exam and looks at the paper."""
-        return cls(match(document, paper), tuple(question.get("max_choices", 0) for question in paper["questions"]))
+    def for_paper(cls, document: Document, paper: Mapping[str, Any]) -> "AnswerBuilder":
+        """A builder for a paper as shown, with the authored exam as its key."""
+        limits = tuple(question.get("max_choices", 0) for question in paper["questions"])
+        return cls(match_paper(document, paper), limits)
 
-    def write(self, number: int, wish: Wish, chance: Random) -> dict[str, Any]:
+    def build(self, number: int, intent: Intent, rng: Random) -> dict[str, Any]:
         """The members of an answer: ``{"choices": […]}`` or ``{"value": …}``."""
-        question = self.shown.questions[number]
+        question = self.paper.questions[number]
         if question.value is not None:
-            return {"value": None if wish is Wish.BLANK else _number(question, wish, chance)}
-        if wish is Wish.BLANK:
+            return {"value": None if intent is Intent.BLANK else _number(question, intent, rng)}
+        if intent is Intent.BLANK:
             return {"choices": []}
-        right = self._right(number)
-        if wish is Wish.RIGHT:
-            return {"choices": chance.sample(right, len(right))}
-        return {"choices": self._wrong(number, right, chance)}
+        correct = self._correct(number)
+        if intent is Intent.CORRECT:
+            return {"choices": rng.sample(correct, len(correct))}
+        return {"choices": self._wrong(number, correct, rng)}
 
-    def _right(self, number: int) -> list[int]:
-        meant = self.shown.questions[number].right
-        return [shown for shown, authored in enumerate(self.shown.choices[number]) if authored in meant]
+    def _correct(self, number: int) -> list[int]:
+        authored = self.paper.questions[number].correct
+        return [shown for shown, index in enumerate(self.paper.choices[number]) if index in authored]
 
-    def _wrong(self, number: int, right: list[int], chance: Random) -> list[int]:
-        """Some choices that are not the right set."""
-        size = len(self.shown.choices[number])
+    def _wrong(self, number: int, correct: list[int], rng: Random) -> list[int]:
+        """A random set of choices other than the correct one."""
+        size = len(self.paper.choices[number])
         while True:
-            chosen = chance.sample(range(size), chance.randint(1, max(1, min(self.most[number], size))))
-            if set(chosen) != set(right):
+            chosen = rng.sample(range(size), rng.randint(1, max(1, min(self.max_choices[number], size))))
+            if set(chosen) != set(correct):
                 return chosen
 
 
-def _number(question: Question, wish: Wish, chance: Random) -> str:
+def _number(question: Question, intent: Intent, rng: Random) -> str:
     value = question.value or Fraction(0)
-    if wish is Wish.RIGHT:
-        # The edge of the tolerance is still right; people write a number in several ways.
-        exact = value + chance.choice([0, 1, -1]) * question.tolerance
-        text = plain_number(exact)
+    if intent is Intent.CORRECT:
+        # The edge of the tolerance is still correct, and a number may be written in several ways.
+        exact = value + rng.choice([0, 1, -1]) * question.tolerance
+        text = format_number(exact)
         forms = [text, f" {text} ", text.replace(".", ",")]
-        return chance.choice(forms if "." not in text else [*forms, f"{text}0"])
-    off = question.tolerance + Fraction(chance.randint(1, 500), 100)
-    return plain_number(value + chance.choice([1, -1]) * off)
+        return rng.choice(forms if "." not in text else [*forms, f"{text}0"])
+    off = question.tolerance + Fraction(rng.randint(1, 500), 100)
+    return format_number(value + rng.choice([1, -1]) * off)

@@ -1,4 +1,4 @@
-"""The platform's clock as a student's device knows it: asked for, never assumed equal to the device's own."""
+"""The platform's clock as estimated by a student's device, independently of the device's own clock."""
 
 import asyncio
 import time
@@ -7,51 +7,51 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
-DOUBT = SECOND // 5
-"""How far the platform's time by one solver may be from that by another, or by a device (µs)."""
+CLOCK_TOLERANCE = SECOND // 5
+"""The largest difference between the clocks of two solvers, or of a solver and a device (µs)."""
 
-Ask = Callable[[], Awaitable[int]]
-"""Asks the platform for its time (µs)."""
+FetchTime = Callable[[], Awaitable[int]]
+"""Requests the platform's time (µs)."""
 
 
 class ServerClock:
-    """An estimate of the platform's time (µs) from its own answers and the time that passed here since."""
+    """An estimate of the platform's time (µs) from its responses and the local time elapsed since."""
 
-    def __init__(self, here: Callable[[], float] = time.monotonic) -> None:
-        self._here = here
+    def __init__(self, local_time: Callable[[], float] = time.monotonic) -> None:
+        self._local_time = local_time
         self._offset = 0.0
-        self._delay: float | None = None
+        self._round_trip: float | None = None
 
-    async def ask(self, ask: Ask) -> int:
-        """What the platform says; the clock is set by its quickest answer, half of whose way counts as delay."""
-        before = self._here()
-        said = await ask()
-        after = self._here()
-        if self._delay is None or after - before < self._delay:
-            self._delay = after - before
-            self._offset = said - (before + after) / 2 * SECOND
-        return said
+    async def sync(self, fetch_time: FetchTime) -> int:
+        """Fetch the platform's time; the fastest response sets the clock, corrected by half its round trip."""
+        before = self._local_time()
+        server_time = await fetch_time()
+        after = self._local_time()
+        if self._round_trip is None or after - before < self._round_trip:
+            self._round_trip = after - before
+            self._offset = server_time - (before + after) / 2 * SECOND
+        return server_time
 
     def now(self) -> int:
-        """The platform's time by its quickest answer."""
-        if self._delay is None:
-            raise RuntimeError("nobody has asked the platform for its time yet")
-        return int(self._here() * SECOND + self._offset)
+        """The platform's time as estimated from its fastest response."""
+        if self._round_trip is None:
+            raise RuntimeError("the clock was never synchronised with the platform")
+        return int(self._local_time() * SECOND + self._offset)
 
-    async def until(self, instant: int) -> None:
-        """Wait for an instant of the platform, by this clock."""
+    async def sleep_until(self, instant: int) -> None:
+        """Sleep until an instant of the platform, by this clock."""
         await asyncio.sleep(max(0, instant - self.now()) / SECOND)
 
-    async def until_said(self, instant: int, ask: Ask) -> None:
-        """Wait until the platform itself says that an instant has come."""
-        await self.until(instant)
-        said = await self.ask(ask)
-        while said < instant:
-            await asyncio.sleep((instant - said) / SECOND)
-            said = await self.ask(ask)
+    async def wait_until(self, instant: int, fetch_time: FetchTime) -> None:
+        """Wait until the platform itself reports that an instant has passed."""
+        await self.sleep_until(instant)
+        server_time = await self.sync(fetch_time)
+        while server_time < instant:
+            await asyncio.sleep((instant - server_time) / SECOND)
+            server_time = await self.sync(fetch_time)
 
 
-def instant_of(text: str) -> int:
+def parse_rfc3339(text: str) -> int:
     """The microseconds since the epoch of an RFC 3339 text."""
     return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
 

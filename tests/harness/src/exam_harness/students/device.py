@@ -1,37 +1,46 @@
-"""One device of a student in one sitting: it sends answers until it knows what became of them, and keeps the book."""
+"""A student's device in one sitting: sends answers until their outcome is known, and records it in the history."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exam_harness.oracle.history import Acknowledged, Book, Said, Started, content_of
-from exam_harness.students.clock import DOUBT, SECOND, ServerClock, instant_of
-from exam_harness.students.http import LostError
-from exam_harness.students.network import BUSY, PERHAPS_LATE, SOLVER, WAITS, GaveUpError, Reply, Wire, surely
+from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer, parse_content
+from exam_harness.students.clock import CLOCK_TOLERANCE, SECOND, ServerClock, parse_rfc3339
+from exam_harness.students.http import NoResponseError
+from exam_harness.students.network import (
+    POSSIBLY_LATE,
+    RETRYABLE_PROBLEMS,
+    RETRYABLE_STATUSES,
+    SOLVER,
+    Reply,
+    StudentError,
+    StudentNetwork,
+    call_with_retries,
+)
 
-PATIENCE = 20 * SECOND
-"""How long after the deadline a device still asks what became of an answer."""
-_FIRST_WAIT = 0.2
-_LONGEST_WAIT = 5.0
-_FOR_ALL = {"deadline-passed", "unauthenticated", "token-revoked", "forbidden", "sitting-cancelled"}
-"""Refusals that concern every answer of a request alike; any other is said of the first answer alone."""
+RETRY_AFTER_DEADLINE = 20 * SECOND
+"""How long after the deadline a device keeps retrying an answer."""
+_FIRST_DELAY = 0.2
+_MAX_DELAY = 5.0
+_WHOLE_REQUEST = {"deadline-passed", "unauthenticated", "token-revoked", "forbidden", "sitting-cancelled"}
+"""Problems that apply to every answer of a request; any other may concern the first answer alone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """One answer on its way: what the oracle knows it as, and its JSON."""
+class OutgoingAnswer:
+    """An answer to send: its entry in the history and its JSON body."""
 
-    said: Said
+    answer: SentAnswer
     body: dict[str, Any]
 
 
 class Device:
     """A device that has started or resumed an attempt."""
 
-    def __init__(self, wire: Wire, book: Book, clock: ServerClock, sitting: str) -> None:
-        self._wire = wire
-        self._book = book
+    def __init__(self, network: StudentNetwork, history: History, clock: ServerClock, sitting: str) -> None:
+        self._network = network
+        self._history = history
         self._clock = clock
         self.sitting = sitting
         self.student = 0
@@ -43,155 +52,160 @@ class Device:
 
     @property
     def path(self) -> str:
-        """The sitting's address at the solver."""
+        """The sitting's path at the solver."""
         return f"/v1/sittings/{self.sitting}"
 
-    async def start(self, access: str, *, elsewhere: bool = False) -> None:
-        """Start, or resume what was started `elsewhere`; waits for the opening as the platform asks to."""
-        reply = await surely(self._wire, "POST", SOLVER, f"{self.path}/attempt", token=access)
+    async def start(self, access: str, *, second_device: bool = False) -> None:
+        """Start the attempt, or resume it on a second device; waits for the opening as long as the platform asks."""
+        reply = await call_with_retries(self._network, "POST", SOLVER, f"{self.path}/attempt", token=access)
         if reply.status not in {200, 201}:
-            raise GaveUpError(f"a student could not start: {reply}")
+            raise StudentError(f"a student could not start: {reply}")
         body = reply.body
         self.student, self.token, self.paper = int(body["student"]), body["attempt_token"], body["paper"]
         self.seq, self.paper_digest = body["highest_seq"], body["paper_digest"]
         if body["deadline"]["at"] is None:
-            raise GaveUpError("the sitting is paused at the start: this crowd knows no pause")
-        self._note_deadline(body["deadline"])
-        self._book.shown(self.sitting, body["paper"])
-        started = Started(instant_of(body["started_at"]), self.deadline)
+            raise StudentError("the sitting is paused at the start; simulated students do not support pauses")
+        self._update_deadline(body["deadline"])
+        self._history.record_paper(self.sitting, body["paper"])
+        start = AttemptStart(parse_rfc3339(body["started_at"]), self.deadline)
         if reply.status == 200:
-            self._check_resumed(body)
-        if elsewhere:
-            self._book.counts["resumed" if reply.status == 200 else "started_twice"] += 1
-        self._book.started(self.sitting, self.student, started)
+            self._record_resume(body)
+        if second_device:
+            self._history.counts["resumed" if reply.status == 200 else "started_twice"] += 1
+        self._history.record_start(self.sitting, self.student, start)
 
-    def sheet(self, question: int, body: dict[str, Any], *, seq: int | None = None) -> Sheet:
-        """A new answer of this device, numbered above all it knows."""
+    def new_answer(self, question: int, body: dict[str, Any], *, seq: int | None = None) -> OutgoingAnswer:
+        """A new answer of this device, with the next seq unless one is given."""
         if seq is None:
             self.seq += 1
             seq = self.seq
-        return Sheet(Said(self.sitting, self.student, question, seq, content_of(body)), {"seq": seq, **body})
+        answer = SentAnswer(self.sitting, self.student, question, seq, parse_content(body))
+        return OutgoingAnswer(answer, {"seq": seq, **body})
 
-    async def send_late(self, sheets: Sequence[Sheet]) -> None:
-        """Send answers after the deadline, by the platform's own time: whatever comes of them, none may count."""
-        self._book.late.update(sheet.said for sheet in sheets)
-        await self.send(sheets)
-        for sheet in sheets:
-            if any(entry.said == sheet.said for entry in self._book.acknowledged.get(sheet.said.place, ())):
-                self._book.complain(f"{sheet.said} was sent after the deadline and acknowledged")
+    async def send_late(self, answers: Sequence[OutgoingAnswer]) -> None:
+        """Send answers after the deadline by the platform's own time: none of them may be acknowledged."""
+        self._history.late.update(outgoing.answer for outgoing in answers)
+        await self.send(answers)
+        for outgoing in answers:
+            acknowledged = self._history.acknowledged.get(outgoing.answer.key, ())
+            if any(entry.answer == outgoing.answer for entry in acknowledged):
+                self._history.record_violation(f"{outgoing.answer} was sent after the deadline and acknowledged")
 
-    async def send(self, sheets: Sequence[Sheet]) -> None:
-        """Send answers, one by PUT, several by POST, until each is acknowledged, refused or hopeless."""
-        waiting = list(sheets)
-        wait = _FIRST_WAIT
-        while waiting:
-            reply = await self._try(waiting)
-            if reply is not None and len(waiting) > 1 and self._speaks_of_the_first(reply):
-                await self._send_singly(waiting)
+    async def send(self, answers: Sequence[OutgoingAnswer]) -> None:
+        """Send answers, one by PUT, several by POST; retry until each is acknowledged or refused, or time is up."""
+        pending = list(answers)
+        delay = _FIRST_DELAY
+        while pending:
+            reply = await self._request(pending)
+            if reply is not None and len(pending) > 1 and self._concerns_first_only(reply):
+                await self._send_singly(pending)
                 return
-            waiting = self._sort(waiting, reply)
-            if not waiting:
+            pending = self._record_outcomes(pending, reply)
+            if not pending:
                 return
-            if self._clock.now() > self.deadline + PATIENCE:
-                self._book.counts["gave_up"] += len(waiting)
+            if self._clock.now() > self.deadline + RETRY_AFTER_DEADLINE:
+                self._history.counts["gave_up"] += len(pending)
                 return
-            self._book.counts["retries"] += len(waiting)
-            after = reply.retry_after if reply is not None else None
-            await asyncio.sleep(wait if after is None else after)
-            wait = min(wait * 2, _LONGEST_WAIT)
+            self._history.counts["retries"] += len(pending)
+            retry_after = reply.retry_after if reply is not None else None
+            await asyncio.sleep(delay if retry_after is None else retry_after)
+            delay = min(delay * 2, _MAX_DELAY)
 
     async def submit(self) -> None:
-        """Say that the student is done."""
-        reply = await surely(self._wire, "POST", SOLVER, f"{self.path}/submit", token=self.token)
+        """Submit the attempt."""
+        reply = await call_with_retries(self._network, "POST", SOLVER, f"{self.path}/submit", token=self.token)
         if reply.status == 200:
-            self._book.submitted(self.sitting, self.student, instant_of(reply.body["submitted_at"]))
+            self._history.record_submission(self.sitting, self.student, parse_rfc3339(reply.body["submitted_at"]))
         elif reply.problem != "deadline-passed":
-            self._book.complain(f"student {self.student} could not submit: {reply}")
+            self._history.record_violation(f"student {self.student} could not submit: {reply}")
 
-    async def _try(self, sheets: Sequence[Sheet]) -> Reply | None:
-        """One request for some answers; None when no response came."""
+    async def _request(self, answers: Sequence[OutgoingAnswer]) -> Reply | None:
+        """Send one request with some answers; None when no response was received."""
         try:
-            if len(sheets) == 1:
-                path = f"{self.path}/answers/{sheets[0].said.question}"
-                return await self._wire.call("PUT", SOLVER, path, token=self.token, body=sheets[0].body)
-            answers = [{"question": sheet.said.question, **sheet.body} for sheet in sheets]
-            self._book.counts["batches"] += 1
+            if len(answers) == 1:
+                path = f"{self.path}/answers/{answers[0].answer.question}"
+                return await self._network.call("PUT", SOLVER, path, token=self.token, body=answers[0].body)
+            items = [{"question": outgoing.answer.question, **outgoing.body} for outgoing in answers]
+            self._history.counts["batches"] += 1
             path = f"{self.path}/answers"
-            return await self._wire.call("POST", SOLVER, path, token=self.token, body={"answers": answers})
-        except LostError:
-            self._book.counts["responses_lost"] += 1
+            return await self._network.call("POST", SOLVER, path, token=self.token, body={"answers": items})
+        except NoResponseError:
+            self._history.counts["responses_lost"] += 1
             return None
 
-    def _sort(self, sheets: list[Sheet], reply: Reply | None) -> list[Sheet]:
-        """Write down what a response says of each answer; gives those that must be sent again."""
-        if reply is None or self._busy(reply):
-            self._book.counts["no_response" if reply is None else f"status_{reply.status}"] += len(sheets)
-            for sheet in sheets:
-                self._doubt(sheet)
-            if reply is not None and PERHAPS_LATE in str(reply) and self._clock.now() + DOUBT <= self.deadline:
-                self._book.complain(f"student {self.student} was in time and was told: {reply}")
-            return sheets
+    def _record_outcomes(self, answers: list[OutgoingAnswer], reply: Reply | None) -> list[OutgoingAnswer]:
+        """Record the outcome of each answer of a request; returns those to retry."""
+        if reply is None or self._is_retryable(reply):
+            self._history.counts["no_response" if reply is None else f"status_{reply.status}"] += len(answers)
+            for outgoing in answers:
+                self._record_indeterminate(outgoing)
+            in_time = self._clock.now() + CLOCK_TOLERANCE <= self.deadline
+            if reply is not None and POSSIBLY_LATE in str(reply) and in_time:
+                self._history.record_violation(f"student {self.student} was in time and got: {reply}")
+            return answers
         if "results" in (reply.body or {}):
-            self._note_deadline(reply.body.get("deadline"))
-            return self._sort_results(sheets, reply.body["results"])
+            self._update_deadline(reply.body.get("deadline"))
+            return self._record_results(answers, reply.body["results"])
         if reply.status == 200:
-            self._note_deadline(reply.body["deadline"])
-            self._acknowledge(sheets[0], reply.body)
+            self._update_deadline(reply.body["deadline"])
+            self._record_acknowledgement(answers[0], reply.body)
             return []
-        for sheet in sheets:
-            self._refused(sheet, reply.problem)
+        for outgoing in answers:
+            self._record_refusal(outgoing, reply.problem)
         return []
 
-    def _speaks_of_the_first(self, reply: Reply) -> bool:
-        """Whether a batch was refused as a whole with a problem that need not be every answer's."""
-        return reply.status >= 400 and not self._busy(reply) and reply.problem not in _FOR_ALL
+    def _concerns_first_only(self, reply: Reply) -> bool:
+        """Whether a batch was refused as a whole with a problem that may concern its first answer alone."""
+        return reply.status >= 400 and not self._is_retryable(reply) and reply.problem not in _WHOLE_REQUEST
 
-    async def _send_singly(self, sheets: Sequence[Sheet]) -> None:
-        for sheet in sheets:
-            self._doubt(sheet)
-        for sheet in sheets:
-            await self.send([sheet])
+    async def _send_singly(self, answers: Sequence[OutgoingAnswer]) -> None:
+        for outgoing in answers:
+            self._record_indeterminate(outgoing)
+        for outgoing in answers:
+            await self.send([outgoing])
 
     @staticmethod
-    def _busy(reply: Reply) -> bool:
+    def _is_retryable(reply: Reply) -> bool:
         """Whether the same request may succeed later."""
-        return reply.status in BUSY or reply.problem in WAITS
+        return reply.status in RETRYABLE_STATUSES or reply.problem in RETRYABLE_PROBLEMS
 
-    def _sort_results(self, sheets: list[Sheet], results: list[dict[str, Any]]) -> list[Sheet]:
-        again: list[Sheet] = []
-        by_name = {(result["question"], result["seq"]): result for result in results}
-        for sheet in sheets:
-            result = by_name[sheet.said.question, sheet.said.seq]
+    def _record_results(self, answers: list[OutgoingAnswer], results: list[dict[str, Any]]) -> list[OutgoingAnswer]:
+        """Record the outcomes of a batch; returns the answers to retry."""
+        retryable: list[OutgoingAnswer] = []
+        by_key = {(result["question"], result["seq"]): result for result in results}
+        for outgoing in answers:
+            result = by_key[outgoing.answer.question, outgoing.answer.seq]
             if result["status"] == 200:
-                self._acknowledge(sheet, result)
-            elif result["status"] in BUSY:
-                self._doubt(sheet)
-                again.append(sheet)
+                self._record_acknowledgement(outgoing, result)
+            elif result["status"] in RETRYABLE_STATUSES:
+                self._record_indeterminate(outgoing)
+                retryable.append(outgoing)
             else:
-                self._refused(sheet, result["problem"]["type"].rpartition("/")[2])
-        return again
+                self._record_refusal(outgoing, result["problem"]["type"].rpartition("/")[2])
+        return retryable
 
-    def _acknowledge(self, sheet: Sheet, body: dict[str, Any]) -> None:
-        self._book.acknowledge(Acknowledged(sheet.said, instant_of(body["received_at"]), body["receipt"]))
-        self._book.counts["acknowledgements"] += 1
+    def _record_acknowledgement(self, outgoing: OutgoingAnswer, body: dict[str, Any]) -> None:
+        received_at = parse_rfc3339(body["received_at"])
+        self._history.record_acknowledgement(Acknowledgement(outgoing.answer, received_at, body["receipt"]))
+        self._history.counts["acknowledgements"] += 1
 
-    def _doubt(self, sheet: Sheet) -> None:
-        """The outcome is not known; but what was sent after the deadline cannot count, known or not."""
-        if sheet.said not in self._book.late:
-            self._book.doubt(sheet.said)
+    def _record_indeterminate(self, outgoing: OutgoingAnswer) -> None:
+        """Record an unknown outcome; an answer sent after the deadline cannot count, whatever its outcome."""
+        if outgoing.answer not in self._history.late:
+            self._history.record_indeterminate(outgoing.answer)
 
-    def _refused(self, sheet: Sheet, problem: str) -> None:
-        self._book.counts[f"refused_{problem}"] += 1
+    def _record_refusal(self, outgoing: OutgoingAnswer, problem: str) -> None:
+        self._history.counts[f"refused_{problem}"] += 1
         if problem == "deadline-passed":
-            self._book.late.add(sheet.said)
-            self._book.counts["late_refused"] += 1
+            self._history.late.add(outgoing.answer)
+            self._history.counts["late_refused"] += 1
         elif problem != "seq-too-low":
-            self._book.complain(f"{sheet.said} was refused: {problem}")
+            self._history.record_violation(f"{outgoing.answer} was refused: {problem}")
 
-    def _note_deadline(self, deadline: dict[str, Any] | None) -> None:
+    def _update_deadline(self, deadline: dict[str, Any] | None) -> None:
         if deadline and deadline["at"] is not None:
-            self.deadline = instant_of(deadline["at"])
+            self.deadline = parse_rfc3339(deadline["at"])
 
-    def _check_resumed(self, body: dict[str, Any]) -> None:
-        answers = {answer["question"]: (answer["seq"], content_of(answer)) for answer in body["answers"]}
-        self._book.resumed(self.sitting, self.student, answers, body["highest_seq"])
+    def _record_resume(self, body: dict[str, Any]) -> None:
+        answers = {answer["question"]: (answer["seq"], parse_content(answer)) for answer in body["answers"]}
+        self._history.record_resume(self.sitting, self.student, answers, body["highest_seq"])

@@ -1,8 +1,8 @@
-"""HTTP/1.1 as far as a student's device needs it: kept-alive connections to one address, plain and quick.
+"""A minimal HTTP/1.1 client for students' devices: keep-alive connections to one address.
 
-Hundreds of students share this machine with all the servers they sit in front of. A full client library costs some
-3 ms of processor time a request here and this a tenth of it; and only one's own sockets can be hung up at will, right
-after a request has left.
+Hundreds of students share this machine with all servers of the platform. A full client library costs about 3 ms of
+processor time per request here, this one a tenth of that; and only a raw socket can be closed at a chosen time right
+after a request was sent.
 """
 
 import asyncio
@@ -10,16 +10,16 @@ import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_EMPTY = {204, 304}
+_BODILESS = {204, 304}
 
 
-class LostError(Exception):
-    """No response came: whether the request did anything is not known."""
+class NoResponseError(Exception):
+    """No response was received: the outcome of the request is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request; `headers` without those that its body and connection need."""
+    """A request; `headers` without Content-Length, which `encode` adds."""
 
     method: str
     target: str
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response; header names in small letters."""
+    """A response; header names in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -53,7 +53,7 @@ class _Connection:
 
 
 class Connections:
-    """Connections to one host and port, each used by one request at a time and kept for the next."""
+    """A pool of connections to one host and port, each used by one request at a time."""
 
     def __init__(self, host: str, port: int, *, seconds: float = 30) -> None:
         self._host = host
@@ -61,11 +61,11 @@ class Connections:
         self._seconds = seconds
         self._idle: list[_Connection] = []
 
-    async def exchange(self, request: Request, *, hang_up: float | None = None) -> Response:
-        """Send a request and read its response; with `hang_up`, close so many seconds after it was sent.
+    async def exchange(self, request: Request, *, abort_after: float | None = None) -> Response:
+        """Send a request and read its response; with `abort_after`, close so many seconds after sending instead.
 
         Raises:
-            LostError: no whole response came.
+            NoResponseError: no complete response was received.
         """
         try:
             async with asyncio.timeout(self._seconds):
@@ -73,12 +73,12 @@ class Connections:
                 try:
                     connection.writer.write(request.encode())
                     await connection.writer.drain()
-                    response = await _read(connection.reader) if hang_up is None else await _never(hang_up)
+                    response = await _read(connection.reader) if abort_after is None else await _abort(abort_after)
                 except BaseException:
                     connection.writer.close()
                     raise
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError) as error:
-            raise LostError(f"{request.method} {request.target}: {type(error).__name__} {error}") from error
+            raise NoResponseError(f"{request.method} {request.target}: {type(error).__name__} {error}") from error
         if response.headers.get("connection", "").lower() == "close":
             connection.writer.close()
         else:
@@ -86,7 +86,7 @@ class Connections:
         return response
 
     async def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         while self._idle:
             connection = self._idle.pop()
             connection.writer.close()
@@ -101,9 +101,9 @@ class Connections:
         return _Connection(*await asyncio.open_connection(self._host, self._port))
 
 
-async def _never(seconds: float) -> Response:
+async def _abort(seconds: float) -> Response:
     await asyncio.sleep(seconds)
-    raise LostError("hung up")
+    raise NoResponseError("connection aborted")
 
 
 async def _read(reader: asyncio.StreamReader) -> Response:
@@ -113,7 +113,7 @@ async def _read(reader: asyncio.StreamReader) -> Response:
     for line in head[1:-2]:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
-    body = b"" if status in _EMPTY else await _read_body(reader, headers)
+    body = b"" if status in _BODILESS else await _read_body(reader, headers)
     if headers.get("content-encoding") == "gzip":
         body = gzip.decompress(body)
     return Response(status, headers, body)

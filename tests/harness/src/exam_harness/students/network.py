@@ -1,4 +1,4 @@
-"""A device's way to the platform: slow, uneven, losing responses after requests have arrived."""
+"""A student's network: delays, jitter, and responses lost after their requests have arrived."""
 
 import asyncio
 import json
@@ -8,32 +8,32 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
-from exam_harness.students.http import LostError, Request, Response
-from exam_harness.students.profile import Traits
+from exam_harness.students.http import NoResponseError, Request, Response
+from exam_harness.students.profile import Profile
 
 WEB = "localhost"
 SOLVER = "solver.localhost"
 SERVER_ERROR = 500
-BUSY = {502, 503, 504}
+RETRYABLE_STATUSES = {502, 503, 504}
 """Statuses after which the same request may succeed."""
-WAITS = {"sitting-paused", "not-open-yet", "too-many-requests"}
-"""Problems that time cures."""
-PERHAPS_LATE = "more time may have been granted since this solver last heard"
-"""What a solver that has heard nothing for seconds says to who seems late; nobody who is in time may hear it."""
-_TRIES = 60
-_PAUSE = 0.5
-_LONGEST = 1.5
-_HANG_UP = 0.05
-"""Within so many seconds a connection that fails is gone: sometimes before the platform acted, sometimes after."""
+RETRYABLE_PROBLEMS = {"sitting-paused", "not-open-yet", "too-many-requests"}
+"""Problems that resolve themselves with time."""
+POSSIBLY_LATE = "more time may have been granted since this solver last heard"
+"""A solver with a stale lease responds so to an answer that seems late; an answer in time must never receive it."""
+_ATTEMPTS = 60
+_RETRY_DELAY = 0.5
+_MAX_DELAY = 1.5
+_ABORT_WITHIN = 0.05
+"""A failing connection closes within so many seconds: sometimes before the platform acted, sometimes after."""
 
 
-class GaveUpError(Exception):
-    """A student could not go on: the platform refused, or did not answer for long, what it should do for anybody."""
+class StudentError(Exception):
+    """A student cannot continue: the platform rejected a valid request, or did not respond to its retries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response as far as students look at it."""
+    """A response as far as students use it."""
 
     status: int
     body: Any
@@ -43,32 +43,32 @@ class Reply:
 
     @property
     def problem(self) -> str:
-        """The slug of the problem it states; empty when it states none."""
+        """The slug of the response's problem type; empty when it has none."""
         kind = self.body.get("type", "") if isinstance(self.body, dict) else ""
         return str(kind).rpartition("/")[2]
 
     def __str__(self) -> str:
-        """The status and, of a problem, what it says."""
+        """The status and, for a problem, its slug and detail."""
         detail = self.body.get("detail", "") if isinstance(self.body, dict) else ""
         return f"{self.status} {self.problem} {detail}".rstrip()
 
 
 class Exchange(Protocol):
-    """Sends one request and gives its response (`http.Connections.exchange`)."""
+    """Sends one request and returns its response (`http.Connections.exchange`)."""
 
-    async def __call__(self, request: Request, *, hang_up: float | None = None) -> Response:
-        """Raises LostError when no response came."""
+    async def __call__(self, request: Request, *, abort_after: float | None = None) -> Response:
+        """Raises NoResponseError when no response was received."""
 
 
 class Gateway:
-    """The platform's one address; hosts are told apart by name, dialled on loopback."""
+    """A client of the platform's gateway; one address, where the Host header selects web or solver."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self.seconds: list[float] = []
-        """How long each answered call took, for the report."""
+        self.latencies: list[float] = []
+        """Seconds that each answered call took, for the report."""
         self.failures: list[str] = []
-        """Calls that the platform failed, not a student's network: no response, or refused for reasons of its own."""
+        """Calls that failed at the platform, not in a student's network: no response, or a server error."""
 
     async def call(
         self,
@@ -78,12 +78,12 @@ class Gateway:
         *,
         token: str | None = None,
         body: object = None,
-        hang_up: float | None = None,
+        abort_after: float | None = None,
     ) -> Reply:
-        """One request and its response.
+        """Send one request and return its response.
 
         Raises:
-            LostError: no response came.
+            NoResponseError: no response was received.
         """
         headers = {"Host": host, "Accept-Encoding": "gzip"}
         if token is not None:
@@ -91,72 +91,73 @@ class Gateway:
         if body is not None:
             headers["Content-Type"] = "application/json"
         content = b"" if body is None else json.dumps(body).encode()
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            response = await self._exchange(Request(method, path, headers, content), hang_up=hang_up)
-        except LostError as error:
-            if hang_up is None:
+            response = await self._exchange(Request(method, path, headers, content), abort_after=abort_after)
+        except NoResponseError as error:
+            if abort_after is None:
                 self.failures.append(f"{method} {path}: {error!r}")
             raise
-        self.seconds.append(time.monotonic() - began)
+        self.latencies.append(time.monotonic() - started)
         reply = _reply(response)
         if reply.status >= SERVER_ERROR:
             self.failures.append(f"{method} {path}: {reply}")
         return reply
 
 
-class Calls(Protocol):
-    """Whoever makes calls: the gateway itself, or a student's network in front of it."""
+class Caller(Protocol):
+    """Sends calls: the gateway itself, or a student's network in front of it."""
 
     async def call(self, method: str, host: str, path: str, *, token: str | None = None, body: object = None) -> Reply:
-        """Raises LostError when no response came."""
+        """Raises NoResponseError when no response was received."""
 
 
-async def surely(
-    calls: Calls, method: str, host: str, path: str, *, token: str | None = None, body: object = None
+async def call_with_retries(
+    caller: Caller, method: str, host: str, path: str, *, token: str | None = None, body: object = None
 ) -> Reply:
-    """A call that is safe to repeat, repeated while responses are lost or the platform asks to come back later.
+    """Send an idempotent call until it has a final response: retry lost responses and honour Retry-After.
 
     Raises:
-        GaveUpError: it was not answered for good.
+        StudentError: no final response was received.
     """
-    for _ in range(_TRIES):
-        wait = _PAUSE
+    for _ in range(_ATTEMPTS):
+        delay = _RETRY_DELAY
         try:
-            reply = await calls.call(method, host, path, token=token, body=body)
-        except LostError:
+            reply = await caller.call(method, host, path, token=token, body=body)
+        except NoResponseError:
             pass
         else:
-            if reply.status not in BUSY and reply.problem not in WAITS:
+            if reply.status not in RETRYABLE_STATUSES and reply.problem not in RETRYABLE_PROBLEMS:
                 return reply
-            wait = _PAUSE if reply.retry_after is None else reply.retry_after
-        await asyncio.sleep(wait)
-    raise GaveUpError(f"{method} {path} was not answered after {_TRIES} tries")
+            delay = _RETRY_DELAY if reply.retry_after is None else reply.retry_after
+        await asyncio.sleep(delay)
+    raise StudentError(f"{method} {path} got no final response after {_ATTEMPTS} attempts")
 
 
-class Wire:
+class StudentNetwork:
     """One student's network in front of the gateway."""
 
-    def __init__(self, gateway: Gateway, traits: Traits, chance: Random) -> None:
+    def __init__(self, gateway: Gateway, profile: Profile, rng: Random) -> None:
         self.gateway = gateway
-        self._traits = traits
-        self._chance = chance
+        self._profile = profile
+        self._rng = rng
 
     async def call(self, method: str, host: str, path: str, *, token: str | None = None, body: object = None) -> Reply:
-        """A request through this network: late to arrive, late to come back, sometimes without a response.
+        """Send a request with this network's delays and losses.
 
         Raises:
-            LostError: no response came.
+            NoResponseError: no response was received.
         """
-        await self._travel()
-        lost = self._chance.uniform(0, _HANG_UP) if self._chance.random() < self._traits.loss else None
-        reply = await self.gateway.call(method, host, path, token=token, body=body, hang_up=lost)
-        await self._travel()
+        await self._delay()
+        lost = self._rng.random() < self._profile.response_loss
+        abort_after = self._rng.uniform(0, _ABORT_WITHIN) if lost else None
+        reply = await self.gateway.call(method, host, path, token=token, body=body, abort_after=abort_after)
+        await self._delay()
         return reply
 
-    async def _travel(self) -> None:
-        delay = self._traits.latency * self._chance.lognormvariate(0, self._traits.jitter)
-        await asyncio.sleep(min(delay, _LONGEST))
+    async def _delay(self) -> None:
+        delay = self._profile.latency * self._rng.lognormvariate(0, self._profile.jitter)
+        await asyncio.sleep(min(delay, _MAX_DELAY))
 
 
 def _reply(response: Response) -> Reply:

@@ -1,98 +1,98 @@
-"""What a student means to do and when: a timeline drawn before the sitting, so that no reply shifts it."""
+"""A student's planned actions, drawn before the sitting so that no response changes them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from exam_harness.students.profile import Mischief, Traits, chance_of
+from exam_harness.students.profile import InvalidRequests, Profile, random_stream
 
 
-class Wish(StrEnum):
-    """How a student wants a question answered."""
+class Intent(StrEnum):
+    """How a student intends to answer a question."""
 
-    RIGHT = "right"
+    CORRECT = "right"
     WRONG = "wrong"
     BLANK = "blank"
 
 
 @dataclass(frozen=True, slots=True)
-class Writes:
-    """Answers sent in one request: (question, wish) each."""
+class SendAnswers:
+    """Sends answers in one request: (question, intent) each."""
 
     at: float
-    answers: tuple[tuple[int, Wish], ...]
+    answers: tuple[tuple[int, Intent], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ChangesDevice:
-    """Logs in on another device and goes on there; once more from the old one with its old count."""
+class SwitchDevice:
+    """Logs in on a second device and resumes there; the first one then sends a stale answer."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Misbehaves:
-    """Tries what must not work."""
+class SendInvalidRequests:
+    """Sends requests that must be rejected."""
 
     at: float
-    mischief: Mischief
+    kind: InvalidRequests
 
 
 @dataclass(frozen=True, slots=True)
-class Submits:
-    """Says that they are done; some change an answer afterwards all the same."""
+class Submit:
+    """Submits; some students change an answer afterwards."""
 
     at: float
 
 
-Act = Writes | ChangesDevice | Misbehaves | Submits
-"""One thing to do; `at` is a share of the time the student has."""
+Action = SendAnswers | SwitchDevice | SendInvalidRequests | Submit
+"""One planned action; `at` is a share of the attempt's duration."""
 
 
-def plan_of(seed: int, index: int, traits: Traits, questions: int) -> tuple[Act, ...]:
-    """A student's timeline over a paper with so many questions, in order of time."""
-    chance = chance_of(seed, index, "plan")
-    acts: list[Act] = [*_gathered(_answers(chance, traits, questions), traits.batch)]
-    if traits.second_device:
-        acts.append(ChangesDevice(chance.uniform(0.4, 0.7)))
-    if traits.mischief:
-        acts.append(Misbehaves(chance.uniform(0.2, 0.8), traits.mischief))
-    if traits.submits:
-        acts.append(Submits(chance.uniform(0.85, 0.95)))
-    return tuple(sorted(acts, key=lambda act: act.at))
+def plan_actions(seed: int, index: int, profile: Profile, questions: int) -> tuple[Action, ...]:
+    """A student's actions for a paper with so many questions, in order of time."""
+    rng = random_stream(seed, index, "plan")
+    actions: list[Action] = [*_in_batches(_answers(rng, profile, questions), profile.batch)]
+    if profile.second_device:
+        actions.append(SwitchDevice(rng.uniform(0.4, 0.7)))
+    if profile.invalid_requests:
+        actions.append(SendInvalidRequests(rng.uniform(0.2, 0.8), profile.invalid_requests))
+    if profile.submits:
+        actions.append(Submit(rng.uniform(0.85, 0.95)))
+    return tuple(sorted(actions, key=lambda action: action.at))
 
 
-def late_wishes(seed: int, index: int, questions: int) -> tuple[tuple[int, Wish], ...]:
-    """What a student who cannot stop answers after the deadline: three questions, each otherwise than before."""
-    chance = chance_of(seed, index, "late")
-    asked = chance.sample(range(questions), min(3, questions))
-    return tuple((question, chance.choice([Wish.RIGHT, Wish.WRONG])) for question in asked)
+def plan_late_answers(seed: int, index: int, questions: int) -> tuple[tuple[int, Intent], ...]:
+    """Answers to three questions that a student sends after the deadline."""
+    rng = random_stream(seed, index, "late")
+    numbers = rng.sample(range(questions), min(3, questions))
+    return tuple((question, rng.choice([Intent.CORRECT, Intent.WRONG])) for question in numbers)
 
 
-def _answers(chance: Random, traits: Traits, questions: int) -> list[tuple[float, int, Wish]]:
-    """(time, question, wish), sorted by time: first answers in some order, changes of mind after them."""
-    timeline: list[tuple[float, int, Wish]] = []
-    order = chance.sample(range(questions), questions)
-    for place, question in enumerate(order):
-        first = (place + chance.random()) / questions * 0.8 + 0.02
-        if chance.random() < traits.blanks:
+def _answers(rng: Random, profile: Profile, questions: int) -> list[tuple[float, int, Intent]]:
+    """(time, question, intent), sorted by time: first answers in random order, then changes."""
+    timeline: list[tuple[float, int, Intent]] = []
+    order = rng.sample(range(questions), questions)
+    for position, question in enumerate(order):
+        at = (position + rng.random()) / questions * 0.8 + 0.02
+        if rng.random() < profile.blanks:
             continue
-        timeline.append((first, question, _wish(chance, traits)))
-        while chance.random() < traits.changes:
-            first = chance.uniform(first, 0.94)
-            timeline.append((first, question, _wish(chance, traits)))
+        timeline.append((at, question, _intent(rng, profile)))
+        while rng.random() < profile.changes:
+            at = rng.uniform(at, 0.94)
+            timeline.append((at, question, _intent(rng, profile)))
     return sorted(timeline)
 
 
-def _wish(chance: Random, traits: Traits) -> Wish:
-    if chance.random() < traits.blanks:
-        return Wish.BLANK
-    return Wish.RIGHT if chance.random() < traits.ability else Wish.WRONG
+def _intent(rng: Random, profile: Profile) -> Intent:
+    if rng.random() < profile.blanks:
+        return Intent.BLANK
+    return Intent.CORRECT if rng.random() < profile.ability else Intent.WRONG
 
 
-def _gathered(timeline: list[tuple[float, int, Wish]], size: int) -> list[Writes]:
-    """Consecutive answers in one request, sent when the last of them is made."""
+def _in_batches(timeline: list[tuple[float, int, Intent]], size: int) -> list[SendAnswers]:
+    """Group consecutive answers into requests, each sent at the time of its last answer."""
     return [
-        Writes(at=part[-1][0], answers=tuple((question, wish) for _, question, wish in part))
-        for part in (timeline[start : start + size] for start in range(0, len(timeline), size))
+        SendAnswers(at=batch[-1][0], answers=tuple((question, intent) for _, question, intent in batch))
+        for batch in (timeline[start : start + size] for start in range(0, len(timeline), size))
     ]

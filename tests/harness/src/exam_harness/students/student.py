@@ -1,4 +1,4 @@
-"""One student's sitting, from the opening to what some do after their deadline."""
+"""One student's sitting, from the opening to late answers after the deadline."""
 
 import asyncio
 import hashlib
@@ -6,28 +6,28 @@ from dataclasses import dataclass, field
 from random import Random
 
 from exam_harness.oracle.document import Document
-from exam_harness.oracle.history import Book
-from exam_harness.students.answer_builder import Pen
-from exam_harness.students.clock import DOUBT, SECOND, ServerClock, instant_of
-from exam_harness.students.device import Device, Sheet
-from exam_harness.students.http import LostError
-from exam_harness.students.invalid_requests import try_foreign, try_forged
-from exam_harness.students.network import SOLVER, WEB, Gateway, GaveUpError, Wire, surely
+from exam_harness.oracle.history import History
+from exam_harness.students.answer_builder import AnswerBuilder
+from exam_harness.students.clock import CLOCK_TOLERANCE, SECOND, ServerClock, parse_rfc3339
+from exam_harness.students.device import Device
+from exam_harness.students.http import NoResponseError
+from exam_harness.students.invalid_requests import send_forged_tokens, send_to_foreign_sitting
+from exam_harness.students.network import SOLVER, WEB, Gateway, StudentError, StudentNetwork, call_with_retries
 from exam_harness.students.plan import (
-    ChangesDevice,
-    Misbehaves,
-    Submits,
-    Wish,
-    Writes,
-    late_wishes,
-    plan_of,
+    Intent,
+    SendAnswers,
+    SendInvalidRequests,
+    Submit,
+    SwitchDevice,
+    plan_actions,
+    plan_late_answers,
 )
-from exam_harness.students.profile import Mischief, Traits, chance_of, traits_of
+from exam_harness.students.profile import InvalidRequests, Profile, draw_profile, random_stream
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How a student logs in."""
+    """A student's credentials and level."""
 
     index: int
     username: str
@@ -36,146 +36,149 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """What everyone in a sitting shares: the sitting, the exam they learned for, and what lies next door."""
+class AssignedSitting:
+    """The sitting that the students of one level take, and the exam they know."""
 
     sitting: str
-    neighbour: str
-    """Another exam's sitting."""
+    foreign_sitting: str
+    """Another exam's sitting, for invalid requests."""
     document: Document
     opens_at: int
 
 
 @dataclass
 class Student:
-    """A simulated student; `access` is filled by `log_in`."""
+    """A simulated student; set `access` to the token from `log_in` before `sit`."""
 
     account: Account
     seed: int
     gateway: Gateway
     clock: ServerClock
-    book: Book
+    history: History
     access: str = ""
-    traits: Traits = field(init=False)
+    profile: Profile = field(init=False)
 
     def __post_init__(self) -> None:
-        self.traits = traits_of(self.seed, self.account.index)
-        self._chance = self._chance_of("acts")
-        self._wire = Wire(self.gateway, self.traits, self._chance_of("network"))
+        self.profile = draw_profile(self.seed, self.account.index)
+        self._rng = self._random_stream("acts")
+        self._network = StudentNetwork(self.gateway, self.profile, self._random_stream("network"))
 
     async def log_in(self) -> str:
-        """Log in; gives the access token."""
+        """Log in and return the access token."""
         body = {"username": self.account.username, "password": self.account.password}
-        reply = await surely(self._wire, "POST", WEB, "/api/auth/students/login", body=body)
+        reply = await call_with_retries(self._network, "POST", WEB, "/api/auth/students/login", body=body)
         if reply.status != 200:
-            raise GaveUpError(f"{self.account.username} could not log in: {reply}")
+            raise StudentError(f"{self.account.username} could not log in: {reply}")
         return str(reply.body["access"])
 
-    async def sit(self, room: Room) -> None:
+    async def sit(self, assigned: AssignedSitting) -> None:
         """Sit the exam as planned."""
-        await self.clock.until(room.opens_at + int(self.traits.starts_after * SECOND))
-        device = self._device(room)
+        await self.clock.sleep_until(assigned.opens_at + int(self.profile.start_delay * SECOND))
+        device = self._device(assigned)
         await device.start(self.access)
-        pen = Pen.of(room.document, device.paper)
-        if self.traits.looks:
-            await self._look_around(device)
-        began = self.clock.now()
-        span = device.deadline - began
-        for act in plan_of(self.seed, self.account.index, self.traits, len(pen.shown.questions)):
-            await self.clock.until(began + int(act.at * span))
+        builder = AnswerBuilder.for_paper(assigned.document, device.paper)
+        if self.profile.fetches_images:
+            await self._check_paper_and_images(device)
+        started_at = self.clock.now()
+        duration = device.deadline - started_at
+        for action in plan_actions(self.seed, self.account.index, self.profile, len(builder.paper.questions)):
+            await self.clock.sleep_until(started_at + int(action.at * duration))
             if self.clock.now() > device.deadline:
                 break
-            match act:
-                case Writes():
-                    await self._write(device, pen, act.answers)
-                case ChangesDevice():
-                    device = await self._change_device(room, device, pen)
-                case Misbehaves():
-                    await self._misbehave(room, device, pen, act.mischief)
-                case Submits():
+            match action:
+                case SendAnswers():
+                    await self._send_answers(device, builder, action.answers)
+                case SwitchDevice():
+                    device = await self._switch_device(assigned, device, builder)
+                case SendInvalidRequests():
+                    await self._send_invalid_requests(assigned, device, builder, action.kind)
+                case Submit():
                     await device.submit()
-        if self.traits.late:
-            await self._answer_late(device, pen)
+        if self.profile.late:
+            await self._send_late_answers(device, builder)
 
-    async def _write(self, device: Device, pen: Pen, answers: tuple[tuple[int, Wish], ...]) -> None:
-        sheets = [device.sheet(number, pen.write(number, wish, self._chance)) for number, wish in answers]
-        if self._chance.random() < self.traits.duplicates:
-            self.book.counts["duplicates"] += len(sheets)
-            await asyncio.gather(device.send(sheets), device.send(sheets))
+    async def _send_answers(
+        self, device: Device, builder: AnswerBuilder, answers: tuple[tuple[int, Intent], ...]
+    ) -> None:
+        outgoing = [device.new_answer(number, builder.build(number, intent, self._rng)) for number, intent in answers]
+        if self._rng.random() < self.profile.duplicates:
+            self.history.counts["duplicates"] += len(outgoing)
+            await asyncio.gather(device.send(outgoing), device.send(outgoing))
         else:
-            await device.send(sheets)
+            await device.send(outgoing)
 
-    async def _change_device(self, room: Room, old: Device, pen: Pen) -> Device:
-        """Go on elsewhere; then the old device, which knows nothing of it, speaks once more with its old count."""
+    async def _switch_device(self, assigned: AssignedSitting, old: Device, builder: AnswerBuilder) -> Device:
+        """Resume on a second device and answer there; then the first one sends an answer with its outdated seq."""
         access = await self.log_in()
-        new = self._device(room)
-        await new.start(access, elsewhere=True)
+        new = self._device(assigned)
+        await new.start(access, second_device=True)
         if new.seq < old.seq:
-            self.book.counts["resumed_below_old_device"] += 1
-        await self._write(new, pen, ((0, Wish.RIGHT),))
-        stale: Sheet = old.sheet(0, pen.write(0, Wish.WRONG, self._chance), seq=max(1, old.seq))
-        if stale.said.seq < new.seq:
+            self.history.counts["resumed_below_old_device"] += 1
+        await self._send_answers(new, builder, ((0, Intent.CORRECT),))
+        stale = old.new_answer(0, builder.build(0, Intent.WRONG, self._rng), seq=max(1, old.seq))
+        if stale.answer.seq < new.seq:
             await old.send([stale])
         return new
 
-    async def _misbehave(self, room: Room, device: Device, pen: Pen, mischief: Mischief) -> None:
-        if mischief is Mischief.FORGED:
-            answer = pen.write(0, Wish.WRONG, self._chance)
-            await try_forged(
-                self._wire,
-                self.book,
-                sitting=room.sitting,
+    async def _send_invalid_requests(
+        self, assigned: AssignedSitting, device: Device, builder: AnswerBuilder, kind: InvalidRequests
+    ) -> None:
+        if kind is InvalidRequests.FORGED:
+            await send_forged_tokens(
+                self._network,
+                self.history,
+                sitting=assigned.sitting,
                 student=device.student,
                 token=device.token,
-                answer=answer,
+                answer=builder.build(0, Intent.WRONG, self._rng),
             )
         else:
-            await try_foreign(
-                self._wire,
-                self.book,
-                sitting=room.neighbour,
+            await send_to_foreign_sitting(
+                self._network,
+                self.history,
+                sitting=assigned.foreign_sitting,
                 student=device.student,
                 token=device.token,
                 access=self.access,
             )
 
-    async def _answer_late(self, device: Device, pen: Pen) -> None:
-        """Wait until the platform itself says that the deadline has passed, then answer singly and in a batch."""
-        await self.clock.until_said(device.deadline + DOUBT, lambda: self._ask_time(device))
-        wishes = late_wishes(self.seed, self.account.index, len(pen.shown.questions))
-        sheets = [device.sheet(number, pen.write(number, wish, self._chance)) for number, wish in wishes]
-        await device.send_late(sheets[:1])
-        await device.send_late(sheets[1:])
+    async def _send_late_answers(self, device: Device, builder: AnswerBuilder) -> None:
+        """Wait until the platform reports that the deadline has passed, then answer singly and in a batch."""
+        await self.clock.wait_until(device.deadline + CLOCK_TOLERANCE, lambda: self._fetch_time(device))
+        planned = plan_late_answers(self.seed, self.account.index, len(builder.paper.questions))
+        answers = [device.new_answer(number, builder.build(number, intent, self._rng)) for number, intent in planned]
+        await device.send_late(answers[:1])
+        await device.send_late(answers[1:])
 
-    async def _look_around(self, device: Device) -> None:
-        """Fetch the paper and its images on their own: what comes is what its digest names."""
+    async def _check_paper_and_images(self, device: Device) -> None:
+        """Fetch the paper and its images separately and verify their digests."""
         shown = [*device.paper["questions"], *(c for q in device.paper["questions"] for c in q.get("choices", ()))]
         for image in (item["image"] for item in shown if "image" in item):
             path = f"{device.path}/images/{image['sha256']}"
             content = await self._fetch(device, path)
             if content is not None and hashlib.sha256(content).hexdigest() != image["sha256"]:
-                self.book.complain(f"image {image['sha256']} came with other bytes")
+                self.history.record_violation(f"image {image['sha256']} does not match its digest")
         paper = await self._fetch(device, f"{device.path}/paper")
         if paper is not None and hashlib.sha256(paper).hexdigest() != device.paper_digest:
-            self.book.complain(f"paper {device.paper_digest} came with other bytes")
+            self.history.record_violation(f"paper {device.paper_digest} does not match its digest")
 
     async def _fetch(self, device: Device, path: str) -> bytes | None:
         try:
-            reply = await self._wire.call("GET", SOLVER, path, token=device.token)
-        except LostError:
+            reply = await self._network.call("GET", SOLVER, path, token=device.token)
+        except NoResponseError:
             return None
         if reply.status != 200:
-            self.book.complain(f"{path}: answered {reply}")
+            self.history.record_violation(f"GET {path}: got {reply}")
             return None
         return reply.content
 
-    async def _ask_time(self, device: Device) -> int:
+    async def _fetch_time(self, device: Device) -> int:
         """The platform's time."""
-        reply = await surely(self.gateway, "GET", SOLVER, f"{device.path}/time", token=device.token)
-        return instant_of(reply.body["now"])
+        reply = await call_with_retries(self.gateway, "GET", SOLVER, f"{device.path}/time", token=device.token)
+        return parse_rfc3339(reply.body["now"])
 
-    def _device(self, room: Room) -> Device:
-        return Device(self._wire, self.book, self.clock, room.sitting)
+    def _device(self, assigned: AssignedSitting) -> Device:
+        return Device(self._network, self.history, self.clock, assigned.sitting)
 
-    def _chance_of(self, what: str) -> Random:
-        return chance_of(self.seed, self.account.index, what)
+    def _random_stream(self, purpose: str) -> Random:
+        return random_stream(self.seed, self.account.index, purpose)
