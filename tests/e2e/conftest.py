@@ -20,8 +20,9 @@ from exam_harness.environments.docker.host_state import HostState
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.steps import Steps
-from exam_harness.scenarios.cluster.scenario import Outcome, Sitting, Size, no_trouble
+from exam_harness.scenarios.cluster.scenario import ClusterResult, ClusterScenario, Fault, Faults, Size
 from exam_harness.scenarios.reporting.progress import Progress
+from exam_harness.scenarios.reporting.run_context import echo_to
 
 FOLDER = REPOSITORY / "build/e2e"
 
@@ -84,40 +85,36 @@ def numbers() -> Iterator[int]:
 
 @pytest.fixture
 def sit(access, console, numbers, request):
-    """Run the sample exams, with faults if any; return the outcome."""
+    """Run the sample exams, with faults if any; return the result."""
 
-    def run(*, while_open=no_trouble, while_grading=no_trouble, size=None) -> Outcome:
-        def echo(line: str) -> None:
-            console.print(f"  {line}", style="cyan", markup=False, soft_wrap=True)
-
+    def run(*, size: Size | None = None, **faults: Fault) -> ClusterResult:
         console.print(f"\n{request.node.name}")
+        folder = FOLDER / re.sub(r"\W+", "-", request.node.name)
         with Progress(console) as progress:
-            sitting = Sitting(
+            scenario = ClusterScenario(
                 access,
-                FOLDER / re.sub(r"\W+", "-", request.node.name),
-                progress,
-                echo,
-                size=size or Size(),
+                folder,
+                echo_to(console),
+                size=size,
                 suffix=f"-{next(numbers)}",
-                while_open=while_open,
-                while_grading=while_grading,
+                faults=Faults(**faults),
             )
-            return asyncio.run(sitting.run())
+            return asyncio.run(scenario.run(progress))
 
     return run
 
 
 @pytest.fixture(scope="session")
 def good():
-    """Check the outcome of a run with faults: the oracle found no mismatch, and there was something to check."""
+    """Check the result of a run with faults: the oracle found no mismatch, and there was something to check."""
 
-    def check(outcome: Outcome) -> None:
-        assert not outcome.mismatches
-        assert outcome.acknowledged > 0
-        assert outcome.sealed > 0
-        assert set(outcome.degrees) == {"database", "student", "doctor"}
-        assert all(len(jobs) == 1 for jobs in outcome.jobs.values())
-        assert all(list(phases)[-1] == "Published" for phases in outcome.phases.values())
+    def check(result: ClusterResult) -> None:
+        assert not result.sitting.mismatches
+        assert result.sitting.acknowledged > 0
+        assert result.sitting.sealed > 0
+        assert set(result.sitting.degrees) == {"database", "student", "doctor"}
+        assert all(len(jobs) == 1 for jobs in result.exams.graded_by.values())
+        assert all(list(phases)[-1] == "Published" for phases in result.exams.phases.values())
 
     return check
 

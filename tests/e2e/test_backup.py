@@ -10,7 +10,7 @@ import pytest
 from exam_harness.environments.cluster.deploy import NAMESPACE, chart_arguments
 from exam_harness.environments.cluster.diagnostics import await_recovery
 from exam_harness.environments.processes.paths import REPOSITORY
-from exam_harness.scenarios.sitting.store_readers import Postgres, raw_seal
+from exam_harness.scenarios.sitting.store_readers import PostgresReader, read_raw_buckets
 
 BLOCK = re.compile(r"^## (\w+)$.*?```bash\n(.*?)```", re.MULTILINE | re.DOTALL)
 SCRIPTS = dict(BLOCK.findall((REPOSITORY / "docs/backup.md").read_text()))
@@ -36,20 +36,20 @@ def _run(name, platform, folder) -> None:
     assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
-def _degrees_and_seals(access, outcome) -> tuple[list, list]:
+def _degrees_and_seals(access, result) -> tuple[list, list]:
     """Read every degree and every sealed bucket of a run's sittings."""
     with access.forwarded("postgres", 5432) as port, access.cassandra() as session:
-        postgres = Postgres(access.dsn(port))
-        degrees = [sorted(postgres.degrees(each.id, 1), key=lambda one: one.student) for each in outcome.scheduled]
-        seals = [raw_seal(session, "exam", each.id, postgres.seal(each.id).buckets) for each in outcome.scheduled]
+        postgres = PostgresReader(access.dsn(port))
+        degrees = [sorted(postgres.degrees(each.id, 1), key=lambda one: one.student) for each in result.sitting.scheduled]
+        seals = [read_raw_buckets(session, "exam", each.id, postgres.seal(each.id).buckets) for each in result.sitting.scheduled]
     return degrees, seals
 
 
 def test_backup_and_restore(platform, access, sit, tmp_path) -> None:
     """If I back up, lose the namespace with all its volumes, and restore, degrees and seals are unchanged."""
     cluster = platform.cluster
-    outcome = sit()
-    before = _degrees_and_seals(access, outcome)
+    result = sit()
+    before = _degrees_and_seals(access, result)
     assert all(before[0])
     assert all(before[1])
     shutil.copytree(REPOSITORY / "charts", tmp_path / "charts")
@@ -60,4 +60,4 @@ def test_backup_and_restore(platform, access, sit, tmp_path) -> None:
     assert all(each["status"]["phase"] != "Bound" for each in volumes)
     _run("Restore", platform, tmp_path)
     await_recovery(cluster)
-    assert _degrees_and_seals(access, outcome) == before
+    assert _degrees_and_seals(access, result) == before

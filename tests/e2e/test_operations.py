@@ -19,7 +19,7 @@ from exam_harness.environments.docker.images import image_name
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.steps import Steps
 from exam_harness.scenarios.cluster.scenario import Size
-from exam_harness.students.network import PERHAPS_LATE
+from exam_harness.students.network import POSSIBLY_LATE
 from exam_harness.waiting import eventually
 
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-operator"
@@ -87,14 +87,14 @@ def test_an_upgrade_during_a_sitting_is_not_noticed(platform, access, sit) -> No
     before, secret = _jobs(cluster), _secret(cluster)
     tags = _tag_next_release(platform)
 
-    async def upgrade(sitting) -> None:
+    async def upgrade(scenario) -> None:
         await asyncio.to_thread(_upgrade, platform, tags)
-        sitting.say("upgraded; pods are being replaced one by one")
+        scenario.echo("upgraded; pods are being replaced one by one")
 
-    outcome = sit(while_open=upgrade, size=Size(seconds=90, trouble_at=0.1))
-    assert not outcome.mismatches
+    result = sit(while_open=upgrade, size=Size(seconds=90, fault_at=0.1))
+    assert not result.sitting.mismatches
     # Students report this one as a mismatch themselves if they get it before the deadline.
-    assert [failure for failure in outcome.failures if PERHAPS_LATE not in failure] == []
+    assert [failure for failure in result.sitting.failures if POSSIBLY_LATE not in failure] == []
     assert len(_jobs(cluster) - before) == 1
     assert _secret(cluster) == secret
     images = {

@@ -41,22 +41,22 @@ def test_a_sitting_survives_the_loss_of_a_rack(three_racks, platform, sit, good)
     cluster = platform.cluster
     answers = []
 
-    def acknowledged(sitting) -> int:
-        return sitting.book.counts["acknowledgements"]
+    def acknowledged(scenario) -> int:
+        return scenario.history.counts["acknowledgements"]
 
-    async def lose_a_rack(sitting) -> None:
-        answers.append(acknowledged(sitting))
+    async def lose_a_rack(scenario) -> None:
+        answers.append(acknowledged(scenario))
         scaled = ("--namespace", NAMESPACE, "scale", "statefulset", LOST, "--replicas=0")
         killed = ("--namespace", NAMESPACE, "delete", "pod", f"{LOST}-0", "--grace-period=0", "--force")
         for words in (scaled, killed):
             await asyncio.to_thread(cluster.kubectl, *words)
-        answers.append(acknowledged(sitting))
-        sitting.say(f"{LOST} is lost")
+        answers.append(acknowledged(scenario))
+        scenario.echo(f"{LOST} is lost")
 
-    outcome = sit(while_open=lose_a_rack)
+    result = sit(while_open=lose_a_rack)
     assert pod_names(cluster, "cassandra") == [f"{RELEASE}-cassandra-{rack}-0" for rack in RACKS[:-1]]
-    good(outcome)
+    good(result)
     before, after = answers
     assert before > 0
-    assert after < outcome.book.counts["acknowledgements"]
+    assert after < result.sitting.history.counts["acknowledgements"]
     cluster.kubectl("--namespace", NAMESPACE, "scale", "statefulset", LOST, "--replicas=1")

@@ -8,7 +8,7 @@ import pytest
 
 from exam_harness.environments.cluster.replica_counts import ready_replicas
 from exam_harness.faults.pods import COMPONENTS, kill
-from exam_harness.scenarios.cluster.__main__ import failures_of
+from exam_harness.scenarios.cluster.report import report_of
 from exam_harness.scenarios.cluster.scenario import Size
 from exam_harness.waiting import eventually
 
@@ -16,7 +16,7 @@ BASELINE_SECONDS = 300
 ALONE = list(product(COMPONENTS, ("open", "grading")))
 SEED = int(os.environ.get("EXAM_E2E_SEED", "2026"))
 SAMPLED = 2
-LONG = Size(seconds=90, trouble_at=0.2)
+LONG = Size(seconds=90, fault_at=0.2)
 """Long enough for the store to recover before the window closes, so that delayed students can start."""
 KILLS = ALONE if os.environ.get("EXAM_E2E") == "all" else sorted(random.Random(SEED).sample(ALONE, SAMPLED))
 """Each component alone, during the sitting and during grading; or a sample that depends on the seed."""
@@ -25,9 +25,9 @@ KILLS = ALONE if os.environ.get("EXAM_E2E") == "all" else sorted(random.Random(S
 def test_an_exam_is_published_and_solvers_scale_with_it(sit, platform) -> None:
     """If I apply an Exam, its solvers are ready when it opens, degrees are correct, and solvers scale down after it."""
     before = ready_replicas(platform.cluster)
-    outcome = sit()
-    assert failures_of(outcome) == []
-    assert outcome.replicas.peak >= outcome.floor > before
+    result = sit()
+    assert report_of(result).failures() == []
+    assert result.replicas.peak >= result.floor > before
     eventually(lambda: ready_replicas(platform.cluster) == before, "solvers have scaled down", seconds=BASELINE_SECONDS)
 
 
@@ -35,13 +35,13 @@ def test_an_exam_is_published_and_solvers_scale_with_it(sit, platform) -> None:
 def test_a_pod_is_killed(sit, good, component, moment) -> None:
     """If a pod is killed during a sitting or its grading, no acknowledged answer is lost and degrees are correct."""
     fault = kill(component)
-    outcome = sit(while_open=fault, size=LONG) if moment == "open" else sit(while_grading=fault)
-    good(outcome)
-    assert moment == "open" or outcome.ungraded
+    result = sit(while_open=fault, size=LONG) if moment == "open" else sit(while_grading=fault)
+    good(result)
+    assert moment == "open" or result.ungraded
 
 
 def test_all_pods_are_killed_twice(sit, good) -> None:
     """If a pod of every component is killed, during the sitting and during grading, degrees are correct."""
-    outcome = sit(while_open=kill(*COMPONENTS), while_grading=kill(*COMPONENTS), size=LONG)
-    good(outcome)
-    assert outcome.ungraded
+    result = sit(while_open=kill(*COMPONENTS), while_grading=kill(*COMPONENTS), size=LONG)
+    good(result)
+    assert result.ungraded

@@ -18,8 +18,8 @@ from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.services import Service
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.faults.apiserver_proxy import FaultProxy
-from exam_harness.scenarios.sitting.accounts import People, people_of
-from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
+from exam_harness.scenarios.sitting.accounts import Accounts, new_accounts
+from exam_harness.scenarios.sitting.platform_client import PAPERS, PlatformClient
 from exam_harness.students.student import Account
 from exam_harness.waiting import eventually
 
@@ -44,7 +44,7 @@ class World:
         self.stack = operated.stack
         self.operator = service
         self.namespace = namespace
-        self.platform = Platform(operated.stack)
+        self.platform = PlatformClient(operated.stack)
 
     # Exams
 
@@ -233,13 +233,13 @@ class Student:
 
 
 @pytest.fixture(scope="session")
-def people() -> People:
+def people() -> Accounts:
     """Enough students for every test that needs one, including all faults."""
-    return people_of(160, LEVELS)
+    return new_accounts(160, LEVELS)
 
 
 @pytest.fixture(scope="session")
-def accounts(people: People) -> Iterator[Account]:
+def accounts(people: Accounts) -> Iterator[Account]:
     """Accounts that no test has used."""
     return iter([account for account in people.students if account.level == LEVELS[0]])
 
@@ -253,14 +253,14 @@ def student(operated: OperatorNamespace, accounts: Iterator[Account]) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def operated(people: People) -> Iterator[OperatorNamespace]:
+def operated(people: Accounts) -> Iterator[OperatorNamespace]:
     """A control plane with the CRD, a stack without Celery beat, and a namespace for operators."""
     folder = new_run_folder("operator-test")
     try:
         stack = Stack(folder / "run", lease_ttl_ms=LEASE_MS, beat=False)
 
         def meanwhile() -> None:
-            Platform(stack).load_people(people)
+            PlatformClient(stack).load_accounts(people)
 
         with stack, exam_cluster(stack.folder, while_starting=meanwhile) as control_plane:
             yield OperatorNamespace(control_plane, stack, "exam-platform")

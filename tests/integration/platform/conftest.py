@@ -1,4 +1,4 @@
-"""One whole platform for every end-to-end test, spoken to through its gateway as a browser would."""
+"""One platform for all tests of this folder, accessed through its gateway as a browser would."""
 
 import json
 import shutil
@@ -18,17 +18,18 @@ from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.services import Service
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.oracle.document import Document, read_document
-from exam_harness.oracle.paper import match
-from exam_harness.oracle.scoring import Content, Result, score
-from exam_harness.oracle.seal import Seal, read_seal
-from exam_harness.scenarios.sitting.accounts import People, people_of
-from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
-from exam_harness.scenarios.sitting.store_readers import Postgres, raw_seal
+from exam_harness.oracle.history import parse_content
+from exam_harness.oracle.paper import match_paper
+from exam_harness.oracle.scoring import Content, Score, score
+from exam_harness.oracle.seal import Seal, parse_seal
+from exam_harness.scenarios.sitting.accounts import Accounts, new_accounts
+from exam_harness.scenarios.sitting.platform_client import PAPERS, PlatformClient
+from exam_harness.scenarios.sitting.store_readers import PostgresReader, read_raw_buckets
 from exam_harness.students.student import Account
 
 SECOND = 1_000_000
 LEASE_MS = 3_000
-PATIENCE = 60
+TIMEOUT = 60
 POLL = 0.05
 STUDENTS = 80
 LEVELS = ("year-1", "year-2")
@@ -38,18 +39,18 @@ WEB, SOLVER = "localhost", "solver.localhost"
 T = TypeVar("T")
 
 
-def _eventually(what: str, ask: Callable[[], T], *, seconds: float = PATIENCE) -> T:
+def _eventually(condition: str, check: Callable[[], T], *, seconds: float = TIMEOUT) -> T:
     deadline = time.monotonic() + seconds
-    while not (found := ask()):
+    while not (found := check()):
         if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s: {what}")
+            pytest.fail(f"not within {seconds} s: {condition}")
         time.sleep(POLL)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """A sitting as it was provisioned, and its exam as it was written."""
+    """A provisioned sitting and its authored exam."""
 
     name: str
     id: str
@@ -57,87 +58,92 @@ class Sitting:
 
     @property
     def path(self) -> str:
-        """Its address at a solver."""
+        """Its path at a solver."""
         return f"/v1/sittings/{self.id}"
 
 
 @dataclass(slots=True)
-class Desk:
-    """A student in a sitting; `acknowledged` is what the platform vouched for, by question: seq and content."""
+class Attempt:
+    """A student's attempt; `body` is the response to its start, `acknowledged` has seq and content by question."""
 
-    whole: "Whole"
+    platform: "Platform"
     account: Account
     sitting: Sitting
     tokens: dict[str, str]
-    attempt: dict[str, Any]
+    body: dict[str, Any]
     acknowledged: dict[int, tuple[int, Content]] = field(default_factory=dict)
     receipts: list[str] = field(default_factory=list)
 
     @property
     def token(self) -> str:
         """The attempt token."""
-        return str(self.attempt["attempt_token"])
+        return str(self.body["attempt_token"])
+
+    @property
+    def student(self) -> int:
+        """The student's id."""
+        return int(self.body["student"])
 
     def question(self, kind: str) -> int:
         """The number of the first question of a kind."""
-        return next(number for number, asked in enumerate(self.attempt["paper"]["questions"]) if asked["kind"] == kind)
+        questions = self.body["paper"]["questions"]
+        return next(number for number, question in enumerate(questions) if question["kind"] == kind)
 
-    def put(self, question: object, body: object, **more: Any) -> httpx.Response:
-        """Send an answer once, and give whatever comes back."""
-        return self.whole.call(
-            "PUT", f"{self.sitting.path}/answers/{question}", **{"token": self.token, "json": body} | more
-        )
-
-    def answer(self, question: int, body: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-        """Send an answer until it is acknowledged, as a device does; what was acknowledged."""
+    def put(self, question: object, body: object, **options: Any) -> httpx.Response:
+        """Send an answer once and return the response."""
         path = f"{self.sitting.path}/answers/{question}"
-        reply = self.whole.surely("PUT", path, **{"token": self.token, "json": body} | more)
-        assert reply.status_code == httpx.codes.OK, reply.text
-        return self.note(question, body, reply.json())
+        return self.platform.call("PUT", path, **{"token": self.token, "json": body} | options)
 
-    def note(self, question: int, body: Mapping[str, Any], acknowledged: dict[str, Any]) -> dict[str, Any]:
-        """Keep in mind what was acknowledged."""
+    def answer(self, question: int, body: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        """Send an answer until it is acknowledged, as a device does; returns the acknowledgement."""
+        path = f"{self.sitting.path}/answers/{question}"
+        reply = self.platform.request("PUT", path, **{"token": self.token, "json": body} | options)
+        assert reply.status_code == httpx.codes.OK, reply.text
+        return self.record(question, body, reply.json())
+
+    def record(self, question: int, body: Mapping[str, Any], acknowledged: dict[str, Any]) -> dict[str, Any]:
+        """Record an acknowledgement."""
         assert (acknowledged["question"], acknowledged["seq"]) == (question, body["seq"])
         self.receipts.append(acknowledged["receipt"])
         if body["seq"] >= self.acknowledged.get(question, (0, None))[0]:
-            self.acknowledged[question] = (body["seq"], _content(body))
+            self.acknowledged[question] = (body["seq"], parse_content(body))
         return acknowledged
 
     def resume(self) -> dict[str, Any]:
-        """What the platform says of this attempt now, as a second device hears it."""
-        reply = self.whole.surely("POST", f"{self.sitting.path}/attempt", token=self.tokens["access"])
+        """The attempt as a second device gets it."""
+        reply = self.platform.request("POST", f"{self.sitting.path}/attempt", token=self.tokens["access"])
         assert reply.status_code == httpx.codes.OK, reply.text
-        said: dict[str, Any] = reply.json()
-        return said
+        body: dict[str, Any] = reply.json()
+        return body
 
-    def expected(self) -> Result:
-        """The degree that plain scoring gives to what was acknowledged."""
+    def expected(self) -> Score:
+        """The degree that plain scoring gives to the acknowledged answers."""
         return score(
-            match(self.sitting.document, self.attempt["paper"]),
+            match_paper(self.sitting.document, self.body["paper"]),
             {question: content for question, (_, content) in self.acknowledged.items()},
         )
 
 
-class Whole:
-    """The platform as people outside meet it, and as its operator does."""
+class Platform:
+    """The platform as its users access it through the gateway, and as an administrator operates it."""
 
-    def __init__(self, stack: Stack, people: People) -> None:
+    def __init__(self, stack: Stack, accounts: Accounts) -> None:
         self.stack = stack
-        self.people = people
-        self.operator = Platform(stack)
-        self.postgres = Postgres(stack.postgres.dsn())
+        self.accounts = accounts
+        self.client = PlatformClient(stack)
+        self.postgres = PostgresReader(stack.postgres.dsn())
         self._http = httpx.Client(timeout=30, trust_env=False)
         self._names = count(1)
-        self._free = {
-            level: iter([account for account in people.students if account.level == level]) for level in LEVELS
+        self._unused = {
+            level: iter([account for account in accounts.students if account.level == level]) for level in LEVELS
         }
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
-        self.operator.close()
+        self.client.close()
 
-    # what goes over the wire
+    # requests
 
     def call(
         self,
@@ -150,29 +156,29 @@ class Whole:
         base: str | None = None,
         **body: Any,
     ) -> httpx.Response:
-        """One request through the gateway, or to a service behind it (`base`)."""
+        """Send one request through the gateway, or to a service behind it (`base`)."""
         sent = {"Host": host} | ({} if token is None else {"Authorization": f"Bearer {token}"}) | dict(headers or {})
-        return self._http.request(method, f"{base or self.operator.address}{path}", headers=sent, **body)
+        return self._http.request(method, f"{base or self.client.address}{path}", headers=sent, **body)
 
-    def surely(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """A call that is safe to repeat, repeated while the platform asks to come back."""
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send an idempotent request; retry it while the platform responds 503 or not at all."""
 
-        def ask() -> httpx.Response | None:
+        def attempt() -> httpx.Response | None:
             try:
-                reply = self.call(method, path, **more)
+                reply = self.call(method, path, **options)
             except httpx.TransportError:
                 return None
             return None if reply.status_code == httpx.codes.SERVICE_UNAVAILABLE else reply
 
-        deadline = time.monotonic() + PATIENCE
-        while (reply := ask()) is None:
+        deadline = time.monotonic() + TIMEOUT
+        while (reply := attempt()) is None:
             if time.monotonic() > deadline:
-                pytest.fail(f"{method} {path} was not answered within {PATIENCE} s")
+                pytest.fail(f"{method} {path} got no response within {TIMEOUT} s")
             time.sleep(POLL)
         return reply
 
-    def refused(self, reply: httpx.Response, status: int, slug: str) -> dict[str, Any]:
-        """Check that a refusal is one, in full; its body."""
+    def assert_problem(self, reply: httpx.Response, status: int, slug: str) -> dict[str, Any]:
+        """Check that a response is a complete problem document; returns its body."""
         assert (reply.status_code, reply.headers["Content-Type"]) == (status, "application/problem+json"), reply.text
         body: dict[str, Any] = reply.json()
         assert (body["type"], body["status"]) == (f"{PROBLEMS}{slug}", status), body
@@ -182,27 +188,27 @@ class Whole:
         assert reply.headers["X-Request-ID"]
         return body
 
-    # people
+    # accounts
 
     def student(self, level: str = "year-1") -> Account:
-        """A student whom no other test knows."""
-        return next(self._free[level])
+        """A student that no other test uses."""
+        return next(self._unused[level])
 
     def log_in(self, account: Account) -> dict[str, str]:
-        """A student's tokens."""
+        """Log a student in; returns the tokens."""
         credentials = {"username": account.username, "password": account.password}
-        reply = self.surely("POST", "/api/auth/students/login", host=WEB, json=credentials)
+        reply = self.request("POST", "/api/auth/students/login", host=WEB, json=credentials)
         assert reply.status_code == httpx.codes.OK, reply.text
         tokens: dict[str, str] = reply.json()
         return tokens
 
-    def start(self, sitting: Sitting, account: Account | None = None) -> Desk:
-        """A new student's attempt."""
+    def start(self, sitting: Sitting, account: Account | None = None) -> Attempt:
+        """Start the attempt of a new student, or resume that of an account."""
         account = account or self.student(sitting.document.level)
         tokens = self.log_in(account)
-        reply = self.surely("POST", f"{sitting.path}/attempt", token=tokens["access"])
+        reply = self.request("POST", f"{sitting.path}/attempt", token=tokens["access"])
         assert reply.status_code in {httpx.codes.CREATED, httpx.codes.OK}, reply.text
-        return Desk(self, account, sitting, tokens, reply.json())
+        return Attempt(self, account, sitting, tokens, reply.json())
 
     # sittings
 
@@ -215,13 +221,13 @@ class Whole:
         lasts: float = 900,
         candidates: int = 100,
     ) -> Sitting:
-        """A new sitting of an exam of its own, known to every solver, and open if it opens soon."""
+        """Provision a sitting of a new exam; returns when every solver knows it and, if it opens soon, it is open."""
         name = f"platform-{next(self._names)}"
         text = (PAPERS / f"{exam}.yaml").read_text().replace(f"exam: {exam}\n", f"exam: {name}\n")
-        reply = self.surely("PUT", "/internal/exams", content=text.encode(), **self._as_operator)
+        reply = self.request("PUT", "/internal/exams", content=text.encode(), **self._internal)
         assert reply.is_success, reply.text
         now = self.postgres.now()
-        sitting = self.operator.provision(
+        sitting_id = self.client.provision(
             name,
             exam=name,
             opens_at=now + int(opens_in * SECOND),
@@ -230,69 +236,68 @@ class Whole:
             candidates=candidates,
             multiple="all-or-nothing",
         )
-        made = Sitting(name, sitting, read_document(text))
-        epoch = self.operator.sitting(name)["epoch"]
+        epoch = self.client.sitting(name)["epoch"]
         for solver in self.stack.solvers:
             _eventually(
-                f"{solver.name} hears of {name}",
+                f"{solver.name} knows {name}",
                 lambda solver=solver: self.metric(solver, "exam_solver_lease_epoch") >= epoch,
             )
         if opens_in < 1:
             _eventually(f"{name} opens", lambda: self.postgres.now() > now + int(opens_in * SECOND))
-        return made
+        return Sitting(name, sitting_id, read_document(text))
 
-    def operate(self, sitting: Sitting, what: str) -> dict[str, Any]:
-        """Something that the operator does to a sitting."""
-        reply = self.surely("POST", f"/internal/sittings/{sitting.name}/{what}", **self._as_operator)
+    def operate(self, sitting: Sitting, verb: str) -> dict[str, Any]:
+        """Send a command to a sitting through the internal API, such as `stop`."""
+        reply = self.request("POST", f"/internal/sittings/{sitting.name}/{verb}", **self._internal)
         assert reply.is_success, reply.text
-        said: dict[str, Any] = reply.json()
-        return said
+        status: dict[str, Any] = reply.json()
+        return status
 
     def finish(self, sitting: Sitting, *, stop: bool = True) -> dict[str, Any]:
-        """End a sitting and wait until it is graded; what is said of it then."""
+        """Stop a sitting and wait until it is graded; returns its status then."""
         if stop:
             self.operate(sitting, "stop")
 
         def graded() -> dict[str, Any] | None:
-            status = self.operator.sitting(sitting.name)
-            return status if [r["state"] for r in status["revisions"]] == ["graded"] else None
+            status = self.client.sitting(sitting.name)
+            return status if [revision["state"] for revision in status["revisions"]] == ["graded"] else None
 
         return self.eventually(f"{sitting.name} is graded", graded) or {}
 
     def sealed(self, sitting: Sitting) -> Seal:
-        """The seal, from its raw bytes."""
+        """The seal, parsed from its raw bytes."""
         record = self.postgres.seal(sitting.id)
         with self.stack.cassandra.session() as session:
-            rows = raw_seal(session, "exam", sitting.id, record.buckets)
-        seal = read_seal(sitting.id, rows, buckets=record.buckets, root=record.root)
-        assert not seal.faults
+            rows = read_raw_buckets(session, "exam", sitting.id, record.buckets)
+        seal = parse_seal(sitting.id, rows, buckets=record.buckets, root=record.root)
+        assert not seal.integrity_errors
         return seal
 
-    def assert_sealed(self, sitting: Sitting, *desks: Desk) -> None:
-        """Check that the seal holds what was acknowledged, and of these students nothing else."""
+    def assert_sealed(self, sitting: Sitting, *attempts: Attempt) -> None:
+        """Check that the seal holds exactly the acknowledged answers of these attempts."""
         seal = self.sealed(sitting)
-        for desk in desks:
-            found = seal.students[desk.attempt["student"]].answers
-            assert {question: (row.seq, row.content) for question, row in found.items()} == desk.acknowledged
+        for attempt in attempts:
+            sealed = seal.students[attempt.student].answers
+            assert {question: (row.seq, row.content) for question, row in sealed.items()} == attempt.acknowledged
 
-    def assert_graded(self, sitting: Sitting, *desks: Desk) -> None:
-        """Check that seal and degrees are those of what was acknowledged."""
-        self.assert_sealed(sitting, *desks)
+    def assert_graded(self, sitting: Sitting, *attempts: Attempt) -> None:
+        """Check that seal and degrees are those of the acknowledged answers."""
+        self.assert_sealed(sitting, *attempts)
         degrees = {degree.student: degree for degree in self.postgres.degrees(sitting.id, 1)}
-        assert set(degrees) == {desk.attempt["student"] for desk in desks}
-        for desk in desks:
-            degree, expected = degrees[desk.attempt["student"]], desk.expected()
+        assert set(degrees) == {attempt.student for attempt in attempts}
+        for attempt in attempts:
+            degree, expected = degrees[attempt.student], attempt.expected()
             assert (Fraction(degree.total), Fraction(degree.maximum)) == (expected.total, expected.maximum)
             assert degree.answered == expected.answered
 
     @property
-    def _as_operator(self) -> dict[str, Any]:
+    def _internal(self) -> dict[str, Any]:
         return {"host": WEB, "token": self.stack.secrets.service_token, "base": self.stack.web.url}
 
-    # what an operator sees
+    # metrics and logs
 
     def metric(self, service: Service, name: str) -> float:
-        """A measurement of a service, all its labels summed; 0 while there is none."""
+        """A metric of a service, summed over its labels; 0 if it does not exist yet."""
         try:
             text = self._http.get(f"{service.url}/metrics", timeout=5).text
         except httpx.TransportError:
@@ -301,21 +306,21 @@ class Whole:
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     def log(self, service: Service) -> list[dict[str, Any]]:
-        """What a service logged; what is no JSON object is left out."""
+        """The JSON lines of a service's log; other lines are skipped."""
         lines = service.process.log.read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def holder(self, solver: Service) -> str:
-        """The name under which a solver holds its lease."""
+        """The holder id of a solver's current lease."""
         return str([line["holder"] for line in self.log(solver) if line.get("event") == "lease_held"][-1])
 
-    def eventually(self, what: str, ask: Callable[[], T], *, seconds: float = PATIENCE) -> T:
-        """The first true value that `ask` gives; none within the time is a failure."""
-        return _eventually(what, ask, seconds=seconds)
+    def eventually(self, condition: str, check: Callable[[], T], *, seconds: float = TIMEOUT) -> T:
+        """Wait until `check` returns a true value; fails when the time is up."""
+        return _eventually(condition, check, seconds=seconds)
 
     @contextmanager
     def frozen(self, server: Server) -> Iterator[None]:
-        """Freeze a server; whatever happens, it goes on afterwards."""
+        """Freeze a server (SIGSTOP), and resume it afterwards."""
         server.pause()
         try:
             yield
@@ -323,8 +328,8 @@ class Whole:
             server.resume()
 
     @contextmanager
-    def away(self, server: Server) -> Iterator[None]:
-        """Kill a server; whatever happens, it serves again afterwards."""
+    def down(self, server: Server) -> Iterator[None]:
+        """Kill a server, and start it again afterwards."""
         server.kill()
         try:
             yield
@@ -332,37 +337,31 @@ class Whole:
             server.start()
             server.await_ready()
 
-    def settle(self) -> None:
-        """Wait until everything serves, so that a test's outage is not the next one's."""
+    def await_recovery(self) -> None:
+        """Wait until every service is ready, so that the next test does not start during an outage."""
         for service in self.stack.services.values():
-            _eventually(f"{service.name} serves", service.answers)
+            _eventually(f"{service.name} is ready", service.is_ready)
 
 
 @pytest.fixture(scope="session")
-def whole_session() -> Iterator[Whole]:
-    """The platform, furnished, with short leases."""
-    people = people_of(STUDENTS, LEVELS)
+def platform_session() -> Iterator[Platform]:
+    """The platform with accounts and short leases."""
+    accounts = new_accounts(STUDENTS, LEVELS)
     folder = new_run_folder("platform-test")
     try:
         with Stack(folder / "run", lease_ttl_ms=LEASE_MS) as stack:
-            whole = Whole(stack, people)
+            platform = Platform(stack, accounts)
             try:
-                whole.operator.load_people(people)
-                yield whole
+                platform.client.load_accounts(accounts)
+                yield platform
             finally:
-                whole.close()
+                platform.close()
     finally:
         shutil.rmtree(folder)
 
 
 @pytest.fixture
-def platform(whole_session: Whole) -> Iterator[Whole]:
-    """The platform; it serves again when the test is over."""
-    yield whole_session
-    whole_session.settle()
-
-
-def _content(body: Mapping[str, Any]) -> Content:
-    if "choices" in body:
-        return frozenset(body["choices"])
-    return None if body["value"] is None else Fraction(body["value"].strip().replace(",", "."))
+def platform(platform_session: Platform) -> Iterator[Platform]:
+    """The platform; waits for its recovery after the test."""
+    yield platform_session
+    platform_session.await_recovery()

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request is refused with the reason, and changes nothing."""
+"""Invalid requests are rejected with a problem document and change nothing."""
 
 import json
 import time
@@ -19,24 +19,24 @@ HOUR = 3_600_000_000
 
 
 @pytest.fixture(scope="module")
-def desk(whole_session):
-    """A student who has answered one question of each kind."""
-    desk = whole_session.start(whole_session.sitting())
+def attempt(platform_session):
+    """An attempt with one answer of each kind."""
+    attempt = platform_session.start(platform_session.sitting())
     for kind, body in (("single", {"choices": [1]}), ("multiple", {"choices": [0]}), ("numeric", {"value": "4.5"})):
-        desk.answer(desk.question(kind), {"seq": 5, **body})
-    return desk
+        attempt.answer(attempt.question(kind), {"seq": 5, **body})
+    return attempt
 
 
 @pytest.fixture
-def unchanged(desk):
-    """Check that a test changed nothing of what is saved."""
-    before = desk.resume()["answers"]
+def unchanged(attempt):
+    """Check that a test does not change the saved answers."""
+    before = attempt.resume()["answers"]
     assert len(before) == 3
     yield
-    assert desk.resume()["answers"] == before
+    assert attempt.resume()["answers"] == before
 
 
-WRONG_ANSWERS = [
+INVALID_ANSWERS = [
     ("999", {"seq": 9, "choices": [0]}, 422, "unknown-question"),
     ("-1", {"seq": 9, "choices": [0]}, 422, "unknown-question"),
     ("1e1", {"seq": 9, "choices": [0]}, 422, "unknown-question"),
@@ -85,20 +85,22 @@ WRONG_ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("question", "body", "status", "slug"), WRONG_ANSWERS)
-def test_an_answer_that_the_paper_does_not_take_is_refused(
-    platform, desk, unchanged, question, body, status, slug
+@pytest.mark.parametrize(("question", "body", "status", "slug"), INVALID_ANSWERS)
+def test_an_invalid_answer_is_rejected_with_its_problem(
+    platform, attempt, unchanged, question, body, status, slug
 ) -> None:
-    """If I send something that is no answer to the question, I am told why, and what I had answered stays."""
-    number = desk.question(question) if question in {"single", "numeric"} else question
-    # Python's own JSON, for it writes a lone surrogate as the escape that a client may send.
+    """If I send an invalid answer, I get the reason, and my saved answers stay."""
+    number = attempt.question(question) if question in {"single", "numeric"} else question
+    # The standard library writes a lone surrogate as an escape, as a client may.
     content = json.dumps(body).encode()
-    platform.refused(
-        desk.put(number, None, json=None, content=content, headers={"Content-Type": "application/json"}), status, slug
+    platform.assert_problem(
+        attempt.put(number, None, json=None, content=content, headers={"Content-Type": "application/json"}),
+        status,
+        slug,
     )
 
 
-NOT_JSON = [
+MALFORMED = [
     b"",
     b"seq=9&choices=0",
     b'{"seq": 9, "choices": [0]',
@@ -112,18 +114,18 @@ NOT_JSON = [
 ]
 
 
-@pytest.mark.parametrize("content", NOT_JSON, ids=range(len(NOT_JSON)))
-def test_a_body_that_is_not_json_is_refused(platform, desk, unchanged, content) -> None:
-    """If my device sends garbage, it is told that this is no JSON, and what I had answered stays."""
-    reply = desk.put(0, None, json=None, content=content, headers={"Content-Type": "application/json"})
-    platform.refused(reply, 400, "malformed")
+@pytest.mark.parametrize("content", MALFORMED, ids=range(len(MALFORMED)))
+def test_a_malformed_body_returns_400(platform, attempt, unchanged, content) -> None:
+    """If my device sends malformed JSON, it gets 400, and my saved answers stay."""
+    reply = attempt.put(0, None, json=None, content=content, headers={"Content-Type": "application/json"})
+    platform.assert_problem(reply, 400, "malformed")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
-def test_a_body_of_another_type_is_refused(platform, desk, unchanged, kind) -> None:
-    """If my device sends something else than JSON, it is told to send JSON."""
-    reply = desk.put(0, None, json=None, content=b'{"seq": 9, "choices": [0]}', headers={"Content-Type": kind})
-    platform.refused(reply, 415, "unsupported-media-type")
+def test_another_content_type_returns_415(platform, attempt, unchanged, kind) -> None:
+    """If my device sends another content type than JSON, it gets 415."""
+    reply = attempt.put(0, None, json=None, content=b'{"seq": 9, "choices": [0]}', headers={"Content-Type": kind})
+    platform.assert_problem(reply, 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize(
@@ -131,36 +133,40 @@ def test_a_body_of_another_type_is_refused(platform, desk, unchanged, kind) -> N
     [MEGABYTES_10, iter([MEGABYTES_10]), MEGABYTES_10[:100_000], iter([MEGABYTES_10[:100_000]])],
     ids=["10 MB", "10 MB in chunks", "100 kB", "100 kB in chunks"],
 )
-def test_a_huge_body_is_refused_and_read_by_nobody(platform, desk, unchanged, content) -> None:
-    """If something sends megabytes as an answer, it is told that this is too much."""
-    reply = desk.put(0, None, json=None, content=content, headers={"Content-Type": "application/json"})
-    platform.refused(reply, 413, "body-too-large")
+def test_a_large_body_returns_413(platform, attempt, unchanged, content) -> None:
+    """If a client sends megabytes as an answer, it gets 413."""
+    reply = attempt.put(0, None, json=None, content=content, headers={"Content-Type": "application/json"})
+    platform.assert_problem(reply, 413, "body-too-large")
 
 
-def test_of_several_answers_the_good_are_saved_and_the_bad_refused(platform) -> None:
-    """If one of my answers sent together is wrong, the others are acknowledged and I see which one is wrong."""
-    desk = platform.start(platform.sitting())
-    single, numeric = desk.question("single"), desk.question("numeric")
-    path = f"{desk.sitting.path}/answers"
+def test_valid_answers_of_a_batch_are_saved_and_invalid_ones_rejected(platform) -> None:
+    """If one of my answers sent together is invalid, the others are acknowledged and I see which one is wrong."""
+    attempt = platform.start(platform.sitting())
+    single, numeric = attempt.question("single"), attempt.question("numeric")
+    path = f"{attempt.sitting.path}/answers"
     good = {"seq": 1, "choices": [2]}
     sent = [{"question": single, **good}, {"question": numeric, "seq": 1, "value": "NaN"}]
-    reply = platform.surely("POST", path, token=desk.token, json={"answers": sent})
+    reply = platform.request("POST", path, token=attempt.token, json={"answers": sent})
     assert reply.status_code == 207
     first, second = reply.json()["results"]
-    desk.note(single, good, first)
+    attempt.record(single, good, first)
     assert (second["status"], second["problem"]["type"].rpartition("/")[2]) == (422, "bad-number")
-    assert desk.resume()["answers"] == [{"question": single, "seq": 1, "choices": [2]}]
+    assert attempt.resume()["answers"] == [{"question": single, "seq": 1, "choices": [2]}]
     for answers in ([], sent * 51, [1], "x", None, [{"seq": 1, "choices": [0]}]):
-        platform.refused(platform.surely("POST", path, token=desk.token, json={"answers": answers}), 422, "invalid")
-    platform.refused(platform.surely("POST", path, token=desk.token, json={"answers": sent[1:]}), 422, "bad-number")
+        platform.assert_problem(
+            platform.request("POST", path, token=attempt.token, json={"answers": answers}), 422, "invalid"
+        )
+    platform.assert_problem(
+        platform.request("POST", path, token=attempt.token, json={"answers": sent[1:]}), 422, "bad-number"
+    )
 
 
-# who is asking
+# tokens and credentials
 
 
-def _access(platform, desk, *, keys=None, issued=-HOUR // 60, lasts=HOUR // 6, **claims: str) -> str:
-    """An access token for a student, signed as web signs unless other keys are given."""
-    real = jwt.decode(desk.tokens["access"], options={"verify_signature": False})
+def _access(platform, attempt, *, keys=None, issued=-HOUR // 60, lasts=HOUR // 6, **claims: str) -> str:
+    """An access token for a student, signed with web's key unless other keys are given."""
+    real = jwt.decode(attempt.tokens["access"], options={"verify_signature": False})
     own = SigningKeys.from_jwks(json.loads(platform.stack.secrets.web_keys.read_text()))
     now = platform.postgres.now()
     access = Access(
@@ -178,7 +184,7 @@ def _access(platform, desk, *, keys=None, issued=-HOUR // 60, lasts=HOUR // 6, *
     return jwt.encode(payload, own.private, algorithm="EdDSA", headers={"typ": "at+jwt", "kid": own.kid})
 
 
-def _strange_keys(kid=None) -> SigningKeys:
+def _other_keys(kid=None) -> SigningKeys:
     jwk = new_signing_jwk(Ed25519PrivateKey.generate())
     return SigningKeys.from_jwks({"keys": [jwk | ({"kid": kid} if kid else {})]})
 
@@ -188,14 +194,14 @@ def _kid(token) -> str:
 
 
 def _unsigned(token) -> str:
-    """The token's claims under the header of one that nobody signed."""
+    """The token's claims with `alg: none` and no signature."""
     header = jwt.get_unverified_header(token) | {"alg": "none"}
     head = urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
     return f"{head}.{token.split('.')[1]}."
 
 
 def _tampered(token) -> str:
-    """The token's signature under claims that speak for somebody else."""
+    """The token's signature with the claims of another student."""
     head, body, signature = token.split(".")
     claims = jwt.decode(token, options={"verify_signature": False}) | {"sub": "1"}
     body = urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
@@ -207,113 +213,113 @@ ACCESS_TOKENS = {
     "attempt token": (lambda _, d: d.token, "unauthenticated"),
     "receipt": (lambda _, d: d.receipts[0], "unauthenticated"),
     "expired": (lambda p, d: _access(p, d, issued=-HOUR, lasts=HOUR // 2), "token-expired"),
-    "signed by a stranger": (lambda p, d: _access(p, d, keys=_strange_keys()), "unauthenticated"),
-    "signed by a stranger in our name": (
-        lambda p, d: _access(p, d, keys=_strange_keys(_kid(d.tokens["access"]))),
+    "signed with another key": (lambda p, d: _access(p, d, keys=_other_keys()), "unauthenticated"),
+    "signed with another key under the right kid": (
+        lambda p, d: _access(p, d, keys=_other_keys(_kid(d.tokens["access"]))),
         "unauthenticated",
     ),
     "for another audience": (lambda p, d: _access(p, d, aud="exam-web"), "unauthenticated"),
     "from another issuer": (lambda p, d: _access(p, d, iss="exam-solver"), "unauthenticated"),
-    "with an odd role": (lambda p, d: _access(p, d, role="root"), "unauthenticated"),
+    "with an unknown role": (lambda p, d: _access(p, d, role="root"), "unauthenticated"),
     "without signature": (lambda _, d: _unsigned(d.tokens["access"]), "unauthenticated"),
     "tampered with": (lambda _, d: _tampered(d.tokens["access"]), "unauthenticated"),
     "garbage": (lambda _p, _d: "a.b.c", "unauthenticated"),
-    "endless": (lambda _p, _d: "a" * 6000, "unauthenticated"),
-    "none at all": (lambda _p, _d: None, "unauthenticated"),
+    "very long": (lambda _p, _d: "a" * 6000, "unauthenticated"),
+    "none": (lambda _p, _d: None, "unauthenticated"),
 }
 
 
-@pytest.mark.parametrize("which", ACCESS_TOKENS)
-def test_nobody_starts_with_a_token_that_is_no_access_token(platform, desk, unchanged, which) -> None:
-    """If a token is forged, expired or for something else, nobody sits an exam with it."""
-    make, slug = ACCESS_TOKENS[which]
-    token = make(platform, desk)
-    reply = platform.surely("POST", f"{desk.sitting.path}/attempt", token=token)
-    platform.refused(reply, 401, slug)
+@pytest.mark.parametrize("name", ACCESS_TOKENS)
+def test_an_invalid_access_token_cannot_start_an_attempt(platform, attempt, unchanged, name) -> None:
+    """A token that is forged, expired or of another type cannot start an attempt."""
+    make, slug = ACCESS_TOKENS[name]
+    token = make(platform, attempt)
+    reply = platform.request("POST", f"{attempt.sitting.path}/attempt", token=token)
+    platform.assert_problem(reply, 401, slug)
     assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("which", ACCESS_TOKENS)
-def test_web_takes_no_token_that_is_no_access_token(platform, desk, which) -> None:
-    """If a token is forged, expired or for something else, nobody reads exams and degrees with it."""
-    make, slug = ACCESS_TOKENS[which]
-    reply = platform.surely("GET", "/api/degrees", host="localhost", token=make(platform, desk))
-    platform.refused(reply, 401, slug)
+@pytest.mark.parametrize("name", ACCESS_TOKENS)
+def test_web_rejects_invalid_access_tokens(platform, attempt, name) -> None:
+    """A token that is forged, expired or of another type cannot read degrees."""
+    make, slug = ACCESS_TOKENS[name]
+    reply = platform.request("GET", "/api/degrees", host="localhost", token=make(platform, attempt))
+    platform.assert_problem(reply, 401, slug)
 
 
 ATTEMPT_TOKENS = {
-    "access token": lambda desk: desk.tokens["access"],
-    "refresh token": lambda desk: desk.tokens["refresh"],
-    "receipt": lambda desk: desk.receipts[0],
-    "without signature": lambda desk: _unsigned(desk.token),
-    "tampered with": lambda desk: _tampered(desk.token),
-    "signed by a stranger in our name": lambda desk: jwt.encode(
-        jwt.decode(desk.token, options={"verify_signature": False}),
-        _strange_keys().private,
+    "access token": lambda attempt: attempt.tokens["access"],
+    "refresh token": lambda attempt: attempt.tokens["refresh"],
+    "receipt": lambda attempt: attempt.receipts[0],
+    "without signature": lambda attempt: _unsigned(attempt.token),
+    "tampered with": lambda attempt: _tampered(attempt.token),
+    "signed with another key under the right kid": lambda attempt: jwt.encode(
+        jwt.decode(attempt.token, options={"verify_signature": False}),
+        _other_keys().private,
         algorithm="EdDSA",
-        headers=jwt.get_unverified_header(desk.token),
+        headers=jwt.get_unverified_header(attempt.token),
     ),
-    "none at all": lambda _: None,
+    "none": lambda _: None,
 }
 
 
-@pytest.mark.parametrize("which", ATTEMPT_TOKENS)
-def test_nobody_answers_with_a_token_that_is_no_attempt_token(platform, desk, unchanged, which) -> None:
-    """If somebody makes up an attempt token, my answers stay as they are."""
-    number = desk.question("single")
-    reply = desk.put(number, {"seq": 9, "choices": [0]}, token=ATTEMPT_TOKENS[which](desk))
-    platform.refused(reply, 401, "unauthenticated")
+@pytest.mark.parametrize("name", ATTEMPT_TOKENS)
+def test_an_invalid_attempt_token_cannot_answer(platform, attempt, unchanged, name) -> None:
+    """If a client sends an invalid attempt token, my saved answers stay."""
+    number = attempt.question("single")
+    reply = attempt.put(number, {"seq": 9, "choices": [0]}, token=ATTEMPT_TOKENS[name](attempt))
+    platform.assert_problem(reply, 401, "unauthenticated")
 
 
-def test_a_logout_ends_a_login_at_every_solver_within_seconds(platform) -> None:
-    """If I log out, nobody goes on in my name, neither with my login nor with my attempt."""
-    desk = platform.start(platform.sitting())
-    number = desk.question("single")
-    desk.answer(number, {"seq": 1, "choices": [1]})
-    reply = platform.surely("POST", "/api/auth/logout", host="localhost", json={"refresh": desk.tokens["refresh"]})
+def test_a_logout_revokes_tokens_at_every_solver_within_seconds(platform) -> None:
+    """If I log out, neither my access token nor my attempt token is accepted any more."""
+    attempt = platform.start(platform.sitting())
+    number = attempt.question("single")
+    attempt.answer(number, {"seq": 1, "choices": [1]})
+    reply = platform.request("POST", "/api/auth/logout", host="localhost", json={"refresh": attempt.tokens["refresh"]})
     assert reply.status_code == 204
-    path = f"{desk.sitting.path}/time"
+    path = f"{attempt.sitting.path}/time"
     deadline = time.monotonic() + 5
     for solver in platform.stack.solvers:
-        for token in (desk.token, desk.tokens["access"]):
+        for token in (attempt.token, attempt.tokens["access"]):
 
             def ended(base=solver.url, token=token) -> bool:
                 return platform.call("GET", path, base=base, token=token).status_code == 401
 
-            platform.eventually("the logout is honoured", ended, seconds=max(0.0, deadline - time.monotonic()))
-    platform.refused(desk.put(number, {"seq": 2, "choices": [0]}), 401, "token-revoked")
-    attempt = platform.surely("POST", f"{desk.sitting.path}/attempt", token=desk.tokens["access"])
-    platform.refused(attempt, 401, "token-revoked")
-    refreshed = {"refresh": desk.tokens["refresh"]}
-    reply = platform.surely("POST", "/api/auth/refresh", host="localhost", json=refreshed)
-    assert platform.refused(reply, 401, reply.json()["type"].rpartition("/")[2])
-    desk.tokens = platform.log_in(desk.account)
-    assert desk.resume()["answers"] == [{"question": number, "seq": 1, "choices": [1]}]
+            platform.eventually("the logout takes effect", ended, seconds=max(0.0, deadline - time.monotonic()))
+    platform.assert_problem(attempt.put(number, {"seq": 2, "choices": [0]}), 401, "token-revoked")
+    restart = platform.request("POST", f"{attempt.sitting.path}/attempt", token=attempt.tokens["access"])
+    platform.assert_problem(restart, 401, "token-revoked")
+    refreshed = {"refresh": attempt.tokens["refresh"]}
+    reply = platform.request("POST", "/api/auth/refresh", host="localhost", json=refreshed)
+    assert platform.assert_problem(reply, 401, reply.json()["type"].rpartition("/")[2])
+    attempt.tokens = platform.log_in(attempt.account)
+    assert attempt.resume()["answers"] == [{"question": number, "seq": 1, "choices": [1]}]
 
 
-def test_a_doctor_sits_no_exam(platform, desk) -> None:
-    """If I write exams, I cannot sit them."""
-    doctor = platform.people.doctors[0]
+def test_a_doctor_cannot_sit_an_exam(platform, attempt) -> None:
+    """If I am a doctor, I cannot start an attempt, read a paper or answer."""
+    doctor = platform.accounts.doctors[0]
     credentials = {"username": doctor.username, "password": doctor.password}
-    tokens = platform.surely("POST", "/api/auth/doctors/login", host="localhost", json=credentials).json()
-    path = desk.sitting.path
-    platform.refused(platform.surely("POST", f"{path}/attempt", token=tokens["access"]), 403, "forbidden")
-    platform.refused(platform.surely("GET", f"{path}/paper", token=tokens["access"]), 403, "forbidden")
-    answer = desk.put(0, {"seq": 9, "choices": [0]}, token=tokens["access"])
-    platform.refused(answer, 403, "forbidden")
+    tokens = platform.request("POST", "/api/auth/doctors/login", host="localhost", json=credentials).json()
+    path = attempt.sitting.path
+    platform.assert_problem(platform.request("POST", f"{path}/attempt", token=tokens["access"]), 403, "forbidden")
+    platform.assert_problem(platform.request("GET", f"{path}/paper", token=tokens["access"]), 403, "forbidden")
+    answer = attempt.put(0, {"seq": 9, "choices": [0]}, token=tokens["access"])
+    platform.assert_problem(answer, 403, "forbidden")
 
 
-def test_nobody_is_let_in_by_a_wrong_password(platform) -> None:
-    """If the password is wrong, or the person is of another kind, nobody is logged in."""
-    student, doctor = platform.student(), platform.people.doctors[0]
+def test_wrong_credentials_return_401(platform) -> None:
+    """A wrong password, an unknown username or an account of another kind cannot log in."""
+    student, doctor = platform.student(), platform.accounts.doctors[0]
     address = "/api/auth/students/login"
     for username, password in (
         (student.username, "guess"),
-        ("nobody", student.password),
+        ("unknown", student.password),
         (doctor.username, doctor.password),
     ):
         body = {"username": username, "password": password}
-        platform.refused(platform.surely("POST", address, host="localhost", json=body), 401, "bad-credentials")
+        platform.assert_problem(platform.request("POST", address, host="localhost", json=body), 401, "bad-credentials")
 
 
 @pytest.mark.parametrize(
@@ -330,94 +336,94 @@ def test_nobody_is_let_in_by_a_wrong_password(platform) -> None:
         ("GET", "/metrics", b"", 404, "not-found"),
     ],
 )
-def test_web_refuses_with_a_reason_too(platform, method, path, content, status, slug) -> None:
-    """If a request to web is wrong, I am told what is wrong with it in the same form."""
+def test_web_rejects_invalid_requests_with_problems(platform, method, path, content, status, slug) -> None:
+    """If a request to web is invalid, the response is a problem document as well."""
     headers = {"Content-Type": "application/json"}
-    reply = platform.surely(method, path, host="localhost", content=content, headers=headers)
+    reply = platform.request(method, path, host="localhost", content=content, headers=headers)
     if status is None:
         status, slug = reply.status_code, reply.json()["type"].rpartition("/")[2]
         assert status in {401, 422}
-    platform.refused(reply, status, slug)
+    platform.assert_problem(reply, status, slug)
 
 
-# whose sitting, and when
+# sittings and deadlines
 
 
-def test_a_sitting_of_another_level_is_not_started(platform) -> None:
-    """If an exam is for another year, I cannot start it."""
+def test_a_sitting_of_another_level_returns_403(platform) -> None:
+    """If an exam is for another level, I cannot start it."""
     sitting = platform.sitting(exam="geometry-201")
     access = platform.log_in(platform.student("year-1"))["access"]
-    platform.refused(platform.surely("POST", f"{sitting.path}/attempt", token=access), 403, "wrong-level")
+    platform.assert_problem(platform.request("POST", f"{sitting.path}/attempt", token=access), 403, "wrong-level")
 
 
-def test_a_sitting_does_not_start_before_it_opens(platform) -> None:
-    """If I come too early, I am told when to come back."""
+def test_a_start_before_the_opening_returns_retry_after(platform) -> None:
+    """If I start before the opening, I get 409 with Retry-After."""
     sitting = platform.sitting(opens_in=600)
     access = platform.log_in(platform.student())["access"]
-    reply = platform.surely("POST", f"{sitting.path}/attempt", token=access)
-    platform.refused(reply, 409, "not-open-yet")
+    reply = platform.request("POST", f"{sitting.path}/attempt", token=access)
+    platform.assert_problem(reply, 409, "not-open-yet")
     assert 1 <= int(reply.headers["Retry-After"]) <= 600
 
 
-def test_a_sitting_that_does_not_exist_is_not_found(platform, desk) -> None:
-    """If there is no such sitting, I am told so."""
-    access = desk.tokens["access"]
+def test_an_unknown_sitting_returns_404(platform, attempt) -> None:
+    """If there is no such sitting, I get 404."""
+    access = attempt.tokens["access"]
     for path in (f"/v1/sittings/{uuid4()}/attempt", "/v1/sittings/today/attempt", "/v1/sittings//attempt"):
-        platform.refused(platform.surely("POST", path, token=access), 404, "not-found")
+        platform.assert_problem(platform.request("POST", path, token=access), 404, "not-found")
 
 
-def test_an_attempt_token_of_another_sitting_opens_nothing(platform, desk, unchanged) -> None:
+def test_an_attempt_token_is_valid_for_its_own_sitting_only(platform, attempt, unchanged) -> None:
     """If I send answers of one exam to another, nothing is saved in either."""
     other = platform.start(platform.sitting())
-    for one, another in ((desk, other), (other, desk)):
-        platform.refused(one.put(0, {"seq": 9, "choices": [0]}, token=another.token), 403, "forbidden")
-        reply = platform.surely("GET", f"{one.sitting.path}/paper", token=another.token)
-        platform.refused(reply, 403, "forbidden")
+    for one, another in ((attempt, other), (other, attempt)):
+        platform.assert_problem(one.put(0, {"seq": 9, "choices": [0]}, token=another.token), 403, "forbidden")
+        reply = platform.request("GET", f"{one.sitting.path}/paper", token=another.token)
+        platform.assert_problem(reply, 403, "forbidden")
     assert other.resume()["answers"] == []
 
 
-def test_a_lower_seq_overwrites_nothing_and_a_repeated_answer_counts_once(platform) -> None:
+def test_a_lower_seq_is_rejected_and_a_retry_is_idempotent(platform) -> None:
     """If an old answer of mine arrives late or twice, the newest stays, and it counts once."""
-    desk = platform.start(platform.sitting())
-    number = desk.question("single")
+    attempt = platform.start(platform.sitting())
+    number = attempt.question("single")
     newest = {"seq": 7, "choices": [1]}
-    first = desk.answer(number, newest)
+    first = attempt.answer(number, newest)
     for stale in ({"seq": 6, "choices": [0]}, {"seq": 7, "choices": [0]}, {"seq": 7, "choices": []}):
-        body = platform.refused(desk.put(number, stale), 409, "seq-too-low")
+        body = platform.assert_problem(attempt.put(number, stale), 409, "seq-too-low")
         assert (body["question"], body["highest_seq"]) == (number, 7)
-    assert desk.resume()["answers"] == [{"question": number, **newest}]
+    assert attempt.resume()["answers"] == [{"question": number, **newest}]
     for solver in platform.stack.solvers:
-        again = desk.answer(number, newest, base=solver.url)
+        again = attempt.answer(number, newest, base=solver.url)
         assert again["received_at"] == first["received_at"]
-    platform.finish(desk.sitting)
-    platform.assert_graded(desk.sitting, desk)
-    assert platform.sealed(desk.sitting).count == 1
+    platform.finish(attempt.sitting)
+    platform.assert_graded(attempt.sitting, attempt)
+    assert platform.sealed(attempt.sitting).count == 1
 
 
-def test_an_answer_after_the_deadline_is_refused_and_not_sealed(platform) -> None:
-    """If I answer after my deadline, I am told so, and what I had answered before is graded."""
-    desk = platform.start(platform.sitting(lasts=2.5, closes_in=900))
-    number, other = desk.question("single"), desk.question("numeric")
-    desk.answer(number, {"seq": 1, "choices": [0]})
-    time_path = f"{desk.sitting.path}/time"
+def test_an_answer_after_the_deadline_is_rejected_and_not_sealed(platform) -> None:
+    """If I answer after my deadline, I get 409, and my earlier answers are graded."""
+    attempt = platform.start(platform.sitting(lasts=2.5, closes_in=900))
+    number, other = attempt.question("single"), attempt.question("numeric")
+    attempt.answer(number, {"seq": 1, "choices": [0]})
+    time_path = f"{attempt.sitting.path}/time"
 
-    def is_over() -> bool:
-        said = platform.surely("GET", time_path, token=desk.token).json()
-        return bool(said["now"] > said["deadline"]["at"])
+    def past_deadline() -> bool:
+        body = platform.request("GET", time_path, token=attempt.token).json()
+        return bool(body["now"] > body["deadline"]["at"])
 
-    platform.eventually("the deadline passes", is_over)
+    platform.eventually("the deadline passes", past_deadline)
     for question, body in ((number, {"seq": 2, "choices": [1]}), (other, {"seq": 2, "value": "3"})):
-        refusal = platform.refused(
-            platform.surely("PUT", f"{desk.sitting.path}/answers/{question}", token=desk.token, json=body),
+        refusal = platform.assert_problem(
+            platform.request("PUT", f"{attempt.sitting.path}/answers/{question}", token=attempt.token, json=body),
             409,
             "deadline-passed",
         )
         assert refusal["received_at"] > refusal["deadline"]["at"]
     batch = {"answers": [{"question": other, "seq": 3, "value": "3"}]}
-    reply = platform.surely("POST", f"{desk.sitting.path}/answers", token=desk.token, json=batch)
-    platform.refused(reply, 409, "deadline-passed")
-    # What came in time is acknowledged again at any time.
-    desk.answer(number, {"seq": 1, "choices": [0]})
-    assert desk.resume()["answers"] == [{"question": number, "seq": 1, "choices": [0]}]
-    platform.finish(desk.sitting)
-    platform.assert_graded(desk.sitting, desk)
+    reply = platform.request("POST", f"{attempt.sitting.path}/answers", token=attempt.token, json=batch)
+    platform.assert_problem(reply, 409, "deadline-passed")
+    # An answer that was in time is acknowledged again at any time.
+    attempt.answer(number, {"seq": 1, "choices": [0]})
+    assert attempt.resume()["answers"] == [{"question": number, "seq": 1, "choices": [0]}]
+    platform.finish(attempt.sitting)
+    platform.assert_graded(attempt.sitting, attempt)

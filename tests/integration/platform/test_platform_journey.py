@@ -1,4 +1,4 @@
-"""A sitting in two levels from the first login to the published degree, with nothing in its way."""
+"""A sitting in two levels from the first login to the published degree, without faults."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +12,9 @@ import pytest
 
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.services import Service
-from exam_harness.oracle.paper import match
-from exam_harness.students.answer_builder import Pen
-from exam_harness.students.plan import Wish
+from exam_harness.oracle.paper import match_paper
+from exam_harness.students.answer_builder import AnswerBuilder
+from exam_harness.students.plan import Intent
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -22,24 +22,24 @@ STUDENTS = 3
 RECEIPT = "exam-receipt+jwt"
 
 
-def test_a_sitting_in_two_levels_ends_with_the_degrees_that_were_earned(platform) -> None:
-    """If I answer, change my mind, go on elsewhere and submit, my degree is what my last answers earn."""
+def test_two_sittings_end_with_the_degrees_that_were_earned(platform) -> None:
+    """If I answer, change answers, switch devices and submit, my degree is what my last answers earn."""
     sittings = [platform.sitting(exam="algebra-101"), platform.sitting(exam="geometry-201")]
-    chance = Random(20261)
-    desks = {sitting: [_sit(platform, sitting, chance) for _ in range(STUDENTS)] for sitting in sittings}
+    rng = Random(20261)
+    attempts = {sitting: [_sit(platform, sitting, rng) for _ in range(STUDENTS)] for sitting in sittings}
     with ThreadPoolExecutor() as beside:
         statuses = list(beside.map(platform.finish, sittings))
     for sitting, status in zip(sittings, statuses, strict=True):
-        platform.assert_graded(sitting, *desks[sitting])
-        assert status["seal"]["answers"] == sum(len(desk.acknowledged) for desk in desks[sitting])
+        platform.assert_graded(sitting, *attempts[sitting])
+        assert status["seal"]["answers"] == sum(len(attempt.acknowledged) for attempt in attempts[sitting])
         assert status["seal"]["students"] == STUDENTS
-        for desk in desks[sitting]:
-            assert _degrees(platform, desk) == []
-        platform.operator.publish(sitting.name, 1)
+        for attempt in attempts[sitting]:
+            assert _degrees(platform, attempt) == []
+        platform.client.publish(sitting.name, 1)
     for sitting in sittings:
-        for desk in desks[sitting]:
-            expected = desk.expected()
-            [degree] = _degrees(platform, desk)
+        for attempt in attempts[sitting]:
+            expected = attempt.expected()
+            [degree] = _degrees(platform, attempt)
             assert (degree["sitting"], degree["exam"]) == (sitting.name, sitting.document.exam)
             assert Fraction(str(degree["total"])) == expected.total
             assert Fraction(str(degree["maximum"])) == expected.maximum == sitting.document.maximum
@@ -47,39 +47,39 @@ def test_a_sitting_in_two_levels_ends_with_the_degrees_that_were_earned(platform
             assert degree["answered"] == expected.answered
 
 
-def test_every_receipt_verifies_with_a_library_of_my_own(platform) -> None:
-    """If I keep my receipts, any JOSE library proves with the published keys what was acknowledged and when."""
+def test_receipts_verify_with_an_independent_library(platform) -> None:
+    """If I keep my receipts, any JOSE library verifies with the published keys what was acknowledged and when."""
     sitting = platform.sitting()
-    desk = platform.start(sitting)
-    number = desk.question("single")
-    said = [desk.answer(number, {"seq": seq, "choices": [seq % 2]}) for seq in (1, 2)]
-    jwks = platform.surely("GET", "/v1/keys").json()
+    attempt = platform.start(sitting)
+    number = attempt.question("single")
+    acknowledged = [attempt.answer(number, {"seq": seq, "choices": [seq % 2]}) for seq in (1, 2)]
+    jwks = platform.request("GET", "/v1/keys").json()
     assert not any("d" in key for key in jwks["keys"])
     keys = jwt.PyJWKSet.from_dict(jwks)
-    for seq, answer in enumerate(said, start=1):
+    for seq, answer in enumerate(acknowledged, start=1):
         header = jwt.get_unverified_header(answer["receipt"])
         assert header["typ"] == RECEIPT
         claims = jwt.decode(answer["receipt"], keys[header["kid"]], algorithms=["EdDSA"], issuer="exam-solver")
-        assert (claims["sitting"], claims["student"]) == (sitting.id, desk.attempt["student"])
+        assert (claims["sitting"], claims["student"]) == (sitting.id, attempt.student)
         assert (claims["question"], claims["seq"]) == (number, seq)
         assert claims["received_at"] <= claims["deadline_at"]
-    head, body, signature = said[0]["receipt"].split(".")
-    _, other, _ = said[1]["receipt"].split(".")
+    head, body, signature = acknowledged[0]["receipt"].split(".")
+    _, other, _ = acknowledged[1]["receipt"].split(".")
     assert other != body
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(f"{head}.{other}.{signature}", keys[header["kid"]], algorithms=["EdDSA"])
 
 
-def test_a_request_is_found_in_every_log_by_its_id(platform) -> None:
-    """If I report a request by its id, an operator finds what became of it; grading has an id of its own."""
+def test_request_ids_are_logged_by_every_service(platform) -> None:
+    """If I report a request by its id, an operator finds it in the logs; grading has an id of its own."""
     sitting = platform.sitting()
-    desk = platform.start(sitting)
+    attempt = platform.start(sitting)
     answered, listed, grading = (f"platform-{uuid4()}" for _ in range(3))
-    reply = desk.put(desk.question("single"), {"seq": 1, "choices": [0]}, headers={"X-Request-ID": answered})
+    reply = attempt.put(attempt.question("single"), {"seq": 1, "choices": [0]}, headers={"X-Request-ID": answered})
     assert (reply.status_code, reply.headers["X-Request-ID"]) == (200, answered)
     lines = _logged(platform, answered, *platform.stack.solvers)
     assert [(line["event"], line["method"], line["status"]) for line in lines] == [("request", "PUT", 200)]
-    access, named = desk.tokens["access"], {"X-Request-ID": listed}
+    access, named = attempt.tokens["access"], {"X-Request-ID": listed}
     reply = platform.call("GET", "/api/exams", host="localhost", token=access, headers=named)
     assert (reply.status_code, reply.headers["X-Request-ID"]) == (200, listed)
     assert _logged(platform, listed, platform.stack.web)
@@ -94,50 +94,50 @@ def test_a_request_is_found_in_every_log_by_its_id(platform) -> None:
         platform.eventually("the coordinator ends", lambda: not coordinator.alive)
     assert f'"{grading}"' in coordinator.log.read_text()
     graded = [line for line in _logged(platform, grading, platform.stack.worker) if line["event"] == "chunk graded"]
-    chunks = platform.operator.sitting(sitting.name)["revisions"][0]["chunks"]
+    chunks = platform.client.sitting(sitting.name)["revisions"][0]["chunks"]
     assert sorted((line["sitting"], line["chunk"]) for line in graded) == [(sitting.id, n) for n in range(chunks)]
 
 
-def _sit(platform, sitting, chance) -> Any:
-    """One student's way through a paper, on two devices."""
-    desk = platform.start(sitting)
-    pen = Pen.of(sitting.document, desk.attempt["paper"])
-    wishes = [Wish.RIGHT, Wish.WRONG, Wish.BLANK]
-    numbers = range(len(desk.attempt["paper"]["questions"]))
+def _sit(platform, sitting, rng) -> Any:
+    """One student answers a paper on two devices; returns the attempt on the second one."""
+    attempt = platform.start(sitting)
+    builder = AnswerBuilder.for_paper(sitting.document, attempt.body["paper"])
+    intents = [Intent.CORRECT, Intent.WRONG, Intent.BLANK]
+    numbers = range(len(attempt.body["paper"]["questions"]))
     for number in numbers[:4]:
-        desk.answer(number, {"seq": 1, **pen.write(number, chance.choice(wishes), chance)})
-    elsewhere = platform.start(sitting, desk.account)
-    assert elsewhere.attempt["deadline"] == desk.attempt["deadline"]
-    assert elsewhere.attempt["order"] == desk.attempt["order"]
-    assert match(sitting.document, elsewhere.attempt["paper"]) == pen.shown
-    assert [answer["question"] for answer in elsewhere.attempt["answers"]] == list(numbers[:4])
-    assert elsewhere.attempt["highest_seq"] == 1
-    elsewhere.acknowledged, elsewhere.receipts = desk.acknowledged, desk.receipts
+        attempt.answer(number, {"seq": 1, **builder.build(number, rng.choice(intents), rng)})
+    second = platform.start(sitting, attempt.account)
+    assert second.body["deadline"] == attempt.body["deadline"]
+    assert second.body["order"] == attempt.body["order"]
+    assert match_paper(sitting.document, second.body["paper"]) == builder.paper
+    assert [answer["question"] for answer in second.body["answers"]] == list(numbers[:4])
+    assert second.body["highest_seq"] == 1
+    second.acknowledged, second.receipts = attempt.acknowledged, attempt.receipts
     sent = [
-        {"question": number, "seq": 2, **pen.write(number, chance.choice(wishes), chance)} for number in numbers[2:-1]
+        {"question": number, "seq": 2, **builder.build(number, rng.choice(intents), rng)} for number in numbers[2:-1]
     ]
-    reply = platform.surely("POST", f"{sitting.path}/answers", token=elsewhere.token, json={"answers": sent})
+    reply = platform.request("POST", f"{sitting.path}/answers", token=second.token, json={"answers": sent})
     assert reply.status_code == 200, reply.text
     for one, result in zip(sent, reply.json()["results"], strict=True):
-        elsewhere.note(one["question"], one, result)
-    submitted = platform.surely("POST", f"{sitting.path}/submit", token=elsewhere.token)
+        second.record(one["question"], one, result)
+    submitted = platform.request("POST", f"{sitting.path}/submit", token=second.token)
     assert submitted.status_code == 200
-    assert elsewhere.resume()["submitted_at"] == submitted.json()["submitted_at"]
-    # To submit is a statement, not a lock.
-    elsewhere.answer(0, {"seq": 3, **pen.write(0, Wish.RIGHT, chance)})
-    return elsewhere
+    assert second.resume()["submitted_at"] == submitted.json()["submitted_at"]
+    # A submission does not lock the attempt.
+    second.answer(0, {"seq": 3, **builder.build(0, Intent.CORRECT, rng)})
+    return second
 
 
-def _degrees(platform, desk) -> list[dict[str, Any]]:
-    reply = platform.surely("GET", "/api/degrees", host="localhost", token=desk.tokens["access"])
+def _degrees(platform, attempt) -> list[dict[str, Any]]:
+    reply = platform.request("GET", "/api/degrees", host="localhost", token=attempt.tokens["access"])
     assert reply.status_code == 200
     return reply.json()["results"]
 
 
 def _logged(platform, request_id, *services: Service) -> list[dict[str, Any]]:
-    """What services logged under a request's id; their lines may be a moment behind their answers."""
+    """The log lines of a request id; a line may be written shortly after the response."""
     return platform.eventually(
-        f"{request_id} is in a log",
+        f"{request_id} is logged",
         lambda: [
             line for service in services for line in platform.log(service) if line.get("request_id") == request_id
         ],

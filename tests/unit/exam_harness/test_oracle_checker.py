@@ -1,4 +1,4 @@
-"""The oracle's judgement, with negative controls: each way to cheat a student is broken on purpose and must be seen."""
+"""The oracle's checker, with negative controls: each kind of platform fault is made on purpose and must be found."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,204 +12,208 @@ from exam_core import receipts
 from exam_core.answers import Submission
 from exam_core.keys import SigningKeys
 from exam_core.receipts import Receipt
-from exam_harness.oracle.checker import LoggedAnswer, SeenDegree, judge_log
-from exam_harness.oracle.history import Acknowledged
-from exam_harness.oracle.seal import RawBucket, read_seal
+from exam_harness.oracle.checker import LoggedAnswer, ObservedDegree, check_log
+from exam_harness.oracle.history import Acknowledgement
+from exam_harness.oracle.seal import RawBucket, parse_seal
 
-World = Any
-"""`conftest.World`; test modules cannot import it by name."""
-
-
-def test_nothing_is_named_when_everything_is_right(world: World) -> None:
-    """When every acknowledged answer is sealed and graded, the oracle has nothing to say."""
-    assert world.judge() == []
+Platform = Any
+"""`conftest.FakePlatform`; test modules cannot import it by name."""
 
 
-def test_an_acknowledged_answer_that_is_not_sealed_is_named(world: World) -> None:
-    """If the last answer I was given a receipt for is gone from the seal, the oracle says so."""
-    world.rows = [row for row in world.rows if (row.student, row.question) != (1, 2)]
-    assert "lost" in world.kinds()
+def test_a_correct_platform_has_no_mismatches(platform: Platform) -> None:
+    """When every acknowledged answer is sealed and graded, the checker reports nothing."""
+    assert platform.check() == []
 
 
-def test_an_older_answer_in_place_of_the_last_is_named(world: World) -> None:
-    """If an answer counts that I had already changed, the oracle says so."""
-    world.rows = [row for row in world.rows if row.seq != 2 or row.student != 1]
-    assert "replaced" in world.kinds()
+def test_an_acknowledged_answer_missing_from_the_seal_is_lost(platform: Platform) -> None:
+    """If the last answer I was given a receipt for is missing from the seal, the checker reports it."""
+    platform.rows = [row for row in platform.rows if (row.student, row.question) != (1, 2)]
+    assert "lost" in platform.kinds()
 
 
-def test_a_student_who_started_and_is_not_sealed_is_named(world: World) -> None:
-    """If I started and handed in nothing, I am in the seal all the same, or the oracle says so."""
-    world.start(3)
-    world.starts.pop()
-    assert "lost" in world.kinds()
+def test_a_superseded_answer_in_the_seal_is_a_replacement(platform: Platform) -> None:
+    """If an answer counts that I had already changed, the checker reports it."""
+    platform.rows = [row for row in platform.rows if row.seq != 2 or row.student != 1]
+    assert "replaced" in platform.kinds()
 
 
-def test_a_late_answer_that_is_sealed_is_named(world: World) -> None:
-    """An answer that I was told is late never counts, however it got into the seal."""
-    world.book.late.add(world.said(2, 2, 9, {"value": "3.14"}))
-    world.rows.append(world.row(2, 2, 9, {"value": "3.14"}))
-    assert "late" in world.kinds()
+def test_an_attempt_missing_from_the_seal_is_lost(platform: Platform) -> None:
+    """If I started and answered nothing, I am in the seal all the same, or the checker reports it."""
+    platform.start(3)
+    platform.starts.pop()
+    assert "lost" in platform.kinds()
+
+
+def test_a_late_answer_in_the_seal_is_reported(platform: Platform) -> None:
+    """An answer that was refused as late never counts, however it got into the seal."""
+    platform.history.late.add(platform.sent(2, 2, 9, {"value": "3.14"}))
+    platform.rows.append(platform.row(2, 2, 9, {"value": "3.14"}))
+    assert "late" in platform.kinds()
 
 
 @pytest.mark.parametrize("kind", ["forged", "foreign"])
-def test_an_answer_nobody_was_allowed_to_give_is_named(world: World, kind: str) -> None:
+def test_an_answer_under_an_invalid_token_in_the_seal_is_reported(platform: Platform, kind: str) -> None:
     """An answer under a forged or another exam's token never counts."""
-    getattr(world.book, kind).add(world.said(2, 0, 1_000_000, {"choices": [1]}))
-    world.rows.append(world.row(2, 0, 1_000_000, {"choices": [1]}))
-    assert kind in world.kinds()
+    getattr(platform.history, kind).add(platform.sent(2, 0, 1_000_000, {"choices": [1]}))
+    platform.rows.append(platform.row(2, 0, 1_000_000, {"choices": [1]}))
+    assert kind in platform.kinds()
 
 
-def test_an_answer_that_nobody_gave_is_named(world: World) -> None:
-    """An answer in the seal that nobody sent is seen."""
-    world.rows.append(world.row(2, 0, 1, {"choices": [1]}))
-    assert "unasked" in world.kinds()
+def test_an_answer_that_was_never_sent_is_reported(platform: Platform) -> None:
+    """An answer in the seal that no student sent is reported."""
+    platform.rows.append(platform.row(2, 0, 1, {"choices": [1]}))
+    assert "unasked" in platform.kinds()
 
 
-def test_a_time_other_than_the_acknowledged_one_is_named(world: World) -> None:
-    """The seal keeps the time that my receipt names."""
-    world.rows[-1] = dataclasses.replace(world.rows[-1], received_at=2_101)
-    assert "time" in world.kinds()
+def test_a_changed_received_at_in_the_seal_is_reported(platform: Platform) -> None:
+    """The seal has the time that my receipt has."""
+    platform.rows[-1] = dataclasses.replace(platform.rows[-1], received_at=2_101)
+    assert "time" in platform.kinds()
 
 
-def test_a_degree_that_plain_scoring_does_not_give_is_named(world: World) -> None:
-    """If my degree is not what my answers earn, the oracle says so, whoever shows it."""
-    degrees = [dataclasses.replace(degree, total="0.01") for degree in world.degrees()]
-    assert world.kinds(degrees=degrees) == {"degree"}
+def test_a_wrong_total_is_reported(platform: Platform) -> None:
+    """If my degree is not what my answers earn, the checker reports it for every source."""
+    degrees = [dataclasses.replace(degree, total="0.01") for degree in platform.degrees()]
+    assert platform.kinds(degrees=degrees) == {"degree"}
 
 
-def test_points_that_do_not_belong_to_the_answers_are_named(world: World) -> None:
-    """Each question's points are compared, not the total alone."""
-    first, second = world.degrees()
+def test_wrong_points_are_reported(platform: Platform) -> None:
+    """Each question's points are compared, not only the total."""
+    first, second = platform.degrees()
     swapped = dataclasses.replace(first, points=(*first.points[1:], first.points[0]))
-    assert world.kinds(degrees=[swapped, second]) == {"degree"}
+    assert platform.kinds(degrees=[swapped, second]) == {"degree"}
 
 
-def test_a_missing_degree_is_named(world: World) -> None:
-    """Everyone who sat has a degree."""
-    assert world.kinds(degrees=world.degrees()[:1]) == {"degree"}
+def test_a_missing_degree_is_reported(platform: Platform) -> None:
+    """Every student who started has a degree."""
+    assert platform.kinds(degrees=platform.degrees()[:1]) == {"degree"}
 
 
-def test_a_degree_of_somebody_who_never_came_is_named(world: World) -> None:
-    """Who was absent has no degree."""
-    stranger = SeenDegree(source="database", student=77, total="0.00", maximum="3.60")
-    assert world.kinds(degrees=[*world.degrees(), stranger]) == {"degree"}
+def test_a_degree_of_an_absent_student_is_reported(platform: Platform) -> None:
+    """A student who never started has no degree."""
+    absent = ObservedDegree(source="database", student=77, total="0.00", maximum="3.60")
+    assert platform.kinds(degrees=[*platform.degrees(), absent]) == {"degree"}
 
 
-def test_a_receipt_signed_by_somebody_else_is_named(world: World, new_world: Callable[[], World]) -> None:
-    """A receipt that the published keys do not verify is worth nothing."""
-    stranger: SigningKeys = new_world().signing
-    _resign(world, lambda receipt: receipt, stranger)
-    assert world.kinds() == {"receipt"}
+def test_a_receipt_signed_with_another_key_is_reported(
+    platform: Platform, new_platform: Callable[[], Platform]
+) -> None:
+    """A receipt that the published keys do not verify is invalid."""
+    other: SigningKeys = new_platform().signing
+    _resign(platform, lambda receipt: receipt, other)
+    assert platform.kinds() == {"receipt"}
 
 
 @pytest.mark.parametrize("change", [{"seq": 99}, {"answer": "0" * 64}, {"student": 5}, {"received_at": 1}])
-def test_a_receipt_for_something_else_is_named(world: World, change: dict[str, Any]) -> None:
-    """A well-signed receipt that does not say what was acknowledged is as bad as none."""
-    _resign(world, lambda receipt: dataclasses.replace(receipt, **change), world.signing)
-    assert world.kinds() == {"receipt"}
+def test_a_receipt_with_other_claims_is_reported(platform: Platform, change: dict[str, Any]) -> None:
+    """A correctly signed receipt must certify exactly what was acknowledged."""
+    _resign(platform, lambda receipt: dataclasses.replace(receipt, **change), platform.signing)
+    assert platform.kinds() == {"receipt"}
 
 
-def test_a_receipt_with_another_deadline_is_named(world: World) -> None:
-    """The deadline in my receipt is the one that the window and my start give."""
-    _resign(world, lambda receipt: dataclasses.replace(receipt, deadline_at=9_999), world.signing)
-    assert world.kinds() == {"deadline"}
+def test_a_receipt_with_another_deadline_is_reported(platform: Platform) -> None:
+    """The deadline in my receipt is the one that follows from the window and my start."""
+    _resign(platform, lambda receipt: dataclasses.replace(receipt, deadline_at=9_999), platform.signing)
+    assert platform.kinds() == {"deadline"}
 
 
-def test_a_seal_whose_bytes_changed_is_named(world: World) -> None:
-    """One changed byte in a sealed bucket is seen."""
-    bucket = world.bucket
+def test_changed_bytes_in_a_sealed_bucket_are_reported(platform: Platform) -> None:
+    """One changed byte in a sealed bucket is found."""
+    bucket = platform.bucket
     data = bucket.data.replace(b'"3.15"', b'"3.14"')
     assert data != bucket.data
-    seal = read_seal(world.facts.id, [RawBucket(0, bucket.digest, data)], buckets=1, root="")
-    assert "seal" in world.kinds(seal=seal)
+    seal = parse_seal(platform.sitting.id, [RawBucket(0, bucket.digest, data)], buckets=1, root="")
+    assert "seal" in platform.kinds(seal=seal)
 
 
-def test_a_root_that_is_not_of_these_buckets_is_named(world: World) -> None:
-    """The published root vouches for the buckets, or the oracle says so."""
-    bucket = world.bucket
+def test_a_root_that_does_not_match_the_buckets_is_reported(platform: Platform) -> None:
+    """The published root is the digest of the buckets."""
+    bucket = platform.bucket
     raw = RawBucket(0, bucket.digest, bucket.data)
-    assert read_seal(world.facts.id, [raw], buckets=1, root="f" * 64).faults
-    assert read_seal(world.facts.id, [raw], buckets=2, root="f" * 64).faults
+    assert parse_seal(platform.sitting.id, [raw], buckets=1, root="f" * 64).integrity_errors
+    assert parse_seal(platform.sitting.id, [raw], buckets=2, root="f" * 64).integrity_errors
 
 
-def test_a_submission_that_is_not_sealed_is_named(world: World) -> None:
-    """If I was told that I submitted, the seal knows it."""
-    world.book.submitted(world.facts.id, 1, 3_000)
-    assert "lost" in world.kinds()
-    world.submissions.append(Submission(student=1, submitted_at=3_000, solver=world.rows[0].solver, epoch=1))
-    assert world.judge() == []
+def test_a_submission_missing_from_the_seal_is_lost(platform: Platform) -> None:
+    """If my submission was acknowledged, the seal has it."""
+    platform.history.record_submission(platform.sitting.id, 1, 3_000)
+    assert "lost" in platform.kinds()
+    platform.submissions.append(Submission(student=1, submitted_at=3_000, solver=platform.rows[0].solver, epoch=1))
+    assert platform.check() == []
 
 
-def test_what_nobody_knows_may_count_or_not(world: World) -> None:
-    """An answer whose outcome I was never told may be in the seal or not; both are graded as sealed."""
-    world.book.doubt(world.said(2, 2, 5, {"value": "3.14"}))
-    assert world.judge() == []
-    world.rows.append(world.row(2, 2, 5, {"value": "3.14"}))
-    assert world.judge() == []
-    assert len(world.book.doubtful()) == 1
+def test_an_answer_of_unknown_outcome_may_count_or_not(platform: Platform) -> None:
+    """An answer whose outcome I never learned may be in the seal or not; it is graded as sealed."""
+    platform.history.record_indeterminate(platform.sent(2, 2, 5, {"value": "3.14"}))
+    assert platform.check() == []
+    platform.rows.append(platform.row(2, 2, 5, {"value": "3.14"}))
+    assert platform.check() == []
+    assert len(platform.history.unresolved()) == 1
 
 
-def test_what_nobody_knows_excuses_no_other_answer(world: World) -> None:
-    """A doubt about one answer does not excuse a third one in its place."""
-    world.book.doubt(world.said(2, 2, 5, {"value": "3.14"}))
-    world.rows.append(world.row(2, 2, 5, {"value": "2"}))
-    assert "replaced" in world.kinds()
+def test_an_answer_of_unknown_outcome_does_not_excuse_another_answer(platform: Platform) -> None:
+    """An unknown outcome of one answer does not allow a third one in its place."""
+    platform.history.record_indeterminate(platform.sent(2, 2, 5, {"value": "3.14"}))
+    platform.rows.append(platform.row(2, 2, 5, {"value": "2"}))
+    assert "replaced" in platform.kinds()
 
 
-def test_an_older_doubt_excuses_nothing(world: World) -> None:
-    """Once a later answer is acknowledged, an earlier one of unknown outcome may not count."""
-    world.book.doubt(world.said(1, 2, 1, {"value": "1"}))
-    assert world.book.doubtful() == set()
-    world.rows = [row for row in world.rows if (row.student, row.question) != (1, 2)]
-    world.rows.append(world.row(1, 2, 1, {"value": "1"}))
-    assert "replaced" in world.kinds()
+def test_a_superseded_answer_of_unknown_outcome_must_not_count(platform: Platform) -> None:
+    """Once a later answer is acknowledged, an earlier one of unknown outcome must not count."""
+    platform.history.record_indeterminate(platform.sent(1, 2, 1, {"value": "1"}))
+    assert platform.history.unresolved() == set()
+    platform.rows = [row for row in platform.rows if (row.student, row.question) != (1, 2)]
+    platform.rows.append(platform.row(1, 2, 1, {"value": "1"}))
+    assert "replaced" in platform.kinds()
 
 
-def test_a_retry_may_be_sealed_with_its_own_time(world: World) -> None:
-    """Sent twice because the first response was lost: the later row of the same answer may be the sealed one."""
-    world.book.doubt(world.said(2, 2, 1, {"value": "3"}))
-    world.rows.append(world.row(2, 2, 1, {"value": "3"}, at=2_050))
-    assert world.judge() == []
+def test_a_retry_may_be_sealed_with_its_own_time(platform: Platform) -> None:
+    """If an answer was sent twice because the first response was lost, its later row may be sealed."""
+    platform.history.record_indeterminate(platform.sent(2, 2, 1, {"value": "3"}))
+    platform.rows.append(platform.row(2, 2, 1, {"value": "3"}, at=2_050))
+    assert platform.check() == []
 
 
-def _logged(world: World) -> set[LoggedAnswer]:
-    return {LoggedAnswer(row.student, row.question, row.seq, row.received_at) for row in world.rows}
+def _logged(platform: Platform) -> set[LoggedAnswer]:
+    return {LoggedAnswer(row.student, row.question, row.seq, row.received_at) for row in platform.rows}
 
 
-def test_the_log_keeps_every_acknowledged_answer(world: World) -> None:
-    """Even an answer that I changed later stays in the log; what is missing there is named."""
-    assert list(judge_log(world.book, world.facts, _logged(world))) == []
-    kept = {row for row in _logged(world) if (row.student, row.seq) != (1, 1)}
-    assert {mismatch.kind for mismatch in judge_log(world.book, world.facts, kept)} == {"lost"}
+def test_an_acknowledged_answer_missing_from_the_log_is_lost(platform: Platform) -> None:
+    """Even an answer that I changed later stays in the log."""
+    assert list(check_log(platform.history, platform.sitting, _logged(platform))) == []
+    kept = {row for row in _logged(platform) if (row.student, row.seq) != (1, 1)}
+    assert {mismatch.kind for mismatch in check_log(platform.history, platform.sitting, kept)} == {"lost"}
 
 
 @pytest.mark.parametrize("kind", ["late", "forged", "foreign"])
-def test_the_log_keeps_nothing_that_was_refused(world: World, kind: str) -> None:
-    """A refused answer is not among those that could count, whether or not it would win."""
-    getattr(world.book, kind).add(world.said(2, 0, 9, {"choices": [1]}))
+def test_a_refused_answer_in_the_log_is_reported(platform: Platform, kind: str) -> None:
+    """A refused answer is not logged, whether or not it would supersede another."""
+    getattr(platform.history, kind).add(platform.sent(2, 0, 9, {"choices": [1]}))
     intruder = LoggedAnswer(2, 0, 9, 2_500)
-    assert {mismatch.kind for mismatch in judge_log(world.book, world.facts, _logged(world) | {intruder})} == {kind}
+    assert {
+        mismatch.kind for mismatch in check_log(platform.history, platform.sitting, _logged(platform) | {intruder})
+    } == {kind}
 
 
-def test_the_log_keeps_nothing_that_nobody_sent(world: World) -> None:
-    """An answer in the log that no student sent is named."""
+def test_a_logged_answer_that_was_never_sent_is_reported(platform: Platform) -> None:
+    """An answer in the log that no student sent is reported."""
     intruder = LoggedAnswer(2, 0, 1, 2_500)
-    found = judge_log(world.book, world.facts, _logged(world) | {intruder})
+    found = check_log(platform.history, platform.sitting, _logged(platform) | {intruder})
     assert {mismatch.kind for mismatch in found} == {"unasked"}
 
 
-def test_a_second_device_that_sees_less_than_was_acknowledged_is_a_complaint(world: World) -> None:
-    """When I resume, everything I had a receipt for is there, or the oracle notes it."""
-    book, sitting = world.book, world.facts.id
-    book.resumed(sitting, 2, {2: (1, Fraction(3)), 1: (2, frozenset())}, 2)
-    assert book.complaints == []
-    book.resumed(sitting, 2, {2: (1, Fraction(3))}, 1)
-    book.resumed(sitting, 2, {2: (1, Fraction(4)), 1: (2, frozenset())}, 2)
-    assert len(book.complaints) == 3
+def test_a_resume_that_lacks_acknowledged_answers_is_a_violation(platform: Platform) -> None:
+    """When I resume, everything I had a receipt for is shown, or the history records a violation."""
+    history, sitting = platform.history, platform.sitting.id
+    history.record_resume(sitting, 2, {2: (1, Fraction(3)), 1: (2, frozenset())}, 2)
+    assert history.violations == []
+    history.record_resume(sitting, 2, {2: (1, Fraction(3))}, 1)
+    history.record_resume(sitting, 2, {2: (1, Fraction(4)), 1: (2, frozenset())}, 2)
+    assert len(history.violations) == 3
 
 
-def _resign(world: World, change: Callable[[Receipt], Receipt], keys: SigningKeys) -> None:
-    """Replace one receipt in the book by a changed one."""
-    entries = world.book.acknowledged[world.facts.id, 2, 2]
-    receipt = change(Receipt.of(UUID(world.facts.id), world.rows[-2]))
-    entries[0] = Acknowledged(entries[0].said, entries[0].received_at, receipts.sign(receipt, keys))
+def _resign(platform: Platform, change: Callable[[Receipt], Receipt], keys: SigningKeys) -> None:
+    """Replace one receipt in the history by a changed one."""
+    entries = platform.history.acknowledged[platform.sitting.id, 2, 2]
+    receipt = change(Receipt.of(UUID(platform.sitting.id), platform.rows[-2]))
+    entries[0] = Acknowledgement(entries[0].answer, entries[0].received_at, receipts.sign(receipt, keys))

@@ -1,4 +1,4 @@
-"""The oracle's plain scoring, on cases worked out by hand and against our own scoring on random ones."""
+"""The oracle's scoring, on cases computed by hand and against `exam_core` on random ones."""
 
 import json
 from fractions import Fraction
@@ -14,9 +14,9 @@ from exam_core.paper import freeze
 from exam_core.scoring import MultipleRule, Policy
 from exam_core.scoring import score as core_score
 from exam_harness.oracle.document import read_document
-from exam_harness.oracle.history import content_of
-from exam_harness.oracle.paper import StrangePaperError, match
-from exam_harness.oracle.scoring import PROPORTIONAL, cents, score
+from exam_harness.oracle.history import parse_content
+from exam_harness.oracle.paper import PaperMismatchError, match_paper
+from exam_harness.oracle.scoring import PROPORTIONAL, round_to_cents, score
 
 TEXT = """
 exam: hand-made
@@ -34,7 +34,7 @@ questions:
 """
 DOCUMENT = read_document(TEXT)
 PAPER, KEY = freeze(read_exam(TEXT, lambda _: pytest.fail("no images here")).exam, range)
-SHOWN = match(DOCUMENT, json.loads(PAPER.body))
+MATCHED = match_paper(DOCUMENT, json.loads(PAPER.body))
 
 
 @pytest.mark.parametrize(
@@ -51,31 +51,29 @@ SHOWN = match(DOCUMENT, json.loads(PAPER.body))
         ({0: {"choices": [0]}, 1: {"choices": [0, 1, 3]}, 2: {"value": "3.14"}}, "3.1"),
     ],
 )
-def test_the_right_set_or_number_earns_the_weight_and_nothing_else_does(
-    answers: dict[int, dict[str, Any]], total: str
-) -> None:
-    """What I earn is what a teacher with a pencil would give me."""
-    result = score(SHOWN, {question: content_of(body) for question, body in answers.items()})
+def test_only_the_correct_set_or_number_earns_the_weight(answers: dict[int, dict[str, Any]], total: str) -> None:
+    """I earn what a teacher would give me by hand."""
+    result = score(MATCHED, {question: parse_content(body) for question, body in answers.items()})
     assert (result.total, result.maximum) == (Fraction(total), Fraction("3.1"))
 
 
-def test_what_was_taken_back_is_not_answered() -> None:
-    """An answer that I took back is no answer: no points and not counted as answered."""
-    result = score(SHOWN, {0: frozenset(), 1: frozenset({2}), 2: None})
+def test_a_withdrawn_answer_is_not_answered() -> None:
+    """An answer that I withdrew earns no points and does not count as answered."""
+    result = score(MATCHED, {0: frozenset(), 1: frozenset({2}), 2: None})
     assert result.points == (None, Fraction(0), None)
     assert result.answered == 1
 
 
-def test_proportional_scoring_gives_each_right_choice_its_share() -> None:
-    """Two of three right and one wrong is a third of the weight, rounded half up once."""
-    assert score(SHOWN, {1: frozenset({0, 1, 2})}, PROPORTIONAL).total == Fraction("0.33")
-    assert score(SHOWN, {1: frozenset({0, 1})}, PROPORTIONAL).total == Fraction("0.67")
-    assert score(SHOWN, {1: frozenset({2})}, PROPORTIONAL).total == 0
+def test_proportional_scoring_gives_each_correct_choice_its_share() -> None:
+    """Two of three correct and one wrong earn a third of the weight, rounded half up once."""
+    assert score(MATCHED, {1: frozenset({0, 1, 2})}, PROPORTIONAL).total == Fraction("0.33")
+    assert score(MATCHED, {1: frozenset({0, 1})}, PROPORTIONAL).total == Fraction("0.67")
+    assert score(MATCHED, {1: frozenset({2})}, PROPORTIONAL).total == 0
 
 
 def test_halves_of_a_cent_round_up() -> None:
     """Rounding is half up, at the hundredth."""
-    assert [cents(Fraction(text)) for text in ("0.005", "0.00499", "1.125")] == [
+    assert [round_to_cents(Fraction(text)) for text in ("0.005", "0.00499", "1.125")] == [
         Fraction("0.01"),
         Fraction(0),
         Fraction("1.13"),
@@ -93,37 +91,39 @@ BODIES = st.fixed_dictionaries(
 
 
 @given(BODIES, st.sampled_from(MultipleRule))
-def test_two_scorers_that_share_no_code_agree(answers: dict[int, dict[str, Any]], rule: MultipleRule) -> None:
-    """Our scoring and the oracle's give every student the same degree."""
-    ours = core_score(PAPER, KEY, Policy(multiple=rule), [(n, parse_answer(PAPER, n, a)) for n, a in answers.items()])
-    theirs = score(SHOWN, {number: content_of(body) for number, body in answers.items()}, rule.value)
-    assert theirs.total == Fraction(ours.total)
-    assert theirs.points == tuple(None if points is None else Fraction(points) for points in ours.points)
-    assert theirs.answered == ours.answered
+def test_both_scorers_agree(answers: dict[int, dict[str, Any]], rule: MultipleRule) -> None:
+    """`exam_core` and the oracle, which share no code, give every student the same degree."""
+    platform = core_score(
+        PAPER, KEY, Policy(multiple=rule), [(n, parse_answer(PAPER, n, a)) for n, a in answers.items()]
+    )
+    oracle = score(MATCHED, {number: parse_content(body) for number, body in answers.items()}, rule.value)
+    assert oracle.total == Fraction(platform.total)
+    assert oracle.points == tuple(None if points is None else Fraction(points) for points in platform.points)
+    assert oracle.answered == platform.answered
 
 
-def test_numbers_are_found_again_whatever_order_freezing_gave_them() -> None:
+def test_choices_are_matched_in_any_frozen_order() -> None:
     """The choice I pick is the one whose text I saw, however the paper numbers it."""
     paper, _ = freeze(read_exam(TEXT, lambda _: pytest.fail("no images here")).exam, lambda size: range(size)[::-1])
-    shown = match(DOCUMENT, json.loads(paper.body))
-    assert score(shown, {0: frozenset({1}), 1: frozenset({0, 2, 3})}).total == 3
+    matched = match_paper(DOCUMENT, json.loads(paper.body))
+    assert score(matched, {0: frozenset({1}), 1: frozenset({0, 2, 3})}).total == 3
 
 
-def test_a_paper_that_shows_its_key_is_refused() -> None:
-    """A paper that tells students what is right is not one."""
+def test_a_paper_that_reveals_its_key_is_rejected() -> None:
+    """A paper must not show which choices are correct."""
     paper = json.loads(PAPER.body)
     paper["questions"][0]["choices"][0]["correct"] = True
-    with pytest.raises(StrangePaperError, match="no student should see"):
-        match(DOCUMENT, paper)
+    with pytest.raises(PaperMismatchError, match="not for students"):
+        match_paper(DOCUMENT, paper)
 
 
-def test_a_paper_that_lacks_or_alters_a_question_is_refused() -> None:
-    """A paper shown otherwise than it was written cannot be scored."""
+def test_a_paper_that_differs_from_the_authored_exam_is_rejected() -> None:
+    """A paper with a missing or changed question cannot be scored."""
     missing = json.loads(PAPER.body)
     missing["questions"].pop()
-    with pytest.raises(StrangePaperError, match="not shown"):
-        match(DOCUMENT, missing)
+    with pytest.raises(PaperMismatchError, match="not shown"):
+        match_paper(DOCUMENT, missing)
     altered = json.loads(PAPER.body)
     altered["questions"][1]["choices"][2]["text"] = "6"
-    with pytest.raises(StrangePaperError, match="authored choices"):
-        match(DOCUMENT, altered)
+    with pytest.raises(PaperMismatchError, match="authored choices"):
+        match_paper(DOCUMENT, altered)

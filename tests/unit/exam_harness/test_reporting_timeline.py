@@ -1,12 +1,12 @@
-"""The picture of a sitting."""
+"""The timeline of a sitting."""
 
 from xml.etree import ElementTree as ET
 
 from exam_harness.scenarios.reporting.timeline import timeline
 
 
-def test_every_second_with_answers_is_a_bar_and_every_event_a_mark() -> None:
-    """I see when answers came and when the solver was killed."""
+def test_seconds_with_answers_are_bars_and_events_are_marks() -> None:
+    """I see when answers were acknowledged and when the solver was killed."""
     opens = 1_790_000_000_000_000
     instants = [opens + 100_000, opens + 900_000, opens + 5_000_000]
     svg = timeline("a < b", instants, {"killed": opens + 3_000_000}, opens_at=opens)
@@ -17,8 +17,8 @@ def test_every_second_with_answers_is_a_bar_and_every_event_a_mark() -> None:
     assert "killed" in svg
 
 
-def test_pods_over_time_are_a_line_from_before_the_opening() -> None:
-    """I see how many pods were ready when, before the opening too, and how many at most."""
+def test_ready_pods_are_a_line_that_starts_before_the_opening() -> None:
+    """I see the number of ready pods over time, from before the opening, and its maximum."""
     opens = 1_790_000_000_000_000
     pods = [(opens - 20_000_000, 1), (opens - 5_000_000, 4), (opens + 8_000_000, 2)]
     svg = timeline("pods", [opens], {}, opens_at=opens, pods=pods)
@@ -31,6 +31,6 @@ def test_pods_over_time_are_a_line_from_before_the_opening() -> None:
     assert "-20 s" in svg
 
 
-def test_a_sitting_without_answers_is_a_picture_too() -> None:
-    """Nothing happened, nothing breaks."""
+def test_a_sitting_without_answers_has_a_timeline() -> None:
+    """An empty sitting is rendered as valid SVG."""
     ET.fromstring(timeline("empty", [], {}, opens_at=0))  # noqa: S314 - our own

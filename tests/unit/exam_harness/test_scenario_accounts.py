@@ -1,4 +1,4 @@
-"""Who takes part in the demo, and how large a run is."""
+"""Accounts and settings of the demo."""
 
 import csv
 import io
@@ -6,27 +6,27 @@ import io
 import pytest
 
 from exam_harness.scenarios.demo.settings import read_settings
-from exam_harness.scenarios.sitting.accounts import people_of
+from exam_harness.scenarios.sitting.accounts import new_accounts
 
 
-def test_students_sit_in_two_levels_and_a_few_have_extra_time() -> None:
-    """Of 300 students 180 are in the first level; some in each level are granted extra time."""
-    people = people_of(300, ("year-1", "year-2"))
-    assert sum(one.level == "year-1" for one in people.students) == 180
-    assert {one.level for one in people.accommodated} == {"year-1", "year-2"}
-    assert len({one.password for one in people.students}) == 300
+def test_students_are_in_two_levels_and_a_few_have_extra_time() -> None:
+    """Of 300 students 180 are in the first level; some in each level have extra time."""
+    accounts = new_accounts(300, ("year-1", "year-2"))
+    assert sum(one.level == "year-1" for one in accounts.students) == 180
+    assert {one.level for one in accounts.accommodated} == {"year-1", "year-2"}
+    assert len({one.password for one in accounts.students}) == 300
 
 
-def test_the_file_has_everyone_once() -> None:
-    """What web imports names every person with kind and, for students, level."""
-    people = people_of(50, ("year-1", "year-2"))
-    rows = list(csv.DictReader(io.StringIO(people.csv())))
+def test_the_csv_has_every_account_once() -> None:
+    """The file that web imports has every account with its kind and, for students, its level."""
+    accounts = new_accounts(50, ("year-1", "year-2"))
+    rows = list(csv.DictReader(io.StringIO(accounts.csv())))
     assert len({row["username"] for row in rows}) == len(rows) == 52
     assert {row["level"] for row in rows if row["kind"] != "student"} == {""}
 
 
 def test_keep_comes_from_the_environment_or_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """KEEP=1 leaves everything running; KEEP=0 and nothing do not."""
+    """KEEP=1 keeps the stack running; KEEP=0 or no variable does not."""
     monkeypatch.delenv("KEEP", raising=False)
     assert not read_settings([]).keep
     assert read_settings(["--keep"]).keep
@@ -36,8 +36,8 @@ def test_keep_comes_from_the_environment_or_the_command_line(monkeypatch: pytest
     assert read_settings([]).keep
 
 
-def test_a_run_too_small_to_try_everything_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """With a handful of students nobody might be late, and the run would prove nothing."""
+def test_a_run_that_is_too_small_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a handful of students some faults might not occur, and the run would prove nothing."""
     with pytest.raises(SystemExit):
         read_settings(["--students", "5"])
     assert "at least 40 students" in capsys.readouterr().err

@@ -1,58 +1,65 @@
-"""Calls that are safe to repeat, and lists in pages."""
+"""Retries, paginated lists, and the message of a solver with a stale lease."""
 
 import json
 from typing import Any
 
 import pytest
 
+from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.students import network
-from exam_harness.students.cohort import pages
-from exam_harness.students.http import LostError, Request, Response
-from exam_harness.students.network import WEB, Gateway, GaveUpError, surely
+from exam_harness.students.cohort import fetch_all
+from exam_harness.students.http import NoResponseError, Request, Response
+from exam_harness.students.network import POSSIBLY_LATE, WEB, Gateway, StudentError, call_with_retries
 
 
 class Script:
-    """Answers calls one after the other: a loss, or (status, body, headers)."""
+    """Responds to calls in order: with a loss, or with (status, body, headers)."""
 
-    def __init__(self, *answers: tuple[int, Any, dict[str, str]] | None) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: tuple[int, Any, dict[str, str]] | None) -> None:
+        self.responses = list(responses)
         self.targets: list[str] = []
 
-    async def __call__(self, request: Request, *, hang_up: float | None = None) -> Response:
-        """Take one request."""
-        del hang_up
+    async def __call__(self, request: Request, *, abort_after: float | None = None) -> Response:
+        """Respond to one request."""
+        del abort_after
         self.targets.append(request.target)
-        answer = self.answers.pop(0)
-        if answer is None:
-            raise LostError(request.target)
-        status, body, headers = answer
+        response = self.responses.pop(0)
+        if response is None:
+            raise NoResponseError(request.target)
+        status, body, headers = response
         return Response(status, {"content-type": "application/json", **headers}, json.dumps(body).encode())
 
 
-async def test_a_call_is_repeated_until_it_is_answered_for_good() -> None:
-    """A lost response and a busy platform are waited out; the answer that counts is given."""
+async def test_a_call_is_retried_until_a_final_response() -> None:
+    """A lost response and a 503 are retried; the final response is returned."""
     script = Script(None, (503, {}, {"retry-after": "0"}), (200, {"ok": True}, {}))
-    reply = await surely(Gateway(script), "GET", WEB, "/api/me")
+    reply = await call_with_retries(Gateway(script), "GET", WEB, "/api/me")
     assert reply.body == {"ok": True}
     assert len(script.targets) == 3
 
 
-async def test_a_refusal_is_an_answer() -> None:
-    """What is refused is not asked for again."""
+async def test_a_rejection_is_not_retried() -> None:
+    """A rejection is a final response."""
     script = Script((401, {"type": "x/bad-credentials", "detail": "no"}, {}))
-    reply = await surely(Gateway(script), "POST", WEB, "/api/auth/students/login", body={})
+    reply = await call_with_retries(Gateway(script), "POST", WEB, "/api/auth/students/login", body={})
     assert str(reply) == "401 bad-credentials no"
 
 
-async def test_nobody_asks_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A platform that never answers is given up, and who waited says so."""
-    monkeypatch.setattr(network, "_TRIES", 2)
-    with pytest.raises(GaveUpError, match="after 2 tries"):
-        await surely(Gateway(Script(None, None)), "GET", WEB, "/api/me")
+async def test_retries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the platform never responds, the call fails after its last attempt."""
+    monkeypatch.setattr(network, "_ATTEMPTS", 2)
+    with pytest.raises(StudentError, match="after 2 attempts"):
+        await call_with_retries(Gateway(Script(None, None)), "GET", WEB, "/api/me")
 
 
-async def test_every_page_of_a_list_is_read() -> None:
-    """A list in pages is read to its end."""
+async def test_all_pages_of_a_list_are_fetched() -> None:
+    """A paginated list is read to its end."""
     script = Script((200, {"results": [1, 2], "next": 200}, {}), (200, {"results": [3], "next": None}, {}))
-    assert await pages(Gateway(script), "token", "/api/degrees") == [1, 2, 3]
+    assert await fetch_all(Gateway(script), "token", "/api/degrees") == [1, 2, 3]
     assert script.targets == ["/api/degrees?limit=200&offset=0", "/api/degrees?limit=200&offset=200"]
+
+
+def test_the_solver_sends_the_message_that_students_look_for() -> None:
+    """If the solver changed its message, students in time who are called late would go unnoticed."""
+    sources = (REPOSITORY / "services/solver/src").rglob("*.py")
+    assert any(POSSIBLY_LATE in path.read_text() for path in sources)

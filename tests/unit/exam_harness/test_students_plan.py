@@ -1,4 +1,4 @@
-"""Simulated students: what they are and mean to do depends on the seed and their place alone."""
+"""Simulated students: profiles and plans depend on the seed and the index only."""
 
 import json
 from collections import Counter
@@ -9,11 +9,19 @@ import pytest
 from exam_core.authoring import read_exam
 from exam_core.paper import freeze
 from exam_harness.oracle.document import read_document
-from exam_harness.oracle.history import content_of
+from exam_harness.oracle.history import parse_content
 from exam_harness.oracle.scoring import score
-from exam_harness.students.answer_builder import Pen
-from exam_harness.students.plan import ChangesDevice, Misbehaves, Submits, Wish, Writes, late_wishes, plan_of
-from exam_harness.students.profile import Mischief, chance_of, traits_of
+from exam_harness.students.answer_builder import AnswerBuilder
+from exam_harness.students.plan import (
+    Intent,
+    SendAnswers,
+    SendInvalidRequests,
+    Submit,
+    SwitchDevice,
+    plan_actions,
+    plan_late_answers,
+)
+from exam_harness.students.profile import InvalidRequests, draw_profile, random_stream
 
 TEXT = """
 exam: planned
@@ -32,77 +40,79 @@ questions:
 
 
 def _plans(seed: int) -> list[object]:
-    return [(traits_of(seed, index), plan_of(seed, index, traits_of(seed, index), 20)) for index in range(60)]
+    return [
+        (draw_profile(seed, index), plan_actions(seed, index, draw_profile(seed, index), 20)) for index in range(60)
+    ]
 
 
-def test_the_same_seed_plans_the_same_sitting() -> None:
-    """A run can be repeated: the same seed gives every student the same character and timeline."""
+def test_a_seed_determines_profiles_and_plans() -> None:
+    """A run can be repeated: the same seed gives every student the same profile and actions."""
     assert _plans(7) == _plans(7)
     assert _plans(7) != _plans(8)
 
 
-def test_even_a_small_crowd_has_everyone_the_demo_must_see() -> None:
-    """Among twenty students are a forger, one with another exam's answers, late ones, batches, second devices."""
-    traits = [traits_of(1, index) for index in range(20)]
-    assert {one.mischief for one in traits} == {None, Mischief.FORGED, Mischief.FOREIGN}
-    assert any(one.late for one in traits)
-    assert any(one.second_device for one in traits)
-    assert any(one.batch > 1 for one in traits)
-    assert any(one.batch == 1 for one in traits)
+def test_a_small_cohort_has_every_kind_of_student() -> None:
+    """Among twenty students some send forged tokens, foreign answers, late answers or batches, or switch devices."""
+    profiles = [draw_profile(1, index) for index in range(20)]
+    assert {profile.invalid_requests for profile in profiles} == {None, InvalidRequests.FORGED, InvalidRequests.FOREIGN}
+    assert any(profile.late for profile in profiles)
+    assert any(profile.second_device for profile in profiles)
+    assert any(profile.batch > 1 for profile in profiles)
+    assert any(profile.batch == 1 for profile in profiles)
 
 
-def test_most_students_start_in_the_same_second() -> None:
-    """Nearly everyone begins within a second of the opening, on networks that differ."""
-    traits = [traits_of(1, index) for index in range(300)]
-    assert sum(one.starts_after < 1 for one in traits) > 270
-    assert max(one.latency for one in traits) > 10 * min(one.latency for one in traits)
+def test_most_students_start_within_the_first_second() -> None:
+    """Nearly all start within a second of the opening, on networks that differ."""
+    profiles = [draw_profile(1, index) for index in range(300)]
+    assert sum(profile.start_delay < 1 for profile in profiles) > 270
+    assert max(profile.latency for profile in profiles) > 10 * min(profile.latency for profile in profiles)
 
 
-def test_plans_are_in_order_and_end_before_the_deadline() -> None:
-    """What a student means to do is in order of time and within the time they have."""
+def test_actions_are_ordered_and_end_before_the_deadline() -> None:
+    """The planned actions are in order of time and within the attempt."""
     for index in range(300):
-        times = [act.at for act in plan_of(3, index, traits_of(3, index), 20)]
+        times = [action.at for action in plan_actions(3, index, draw_profile(3, index), 20)]
         assert times == sorted(times)
         assert times[0] > 0
         assert times[-1] < 0.97
 
 
-def test_students_answer_nearly_everything_and_change_their_minds() -> None:
-    """A crowd gives about one and a half answers a question, each kind of act occurs, some in one request."""
-    acts = [act for index in range(100) for act in plan_of(5, index, traits_of(5, index), 20)]
-    writes = [act for act in acts if isinstance(act, Writes)]
-    answers = sum(len(act.answers) for act in writes)
+def test_plans_contain_every_kind_of_action() -> None:
+    """A cohort sends one to two and a half answers per question, with every kind of action and intent."""
+    actions = [action for index in range(100) for action in plan_actions(5, index, draw_profile(5, index), 20)]
+    requests = [action for action in actions if isinstance(action, SendAnswers)]
+    answers = sum(len(request.answers) for request in requests)
     assert 100 * 20 < answers < 100 * 20 * 2.5
-    assert len(writes) < answers
-    assert {type(act) for act in acts} == {Writes, ChangesDevice, Misbehaves, Submits}
-    wishes = Counter(wish for act in writes for _, wish in act.answers)
-    assert set(wishes) == set(Wish)
+    assert len(requests) < answers
+    assert {type(action) for action in actions} == {SendAnswers, SwitchDevice, SendInvalidRequests, Submit}
+    intents = Counter(intent for request in requests for _, intent in request.answers)
+    assert set(intents) == set(Intent)
 
 
-def test_late_answers_name_questions_of_the_paper_once() -> None:
-    """What is answered late are real questions, each once."""
-    asked = [question for question, _ in late_wishes(1, 2, 20)]
-    assert len(set(asked)) == len(asked) == 3
-    assert set(asked) <= set(range(20))
+def test_late_answers_are_for_different_questions() -> None:
+    """Late answers are for questions of the paper, each at most once."""
+    questions = [question for question, _ in plan_late_answers(1, 2, 20)]
+    assert len(set(questions)) == len(questions) == 3
+    assert set(questions) <= set(range(20))
 
 
-@pytest.mark.parametrize(("wish", "total"), [(Wish.RIGHT, Fraction(4)), (Wish.WRONG, Fraction(0))])
-def test_a_wish_becomes_an_answer_that_earns_what_was_wished(wish: Wish, total: Fraction) -> None:
-    """Who knows an exam finds the right choices whatever their numbers; who does not, misses."""
+@pytest.mark.parametrize(("intent", "total"), [(Intent.CORRECT, Fraction(4)), (Intent.WRONG, Fraction(0))])
+def test_an_intent_becomes_an_answer_that_earns_accordingly(intent: Intent, total: Fraction) -> None:
+    """A correct intent finds the correct choices whatever their numbers; a wrong one earns nothing."""
     document = read_document(TEXT)
     paper, _ = freeze(read_exam(TEXT, lambda _: pytest.fail("no images here")).exam, lambda size: range(size)[::-1])
-    pen = Pen.of(document, json.loads(paper.body))
+    builder = AnswerBuilder.for_paper(document, json.loads(paper.body))
     for index in range(50):
-        chance = chance_of(1, index, "pen")
-        answers = {number: content_of(pen.write(number, wish, chance)) for number in range(4)}
-        assert score(pen.shown, answers).total == total
+        rng = random_stream(1, index, "pen")
+        answers = {number: parse_content(builder.build(number, intent, rng)) for number in range(4)}
+        assert score(builder.paper, answers).total == total
 
 
-def test_a_blank_takes_an_answer_back() -> None:
-    """Blank is an empty list of choices or no number."""
+def test_a_blank_intent_withdraws_the_answer() -> None:
+    """A blank is an empty list of choices or a null number."""
     document = read_document(TEXT)
     paper, _ = freeze(read_exam(TEXT, lambda _: pytest.fail("no images here")).exam, range)
-    pen = Pen.of(document, json.loads(paper.body))
-    chance = chance_of(1, 1, "pen")
-    assert pen.write(0, Wish.BLANK, chance) == {"choices": []}
-    assert pen.write(2, Wish.BLANK, chance) == {"value": None}
+    builder = AnswerBuilder.for_paper(document, json.loads(paper.body))
+    rng = random_stream(1, 1, "pen")
+    assert builder.build(0, Intent.BLANK, rng) == {"choices": []}
+    assert builder.build(2, Intent.BLANK, rng) == {"value": None}

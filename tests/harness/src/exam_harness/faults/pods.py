@@ -16,11 +16,11 @@ class Target(Protocol):
 
     Attributes:
         cluster: the cluster with the platform.
-        say: prints a line for the person who watches.
+        echo: prints a line of output.
     """
 
     cluster: Cluster
-    say: Callable[[str], None]
+    echo: Callable[[str], None]
 
 
 Fault = Callable[[Target], Awaitable[None]]
@@ -35,6 +35,6 @@ def kill(*components: str) -> Fault:
         victims = [(await asyncio.to_thread(pod_names, cluster, component))[0] for component in components]
         delete = ("--namespace", NAMESPACE, "delete", "pod", *victims, "--grace-period=0", "--force", "--wait=false")
         await asyncio.to_thread(cluster.kubectl, *delete)
-        target.say(f"killed: {', '.join(victims)}")
+        target.echo(f"killed: {', '.join(victims)}")
 
     return inject

@@ -1,1 +1,4 @@
-"""Whole sittings from provisioning to published degrees, each checked by the oracle."""
+"""Whole sittings from provisioning to published degrees, checked by the oracle.
+
+`runner` runs a sitting; each environment's package says how its sittings are scheduled, ended and disturbed by faults.
+"""

@@ -1,6 +1,6 @@
-"""``python -m exam_harness.scenarios.dev``: run the platform on this machine with one sitting open.
+"""``python -m exam_harness.scenarios.dev``: run the platform as local processes with one open sitting.
 
-It prints what a shell needs as ``export`` lines, writes them to ``build/dev/env`` and runs until Ctrl-C.
+Prints URLs and credentials as ``export`` lines, writes them to ``build/dev/env`` and runs until Ctrl-C.
 """
 
 import shlex
@@ -15,8 +15,8 @@ import httpx
 from exam_harness.environments.processes.paths import REPOSITORY, new_run_folder
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.stack import Stack
-from exam_harness.scenarios.sitting.accounts import people_of
-from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
+from exam_harness.scenarios.sitting.accounts import new_accounts
+from exam_harness.scenarios.sitting.platform_client import PAPERS, PlatformClient
 from exam_harness.students.student import Account
 
 SITTING = "algebra-today"
@@ -26,15 +26,15 @@ OPEN_SECONDS = 15
 ENVIRONMENT = REPOSITORY / "build/dev/env"
 
 
-def furnish(stack: Stack) -> dict[str, str]:
-    """Give a fresh stack people, an exam and a sitting that is open for two hours; what a shell needs to know of it."""
-    people = people_of(2, ("year-1", "year-2"))
-    platform = Platform(stack)
+def seed(stack: Stack) -> dict[str, str]:
+    """Load accounts, an exam and a sitting that is open for two hours; returns URLs and credentials for a shell."""
+    accounts = new_accounts(2, ("year-1", "year-2"))
+    client = PlatformClient(stack)
     try:
-        platform.load_people(people)
-        platform.load_exam((PAPERS / f"{EXAM}.yaml").read_text(), people.doctors[0].username)
+        client.load_accounts(accounts)
+        client.load_exam((PAPERS / f"{EXAM}.yaml").read_text(), accounts.doctors[0].username)
         now = int(time() * SECOND)
-        sitting = platform.provision(
+        sitting = client.provision(
             SITTING,
             exam=EXAM,
             opens_at=now + SECOND // 2,
@@ -44,56 +44,56 @@ def furnish(stack: Stack) -> dict[str, str]:
             multiple="all-or-nothing",
         )
     finally:
-        platform.close()
-    _await_open(stack, sitting, people.students[0])
+        client.close()
+    _await_open(stack, sitting, accounts.students[0])
     return {
         "API": f"http://localhost:{stack.gateway_port}",
         "SOLVER": f"http://solver.localhost:{stack.gateway_port}",
         "SITTING": sitting,
-        "STUDENT": people.students[0].username,
-        "STUDENT_PASSWORD": people.students[0].password,
-        "DOCTOR": people.doctors[0].username,
-        "DOCTOR_PASSWORD": people.doctors[0].password,
-        "ADMIN": people.staff.username,
-        "ADMIN_PASSWORD": people.staff.password,
+        "STUDENT": accounts.students[0].username,
+        "STUDENT_PASSWORD": accounts.students[0].password,
+        "DOCTOR": accounts.doctors[0].username,
+        "DOCTOR_PASSWORD": accounts.doctors[0].password,
+        "ADMIN": accounts.admin.username,
+        "ADMIN_PASSWORD": accounts.admin.password,
         "INTERNAL": stack.web.url,
         "SERVICE_TOKEN": stack.secrets.service_token,
     }
 
 
 def _await_open(stack: Stack, sitting: str, student: Account) -> None:
-    """Wait until every solver has heard of the sitting and it has opened."""
+    """Wait until every solver knows the sitting and it is open."""
     credentials = {"username": student.username, "password": student.password}
     login = httpx.post(f"{stack.web.url}/api/auth/students/login", json=credentials).raise_for_status()
     bearer = {"Authorization": f"Bearer {login.json()['access']}"}
     for solver in stack.solvers:
 
         def is_open(time_url: str = f"{solver.url}/v1/sittings/{sitting}/time") -> bool:
-            answer = httpx.get(time_url, headers=bearer)
-            return answer.is_success and answer.json()["now"] >= answer.json()["opens_at"]
+            response = httpx.get(time_url, headers=bearer)
+            return response.is_success and response.json()["now"] >= response.json()["opens_at"]
 
         solver.process.await_ready(is_open, seconds=OPEN_SECONDS)
 
 
 def main() -> None:
-    """Start, furnish, wait for Ctrl-C, stop."""
+    """Start and seed the stack, wait for Ctrl-C, stop."""
     folder = new_run_folder("dev")
     try:
-        with Stack(folder / "run", echo=lambda what: print(f"dev: {what}", flush=True)) as stack:
-            exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in furnish(stack).items())
-            _keep(exports)
+        with Stack(folder / "run", echo=lambda message: print(f"dev: {message}", flush=True)) as stack:
+            exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in seed(stack).items())
+            _write_exports(exports)
             print(
-                f"{exports}\nThe same lines are in {ENVIRONMENT.relative_to(REPOSITORY)}: source it in another shell."
+                f"{exports}\nThese lines are also in {ENVIRONMENT.relative_to(REPOSITORY)}; source it in another shell."
             )
-            print(f"Logs: {stack.logs}. Ctrl-C ends everything.", flush=True)
+            print(f"Logs: {stack.logs}. Press Ctrl-C to stop.", flush=True)
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
     finally:
         ENVIRONMENT.unlink(missing_ok=True)
         shutil.rmtree(folder)
 
 
-def _keep(exports: str) -> None:
-    """Write the lines where only we read them: they hold passwords."""
+def _write_exports(exports: str) -> None:
+    """Write the lines to a file of mode 600: they contain passwords."""
     ENVIRONMENT.parent.mkdir(parents=True, exist_ok=True)
     Path(ENVIRONMENT).touch(mode=0o600)
     ENVIRONMENT.write_text(exports)

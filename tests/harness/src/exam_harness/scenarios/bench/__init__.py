@@ -1,1 +1,1 @@
-"""Benchmarks."""
+"""Benchmarks on a local stack and control plane."""

@@ -1,7 +1,7 @@
-"""``python -m exam_harness.scenarios.bench.operator``: reaction time when many Exams open in one second.
+"""``python -m exam_harness.scenarios.bench.operator``: the operator's latency when many Exams open in one second.
 
-One Exam alone first, then many in the same run and on the same machine: what is printed is how much longer the last of
-many waits than the one that is alone. Nothing is checked here but that all came to their end.
+One Exam first, then many in the same run and on the same machine; the result is how much longer the last of many waits
+than a single one. The benchmark checks only that all Exams are opened and closed.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from exam_harness.environments.control_plane.exam_crd import exam_cluster
 from exam_harness.environments.control_plane.operator_namespace import OperatorNamespace
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.stack import Stack
-from exam_harness.scenarios.demo.report import quantiles
 from exam_harness.scenarios.reporting.progress import Progress, Step
-from exam_harness.scenarios.reporting.run_context import Say, run_folder, stack_of
-from exam_harness.scenarios.sitting.accounts import people_of
-from exam_harness.scenarios.sitting.exam_phases import Phases, watch
-from exam_harness.scenarios.sitting.platform_client import PAPERS, Platform
+from exam_harness.scenarios.reporting.report import quantiles
+from exam_harness.scenarios.reporting.run_context import Echo, run_folder, running_stack
+from exam_harness.scenarios.sitting.accounts import new_accounts
+from exam_harness.scenarios.sitting.exam_phases import PhaseLog, watch_exams
+from exam_harness.scenarios.sitting.platform_client import PAPERS, PlatformClient
 from exam_harness.waiting import eventually
 
 FOLDER = REPOSITORY / "build/bench-operator"
@@ -37,7 +37,7 @@ PAPER = PAPERS / "geometry-201.yaml"
 LEVELS = ("year-1", "year-2")
 WINDOW_SECONDS = 30
 LEAD_SECONDS = 10
-"""Between the last Exam that is applied and the opening: all are provisioned by then, or the run says that not."""
+"""From applying the last Exam to the opening: all must be provisioned by then, or the run fails."""
 APPLY_PER_EXAM = 0.25
 WITHIN_SECONDS = 60
 NAMESPACE = "bench"
@@ -45,7 +45,7 @@ NAMESPACE = "bench"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delays:
-    """Milliseconds after the instant at which each thing was due, at the quantiles that people ask for."""
+    """Milliseconds between the scheduled and the actual opening and close, by quantile."""
 
     exams: int
     opened: Mapping[str, float]
@@ -53,51 +53,51 @@ class Delays:
 
 
 class Bench:
-    """Runs rounds of Exams on a stack and a cluster."""
+    """Runs rounds of Exams on a stack and a control plane."""
 
-    def __init__(self, operated: OperatorNamespace, folder: Path) -> None:
-        self._operated = operated
+    def __init__(self, operator_namespace: OperatorNamespace, folder: Path) -> None:
+        self._stack = operator_namespace.stack
         self._folder = folder
-        self._cluster = operated.control_plane
-        self._phases = Phases(lambda: time.time_ns() // 1000)
+        self._cluster = operator_namespace.control_plane
+        self._phases = PhaseLog(lambda: time.time_ns() // 1000)
 
     def round(self, name: str, exams: int, step: Step) -> Delays:
-        """Hold so many sittings in the same window; how late each was opened in name, and closed."""
+        """Run so many sittings in the same window; returns how late each reached the phase Open, and was closed."""
         names = [f"{name}-{number:03}" for number in range(exams)]
-        step.say("exams are written")
+        step.update("loading exams")
         for each in names:
-            self._write(each)
+            self._load_exam(each)
         opens_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=LEAD_SECONDS + exams * APPLY_PER_EXAM)
         closes_at = opens_at + timedelta(seconds=WINDOW_SECONDS)
         log = self._folder / f"{name}.log"
-        with watch(self._cluster.kubectl_env(), NAMESPACE, log, phases=self._phases, say=lambda _: None):
+        with watch_exams(self._cluster.kubectl_env(), NAMESPACE, log, phases=self._phases, echo=lambda _: None):
             items = [_exam(each, opens_at, closes_at) for each in names]
-            step.say("exams are applied")
+            step.update("applying Exams")
             body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
             self._cluster.kubectl("-n", NAMESPACE, "apply", "-f", "-", stdin=body, seconds=300)
             self._await("Warming", names, step)
             if datetime.now(UTC) > opens_at:
-                raise SystemExit("the exams were not all provisioned when the window opened: this run says nothing")
+                raise SystemExit("not all exams were provisioned when the window opened: the result is invalid")
             self._await("Open", names, step)
             closed = eventually(lambda: self._closed(names), "all are closed", seconds=WINDOW_SECONDS + WITHIN_SECONDS)
         opened_at = opens_at.timestamp()
         return Delays(
             exams=exams,
-            opened=quantiles([self._phases.told[each]["Open"] / 1e6 - opened_at for each in names]),
+            opened=quantiles([self._phases.first_seen[each]["Open"] / 1e6 - opened_at for each in names]),
             closed=quantiles(closed),
         )
 
     def _await(self, phase: str, names: Sequence[str], step: Step) -> None:
-        def there() -> bool:
+        def all_reached() -> bool:
             reached = sum(self._phases.reached(name, phase) for name in names)
-            step.say(f"{reached} of {len(names)} are {phase}")
+            step.update(f"{reached} of {len(names)} are {phase}")
             return reached == len(names)
 
-        eventually(there, f"all are {phase}", seconds=WITHIN_SECONDS + len(names) * APPLY_PER_EXAM)
+        eventually(all_reached, f"all are {phase}", seconds=WITHIN_SECONDS + len(names) * APPLY_PER_EXAM)
 
     def _closed(self, names: Sequence[str]) -> list[float] | None:
-        """How many seconds after its close each sitting was closed; None while some are not."""
-        with psycopg.connect(self._operated.stack.postgres.dsn()) as connection:
+        """Seconds between the scheduled and the actual close of each sitting; None while some are open."""
+        with psycopg.connect(self._stack.postgres.dsn()) as connection:
             rows = connection.execute(
                 "SELECT extract(epoch FROM s.closed_at - s.closes_at) FROM sittings_sitting s"
                 " JOIN exams_exam e ON e.id = s.exam_id WHERE e.slug = ANY(%s) AND s.closed_at IS NOT NULL",
@@ -105,38 +105,37 @@ class Bench:
             ).fetchall()
         return [float(seconds) for (seconds,) in rows] if len(rows) == len(names) else None
 
-    def _write(self, slug: str) -> None:
-        stack = self._operated.stack
+    def _load_exam(self, slug: str) -> None:
         document = PAPER.read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
-        headers = {"Host": "localhost", "Authorization": f"Bearer {stack.secrets.service_token}"}
-        url = f"{stack.web.url}/internal/exams"
+        headers = {"Host": "localhost", "Authorization": f"Bearer {self._stack.secrets.service_token}"}
+        url = f"{self._stack.web.url}/internal/exams"
         httpx.put(url, content=document.encode(), headers=headers, timeout=30, trust_env=False).raise_for_status()
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the benchmark; the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m exam_harness.scenarios.bench.operator", description=__doc__)
-    parser.add_argument("--exams", type=int, default=200, help="how many open in one second (%(default)s)")
-    exams: int = parser.parse_args(words).exams
+    parser.add_argument("--exams", type=int, default=200, help="number of Exams that open in one second (%(default)s)")
+    exams: int = parser.parse_args(arguments).exams
     console = Console()
-    with run_folder("bench-operator", FOLDER, console) as folder, ExitStack() as ends:
-        progress = ends.enter_context(Progress(console))
+    with run_folder("bench-operator", FOLDER, console) as folder, ExitStack() as resources:
+        progress = resources.enter_context(Progress(console))
 
-        def make(say: Say) -> Stack:
-            return Stack(folder / "run", beat=False, echo=say)
+        def make(echo: Echo) -> Stack:
+            return Stack(folder / "run", beat=False, echo=echo)
 
-        stack = ends.enter_context(stack_of(progress, make))
-        with progress.step("Kubernetes and the operator"):
-            Platform(stack).load_people(people_of(2, LEVELS))
-            control_plane = ends.enter_context(exam_cluster(stack.folder))
+        stack = resources.enter_context(running_stack(progress, make))
+        with progress.step("Kubernetes, operator"):
+            PlatformClient(stack).load_accounts(new_accounts(2, LEVELS))
+            control_plane = resources.enter_context(exam_cluster(stack.folder))
             control_plane.create_namespace(NAMESPACE)
-            operated = OperatorNamespace(control_plane, stack, "exam-platform")
-            operator = operated.operator()
-            ends.callback(operator.stop)
+            operator_namespace = OperatorNamespace(control_plane, stack, "exam-platform")
+            operator = operator_namespace.operator()
+            resources.callback(operator.stop)
             operator.start()
             operator.await_ready()
-        bench = Bench(operated, stack.logs)
-        with progress.step("one Exam alone") as step:
+        bench = Bench(operator_namespace, stack.logs)
+        with progress.step("one Exam") as step:
             alone = bench.round("alone", 1, step)
         with progress.step(f"{exams} Exams") as step:
             many = bench.round("many", exams, step)
@@ -147,15 +146,13 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _table(alone: Delays, many: Delays) -> Table:
-    table = Table(
-        title=f"Milliseconds after the instant: one Exam alone, {many.exams} at once, and how many times that"
-    )
+    table = Table(title=f"Latency in milliseconds: one Exam, {many.exams} at once, and their ratio")
     for column in ("", "alone", *(f"{name} of {many.exams}" for name in many.opened), "max / alone"):
         table.add_column(column, justify="right")
-    for what, one, all_ in (("opened", alone.opened, many.opened), ("closed", alone.closed, many.closed)):
+    for label, one, all_ in (("opened", alone.opened, many.opened), ("closed", alone.closed, many.closed)):
         values = [one["max"], *all_.values()]
         ratio = all_["max"] / max(one["max"], 1)
-        table.add_row(what, *(f"{value:.0f}" for value in values), f"{ratio:.1f}")
+        table.add_row(label, *(f"{value:.0f}" for value in values), f"{ratio:.1f}")
     return table
 
 

@@ -1,1 +1,1 @@
-"""The sample Exams in a real Kubernetes cluster."""
+"""The sample Exams in a real Kubernetes cluster, answered through its Ingress."""

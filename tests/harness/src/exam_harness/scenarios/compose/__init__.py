@@ -1,1 +1,1 @@
-"""A sitting on Docker Compose."""
+"""A sitting on Docker Compose, scheduled by command and graded in the admin."""

@@ -1,1 +1,1 @@
-"""The demo: a whole sitting on real stores with hundreds of students, and a second opinion on every degree."""
+"""The demo: a whole sitting on real stores with hundreds of students, where every degree is checked by the oracle."""

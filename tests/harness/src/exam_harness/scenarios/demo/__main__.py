@@ -1,26 +1,28 @@
-"""``python -m exam_harness.scenarios.demo``: a whole sitting on real stores, checked by an oracle.
+"""``python -m exam_harness.scenarios.demo``: run a whole sitting on real stores and check it with the oracle.
 
-Exit codes: 0 every check held and everything that can go wrong was tried; 1 anything else; 2 wrong command line.
+Exit codes: 0 all checks passed and every fault occurred; 1 any failure; 2 usage error.
 """
 
 import asyncio
-import json
 import signal
 import sys
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from exam_harness.environments.processes.stack import Stack
-from exam_harness.scenarios.demo.scenario import Demo, Outcome
+from exam_harness.scenarios.demo.report import report_of, timeline_of
+from exam_harness.scenarios.demo.scenario import Demo
 from exam_harness.scenarios.demo.settings import Settings, read_settings
-from exam_harness.scenarios.demo.summary import addresses, picture, summary
 from exam_harness.scenarios.reporting.progress import Progress
-from exam_harness.scenarios.reporting.run_context import Say, print_failures, run_folder, shown, stack_of
+from exam_harness.scenarios.reporting.run_context import Echo, run_folder, running_stack
+from exam_harness.scenarios.runner import run_scenario
 
 
 def main() -> int:
-    """Run the demo; the exit code."""
+    """Run the demo and return the exit code."""
     settings = read_settings()
     console = Console()
     with run_folder("demo", settings.folder, console) as folder:
@@ -28,42 +30,43 @@ def main() -> int:
 
 
 def _run(settings: Settings, folder: Path, console: Console) -> int:
-    def make(say: Say) -> Stack:
-        return Stack(folder / "run", solvers=settings.solvers, echo=say)
+    def make(echo: Echo) -> Stack:
+        return Stack(folder / "run", solvers=settings.solvers, echo=echo)
 
-    with Progress(console) as progress, stack_of(progress, make) as stack:
-        demo = Demo(settings, stack, progress)
-        try:
-            outcome = asyncio.run(demo.run())
-        finally:
-            demo.platform.close()
-        code = _report(settings, outcome, console, progress)
+    with Progress(console) as progress, running_stack(progress, make) as stack:
+        demo = Demo(settings, stack)
+        result = asyncio.run(run_scenario(demo, progress))
+        report = report_of(demo, result)
+        report.seconds = progress.seconds
+        report.write(settings.folder, timeline_of(report, result, demo.killed))
+        progress.close()
+        code = report.print(console, settings.folder)
         if settings.keep:
-            progress.close()
-            console.print(addresses(demo.platform.address, demo.people, folder), highlight=False)
+            console.print(_addresses(demo, folder), highlight=False)
             _await_interrupt()
     return code
 
 
-def _report(settings: Settings, outcome: Outcome, console: Console, progress: Progress) -> int:
-    """Write report and picture, show the table; the exit code."""
-    report = outcome.report
-    report.seconds = progress.seconds
-    (settings.folder / "report.json").write_text(json.dumps(report.to_json(), indent=2) + "\n")
-    (settings.folder / "timeline.svg").write_text(picture(outcome))
-    progress.close()
-    console.print(summary(report), highlight=False)
-    failures = report.failures()
-    print_failures(console, report.mismatches, failures)
-    console.print(f"Report, timeline and logs: {shown(settings.folder)}", highlight=False, soft_wrap=True)
-    return 1 if failures else 0
+def _addresses(demo: Demo, folder: Path) -> RenderableType:
+    """The URLs and credentials of the stack that is kept running."""
+    port, accounts = demo.client.address.rpartition(":")[2], demo.accounts
+    table = Table(show_header=True, title="Still running; press Ctrl-C to stop", title_justify="left")
+    for column in ("role", "username", "password", "URL"):
+        table.add_column(column, overflow="fold")
+    table.add_row("admin", accounts.admin.username, accounts.admin.password, f"http://localhost:{port}/admin/")
+    for doctor in accounts.doctors:
+        table.add_row("doctor", doctor.username, doctor.password, f"http://localhost:{port}/admin/")
+    student = accounts.students[0]
+    table.add_row("student", student.username, student.password, f"http://localhost:{port}/")
+    solver = f"solver: http://solver.localhost:{port}/ (or 127.0.0.1 with that Host header)"
+    return Group(Text(""), table, Text(solver), Text(f"data and logs: {folder}"))
 
 
 def _await_interrupt() -> None:
-    """Until somebody presses Ctrl-C or asks us to end."""
-    ends = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    signal.sigwait(ends)
+    """Wait for SIGINT or SIGTERM."""
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    signal.sigwait(signals)
 
 
 if __name__ == "__main__":

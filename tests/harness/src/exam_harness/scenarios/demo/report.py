@@ -1,52 +1,36 @@
-"""What a run came to, and whether it may be called good.
+"""The demo's report and timeline."""
 
-A run in which nothing went wrong proves little unless what could go wrong was tried: a run without late answers, forged
-tokens, retries, resumes or answers acknowledged by the killed solver fails too.
-"""
-
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exam_harness.oracle.checker import Mismatch
-
-SHOWN = 20
-"""How many mismatches a person is shown; the report has all."""
+from exam_harness.faults.solver_crash import Killed
+from exam_harness.scenarios.demo.scenario import Demo
+from exam_harness.scenarios.reporting.report import Report, quantiles
+from exam_harness.scenarios.reporting.timeline import timeline
+from exam_harness.scenarios.runner import SittingResult
+from exam_harness.scenarios.sitting.checks import SittingEvidence, count_acknowledged_by
+from exam_harness.students.clock import SECOND
 
 
 @dataclass(kw_only=True)
-class Report:
-    """The numbers of a run.
+class DemoReport(Report):
+    """The numbers of a demo run.
 
     Attributes:
-        students: how many there are, those who stayed away included.
-        present: how many sat.
-        acknowledged: answers with a receipt, those that were changed later included.
         counted: questions with an acknowledged answer.
-        sealed: answers in the seals.
-        late_refused: answers refused because the deadline had passed.
-        forged_refused: requests refused because of a forged token.
+        forged_refused: requests with a forged token that were refused.
         foreign_refused: requests refused at another exam's sitting.
-        retries: answers sent again because their outcome was not known.
+        retries: answers sent again because their outcome was unknown.
         resumes: attempts resumed on a second device.
         killed_acknowledged: answers acknowledged by the solver before it was killed.
-        unknown_outcome: answers whose outcome no student ever learned.
-        receipts: receipts whose signature was checked.
-        degrees: degrees that were compared, by who saw them.
-        mismatches: every difference between the platform and the oracle.
-        seconds: how long each step took.
-        counts: everything else that was counted while the sitting ran.
-        latency_ms: of answered requests as students saw them, by quantile.
-        about: seed, sizes and digests of this run.
+        unknown_outcome: answers whose outcome remained unknown to the student.
+        receipts: verified receipts.
+        counts: all other event counts.
+        latency_ms: latency of answered requests as seen by students, by quantile.
     """
 
-    students: int
-    present: int
-    acknowledged: int
     counted: int
-    sealed: int
-    late_refused: int
     forged_refused: int
     foreign_refused: int
     retries: int
@@ -54,41 +38,23 @@ class Report:
     killed_acknowledged: int
     unknown_outcome: int
     receipts: int
-    degrees: Mapping[str, int]
-    mismatches: Sequence[Mismatch]
-    seconds: Mapping[str, float]
     counts: Mapping[str, int] = field(default_factory=dict)
     latency_ms: Mapping[str, float] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
 
-    def failures(self) -> list[str]:
-        """Why the run may not be called good; empty when it may."""
-        kinds = Counter(mismatch.kind for mismatch in self.mismatches)
-        never = {
-            "no late answer was refused": self.late_refused,
+    def coverage(self) -> dict[str, int]:
+        """Those of every report, and the demo's own faults."""
+        return super().coverage() | {
             "no forged token was refused": self.forged_refused,
             "no answer was sent again": self.retries,
-            "nobody resumed on a second device": self.resumes,
+            "no attempt was resumed on a second device": self.resumes,
             "the killed solver had acknowledged nothing": self.killed_acknowledged,
-            "no answer was sealed": self.sealed,
             "no receipt was checked": self.receipts,
-            "no degree was compared": sum(self.degrees.values()),
         }
-        return [
-            *(f"{count} mismatches of kind {kind!r}" for kind, count in sorted(kinds.items())),
-            *(sentence for sentence, count in never.items() if not count),
-        ]
 
-    def to_json(self) -> dict[str, Any]:
-        """The report as it is written to disk."""
+    def numbers(self) -> dict[str, Any]:
+        """The demo's own counts."""
         return {
-            "good": not self.failures(),
-            "students": self.students,
-            "present": self.present,
-            "acknowledged": self.acknowledged,
             "counted": self.counted,
-            "sealed": self.sealed,
-            "late_refused": self.late_refused,
             "forged_refused": self.forged_refused,
             "foreign_refused": self.foreign_refused,
             "retries": self.retries,
@@ -96,26 +62,85 @@ class Report:
             "killed_acknowledged": self.killed_acknowledged,
             "unknown_outcome": self.unknown_outcome,
             "receipts": self.receipts,
-            "degrees": dict(self.degrees),
-            "mismatches": len(self.mismatches),
-            "failures": self.failures(),
-            "details": [vars_of(mismatch) for mismatch in self.mismatches],
-            "seconds": {name: round(seconds, 2) for name, seconds in self.seconds.items()},
             "latency_ms": {name: round(value, 1) for name, value in self.latency_ms.items()},
             "counts": dict(sorted(self.counts.items())),
-            "about": dict(self.about),
         }
 
+    def rows(self) -> list[tuple[str, object]]:
+        """The rows of every report, then the demo's own."""
+        return [
+            *super().rows(),
+            ("questions with an acknowledged answer", self.counted),
+            ("receipts verified", self.receipts),
+            ("forged tokens refused", self.forged_refused),
+            ("refused at another exam's sitting", self.foreign_refused),
+            ("answers sent again", self.retries),
+            ("resumed on a second device", self.resumes),
+            ("acknowledged by the killed solver", self.killed_acknowledged),
+            ("answers of unknown outcome", self.unknown_outcome),
+            ("latency seen by students", ", ".join(f"{name} {ms:.0f} ms" for name, ms in self.latency_ms.items())),
+        ]
 
-def vars_of(mismatch: Mismatch) -> dict[str, str]:
-    """A mismatch's members."""
-    return {"kind": mismatch.kind, "sitting": mismatch.sitting, "what": mismatch.what}
+
+def report_of(demo: Demo, result: SittingResult) -> DemoReport:
+    """The report of a finished run; the caller sets `seconds`."""
+    history, counts = result.history, result.history.counts
+    answers = {entry.answer for entry in history.acknowledgements()}
+    return DemoReport(
+        **result.numbers(len(demo.accounts.students)),
+        counted=len({answer.key for answer in answers}),
+        forged_refused=counts["forged_refused"],
+        foreign_refused=counts["foreign_refused"],
+        retries=counts["retries"],
+        resumes=counts["resumed"],
+        killed_acknowledged=count_acknowledged_by(history, result.evidence, demo.killed),
+        unknown_outcome=len(history.unresolved()),
+        receipts=sum(1 for _ in history.acknowledgements()),
+        counts=counts,
+        latency_ms=quantiles(result.latencies),
+        about={
+            "seed": demo.settings.seed,
+            "solvers": demo.settings.solvers,
+            "window_seconds": demo.settings.seconds,
+            "accommodations": sum(len(each.extra) for each in result.scheduled),
+            "killed_seconds": (demo.killed.back_at - demo.killed.killed_at) / SECOND,
+            "sittings": [_about(each) for each in result.evidence],
+        },
+    )
 
 
-def quantiles(seconds: Sequence[float]) -> dict[str, float]:
-    """Milliseconds at the quantiles that people ask for."""
-    if not seconds:
-        return {}
-    ordered = sorted(seconds)
-    places = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
-    return {name: ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 for name, share in places.items()}
+def timeline_of(report: DemoReport, result: SittingResult, killed: Killed) -> str:
+    """The timeline: acknowledged answers per second over both sittings, and the events of the first."""
+    first = result.evidence[0]
+    marks = {
+        "first deadline": first.scheduled.opens_at + first.scheduled.duration,
+        "close": first.scheduled.closes_at,
+        "solver killed": killed.killed_at,
+        "solver back": killed.back_at,
+        **first.record.events,
+    }
+    return timeline(
+        f"{report.present} students, {report.acknowledged} acknowledged answers",
+        (entry.received_at for entry in result.history.acknowledgements()),
+        marks,
+        opens_at=first.scheduled.opens_at,
+    )
+
+
+def _about(evidence: SittingEvidence) -> dict[str, object]:
+    """Digests, sizes and times of one sitting."""
+    record, scheduled = evidence.record, evidence.scheduled
+    totals = sorted(float(degree.total) for degree in evidence.degrees if degree.source == "database")
+    return {
+        "name": scheduled.name,
+        "id": scheduled.id,
+        "root": record.root,
+        "buckets": record.buckets,
+        "sealed": evidence.seal.answer_count,
+        "logged": len(evidence.log),
+        "students": len(evidence.seal.students),
+        "totals": {"lowest": totals[0], "median": totals[len(totals) // 2], "highest": totals[-1]} if totals else {},
+        "seconds_after_close": {
+            name: round((at - scheduled.closes_at) / SECOND, 2) for name, at in record.events.items()
+        },
+    }

@@ -1,4 +1,4 @@
-"""How large a run is and where its report goes; every number may be given on the command line."""
+"""Command-line settings of the demo: its size, and where its report goes."""
 
 import argparse
 import os
@@ -14,12 +14,12 @@ class Settings:
     """A run's size.
 
     Attributes:
-        students: how many, absent ones included.
-        solvers: how many solver processes.
-        seconds: how long the window is open.
-        seed: what the students' characters and plans are drawn from.
-        keep: whether everything is left running for a person to look around.
-        folder: where report, picture and logs go.
+        students: number of students, absent ones included.
+        solvers: number of solver processes.
+        seconds: length of the window.
+        seed: determines the students' profiles and plans.
+        keep: whether to keep the stack running after the report.
+        folder: where report, timeline and logs are written.
     """
 
     students: int = 300
@@ -30,17 +30,17 @@ class Settings:
     folder: Path = REPOSITORY / "build/demo"
 
 
-def read_settings(words: Sequence[str] | None = None) -> Settings:
-    """The settings from the command line; ``KEEP=1`` in the environment is ``--keep``."""
+def read_settings(arguments: Sequence[str] | None = None) -> Settings:
+    """Parse the command line; ``KEEP=1`` in the environment is ``--keep``."""
     default = Settings()
     parser = argparse.ArgumentParser(prog="python -m exam_harness.scenarios.demo", description=__doc__)
-    parser.add_argument("--students", type=int, default=default.students, help="how many students (%(default)s)")
-    parser.add_argument("--solvers", type=int, default=default.solvers, help="how many solvers (%(default)s)")
-    parser.add_argument("--seconds", type=int, default=default.seconds, help="the window's length (%(default)s)")
-    parser.add_argument("--seed", type=int, default=default.seed, help="another seed, other students (%(default)s)")
+    parser.add_argument("--students", type=int, default=default.students, help="number of students (%(default)s)")
+    parser.add_argument("--solvers", type=int, default=default.solvers, help="number of solvers (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=default.seconds, help="length of the window (%(default)s)")
+    parser.add_argument("--seed", type=int, default=default.seed, help="seed of the students (%(default)s)")
     parser.add_argument("--keep", action="store_true", default=os.environ.get("KEEP", "") not in {"", "0"})
-    parser.add_argument("--folder", type=Path, default=default.folder, help="where the report goes")
-    given = parser.parse_args(words)
-    if given.students < 40 or given.solvers < 2 or given.seconds < 20:
-        parser.error("a run needs at least 40 students, 2 solvers and 20 seconds to try everything it must")
-    return Settings(**vars(given))
+    parser.add_argument("--folder", type=Path, default=default.folder, help="output folder of the report")
+    parsed = parser.parse_args(arguments)
+    if parsed.students < 40 or parsed.solvers < 2 or parsed.seconds < 20:
+        parser.error("at least 40 students, 2 solvers and 20 seconds are needed to cover every fault")
+    return Settings(**vars(parsed))

@@ -1,1 +1,1 @@
-"""The main job as platform teams do it: Exam resources are applied, and the operator sees to the rest."""
+"""The operator demo: sample Exams applied to a real API server, with the platform as local processes."""

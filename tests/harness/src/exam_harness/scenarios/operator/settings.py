@@ -1,4 +1,4 @@
-"""How large a run is and where its report goes; every number may be given on the command line."""
+"""Command-line settings of the operator demo: its size, and where its report goes."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ class Settings:
     """A run's size.
 
     Attributes:
-        students: how many, absent ones included.
-        seconds: how long the windows are open.
-        seed: what the students' characters and plans are drawn from.
-        folder: where report, picture and logs go.
+        students: number of students, absent ones included.
+        seconds: length of the windows.
+        seed: determines the students' profiles and plans.
+        folder: where report, timeline and logs are written.
     """
 
     students: int = 120
@@ -25,15 +25,15 @@ class Settings:
     folder: Path = REPOSITORY / "build/demo-operator"
 
 
-def read_settings(words: Sequence[str] | None = None) -> Settings:
-    """The settings from the command line."""
+def read_settings(arguments: Sequence[str] | None = None) -> Settings:
+    """Parse the command line."""
     default = Settings()
     parser = argparse.ArgumentParser(prog="python -m exam_harness.scenarios.operator", description=__doc__)
-    parser.add_argument("--students", type=int, default=default.students, help="how many students (%(default)s)")
-    parser.add_argument("--seconds", type=int, default=default.seconds, help="the windows' length (%(default)s)")
-    parser.add_argument("--seed", type=int, default=default.seed, help="another seed, other students (%(default)s)")
-    parser.add_argument("--folder", type=Path, default=default.folder, help="where the report goes")
-    given = parser.parse_args(words)
-    if given.students < 40 or given.seconds < 20:
-        parser.error("a run needs at least 40 students and 20 seconds to try everything it must")
-    return Settings(**vars(given))
+    parser.add_argument("--students", type=int, default=default.students, help="number of students (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=default.seconds, help="length of the windows (%(default)s)")
+    parser.add_argument("--seed", type=int, default=default.seed, help="seed of the students (%(default)s)")
+    parser.add_argument("--folder", type=Path, default=default.folder, help="output folder of the report")
+    parsed = parser.parse_args(arguments)
+    if parsed.students < 40 or parsed.seconds < 20:
+        parser.error("at least 40 students and 20 seconds are needed to cover every fault")
+    return Settings(**vars(parsed))

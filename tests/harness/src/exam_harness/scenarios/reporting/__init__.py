@@ -1,1 +1,1 @@
-"""How a run is shown: live progress, the report, the timeline and the folder that keeps them."""
+"""Output of a run: live progress, the report and its failures, the timeline, and the folder that keeps them."""

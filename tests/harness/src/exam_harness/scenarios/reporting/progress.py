@@ -1,4 +1,4 @@
-"""What a person sees while the demo runs: a live table at a terminal, plain lines anywhere else."""
+"""Progress of a run: a live table at a terminal, plain lines anywhere else."""
 
 import time
 from collections.abc import Iterator
@@ -12,32 +12,32 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-_EVERY = 5.0
+_PLAIN_INTERVAL = 5.0
 """Seconds between two plain lines of one step."""
 
 
 @dataclass
 class Step:
-    """One step of the run; `say` tells how far it is."""
+    """One step of a run, with a detail line that `update` replaces."""
 
     name: str
-    began: float
+    started_at: float
     detail: str = ""
     seconds: float | None = None
     failed: bool = False
     _progress: "Progress | None" = field(default=None, repr=False)
-    _said: float = 0.0
+    _printed_at: float = 0.0
 
-    def say(self, detail: str) -> None:
+    def update(self, detail: str) -> None:
         """Replace the step's detail."""
         self.detail = detail
-        if self._progress is not None and time.monotonic() - self._said >= _EVERY:
-            self._said = time.monotonic()
-            self._progress.told(self)
+        if self._progress is not None and time.monotonic() - self._printed_at >= _PLAIN_INTERVAL:
+            self._printed_at = time.monotonic()
+            self._progress.print_update(self)
 
 
 class Progress:
-    """The steps of a run and how long each took."""
+    """The steps of a run and their durations."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -53,36 +53,36 @@ class Progress:
         self.close()
 
     def close(self) -> None:
-        """Leave the table as it is now, so that what follows is printed below it."""
+        """Stop the live table, so that further output is printed below it."""
         if self.console.is_terminal:
             self._live.stop()
 
     @property
     def seconds(self) -> dict[str, float]:
-        """How long each finished step took."""
+        """The duration of each finished step."""
         return {step.name: step.seconds for step in self._steps if step.seconds is not None}
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Run a step; its time is kept whether it ends well or not."""
+        """Run a step; its duration is recorded whether it succeeds or not."""
         now = time.monotonic()
-        step = Step(name, now, _progress=self, _said=now)
+        step = Step(name, now, _progress=self, _printed_at=now)
         self._steps.append(step)
-        self._plain(f"{name} …")
+        self._print(f"{name} …")
         try:
             yield step
         except BaseException:
             step.failed = True
             raise
         finally:
-            step.seconds = time.monotonic() - step.began
-            self._plain(f"{name}: {step.seconds:.1f} s {'FAILED ' if step.failed else ''}{step.detail}")
+            step.seconds = time.monotonic() - step.started_at
+            self._print(f"{name}: {step.seconds:.1f} s {'FAILED ' if step.failed else ''}{step.detail}")
 
-    def told(self, step: Step) -> None:
-        """A step has news."""
-        self._plain(f"{step.name}: {step.detail}")
+    def print_update(self, step: Step) -> None:
+        """Print a step's detail as a plain line."""
+        self._print(f"{step.name}: {step.detail}")
 
-    def _plain(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if not self.console.is_terminal:
             self.console.print(line, highlight=False, soft_wrap=True)
 
@@ -93,6 +93,6 @@ class Progress:
                 mark: RenderableType = Spinner("dots")
             else:
                 mark = Text("✗", style="red") if step.failed else Text("✓", style="green")
-            seconds = time.monotonic() - step.began if step.seconds is None else step.seconds
+            seconds = time.monotonic() - step.started_at if step.seconds is None else step.seconds
             table.add_row(mark, step.name, Text(f"{seconds:6.1f} s", style="dim"), Text(step.detail, style="dim"))
         return Group(table)

@@ -1,8 +1,8 @@
-"""What frames a run: a folder of its own, the logs kept beside the report, each thing the stack says a step."""
+"""The context of a run: its temporary folder, the logs kept beside the report, and the stack it starts."""
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,30 +11,28 @@ from rich.console import Console
 from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.stack import Stack
-from exam_harness.oracle.checker import Mismatch
-from exam_harness.scenarios.demo.report import SHOWN
 from exam_harness.scenarios.reporting.progress import Progress
 
-Say = Callable[[str], None]
+Echo = Callable[[str], None]
 
 
 @contextmanager
-def run_folder(name: str, kept: Path, console: Console) -> Iterator[Path]:
-    """A folder that is removed at the end of the run; its logs are kept, and an early end is told with where they are.
+def run_folder(name: str, output: Path, console: Console) -> Iterator[Path]:
+    """Create a folder that is removed at the end of the run; its logs are copied to the output folder.
 
     Args:
-        name: what the folder is called, in part.
-        kept: where reports and logs go; emptied first.
-        console: hears of an early end.
+        name: a part of the folder's name.
+        output: receives reports and logs; emptied first.
+        console: prints the error and the logs' folder when the run fails.
     """
-    shutil.rmtree(kept, ignore_errors=True)
-    kept.mkdir(parents=True)
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
     folder = new_run_folder(name)
     try:
         yield folder
     except BaseException as error:
-        console.print(f"\nThe run ended early: {type(error).__name__}.", style="red", highlight=False)
-        console.print(f"Logs: {shown(kept / 'logs')}", style="red", highlight=False, soft_wrap=True)
+        console.print(f"\nThe run failed: {type(error).__name__}.", style="red", highlight=False)
+        console.print(f"Logs: {relative(output / 'logs')}", style="red", highlight=False, soft_wrap=True)
         if not isinstance(error, (HarnessError, KeyboardInterrupt)):
             raise
         console.print(str(error), style="red", markup=False, soft_wrap=True)
@@ -42,36 +40,34 @@ def run_folder(name: str, kept: Path, console: Console) -> Iterator[Path]:
     finally:
         logs = folder / "run/logs"
         if logs.exists():
-            shutil.copytree(logs, kept / "logs", dirs_exist_ok=True)
+            shutil.copytree(logs, output / "logs", dirs_exist_ok=True)
         shutil.rmtree(folder)
 
 
 @contextmanager
-def stack_of(progress: Progress, make: Callable[[Say], Stack]) -> Iterator[Stack]:
-    """A stack that serves, each thing that it says while it starts a step of its own."""
-    with ExitStack() as ends:
-        current = ends.enter_context(ExitStack())
+def running_stack(progress: Progress, make: Callable[[Echo], Stack]) -> Iterator[Stack]:
+    """Start a stack; each message that it prints while starting begins a step."""
+    with ExitStack() as resources:
+        current = resources.enter_context(ExitStack())
 
-        def say(what: str) -> None:
+        def echo(message: str) -> None:
             current.close()
-            current.enter_context(progress.step(what))
+            current.enter_context(progress.step(message))
 
-        stack = ends.enter_context(make(say))
+        stack = resources.enter_context(make(echo))
         current.close()
         yield stack
 
 
-def print_failures(console: Console, mismatches: Sequence[Mismatch], failures: Sequence[str]) -> None:
-    """Why the run may not be called good."""
-    for mismatch in mismatches[:SHOWN]:
-        line = f"  {mismatch.kind}: {mismatch.sitting} {mismatch.what}"
-        console.print(line, style="red", markup=False, soft_wrap=True)
-    if len(mismatches) > SHOWN:
-        console.print(f"  … and {len(mismatches) - SHOWN} more in the report", style="red")
-    for failure in failures:
-        console.print(f"FAILED: {failure}", style="red", markup=False)
+def echo_to(console: Console) -> Echo:
+    """A function that prints an indented line, for the output of watched commands."""
+
+    def echo(line: str) -> None:
+        console.print(f"  {line}", style="cyan", highlight=False, markup=False, soft_wrap=True)
+
+    return echo
 
 
-def shown(path: Path) -> str:
-    """A path as somebody in this folder would type it."""
+def relative(path: Path) -> str:
+    """A path relative to the working directory."""
     return os.path.relpath(path)

@@ -1,1 +1,1 @@
-"""What every scenario uses to hold a sitting: accounts, platform client, student journey, stores and checks."""
+"""The parts of a sitting that scenarios share: accounts, exams, platform client, student journey, stores and checks."""

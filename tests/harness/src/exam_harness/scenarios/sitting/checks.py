@@ -1,35 +1,34 @@
-"""Bring together what the oracle judges by: the book, the stores' raw contents, the degrees as people see them."""
+"""Collects what the stores and the API have of a sitting, and checks it with the oracle."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
-
-from cassandra.cluster import Session
 
 from exam_harness.faults.solver_crash import Killed
 from exam_harness.oracle.checker import (
     LoggedAnswer,
     Mismatch,
-    SeenDegree,
-    SittingFacts,
-    judge_degrees,
-    judge_log,
-    judge_receipts,
-    judge_seal,
+    ObservedDegree,
+    SittingParameters,
+    check_degrees,
+    check_log,
+    check_receipts,
+    check_seal,
 )
 from exam_harness.oracle.document import Document
-from exam_harness.oracle.history import Book
-from exam_harness.oracle.receipts import read_keys
-from exam_harness.oracle.seal import Seal, read_seal
-from exam_harness.scenarios.sitting.store_readers import Postgres, SealRecord, logged, raw_seal
+from exam_harness.oracle.history import History
+from exam_harness.oracle.receipts import parse_keys
+from exam_harness.oracle.scoring import ALL_OR_NOTHING
+from exam_harness.oracle.seal import Seal, parse_seal
+from exam_harness.scenarios.sitting.store_readers import SealRecord, Stores, read_answer_log, read_raw_buckets
 
 KEYSPACE = "exam"
 REVISION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduled:
+class ScheduledSitting:
     """One of the run's sittings; instants and spans in µs."""
 
     id: str
@@ -38,42 +37,44 @@ class Scheduled:
     opens_at: int
     closes_at: int
     duration: int
-    multiple: str
+    multiple: str = ALL_OR_NOTHING
     """How multiple-choice questions are scored."""
-    extra: Mapping[str, int]
+    extra: Mapping[str, int] = field(default_factory=dict)
     """Accommodations by username."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What lies in the stores of one sitting, and the degrees as students and doctors are shown them."""
+class SittingEvidence:
+    """What the stores hold of one sitting, and the degrees as students and doctors are shown them."""
 
-    scheduled: Scheduled
+    scheduled: ScheduledSitting
     record: SealRecord
     seal: Seal
     log: Mapping[LoggedAnswer, UUID]
-    degrees: Sequence[SeenDegree]
+    degrees: Sequence[ObservedDegree]
 
 
-def collect(scheduled: Scheduled, *, postgres: Postgres, cassandra: Session, shown: Sequence[SeenDegree]) -> Evidence:
-    """Read a sitting's stores."""
-    record = postgres.seal(scheduled.id)
-    raw = raw_seal(cassandra, KEYSPACE, scheduled.id, record.buckets)
-    return Evidence(
+def collect_evidence(
+    scheduled: ScheduledSitting, stores: Stores, observed: Sequence[ObservedDegree]
+) -> SittingEvidence:
+    """Read a sitting's seal, log and degrees from the stores."""
+    record = stores.postgres.seal(scheduled.id)
+    buckets = read_raw_buckets(stores.cassandra, KEYSPACE, scheduled.id, record.buckets)
+    return SittingEvidence(
         scheduled=scheduled,
         record=record,
-        seal=read_seal(scheduled.id, raw, buckets=record.buckets, root=record.root),
-        log=logged(cassandra, KEYSPACE, scheduled.id, record.buckets),
-        degrees=[*shown, *postgres.degrees(scheduled.id, REVISION)],
+        seal=parse_seal(scheduled.id, buckets, buckets=record.buckets, root=record.root),
+        log=read_answer_log(stores.cassandra, KEYSPACE, scheduled.id, record.buckets),
+        degrees=[*observed, *stores.postgres.degrees(scheduled.id, REVISION)],
     )
 
 
-def judge_sitting(
-    book: Book, evidence: Evidence, *, jwks: Mapping[str, Any], ids: Mapping[str, int]
+def check_sitting(
+    history: History, evidence: SittingEvidence, *, jwks: Mapping[str, Any], ids: Mapping[str, int]
 ) -> Iterator[Mismatch]:
-    """Everything that the oracle has to say of one sitting; `ids` are the students' by username."""
+    """Every mismatch of one sitting; `ids` are the students' by username."""
     scheduled = evidence.scheduled
-    facts = SittingFacts(
+    sitting = SittingParameters(
         id=scheduled.id,
         name=scheduled.name,
         document=scheduled.document,
@@ -82,15 +83,15 @@ def judge_sitting(
         extra={ids[username]: extra for username, extra in scheduled.extra.items()},
         multiple=scheduled.multiple,
     )
-    yield from judge_receipts(book, facts, evidence.seal, read_keys(jwks))
-    yield from judge_seal(book, facts, evidence.seal)
-    yield from judge_log(book, facts, evidence.log)
-    yield from judge_degrees(book, facts, evidence.seal, evidence.degrees)
+    yield from check_receipts(history, sitting, evidence.seal, parse_keys(jwks))
+    yield from check_seal(history, sitting, evidence.seal)
+    yield from check_log(history, sitting, evidence.log)
+    yield from check_degrees(history, sitting, evidence.seal, evidence.degrees)
 
 
-def degree_of(source: str, row: Mapping[str, Any], ids: Mapping[str, int]) -> SeenDegree:
-    """A degree as the API shows it; `ids` are the students' by username."""
-    return SeenDegree(
+def observed_degree(source: str, row: Mapping[str, Any], ids: Mapping[str, int]) -> ObservedDegree:
+    """A degree from the API's JSON; `ids` are the students' by username."""
+    return ObservedDegree(
         source=source,
         student=ids[row["student"]],
         total=row["total"],
@@ -100,13 +101,14 @@ def degree_of(source: str, row: Mapping[str, Any], ids: Mapping[str, int]) -> Se
     )
 
 
-def acknowledged_by(book: Book, evidence: Sequence[Evidence], killed: Killed) -> int:
-    """How many answers the killed solver had acknowledged: those whose very row it wrote."""
+def count_acknowledged_by(history: History, evidence: Sequence[SittingEvidence], killed: Killed) -> int:
+    """The number of answers acknowledged by the killed solver: those whose acknowledged row it wrote."""
     return sum(
-        each.log.get(_row(entry.said.student, entry.said.question, entry.said.seq, entry.received_at)) == killed.holder
-        for each in evidence
-        for entry in book.every()
-        if entry.said.sitting == each.scheduled.id
+        sitting.log.get(_row(entry.answer.student, entry.answer.question, entry.answer.seq, entry.received_at))
+        == killed.holder
+        for sitting in evidence
+        for entry in history.acknowledgements()
+        if entry.answer.sitting == sitting.scheduled.id
     )
 
 

@@ -1,58 +1,67 @@
-"""`kubectl get exams --watch`, shown as it comes and read for the phases that it told."""
+"""The phases of Exams over time, parsed from the output of `kubectl get exams --watch`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 
 from exam_harness.environments.builds.binaries import program
 from exam_harness.environments.processes.process import ChildProcess
 
-_LOOK_EVERY = 0.1
+ORDER = ("Pending", "Scheduled", "Warming", "Open", "Closing", "Grading", "Graded", "Published")
+"""The phases of a sitting, in order. A short one may be over before kubectl prints it."""
+_POLL_SECONDS = 0.1
 
-Say = Callable[[str], None]
+Echo = Callable[[str], None]
 Clock = Callable[[], int]
 
 
 @dataclass
-class Phases:
-    """When each phase of each Exam was first told (µs), in the order in which they were told."""
+class PhaseLog:
+    """When each phase of each Exam was first printed (µs), in the order of printing."""
 
     clock: Clock
-    told: dict[str, dict[str, int]] = field(default_factory=dict)
+    first_seen: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def read(self, line: str) -> None:
-        """Take a line of kubectl's table: the name first, then the phase, where there is one yet."""
+    def parse_line(self, line: str) -> None:
+        """Record a line of kubectl's table: the name, then the phase unless it is still empty."""
         words = line.split()
         if len(words) > 1 and words[1].isalpha() and words[0] != "NAME":
-            self.told.setdefault(words[0], {}).setdefault(words[1], self.clock())
+            self.first_seen.setdefault(words[0], {}).setdefault(words[1], self.clock())
 
     def reached(self, name: str, phase: str) -> bool:
         """Whether an Exam has been in a phase."""
-        return phase in self.told.get(name, {})
+        return phase in self.first_seen.get(name, {})
+
+
+def in_order(phases: Sequence[str], *, required: Sequence[str]) -> bool:
+    """Whether phases were seen in their order, all required ones among them."""
+    complete = all(phase in ORDER for phase in phases) and all(phase in phases for phase in required)
+    return complete and all(ORDER.index(one) < ORDER.index(other) for one, other in pairwise(phases))
 
 
 @contextmanager
-def watch(env: Mapping[str, str], namespace: str, log: Path, *, phases: Phases, say: Say) -> Iterator[None]:
-    """Watch a namespace's Exams for as long as this lasts; `say` hears every line; `env` is kubectl's."""
-    words = [str(program("kubectl")), "--namespace", namespace, "get", "exams", "--watch"]
-    child = ChildProcess("kubectl-get-exams", words, log=log, env=env)
+def watch_exams(env: Mapping[str, str], namespace: str, log: Path, *, phases: PhaseLog, echo: Echo) -> Iterator[None]:
+    """Watch a namespace's Exams with kubectl, which gets `env`; record the phases and echo every line."""
+    command = [str(program("kubectl")), "--namespace", namespace, "get", "exams", "--watch"]
+    child = ChildProcess("kubectl-get-exams", command, log=log, env=env)
     log.touch()
-    over = Event()
+    stopped = Event()
 
     def follow() -> None:
-        with log.open() as lines:
+        with log.open() as stream:
             rest = ""
             while True:
-                ends = over.is_set()
-                *whole, rest = (rest + lines.read()).split("\n")
-                for line in whole:
-                    phases.read(line)
-                    say(line)
-                if ends:
+                last_pass = stopped.is_set()
+                *lines, rest = (rest + stream.read()).split("\n")
+                for line in lines:
+                    phases.parse_line(line)
+                    echo(line)
+                if last_pass:
                     return
-                over.wait(_LOOK_EVERY)
+                stopped.wait(_POLL_SECONDS)
 
     reader = Thread(target=follow, name="kubectl-get-exams", daemon=True)
     child.start()
@@ -61,5 +70,5 @@ def watch(env: Mapping[str, str], namespace: str, log: Path, *, phases: Phases, 
         yield
     finally:
         child.stop()
-        over.set()
+        stopped.set()
         reader.join()

@@ -1,4 +1,4 @@
-"""What every run has its students do: log in, find their rooms, look at their degrees; told as it goes on."""
+"""The students' journey in every run: log in, find their sitting, look up their degrees; with live progress."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -6,54 +6,59 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from exam_harness.scenarios.reporting.progress import Step
-from exam_harness.scenarios.sitting.accounts import Person
-from exam_harness.scenarios.sitting.checks import Scheduled
-from exam_harness.students.cohort import Crowd, log_in_doctor, pages
-from exam_harness.students.student import Room
+from exam_harness.scenarios.sitting.accounts import Credentials
+from exam_harness.scenarios.sitting.checks import ScheduledSitting
+from exam_harness.students.cohort import Cohort, fetch_all, log_in_doctor
+from exam_harness.students.student import AssignedSitting
 
-LOOK_EVERY = 0.5
-"""Seconds between two looks at how far something is."""
+POLL_SECONDS = 0.5
+"""Interval between two polls of a sitting's state, and between two updates of a step's detail."""
 
 
 @asynccontextmanager
-async def telling(step: Step, detail: Callable[[], str]) -> AsyncIterator[None]:
-    """Keep a step's detail up to date for as long as this lasts."""
+async def live_detail(step: Step, detail: Callable[[], str]) -> AsyncIterator[None]:
+    """Update a step's detail until the context ends."""
 
-    async def tell() -> None:
+    async def update() -> None:
         while True:
-            step.say(detail())
-            await asyncio.sleep(LOOK_EVERY)
+            step.update(detail())
+            await asyncio.sleep(POLL_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        ticker = group.create_task(tell())
+        ticker = group.create_task(update())
         yield
         ticker.cancel()
-    step.say(detail())
+    step.update(detail())
 
 
-async def log_in(crowd: Crowd, step: Step) -> None:
-    """Everyone logs in."""
-    async with telling(step, lambda: f"{crowd.book.counts['logins']} of {len(crowd.present)} students"):
-        await crowd.log_in()
+async def log_in(cohort: Cohort, step: Step) -> None:
+    """Log in all students."""
+    async with live_detail(step, lambda: f"{cohort.history.counts['logins']} of {len(cohort.attending)} students"):
+        await cohort.log_in()
 
 
-async def rooms_of(crowd: Crowd, scheduled: Sequence[Scheduled]) -> dict[str, Room]:
-    """Where the students of each level sit, as the platform shows it to them; next door is another level's sitting."""
+async def find_sittings(cohort: Cohort, scheduled: Sequence[ScheduledSitting]) -> dict[str, AssignedSitting]:
+    """The sitting of each level as the API shows it to its students; the foreign one is another level's."""
     for sitting in scheduled:
-        shown = await crowd.sittings(sitting.document.level, sitting.document.exam)
-        if [each["id"] for each in shown] != [sitting.id]:
-            crowd.book.complain(f"students of {sitting.document.level} are shown {shown}, not sitting {sitting.id}")
-    await crowd.set_clock(scheduled[0].id)
+        document = sitting.document
+        listed = await cohort.list_sittings(document.level, document.exam)
+        if [each["id"] for each in listed] != [sitting.id]:
+            cohort.history.record_violation(
+                f"students of {document.level} are shown {listed}, expected sitting {sitting.id}"
+            )
+    await cohort.sync_clock(scheduled[0].id)
     return {
-        here.document.level: Room(sitting=here.id, neighbour=there.id, document=here.document, opens_at=here.opens_at)
-        for here, there in zip(scheduled, reversed(scheduled), strict=True)
+        own.document.level: AssignedSitting(
+            sitting=own.id, foreign_sitting=foreign.id, document=own.document, opens_at=own.opens_at
+        )
+        for own, foreign in zip(scheduled, reversed(scheduled), strict=True)
     }
 
 
-async def degrees_shown(crowd: Crowd, doctors: Iterable[Person]) -> list[tuple[str, dict[str, Any]]]:
-    """(who saw it, the degree) as students see their own and doctors those of their exams."""
-    seen = [("student", row) for row in await crowd.degrees()]
+async def fetch_degrees(cohort: Cohort, doctors: Iterable[Credentials]) -> list[tuple[str, dict[str, Any]]]:
+    """(source, degree): students' own degrees, and those that doctors see of their exams."""
+    degrees = [("student", row) for row in await cohort.fetch_degrees()]
     for doctor in doctors:
-        token = await log_in_doctor(crowd.gateway, doctor.username, doctor.password)
-        seen += [("doctor", row) for row in await pages(crowd.gateway, token, "/api/degrees")]
-    return seen
+        token = await log_in_doctor(cohort.gateway, doctor.username, doctor.password)
+        degrees += [("doctor", row) for row in await fetch_all(cohort.gateway, token, "/api/degrees")]
+    return degrees

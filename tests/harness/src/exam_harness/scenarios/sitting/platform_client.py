@@ -1,4 +1,4 @@
-"""The platform as its operator uses it: commands of web, and the internal addresses under the service token."""
+"""A client for operating the platform: web's commands, and its internal API under the service token."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import httpx
 
 from exam_harness.environments.processes.paths import REPOSITORY
-from exam_harness.scenarios.sitting.accounts import People
+from exam_harness.scenarios.sitting.accounts import Accounts
 from exam_harness.students.clock import rfc3339
 
 STDIN = "/dev/stdin"
@@ -14,32 +14,32 @@ PAPERS = REPOSITORY / "k8s/samples/papers"
 
 
 class PlatformError(Exception):
-    """The platform refused what its operator asked for."""
+    """The internal API rejected a request."""
 
 
-class Access(Protocol):
-    """A platform that runs somewhere: on a local stack, in a cluster."""
+class PlatformAccess(Protocol):
+    """Access to a running platform: a local stack, a Compose project or a cluster."""
 
     @property
     def web_url(self) -> str:
-        """Web itself, behind the gateway."""
+        """The URL of web, bypassing the gateway."""
 
     @property
     def service_token(self) -> str:
-        """What web's internal addresses ask for."""
+        """The token for web's internal API."""
 
     @property
     def gateway_port(self) -> int:
-        """The loopback's port behind which both hosts are."""
+        """The gateway's port on the loopback interface."""
 
     def web_command(self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
-        """Run one of web's commands; its output."""
+        """Run one of web's commands and return its output."""
 
 
-class Platform:
-    """What a run asks of the platform beside what students do."""
+class PlatformClient:
+    """Provisions, inspects and publishes sittings."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: PlatformAccess) -> None:
         self._access = access
         self._http = httpx.Client(
             base_url=access.web_url,
@@ -48,11 +48,11 @@ class Platform:
             trust_env=False,
         )
 
-    def load_people(self, people: People) -> None:
-        """Create everyone."""
-        self._access.web_command("load_people", STDIN, stdin=people.csv())
-        password = {"DEMO_ADMIN_PASSWORD": people.staff.password}
-        words = ("--username", people.staff.username, "--password-env", *password)
+    def load_accounts(self, accounts: Accounts) -> None:
+        """Create all accounts."""
+        self._access.web_command("load_people", STDIN, stdin=accounts.csv())
+        password = {"DEMO_ADMIN_PASSWORD": accounts.admin.password}
+        words = ("--username", accounts.admin.username, "--password-env", *password)
         self._access.web_command("create_admin", *words, env=password)
 
     def load_exam(self, paper: str, doctor: str) -> None:
@@ -62,8 +62,8 @@ class Platform:
     def provision(
         self, name: str, *, exam: str, opens_at: int, closes_at: int, duration: int, candidates: int, multiple: str
     ) -> str:
-        """Freeze the paper and schedule a sitting; its id. Instants and spans in µs."""
-        sitting = self._ask(
+        """Freeze the paper, schedule a sitting and return its id. Instants and spans in µs."""
+        sitting = self._request(
             "PUT",
             f"/internal/sittings/{name}",
             {
@@ -81,32 +81,32 @@ class Platform:
 
     def accommodate(self, name: str, username: str, extra_us: int) -> None:
         """Grant a student extra time."""
-        self._ask("PUT", f"/internal/sittings/{name}/accommodations/{username}", {"extra_us": extra_us})
+        self._request("PUT", f"/internal/sittings/{name}/accommodations/{username}", {"extra_us": extra_us})
 
     def sitting(self, name: str) -> dict[str, Any]:
-        """What the platform says of a sitting."""
-        return self._ask("GET", f"/internal/sittings/{name}")
+        """The status of a sitting."""
+        return self._request("GET", f"/internal/sittings/{name}")
 
     def publish(self, name: str, revision: int) -> None:
-        """Let students see their degrees."""
-        self._ask("POST", f"/internal/sittings/{name}/revisions/{revision}/publish")
+        """Publish the degrees of a revision."""
+        self._request("POST", f"/internal/sittings/{name}/revisions/{revision}/publish")
 
     def receipt_keys(self) -> dict[str, Any]:
-        """The public keys of receipts, as a solver publishes them."""
+        """The JWK set of receipts, as published by a solver."""
         with httpx.Client(base_url=self.address, trust_env=False) as http:
             keys: dict[str, Any] = http.get("/v1/keys", headers={"Host": "solver.localhost"}).raise_for_status().json()
         return keys
 
     @property
     def address(self) -> str:
-        """Where the gateway listens."""
+        """The gateway's URL."""
         return f"http://127.0.0.1:{self._access.gateway_port}"
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
-    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def _request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         response = self._http.request(method, path, json=body)
         if not response.is_success:
             raise PlatformError(f"{method} {path}: {response.status_code} {response.text}")

@@ -1,4 +1,4 @@
-"""The resources of `k8s/samples/`, each sitting moved to a window of now."""
+"""The sample Exams of `k8s/samples/`, rescheduled to a window that opens soon."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,22 +14,20 @@ from exam_harness.students.clock import SECOND, rfc3339
 
 SAMPLES = REPOSITORY / "k8s/samples"
 CANDIDATES_PER_REPLICA = 500
-"""The resource's own default."""
-
-Json = Mapping[str, Any]
+"""The default of the CRD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """An Exam resource as the samples have it, and the paper that it is about.
+    """A sample Exam resource and its exam.
 
     Attributes:
-        name: the resource's.
+        name: the resource's name.
         document: the authored exam.
-        text: the same as its author wrote it.
-        as_code: whether the paper comes with the resource, in a Secret.
-        automatic: whether its degrees are published as soon as they are there.
-        objects: what is applied: the resource, its Secret before it.
+        text: the authored exam's YAML.
+        as_code: whether the paper is in a Secret beside the resource.
+        automatic: whether the operator publishes the degrees.
+        objects: the manifests to apply, the Secret before the Exam.
     """
 
     name: str
@@ -37,32 +35,32 @@ class Sample:
     text: str
     as_code: bool
     automatic: bool
-    objects: tuple[Json, ...]
+    objects: tuple[Mapping[str, Any], ...]
 
     @property
     def candidates(self) -> int:
-        """How many are expected."""
+        """The expected number of candidates."""
         return int(self._spec.get("candidates", 0))
 
     @property
     def candidates_per_replica(self) -> int:
-        """How many of them one solver pod is for."""
+        """The number of candidates per solver pod."""
         return int(self._spec.get("solver", {}).get("candidatesPerReplica", CANDIDATES_PER_REPLICA))
 
     @property
-    def _spec(self) -> Json:
+    def _spec(self) -> Mapping[str, Any]:
         (spec,) = (each["spec"] for each in self.objects if each["kind"] == "Exam")
         return dict(spec)
 
-    def held(
+    def scheduled(
         self, *, opens_at: int, closes_at: int, duration: int, prewarm: int, max_replicas: int | None = None
-    ) -> Json:
-        """What to apply for its window to be this one; instants and spans in µs, no more solver pods than given."""
+    ) -> Mapping[str, Any]:
+        """The manifests with this window and at most so many solver pods; instants and spans in µs."""
         solver: dict[str, Any] = {"prewarm": f"{prewarm // SECOND}s"}
         if max_replicas is not None:
             solver |= {"maxReplicas": max_replicas}
         items = [
-            _moved(each, opens_at=opens_at, closes_at=closes_at, duration=duration, solver=solver)
+            _rescheduled(each, opens_at=opens_at, closes_at=closes_at, duration=duration, solver=solver)
             if each["kind"] == "Exam"
             else each
             for each in self.objects
@@ -71,7 +69,7 @@ class Sample:
 
 
 def read_samples(folder: Path = SAMPLES, *, suffix: str = "") -> list[Sample]:
-    """Every Exam of the samples; with a suffix, as resources and exams of other names."""
+    """All sample Exams; with a suffix, all names end in it."""
     objects = [each for path in sorted(folder.glob("*.yaml")) for each in yaml.safe_load_all(path.read_text())]
     if suffix:
         objects = [_renamed(each, suffix) for each in objects]
@@ -80,7 +78,7 @@ def read_samples(folder: Path = SAMPLES, *, suffix: str = "") -> list[Sample]:
 
 
 def _renamed(each: dict[str, Any], suffix: str) -> dict[str, Any]:
-    """The same object about another exam, all of whose names end in a suffix."""
+    """An object with the suffix appended to its name and to the names it refers to."""
     renamed = {**each, "metadata": {**each["metadata"], "name": each["metadata"]["name"] + suffix}}
     if each["kind"] == "Secret":
         renamed["stringData"] = {key: _paper(text, suffix) for key, text in each["stringData"].items()}
@@ -94,17 +92,17 @@ def _renamed(each: dict[str, Any], suffix: str) -> dict[str, Any]:
 
 
 def _paper(text: str, suffix: str) -> str:
-    """A paper's text for an exam whose slug ends in a suffix; without one it stays as its author wrote it."""
+    """A paper with the suffix appended to its exam's slug; unchanged without a suffix."""
     if not suffix:
         return text
     document = yaml.safe_load(text)
     return str(yaml.safe_dump({**document, "exam": document["exam"] + suffix}, allow_unicode=True, sort_keys=False))
 
 
-def _samples(exams: list[Json], secrets: Mapping[str, Json], suffix: str) -> Iterator[Sample]:
+def _samples(exams: list[Mapping[str, Any]], secrets: Mapping[str, Mapping[str, Any]], suffix: str) -> Iterator[Sample]:
     for exam in exams:
         spec = exam["spec"]
-        secret: Json | None = None
+        secret: Mapping[str, Any] | None = None
         if "paperFrom" in spec:
             reference = spec["paperFrom"]["secretKeyRef"]
             secret = secrets[reference["name"]]
@@ -121,14 +119,16 @@ def _samples(exams: list[Json], secrets: Mapping[str, Json], suffix: str) -> Ite
         )
 
 
-def _moved(exam: Json, *, opens_at: int, closes_at: int, duration: int, solver: Json) -> Json:
+def _rescheduled(
+    exam: Mapping[str, Any], *, opens_at: int, closes_at: int, duration: int, solver: Mapping[str, Any]
+) -> Mapping[str, Any]:
     window = {"opensAt": _text(opens_at), "closesAt": _text(closes_at), "duration": f"{duration // SECOND}s"}
     solver = {**exam["spec"].get("solver", {}), **solver}
-    # Wherever it was meant to be: here it is in the namespace of whoever applies it.
+    # kubectl sets the namespace that the manifest is applied to.
     metadata = {name: value for name, value in exam["metadata"].items() if name != "namespace"}
     return {**exam, "metadata": metadata, "spec": {**exam["spec"], "window": window, "solver": solver}}
 
 
 def _text(instant: int) -> str:
-    """An instant at a whole second, as a person would write it."""
+    """An instant at a whole second, without a fraction."""
     return rfc3339(instant).replace(".000000Z", "Z")

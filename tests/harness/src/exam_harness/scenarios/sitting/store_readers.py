@@ -1,4 +1,4 @@
-"""What lies in the stores, read with plain drivers and statements: the oracle must not see it through our models."""
+"""Readers of PostgreSQL and Cassandra with plain drivers and SQL: the oracle must not depend on the models of web."""
 
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -7,13 +7,21 @@ from uuid import UUID
 import psycopg
 from cassandra.cluster import Session
 
-from exam_harness.oracle.checker import LoggedAnswer, SeenDegree
+from exam_harness.oracle.checker import LoggedAnswer, ObservedDegree
 from exam_harness.oracle.seal import RawBucket
 
 
 @dataclass(frozen=True, slots=True)
+class Stores:
+    """Readers of the stores of one platform: PostgreSQL, and a Cassandra session as superuser."""
+
+    postgres: "PostgresReader"
+    cassandra: Session
+
+
+@dataclass(frozen=True, slots=True)
 class SealRecord:
-    """What PostgreSQL says of a sitting's seal; instants in µs."""
+    """A sitting's seal as recorded in PostgreSQL; instants in µs."""
 
     buckets: int
     root: str
@@ -23,12 +31,12 @@ class SealRecord:
 
     @property
     def events(self) -> dict[str, int]:
-        """What has happened to the sitting, and when."""
-        known = {"closing": self.closed_at, "drained": self.drained_at, "sealed": self.sealed_at}
-        return {name: at for name, at in known.items() if at is not None}
+        """The transitions that have happened, with their instants."""
+        instants = {"closing": self.closed_at, "drained": self.drained_at, "sealed": self.sealed_at}
+        return {name: at for name, at in instants.items() if at is not None}
 
 
-class Postgres:
+class PostgresReader:
     """Reads PostgreSQL as its superuser."""
 
     def __init__(self, dsn: str) -> None:
@@ -40,12 +48,12 @@ class Postgres:
         return int(now)
 
     def leases(self) -> dict[UUID, int]:
-        """When each solver process last renewed (µs)."""
+        """The last renewal of each solver's lease (µs), by holder."""
         rows = self._rows("SELECT holder, (extract(epoch FROM renewed_at) * 1000000)::bigint FROM sittings_solverlease")
         return dict(rows)
 
     def seal(self, sitting: str) -> SealRecord:
-        """A sitting's seal as recorded."""
+        """The record of a sitting's seal."""
         ((buckets, root, *instants),) = self._rows(
             "SELECT buckets, seal_digest, (extract(epoch FROM closed_at) * 1000000)::bigint,"
             " (extract(epoch FROM drained_at) * 1000000)::bigint, (extract(epoch FROM sealed_at) * 1000000)::bigint"
@@ -54,8 +62,8 @@ class Postgres:
         )
         return SealRecord(buckets, root, *instants)
 
-    def degrees(self, sitting: str, revision: int) -> list[SeenDegree]:
-        """Every degree of a sitting's revision."""
+    def degrees(self, sitting: str, revision: int) -> list[ObservedDegree]:
+        """All degrees of a sitting's revision."""
         rows = self._rows(
             "SELECT d.student_id, d.total::text, d.maximum::text, d.points, d.answered FROM degrees_degree d"
             " JOIN sittings_revision r ON r.id = d.revision_id WHERE r.sitting_id = %s AND r.number = %s",
@@ -63,7 +71,7 @@ class Postgres:
             revision,
         )
         return [
-            SeenDegree(
+            ObservedDegree(
                 source="database",
                 student=student,
                 total=total,
@@ -75,7 +83,7 @@ class Postgres:
         ]
 
     def students(self) -> dict[str, int]:
-        """Every student's id by username."""
+        """The ids of all students by username."""
         return dict(self._rows("SELECT username, id FROM users_user WHERE kind = 'student'"))
 
     def _rows(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
@@ -83,21 +91,21 @@ class Postgres:
             return connection.execute(statement, values).fetchall()
 
 
-def raw_seal(session: Session, keyspace: str, sitting: str, buckets: int) -> list[RawBucket]:
-    """A sitting's sealed buckets, bytes and stored digests."""
-    read = session.prepare(f"SELECT digest, data FROM {keyspace}.sealed WHERE sitting = ? AND bucket = ?")  # noqa: S608
-    found = ((bucket, session.execute(read, (UUID(sitting), bucket)).one()) for bucket in range(buckets))
-    return [RawBucket(bucket, row.digest.hex(), bytes(row.data)) for bucket, row in found if row is not None]
+def read_raw_buckets(session: Session, keyspace: str, sitting: str, buckets: int) -> list[RawBucket]:
+    """A sitting's sealed buckets: raw bytes and stored digests."""
+    statement = session.prepare(f"SELECT digest, data FROM {keyspace}.sealed WHERE sitting = ? AND bucket = ?")  # noqa: S608
+    rows = ((bucket, session.execute(statement, (UUID(sitting), bucket)).one()) for bucket in range(buckets))
+    return [RawBucket(bucket, row.digest.hex(), bytes(row.data)) for bucket, row in rows if row is not None]
 
 
-def logged(session: Session, keyspace: str, sitting: str, buckets: int) -> dict[LoggedAnswer, UUID]:
-    """Every answer of the append-only log, and the solver process that wrote it."""
-    read = session.prepare(
+def read_answer_log(session: Session, keyspace: str, sitting: str, buckets: int) -> dict[LoggedAnswer, UUID]:
+    """Every answer of the append-only log, with the lease holder id of the solver that wrote it."""
+    statement = session.prepare(
         f"SELECT student, question, seq, received_at, solver FROM {keyspace}.answers"  # noqa: S608
         " WHERE sitting = ? AND bucket = ?"
     )
     return {
         LoggedAnswer(row.student, row.question, row.seq, row.received_at): row.solver
         for bucket in range(buckets)
-        for row in session.execute(read, (UUID(sitting), bucket))
+        for row in session.execute(statement, (UUID(sitting), bucket))
     }

@@ -1,6 +1,6 @@
-"""``python -m exam_harness.scenarios.skaffold``: edit a source under a real `skaffold dev`.
+"""``python -m exam_harness.scenarios.skaffold``: edit a source file while `skaffold dev` is running.
 
-Exit codes: 0 the new answer came without a build, and the release is gone at the end; 1 anything else.
+Exit codes: 0 the edit was served without a build, and the release was deleted at the end; 1 any failure.
 """
 
 import shutil
@@ -27,8 +27,8 @@ from exam_harness.waiting import eventually
 
 EDITED = Path("services/solver/src/exam_solver/health.py")
 BEFORE, AFTER = '"status": "ok"', '"status": "edited"'
-"""What a solver says of its health, in its source and in its answer."""
-WATCHES = "Watching for changes"
+"""A part of the solver's health response, as written in its source and in its JSON."""
+WATCHING = "Watching for changes"
 IGNORED = (".git", ".venv", "build", ".*_cache", ".hypothesis", "__pycache__")
 START_SECONDS = 900
 SYNC_SECONDS = 120
@@ -37,39 +37,41 @@ LOG = REPOSITORY / "build/skaffold/skaffold.log"
 
 
 def main() -> int:
-    """Run it; the exit code."""
-    given = arguments("Run skaffold dev on the local cluster and edit a source.")
+    """Run the scenario and return the exit code."""
+    parsed = arguments("Run skaffold dev on the local cluster and edit a source file.")
     with Steps("make test-skaffold") as steps:
         with cache_lock(steps.echo):
             engines.start_or_connect(steps.echo)
             steps.run("skaffold", lambda: build([SKAFFOLD], steps.echo))
-        platform = bring_up_cluster(steps, port=given.port)
+        platform = bring_up_cluster(steps, port=parsed.port)
         with tempfile.TemporaryDirectory(prefix="exam-skaffold-") as folder:
             copy = Path(folder) / "repository"
             shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(*IGNORED), symlinks=True)
             with _skaffold(platform, copy, _environment(platform, Path(folder))) as log:
-                steps.echo("skaffold dev: images are built and the chart is deployed")
-                steps.run("until it serves", lambda: _await(platform, BEFORE, START_SECONDS))
-                # What is edited before that belongs to the first build.
-                eventually(lambda: WATCHES in log.read_text(), "skaffold watches the sources", seconds=START_SECONDS)
-                steps.echo(f"{EDITED} is edited")
-                built = log.read_text().count("Building [")
+                steps.echo("skaffold dev: building images and deploying the chart")
+                steps.run("first deployment", lambda: _await_health(platform, BEFORE, START_SECONDS))
+                # An earlier edit would be part of the first build.
+                eventually(
+                    lambda: WATCHING in log.read_text(), "skaffold is watching the sources", seconds=START_SECONDS
+                )
+                steps.echo(f"editing {EDITED}")
+                builds = log.read_text().count("Building [")
                 source = copy / EDITED
                 source.write_text(source.read_text().replace(BEFORE, AFTER))
-                steps.run("until the edit serves", lambda: _await(platform, AFTER, SYNC_SECONDS))
+                steps.run("sync of the edit", lambda: _await_health(platform, AFTER, SYNC_SECONDS))
                 text = log.read_text()
-                if "Syncing 1 files" not in text or text.count("Building [") != built:
-                    raise HarnessError(f"the edit was not synced, but built anew: see {LOG}")
-                steps.echo("the new answer is there; skaffold is told to end")
+                if "Syncing 1 files" not in text or text.count("Building [") != builds:
+                    raise HarnessError(f"the edit was not synced but triggered a build: see {LOG}")
+                steps.echo("the edit is served; stopping skaffold")
             if RELEASE in platform.cluster.helm("list", f"--namespace={NAMESPACE}", "--short").split():
-                raise HarnessError("skaffold has ended and its release is still there")
+                raise HarnessError("skaffold has exited and its release still exists")
         steps.table()
     return 0
 
 
 @contextmanager
 def _skaffold(platform: Platform, folder: Path, env: Mapping[str, str]) -> Iterator[Path]:
-    """`skaffold dev` in a folder for as long as this lasts; the log of what it says."""
+    """Run `skaffold dev` in a folder until the context ends; yields the path of its log."""
     LOG.parent.mkdir(parents=True, exist_ok=True)
     profile = ["--profile=packages"] if platform.from_packages else []
     words = [str(program("skaffold")), "dev", *profile, "--kube-context=kind-exam-platform", "--tail=false"]
@@ -86,18 +88,18 @@ def _skaffold(platform: Platform, folder: Path, env: Mapping[str, str]) -> Itera
 
 
 def _environment(platform: Platform, folder: Path) -> dict[str, str]:
-    """The environment of a developer's shell, with the tools on its path."""
-    quiet = {"SKAFFOLD_INTERACTIVE": "false", "SKAFFOLD_UPDATE_CHECK": "false"}
-    return {**platform.cluster.subprocess_env, **quiet, "HOME": str(folder)}
+    """The environment of a developer's shell, with the cluster's tools on its PATH."""
+    options = {"SKAFFOLD_INTERACTIVE": "false", "SKAFFOLD_UPDATE_CHECK": "false"}
+    return {**platform.cluster.subprocess_env, **options, "HOME": str(folder)}
 
 
-def _await(platform: Platform, said: str, seconds: float) -> None:
-    """Wait until a solver says this of its health, through the Ingress."""
-    wanted = said.replace(" ", "")
+def _await_health(platform: Platform, expected: str, seconds: float) -> None:
+    """Wait until the solver's health response through the Ingress contains a text."""
+    compact = expected.replace(" ", "")
 
-    def answers() -> bool:
+    def contains() -> bool:
         try:
-            answer = httpx.get(
+            response = httpx.get(
                 f"http://127.0.0.1:{platform.port}/healthz",
                 headers={"Host": "solver.localhost"},
                 timeout=5,
@@ -105,9 +107,9 @@ def _await(platform: Platform, said: str, seconds: float) -> None:
             )
         except httpx.TransportError:
             return False
-        return wanted in answer.text.replace(" ", "")
+        return compact in response.text.replace(" ", "")
 
-    eventually(answers, f"a solver says {said}", seconds=seconds)
+    eventually(contains, f"the solver's health has {expected}", seconds=seconds)
 
 
 if __name__ == "__main__":

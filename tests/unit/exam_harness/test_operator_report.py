@@ -1,4 +1,4 @@
-"""The operator's demo: its samples, what it reads from kubectl, and when it may be called good."""
+"""The operator demo: its samples, the phases parsed from kubectl, and the report."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from exam_harness.oracle.checker import Mismatch
-from exam_harness.scenarios.operator.report import Report
+from exam_harness.scenarios.operator.report import OperatorReport
 from exam_harness.scenarios.operator.settings import Settings, read_settings
-from exam_harness.scenarios.sitting.exam_phases import Phases
+from exam_harness.scenarios.sitting.exam_phases import PhaseLog
 from exam_harness.scenarios.sitting.samples import read_samples
 from exam_harness.students.clock import SECOND
 
@@ -22,7 +22,7 @@ algebra-midterm   Scheduled   2027-01-15T12:00:00Z   2027-01-15T12:01:00Z   1   
 algebra-midterm   Open        2027-01-15T12:00:00Z   2027-01-15T12:01:00Z   1                 9s
 
 """
-GOOD = Report(
+PASSING = OperatorReport(
     students=10,
     present=9,
     acknowledged=30,
@@ -37,44 +37,47 @@ GOOD = Report(
 )
 
 
-def test_the_samples_are_held_when_somebody_watches() -> None:
-    """If the samples are applied in the demo, all that differs from the files is the window and the pre-warming."""
-    coded = {sample.name: sample for sample in read_samples()}
-    assert {name: sample.as_code for name, sample in coded.items()} == {"algebra-midterm": False, "geometry-quiz": True}
-    assert {sample.document.level for sample in coded.values()} == {"year-1", "year-2"}
-    held = coded["geometry-quiz"].held(
+def test_a_rescheduled_sample_differs_in_window_and_prewarming_only() -> None:
+    """The manifests that the demo applies differ from the files only in window and pre-warming."""
+    samples = {sample.name: sample for sample in read_samples()}
+    assert {name: sample.as_code for name, sample in samples.items()} == {
+        "algebra-midterm": False,
+        "geometry-quiz": True,
+    }
+    assert {sample.document.level for sample in samples.values()} == {"year-1", "year-2"}
+    manifests = samples["geometry-quiz"].scheduled(
         opens_at=NOON, closes_at=NOON + 60 * SECOND, duration=50 * SECOND, prewarm=5 * SECOND
     )
-    secret, exam = held["items"]
+    secret, exam = manifests["items"]
     assert secret["type"] == "examplatform.dev/paper"
     window = {"opensAt": "2027-01-15T12:00:00Z", "closesAt": "2027-01-15T12:01:00Z", "duration": "50s"}
-    [original] = [each for each in coded["geometry-quiz"].objects if each["kind"] == "Exam"]
+    [original] = [each for each in samples["geometry-quiz"].objects if each["kind"] == "Exam"]
     assert exam["spec"] == original["spec"] | {"window": window, "solver": {"prewarm": "5s"}}
 
 
-def test_phases_are_read_from_what_a_person_sees() -> None:
-    """If kubectl shows a phase for the first time, that is when the sitting reached it."""
+def test_phases_are_parsed_from_the_output_of_kubectl() -> None:
+    """An Exam reached a phase when kubectl first printed it."""
     clock = iter(range(100))
-    phases = Phases(lambda: next(clock))
+    phases = PhaseLog(lambda: next(clock))
     for line in TABLE.splitlines():
-        phases.read(line)
-    assert {name: list(told) for name, told in phases.told.items()} == {
+        phases.parse_line(line)
+    assert {name: list(seen) for name, seen in phases.first_seen.items()} == {
         "algebra-midterm": ["Scheduled", "Open"],
         "geometry-quiz": ["Pending"],
     }
-    assert phases.told["algebra-midterm"]["Scheduled"] < phases.told["algebra-midterm"]["Open"]
+    assert phases.first_seen["algebra-midterm"]["Scheduled"] < phases.first_seen["algebra-midterm"]["Open"]
     assert phases.reached("algebra-midterm", "Open")
     assert not phases.reached("geometry-quiz", "Open")
 
 
-def test_a_good_run_is_called_good() -> None:
-    """If all went as it should and everything was tried, the run is good."""
-    assert GOOD.failures() == []
-    assert GOOD.to_json()["good"] is True
+def test_a_run_without_failures_passes() -> None:
+    """Without mismatches and with every fault covered, the run passes."""
+    assert PASSING.failures() == []
+    assert PASSING.to_json()["good"] is True
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("changes", "reason"),
     [
         ({"mismatches": (Mismatch("degree", "algebra", "7 is not 8"),)}, "1 mismatches of kind 'degree'"),
         ({"sealed": 0}, "no answer was sealed"),
@@ -92,14 +95,14 @@ def test_a_good_run_is_called_good() -> None:
         ({"graded_by": {"algebra": ("a", "b")}}, "graded by 2 Jobs"),
     ],
 )
-def test_a_run_that_went_wrong_is_not(changes: dict[str, Any], why: str) -> None:
-    """If anything went wrong, or was never tried, the run fails and says so."""
-    [failure] = replace(GOOD, **changes).failures()
-    assert why in failure
+def test_a_run_with_a_failure_fails_with_the_reason(changes: dict[str, Any], reason: str) -> None:
+    """A mismatch, a wrong phase or a fault that was not covered fails the run, and the report says which."""
+    [failure] = replace(PASSING, **changes).failures()
+    assert reason in failure
 
 
-def test_a_run_too_small_to_try_everything_is_refused(capsys) -> None:
-    """If I ask for a run that is too small, I am told how large it has to be."""
+def test_a_run_that_is_too_small_is_a_usage_error(capsys) -> None:
+    """If I ask for a run that is too small, the error names the minimum."""
     assert read_settings(["--students", "40", "--seconds", "20"]) == Settings(students=40, seconds=20)
     with pytest.raises(SystemExit):
         read_settings(["--students", "39"])
