@@ -40,8 +40,13 @@ def _degrees_and_seals(access, result) -> tuple[list, list]:
     """Read every degree and every sealed bucket of a run's sittings."""
     with access.forwarded("postgres", 5432) as port, access.cassandra() as session:
         postgres = PostgresReader(access.dsn(port))
-        degrees = [sorted(postgres.degrees(each.id, 1), key=lambda one: one.student) for each in result.sitting.scheduled]
-        seals = [read_raw_buckets(session, "exam", each.id, postgres.seal(each.id).buckets) for each in result.sitting.scheduled]
+        degrees = [
+            sorted(postgres.degrees(each.id, 1), key=lambda one: one.student) for each in result.sitting.scheduled
+        ]
+        seals = [
+            read_raw_buckets(session, "exam", each.id, postgres.seal(each.id).buckets)
+            for each in result.sitting.scheduled
+        ]
     return degrees, seals
 
 

@@ -78,7 +78,7 @@ def test_request_ids_are_logged_by_every_service(platform) -> None:
     reply = attempt.put(attempt.question("single"), {"seq": 1, "choices": [0]}, headers={"X-Request-ID": answered})
     assert (reply.status_code, reply.headers["X-Request-ID"]) == (200, answered)
     lines = _logged(platform, answered, *platform.stack.solvers)
-    assert [(line["event"], line["method"], line["status"]) for line in lines] == [("request", "PUT", 200)]
+    assert [(line["event"], line["method"], line["status"]) for line in lines] == [("request_served", "PUT", 200)]
     access, named = attempt.tokens["access"], {"X-Request-ID": listed}
     reply = platform.call("GET", "/api/exams", host="localhost", token=access, headers=named)
     assert (reply.status_code, reply.headers["X-Request-ID"]) == (200, listed)
@@ -93,7 +93,7 @@ def test_request_ids_are_logged_by_every_service(platform) -> None:
         coordinator.start()
         platform.eventually("the coordinator ends", lambda: not coordinator.alive)
     assert f'"{grading}"' in coordinator.log.read_text()
-    graded = [line for line in _logged(platform, grading, platform.stack.worker) if line["event"] == "chunk graded"]
+    graded = [line for line in _logged(platform, grading, platform.stack.worker) if line["event"] == "chunk_graded"]
     chunks = platform.client.sitting(sitting.name)["revisions"][0]["chunks"]
     assert sorted((line["sitting"], line["chunk"]) for line in graded) == [(sitting.id, n) for n in range(chunks)]
 
