@@ -1,5 +1,7 @@
 """The documentation refers only to things that exist, and the checker finds those that do not."""
 
+import re
+
 import pytest
 
 from exam_harness.documentation import Repository, anchors, broken_references
@@ -87,3 +89,32 @@ def test_anchors_are_those_of_github() -> None:
     """If I link to a heading with code, punctuation or a repeated name, the anchor is the one that GitHub generates."""
     text = "# The `Exam` resource, and [its](x.md) operator\n## Values\n```\n# comment\n```\n## Values\n"
     assert anchors(text) == ["the-exam-resource-and-its-operator", "values", "values-1"]
+
+
+def test_the_index_lists_every_decision_with_its_title() -> None:
+    """If I write a decision, the index names it, and its number is the next."""
+    index = (REPOSITORY / "docs/adr/README.md").read_text()
+    pages = sorted((REPOSITORY / "docs/adr").glob("[0-9]*.md"))
+    for number, page in enumerate(pages, start=1):
+        title = page.read_text().splitlines()[0].removeprefix(f"# {number}. ")
+        assert f"| {number} | [{title}]({page.name}) |" in index
+
+
+def test_the_index_links_every_page() -> None:
+    """If I write a page in docs, the index leads to it."""
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", (REPOSITORY / "docs/README.md").read_text()))
+    assert linked == {path.name for path in (REPOSITORY / "docs").glob("*.md")} - {"README.md"}
+
+
+def test_architecture_names_every_room() -> None:
+    """If I add a room to a package, the architecture page says what it is for."""
+    text = (REPOSITORY / "docs/architecture.md").read_text()
+    packages = [name.removesuffix("/py.typed") for name in HERE.files if name.endswith("/py.typed")]
+    rooms = {
+        f"{package.rsplit('/', 1)[-1]}.{name.removeprefix(f'{package}/').removesuffix('/__init__.py')}"
+        for package in packages
+        for name in HERE.files
+        if re.fullmatch(rf"{re.escape(package)}/\w+/__init__\.py", name)
+    }
+    missing = {room for room in rooms if f"`{room}`" not in text and not room.endswith(".testing")}
+    assert not missing

@@ -62,9 +62,9 @@ class BrokenReference:
 class Repository:
     """The things that documentation can refer to, read once from a working tree."""
 
-    def __init__(self, root: Path, files: Sequence[str] | None = None) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
-        self.files = frozenset(_tracked(root) if files is None else files)
+        self.files = frozenset(_tracked(root))
 
     def documents(self) -> list[Path]:
         """The checked documents."""
@@ -101,22 +101,21 @@ class Repository:
     def module_fault(self, dotted: str) -> str | None:
         """Return why a module, or an attribute of one, does not resolve; None if it does."""
         package, *names = dotted.split(".")
-        found = [folder / package for pattern in SOURCE_FOLDERS for folder in self.root.glob(pattern)]
-        place = next((each for each in found if each.is_dir()), None)
+        found = [_name(folder / package, self.root) for each in SOURCE_FOLDERS for folder in self.root.glob(each)]
+        place = next(filter(self.has, found), None)
         if place is None:
             return f"there is no package {package}"
-        while names and place.is_dir():
-            inside = place / names[0]
-            if not inside.is_dir() and not inside.with_suffix(".py").is_file():
-                break
-            place = inside if inside.is_dir() else inside.with_suffix(".py")
-            names.pop(0)
-        source = place / "__init__.py" if place.is_dir() else place
-        body = ast.parse(source.read_text()).body if source.is_file() else []
+        while names and self.has(f"{place}/{names[0]}"):
+            place = f"{place}/{names.pop(0)}"
+        if names and self.has(f"{place}/{names[0]}.py"):
+            source = f"{place}/{names.pop(0)}.py"
+        else:
+            source = f"{place}/__init__.py"
+        body = ast.parse((self.root / source).read_text()).body if self.has(source) else []
         for name in names:
             definition = _definition(body, name)
             if definition is None:
-                return f"{_name(source, self.root)} has no {name}"
+                return f"{source} has no {name}"
             body = definition.body if isinstance(definition, ast.ClassDef) else []
         return None
 
