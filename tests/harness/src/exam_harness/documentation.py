@@ -78,9 +78,10 @@ class Repository:
             return any(PurePosixPath(name).match(path) for name in self._paths)
         return path in self._paths
 
-    def has_suffix(self, path: str) -> bool:
-        """Whether the path of some file or folder ends with these components."""
-        return any(name == path or name.endswith(f"/{path}") for name in self._paths)
+    def has_suffix(self, path: str, below: str = ".") -> bool:
+        """Whether the path of some file or folder, in a folder, ends with these components."""
+        prefix = "" if below == "." else f"{below}/"
+        return any(name == path or name.endswith(f"/{path}") for name in self._paths if name.startswith(prefix))
 
     @cached_property
     def _paths(self) -> frozenset[str]:
@@ -187,14 +188,18 @@ def _span_faults(spans: Sequence[str], path: Path, repository: Repository) -> It
 
 
 def _is_known_path(span: str, path: Path, repository: Repository) -> bool:
-    """Whether a code span is no path, or a path from the root, the document's folder or a package."""
+    """Whether a code span is no path, or one from the root, or the end of one.
+
+    In a member's README, it is the end of a path in that member: ``decide/plan.py`` in the operator's.
+    """
     first, slash, _ = span.partition("/")
     is_path = PurePosixPath(span).suffix in _FILE_SUFFIXES or (slash and first in repository.top_level)
     if not is_path or first in GENERATED:
         return True
     span = span.rstrip("/")
-    beside = _name(path.parent.joinpath(span), repository.root)
-    return repository.has(span) or repository.has(beside) or repository.has_suffix(span)
+    member = _name(path.parent, repository.root)
+    below = "." if member == "docs" or member.startswith("docs/") else member
+    return repository.has(span) or repository.has(f"{member}/{span}") or repository.has_suffix(span, below)
 
 
 def _command_faults(code: Sequence[str], repository: Repository) -> Iterator[tuple[str, str]]:
