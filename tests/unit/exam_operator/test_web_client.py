@@ -1,0 +1,91 @@
+"""Errors of web's internal API, as the operator's client raises them."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiohttp import web
+
+from exam_core.problems import Problem, ProblemKind
+from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
+from exam_operator.clients.web import WebClient
+from exam_runtime.problems import ProblemResponse
+
+Answer = Callable[[], web.Response]
+
+
+@pytest.fixture
+async def answers() -> dict[str, Answer]:
+    """What the fake web answers, under the key «all»."""
+    return {}
+
+
+@pytest.fixture
+async def client(answers: dict[str, Answer]) -> AsyncIterator[WebClient]:
+    """A client of a fake web."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return answers["all"]()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made = WebClient(f"http://127.0.0.1:{runner.addresses[0][1]}", "token", lambda: 0)
+    yield made
+    await made.close()
+    await runner.cleanup()
+
+
+def problem(kind: ProblemKind, detail: str = "why") -> Answer:
+    """A problem as web returns it."""
+    response = ProblemResponse.of(Problem(kind, detail))
+    return lambda: web.Response(status=response.status, body=response.body, content_type=response.media_type)
+
+
+async def test_a_sitting_that_does_not_exist_is_none(client: WebClient, answers: dict[str, Answer]) -> None:
+    """If there is no sitting of this name, there is none to reconcile, which is no error."""
+    answers["all"] = problem(ProblemKind.NOT_FOUND)
+    assert await client.get_sitting("none") is None
+
+
+@pytest.mark.parametrize("kind", [ProblemKind.EPOCH_CHANGED, ProblemKind.STATE_CONFLICT])
+async def test_a_concurrent_change_is_a_conflict(
+    client: WebClient, answers: dict[str, Answer], kind: ProblemKind
+) -> None:
+    """If the sitting has changed since it was read, the change is planned again."""
+    answers["all"] = problem(kind)
+    with pytest.raises(ConflictError, match="why"):
+        await client.pause("midterm", epoch=1)
+
+
+async def test_a_rejection_has_the_problem_as_its_reason(client: WebClient, answers: dict[str, Answer]) -> None:
+    """If web rejects a change, the condition's reason is the problem's name, its message the detail."""
+    answers["all"] = problem(ProblemKind.WINDOW_FROZEN, "not shortened")
+    with pytest.raises(RejectedError) as caught:
+        await client.pause("midterm", epoch=1)
+    assert (caught.value.reason, caught.value.message) == ("WindowFrozen", "not shortened")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        problem(ProblemKind.UNAVAILABLE),
+        problem(ProblemKind.UNAUTHENTICATED),
+        problem(ProblemKind.TOO_MANY_REQUESTS),
+        lambda: web.Response(status=404, text="a proxy's page"),
+    ],
+)
+async def test_other_errors_are_retried(client: WebClient, answers: dict[str, Answer], answer: Answer) -> None:
+    """If web does not work, or something else answers in its place, the call is retried later."""
+    answers["all"] = answer
+    with pytest.raises(UnavailableError, match="web: POST /internal/sittings/midterm/pause"):
+        await client.pause("midterm", epoch=1)
+
+
+async def test_retry_after_is_kept(client: WebClient, answers: dict[str, Answer]) -> None:
+    """If web says when to retry, the error has that time."""
+    answers["all"] = lambda: web.Response(status=503, headers={"Retry-After": "7"})
+    with pytest.raises(UnavailableError) as caught:
+        await client.get_sitting("midterm")
+    assert caught.value.retry_after == 7
