@@ -258,8 +258,8 @@ async def _lines(upstream: aiohttp.ClientResponse, until: asyncio.Event) -> Asyn
                 read.cancel()
             if not (chunk := read.result()):
                 return
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
                 yield line + b"\n"
     finally:
         stopped.cancel()

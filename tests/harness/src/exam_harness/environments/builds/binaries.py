@@ -59,10 +59,10 @@ class Binary:
     def version(self) -> str:
         """The version that its go.mod pins, like ``v1.2.3``."""
         text = (self.sources / "go.mod").read_text()
-        found = re.search(rf"^\s*(?:require )?{re.escape(self.module)} (v\S+)", text, re.MULTILINE)
-        if found is None:
+        match = re.search(rf"^\s*(?:require )?{re.escape(self.module)} (v\S+)", text, re.MULTILINE)
+        if match is None:
             raise HarnessError(f"{self.sources / 'go.mod'} requires no {self.module}")
-        return found.group(1)
+        return match.group(1)
 
     @property
     def link_flags(self) -> str:

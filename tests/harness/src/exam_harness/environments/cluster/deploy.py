@@ -11,6 +11,8 @@ CHART = REPOSITORY / "charts/exam-platform"
 RELEASE = "exam"
 NAMESPACE = "exam"
 WAIT = "--timeout=240s"
+GRACE_SECONDS = 60
+"""How much longer than its own timeout kubectl may run."""
 GATEWAY_API = ("sigs.k8s.io/gateway-api", "config/crd/standard")
 """The CustomResourceDefinitions of the Gateway API, in the version that Traefik is built with."""
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
@@ -64,21 +66,20 @@ def chart_arguments(*, tags: dict[str, str], from_packages: bool, port: int) -> 
 def await_platform(cluster: Cluster, echo: Echo) -> None:
     """Wait until the migrations have completed and every StatefulSet and Deployment is rolled out."""
     echo("waiting for stores, migrations and services")
-    cluster.kubectl(
-        "-n",
-        NAMESPACE,
-        "wait",
-        "--for=condition=complete",
-        "job",
-        "-l",
-        _component_selector("migrations"),
-        WAIT,
-        seconds=300,
-    )
+    migrations = ("job", "--selector", component_selector("migrations"), WAIT)
+    cluster.kubectl("-n", NAMESPACE, "wait", "--for=condition=complete", *migrations, seconds=300)
+    await_rollouts(cluster, seconds=240)
+
+
+def await_rollouts(cluster: Cluster, *, seconds: int) -> None:
+    """Wait until every StatefulSet and Deployment of the platform is rolled out; `seconds` for each of them."""
     for kind in ("statefulset", "deployment"):
         for name in cluster.kubectl("-n", NAMESPACE, "get", kind, "--output=name").split():
-            cluster.kubectl("-n", NAMESPACE, "rollout", "status", name, WAIT, seconds=300)
+            cluster.kubectl(
+                "-n", NAMESPACE, "rollout", "status", name, f"--timeout={seconds}s", seconds=seconds + GRACE_SECONDS
+            )
 
 
-def _component_selector(name: str) -> str:
+def component_selector(name: str) -> str:
+    """Return the label selector of a component."""
     return f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component={name}"

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from exam_harness.environments.cluster.deploy import NAMESPACE, RELEASE
+from exam_harness.environments.cluster.deploy import NAMESPACE, await_rollouts, component_selector
 from exam_harness.environments.cluster.kind import Cluster
 from exam_harness.environments.processes.process import HarnessError
 
@@ -20,17 +20,13 @@ DUMPS = {
 
 def pod_names(cluster: Cluster, component: str) -> list[str]:
     """Return the names of a component's pods, oldest first."""
-    selector = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component={component}"
-    query = ("--namespace", NAMESPACE, "pods", "--selector", selector, "--sort-by=.metadata.creationTimestamp")
-    return [pod["metadata"]["name"] for pod in cluster.get(*query)["items"]]
+    query = ("pods", "--selector", component_selector(component), "--sort-by=.metadata.creationTimestamp")
+    return [pod["metadata"]["name"] for pod in cluster.get("--namespace", NAMESPACE, *query)["items"]]
 
 
 def await_recovery(cluster: Cluster) -> None:
-    """Wait until every StatefulSet and Deployment of the platform is rolled out again."""
-    for kind in ("statefulset", "deployment"):
-        for name in cluster.kubectl("--namespace", NAMESPACE, "get", kind, "--output=name").split():
-            status = ("--namespace", NAMESPACE, "rollout", "status", name, f"--timeout={RECOVER_SECONDS}s")
-            cluster.kubectl(*status, seconds=RECOVER_SECONDS + 30)
+    """Wait until every part of the platform is ready again after a fault."""
+    await_rollouts(cluster, seconds=RECOVER_SECONDS)
 
 
 def dump_diagnostics(cluster: Cluster, folder: Path) -> None:

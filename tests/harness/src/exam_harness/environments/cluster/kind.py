@@ -62,8 +62,8 @@ class Cluster:
 
     def get(self, *arguments: str) -> dict[str, Any]:
         """Return the output of ``kubectl get`` as parsed JSON."""
-        found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output=json"))
-        return found
+        parsed: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output=json"))
+        return parsed
 
     def exists(self) -> bool:
         """Return whether the cluster exists."""
@@ -169,11 +169,11 @@ class Cluster:
         """Return why it is not ready, or None: the API server is not ready, or statuses are stale after a restart."""
         try:
             self.kubectl("get", "--raw=/readyz")
-            found = self.get(KINDS, "--all-namespaces")["items"]
+            resources = self.get(KINDS, "--all-namespaces")["items"]
         except HarnessError as error:
             return str(error)
         started = self.engine.docker("inspect", "--format={{.State.StartedAt}}", NODE).strip()
-        stale = stale_resources(datetime.fromisoformat(started), found)
+        stale = stale_resources(datetime.fromisoformat(started), resources)
         return f"stale statuses: {', '.join(stale)}" if stale else None
 
     def _reject_unprogrammed_services(self) -> None:

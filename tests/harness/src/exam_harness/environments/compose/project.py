@@ -65,8 +65,8 @@ class Project:
     def address(self, service: str) -> str:
         """Return the IP address of a service's container."""
         container = self.compose("ps", "--quiet", service).strip()
-        (found,) = json.loads(self.engine.docker("inspect", container))
-        (network,) = found["NetworkSettings"]["Networks"].values()
+        (inspected,) = json.loads(self.engine.docker("inspect", container))
+        (network,) = inspected["NetworkSettings"]["Networks"].values()
         return str(network["IPAddress"])
 
     def dsn(self) -> str:
@@ -91,9 +91,9 @@ class Project:
     def remaining(self) -> list[str]:
         """Return the ids of the project's remaining containers, volumes and networks."""
         label = f"--filter=label=com.docker.compose.project={self.name}"
-        found = [
+        ids = [
             *self.engine.docker("ps", "--all", "--quiet", label).split(),
             *self.engine.docker("volume", "ls", "--quiet", label).split(),
             *self.engine.docker("network", "ls", "--quiet", label).split(),
         ]
-        return sorted(found)
+        return sorted(ids)

@@ -205,7 +205,7 @@ class ControlPlane:
             f"--key-file={server.key}",
             f"--trusted-ca-file={authority.certificate}",
             "--client-cert-auth",
-            # It outlives kill -9 of every process here, only a power cut would lose what the kernel still holds.
+            # Data survives kill -9 of every process without fsync; only a power failure would lose unflushed pages.
             "--unsafe-no-fsync",
             "--log-level=warn",
         ]

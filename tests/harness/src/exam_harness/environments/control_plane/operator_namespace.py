@@ -73,8 +73,8 @@ class OperatorNamespace:
             "KUBECONFIG": str(self._kubeconfig(name, server)),
             "HOME": str(self.folder),
         }
-        whole = default_image_env() | own | dict(env or {})
-        return Service(name, "-m", "exam_operator", port=port, folder=self.folder, env=whole)
+        complete_env = default_image_env() | own | dict(env or {})
+        return Service(name, "-m", "exam_operator", port=port, folder=self.folder, env=complete_env)
 
     def apply(self, body: Mapping[str, Any], *, namespace: str | None = None) -> None:
         """Apply an object, by default in the operator's namespace."""

@@ -74,7 +74,7 @@ def start_or_connect(echo: Echo) -> Engine:
     """Return the running engine; if there is none, install and start one.
 
     Raises:
-        HarnessError: that takes root, or Debian.
+        HarnessError: installing one requires root and Debian.
     """
     present = find_running()
     if present is not None:

@@ -109,7 +109,7 @@ class HostState:
 
 
 def _processes() -> tuple[str, ...]:
-    found = []
+    names = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             name = (entry / "comm").read_text().strip()
@@ -118,8 +118,8 @@ def _processes() -> tuple[str, ...]:
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile
         if name.startswith(PROGRAMS) and state != "Z":
-            found.append(f"{name} {entry.name}")
-    return tuple(sorted(found))
+            names.append(f"{name} {entry.name}")
+    return tuple(sorted(names))
 
 
 def _saved(command: str) -> dict[str, list[str]]:

@@ -80,10 +80,10 @@ def build_service(engine: Engine, echo: Echo, service: str, *, tag: str, from_pa
     arguments = {"SERVICE": service, **SERVICES[service], "REVISION": tag}
     if from_packages:
         arguments |= {"PYTHON_IMAGE": PYTHON["runtime"], "BUILD_IMAGE": PYTHON["build"]}
-    words = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    build_args = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     recipe = str(DOCKER / "service.Dockerfile")
     engine.docker(
-        "build", "--quiet", f"--file={recipe}", f"--target={service}", *words, f"--tag={image}", str(REPOSITORY)
+        "build", "--quiet", f"--file={recipe}", f"--target={service}", *build_args, f"--tag={image}", str(REPOSITORY)
     )
     return image
 
@@ -164,5 +164,5 @@ def _build_python(engine: Engine, echo: Echo) -> None:
     """Build Python's runtime and build images."""
     echo("building image Python 3.11")
     for target, image in PYTHON.items():
-        words = (f"--build-arg=DEBIAN_IMAGE={DEBIAN}", f"--target={target}", f"--tag={image}", str(DOCKER / "python"))
-        engine.docker("build", "--quiet", *words)
+        options = (f"--build-arg=DEBIAN_IMAGE={DEBIAN}", f"--target={target}", f"--tag={image}", str(DOCKER / "python"))
+        engine.docker("build", "--quiet", *options)

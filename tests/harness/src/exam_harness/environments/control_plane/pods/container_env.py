@@ -103,8 +103,8 @@ def _value(variable: Pod, pod: Pod, env: Mapping[str, str], read: Read) -> str |
 
 
 def _field(pod: Pod, path: str) -> str:
-    if found := _SUBSCRIPT.fullmatch(path):
-        return str(pod["metadata"].get(found[1], {}).get(found[2], ""))
+    if match := _SUBSCRIPT.fullmatch(path):
+        return str(pod["metadata"].get(match[1], {}).get(match[2], ""))
     part, _, name = path.partition(".")
     if part not in {"metadata", "spec", "status"} or "." in name:
         raise UnsupportedPodError(f"fieldPath {path} is not supported")
@@ -114,7 +114,7 @@ def _field(pod: Pod, path: str) -> str:
 def _expand(text: str, env: Mapping[str, str]) -> str:
     """Expand ``$(NAME)`` as Kubernetes does: an unknown name is kept, ``$$`` is one dollar sign."""
 
-    def value(found: re.Match[str]) -> str:
-        return "$" if found[0] == "$$" else env.get(found[1], found[0])
+    def value(match: re.Match[str]) -> str:
+        return "$" if match[0] == "$$" else env.get(match[1], match[0])
 
     return _REFERENCE.sub(value, text)

@@ -25,7 +25,7 @@ from exam_harness.environments.processes.process import ChildProcess
 ADDRESS = "127.0.0.1"
 RETRY_SECONDS = 0.5
 RESTART_SECONDS = 1.0
-RESTART_SECONDS_AT_MOST = 30.0
+MAX_RESTART_SECONDS = 30.0
 DELETED = (404, 409)
 """The pod no longer exists, or another pod has its name (the uid differs)."""
 UNREADABLE = (403, 404)
@@ -141,7 +141,7 @@ class PodRunner:
             self._finish(exit_code, "Completed" if exit_code == 0 else "Error")
             return
         self._last_state = self._terminated(exit_code, "Completed" if exit_code == 0 else "Error")
-        pause = min(RESTART_SECONDS * 2**self._restarts, RESTART_SECONDS_AT_MOST)
+        pause = min(RESTART_SECONDS * 2**self._restarts, MAX_RESTART_SECONDS)
         self._retry_at = time.monotonic() + pause
         self._restarts += 1
         self._child = None

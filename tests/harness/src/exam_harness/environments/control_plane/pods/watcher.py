@@ -107,5 +107,5 @@ class PodWatcher:
 def _lines(response: BaseHTTPResponse) -> Iterator[bytes]:
     rest = b""
     for chunk in response.stream(None):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines

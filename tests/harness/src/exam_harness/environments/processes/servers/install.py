@@ -95,17 +95,17 @@ def _archive_classes(echo: Echo) -> None:
     for older in archive.parent.glob("*.jsa"):
         older.unlink()
     folder = new_run_folder("archive")
-    made = archive.with_suffix(".new")
+    new_archive = archive.with_suffix(".new")
     try:
         (folder / "logs").mkdir()
-        with Cassandra(folder, archive_to=made) as cassandra:
+        with Cassandra(folder, archive_to=new_archive) as cassandra:
             code = cassandra.process.stop(seconds=120)
-        if not made.exists():
+        if not new_archive.exists():
             raise HarnessError(f"Java wrote no class archive (exit code {code})\n{cassandra.process.tail()}")
-        made.chmod(0o644)
-        made.rename(archive)
+        new_archive.chmod(0o644)
+        new_archive.rename(archive)
     finally:
-        made.unlink(missing_ok=True)
+        new_archive.unlink(missing_ok=True)
         shutil.rmtree(folder)
 
 

@@ -20,8 +20,8 @@ def find_java() -> Path:
         HarnessError: there is none.
     """
     for java in _candidates():
-        found = re.search(r'version "(\d+)', java_version(java))
-        if found and int(found.group(1)) == MAJOR:
+        match = re.search(r'version "(\d+)', java_version(java))
+        if match and int(match.group(1)) == MAJOR:
             return java
     raise HarnessError(f"Java {MAJOR} is missing: run make setup, or set JAVA_HOME to one")
 
