@@ -83,6 +83,7 @@ class FakeSitting:
         world = self.world
         revision = RevisionView(
             graded=world.graded,
+            due_for_publication=world.graded and world.automatic and world.published < 1,
             chunks=BUCKETS,
             missing=tuple(c for c in range(BUCKETS) if c not in world.ledger),
             idle=world.now - world.ledger_grew_at,
@@ -93,7 +94,6 @@ class FakeSitting:
             over=world.over,
             ends_at=0,
             revision=revision if world.opened else None,
-            automatic=world.automatic,
             published=world.published,
         )
 

@@ -17,7 +17,7 @@ from exam_grader.coordination.sitting import DjangoSitting, Tools
 from exam_grader.grading.chunk import grade_chunk, ledger_full
 from exam_grader.settings import GraderSettings
 from exam_web.sittings import selectors, services
-from exam_web.sittings.models import Revision, Sitting
+from exam_web.sittings.models import Revision
 
 log = structlog.get_logger(__name__)
 
@@ -93,21 +93,7 @@ class Grader:
                 if problem.kind not in LOST_RACE:
                     raise
                 log.info("somebody else was faster", sitting=str(sitting.id), why=problem.detail)
-        for sitting in selectors.sittings_unfinished():
-            yield from ((sitting.id, number) for number in _unfinished_revisions(sitting))
+        yield from selectors.revisions_unfinished()
 
     def _revision(self, sitting: UUID, number: int) -> Revision:
         return Revision.objects.select_related("sitting").get(sitting=sitting, number=number)
-
-
-def _unfinished_revisions(sitting: Sitting) -> list[int]:
-    """The revisions of a closed sitting that are not finished; the first one, if none was opened."""
-    revisions = list(sitting.revisions.all())
-    if not revisions:
-        return [1]
-    automatic = sitting.publish == Sitting.Publish.AUTOMATIC
-    return [
-        row.number
-        for row in revisions
-        if row.state == Revision.State.GRADING or (automatic and row.number > sitting.published_revision)
-    ]

@@ -12,7 +12,8 @@ from django.utils import timezone
 from exam_grader.broker.redis_broker import CHUNKS, CONTROL, Broker
 from exam_grader.coordination.lock import SittingLock
 from exam_harness.environments.processes.servers.redis import Redis
-from exam_web.sittings.models import Revision
+from exam_web.sittings.models import Revision, Sitting
+from exam_web.sittings.selectors import is_due_for_publication, revisions_unfinished
 
 pytestmark = pytest.mark.integration
 
@@ -84,6 +85,17 @@ def test_what_a_dead_coordinator_left_unpublished_is_found(seeded, make_grader) 
         assert grader.coordinate(seeded.sitting, number).phase.value == "done"
         assert seeded.row.published_revision == number
         assert list(grader.close_due()) == []
+
+
+def test_a_revision_is_due_for_publication_while_no_later_one_is_published(seeded, make_grader) -> None:
+    """Degrees are published by themselves only where the sitting says so, and an old revision never replaces a new."""
+    Sitting.objects.update(publish=Sitting.Publish.MANUAL)
+    coordinator = make_grader().coordinator(seeded.sitting, 1, tell=lambda _report: None, local=True)
+    assert coordinator.advance().text.endswith("revision 1 is graded, not published")
+    for publish, published, due in (("manual", 0, False), ("automatic", 0, True), ("automatic", 1, False)):
+        Sitting.objects.update(publish=publish, published_revision=published)
+        assert is_due_for_publication(seeded.revision()) is due
+        assert list(revisions_unfinished()) == [(seeded.sitting, 1)] * due
 
 
 def test_a_sitting_still_open_or_cancelled_is_left_alone(seeded_open, make_grader) -> None:

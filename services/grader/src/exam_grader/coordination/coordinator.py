@@ -131,7 +131,7 @@ class Coordinator:
             if self.halt():
                 raise HaltedError("told to stop")
             view = self.desk.look()
-            step = next_step(view, number=self.number, stop=self.stop)
+            step = next_step(view, stop=self.stop)
             if tried == (step, view) and lost is None:
                 raise StuckError(f"{view.name}: {step.name} ended well but changed nothing: this is a fault of ours")
             try:
@@ -151,7 +151,7 @@ class Coordinator:
     def watch(self) -> Report:
         """What to report while another coordinator does the work."""
         view = self.desk.look()
-        if next_step(view, number=self.number, stop=self.stop) is Step.REST:
+        if next_step(view, stop=self.stop) is Step.REST:
             return self._done(view)
         report = Report(phase=Phase.WAITING, text=f"{view.name}: another coordinator is at work on it")
         self.tell(report)

@@ -18,12 +18,14 @@ class RevisionView:
 
     Attributes:
         graded: whether it was declared complete.
+        due_for_publication: whether it is to be published automatically and is not yet.
         chunks: how many chunks it has.
         missing: those that the ledger lacks.
         idle: seconds since the ledger last grew, or since the revision was opened.
     """
 
     graded: bool
+    due_for_publication: bool = False
     chunks: int
     missing: tuple[int, ...]
     idle: float = field(compare=False)
@@ -39,7 +41,6 @@ class View:
         over: whether every personal deadline has passed.
         ends_at: the latest personal deadline possible; None while the sitting is paused.
         revision: the revision asked for, None while it was not opened.
-        automatic: whether degrees are published without a person.
         published: the number of the published revision, 0 for none.
     """
 
@@ -48,7 +49,6 @@ class View:
     over: bool
     ends_at: int | None
     revision: RevisionView | None
-    automatic: bool
     published: int
 
 
@@ -65,12 +65,11 @@ class Step(Enum):
     REST = auto()
 
 
-def next_step(view: View, *, number: int, stop: bool = False) -> Step:
-    """The one step that is next on the way to a graded (and, if automatic, published) revision `number`.
+def next_step(view: View, *, stop: bool = False) -> Step:
+    """The one step that is next on the way to a graded (and, if automatic, published) revision.
 
     Args:
         view: what is known.
-        number: the revision asked for.
         stop: whether an open sitting is to be ended early.
 
     Raises:
@@ -88,17 +87,15 @@ def next_step(view: View, *, number: int, stop: bool = False) -> Step:
         case State.CLOSING:
             return Step.SEAL
         case State.SEALED:
-            return _grading_step(view, number)
+            return _grading_step(view)
 
 
-def _grading_step(view: View, number: int) -> Step:
+def _grading_step(view: View) -> Step:
     if view.revision is None:
         return Step.OPEN
     if not view.revision.graded:
         return Step.GRADE if view.revision.missing else Step.COMPLETE
-    if view.automatic and view.published < number:
-        return Step.PUBLISH
-    return Step.REST
+    return Step.PUBLISH if view.revision.due_for_publication else Step.REST
 
 
 def _still_open(view: View) -> str:

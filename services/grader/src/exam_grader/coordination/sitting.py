@@ -64,7 +64,6 @@ class DjangoSitting:
             over=open_still and ends_at is not None and database_now() > ends_at,
             ends_at=ends_at,
             revision=self._look_at_revision(),
-            automatic=row.publish == Sitting.Publish.AUTOMATIC,
             published=row.published_revision,
         )
 
@@ -144,6 +143,7 @@ class DjangoSitting:
         grew_at = row.ledger.aggregate(last=Max("graded_at"))["last"] or row.started_at
         return RevisionView(
             graded=row.state == Revision.State.GRADED,
+            due_for_publication=selectors.is_due_for_publication(row),
             chunks=row.chunks,
             missing=tuple(selectors.missing_chunks(row)),
             idle=(database_now() - to_micros(grew_at)) / SECOND,

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from exam_core.deadlines import ends_at
 from exam_core.instants import from_micros, span_to_micros, to_micros
@@ -15,6 +16,13 @@ from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam
 from exam_web.sittings.models import Revision, Sitting
 from exam_web.users.models import User
+
+DUE_FOR_PUBLICATION = Q(
+    state=Revision.State.GRADED,
+    sitting__publish=Sitting.Publish.AUTOMATIC,
+    number__gt=F("sitting__published_revision"),
+)
+"""Filters revisions that are to be published automatically and are not yet."""
 
 
 def sitting_named(name: str) -> Sitting:
@@ -54,18 +62,23 @@ def sittings_due() -> list[Sitting]:
     return [row for row in candidates if _over(row, now)]
 
 
-def sittings_unfinished() -> QuerySet[Sitting]:
-    """Sittings that are closed but not graded yet, oldest first."""
-    graded = Revision.objects.filter(state=Revision.State.GRADED).values("sitting")
-    closing = Sitting.objects.filter(state__in=(State.CLOSING.value, State.SEALED.value))
-    ungraded = closing.exclude(id__in=graded)
-    regrading = closing.filter(revisions__state=Revision.State.GRADING)
-    automatic = closing.filter(
-        publish=Sitting.Publish.AUTOMATIC,
-        revisions__state=Revision.State.GRADED,
-        revisions__number__gt=F("published_revision"),
+def revisions_unfinished() -> QuerySet[Sitting, tuple[UUID, int]]:
+    """(sitting, number) of each revision of a closed sitting that is being graded or is due for publication.
+
+    Oldest sitting first. A sitting without a revision is listed with the number of its first.
+    """
+    unfinished = Revision.objects.filter(Q(state=Revision.State.GRADING) | DUE_FOR_PUBLICATION)
+    return (
+        Sitting.objects.filter(state__in=(State.CLOSING.value, State.SEALED.value))
+        .filter(Q(revisions=None) | Q(revisions__in=unfinished))
+        .order_by("closed_at", "revisions__number")
+        .values_list("id", Coalesce("revisions__number", 1))
     )
-    return (ungraded | regrading | automatic).distinct().order_by("closed_at")
+
+
+def is_due_for_publication(revision: Revision) -> bool:
+    """Whether a revision is to be published automatically and neither it nor a later one is published yet."""
+    return Revision.objects.filter(DUE_FOR_PUBLICATION, pk=revision.pk).exists()
 
 
 def missing_chunks(revision: Revision) -> list[int]:
