@@ -38,7 +38,7 @@ from exam_solver.metrics import Metrics
 class LeaseKeeper:
     age = valid = epoch = in_flight = 0
 solver = Metrics()
-solver.watch(LeaseKeeper())
+solver.watch_lease(LeaseKeeper())
 found = {}
 for registry in (REGISTRY, solver.registry):
     for collector, names in registry._collector_to_names.items():

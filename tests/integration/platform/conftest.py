@@ -312,7 +312,7 @@ class Platform:
 
     def holder(self, solver: Service) -> str:
         """The holder id of a solver's current lease."""
-        return str([line["holder"] for line in self.log(solver) if line.get("event") == "lease_held"][-1])
+        return str([line["holder"] for line in self.log(solver) if line.get("event") == "lease_acquired"][-1])
 
     def eventually(self, condition: str, check: Callable[[], T], *, seconds: float = TIMEOUT) -> T:
         """Wait until `check` returns a true value; fails when the time is up."""

@@ -111,7 +111,7 @@ async def test_a_lease_that_expired_in_the_database_is_lapsed(store: PostgresLea
     assert not await keeper.renew()
     held = [keeper.valid]
     assert await keeper.renew()
-    await keeper.tidy()
+    await keeper.release_stale()
     assert [*held, keeper.valid] == [False, True]
     rows = await web(lambda: list(SolverLease.objects.values_list("holder", flat=True)))
     assert rows == [keeper.lease.holder] != [old]
@@ -124,7 +124,7 @@ async def test_a_close_waits_for_what_a_solver_admitted_before_and_for_nothing_e
     keeper = keeper_of(store)
     await keeper.renew()
     finish = asyncio.Event()
-    writing = asyncio.create_task(keeper.carry(keeper.admit(), finish.wait))
+    writing = asyncio.create_task(keeper.run_tracked(keeper.admit(), finish.wait))
     await asyncio.sleep(0)
     await web(lambda: sitting_stop(sitting=sitting.id))
     for _ in range(3):

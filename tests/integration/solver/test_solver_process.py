@@ -229,7 +229,7 @@ def test_a_solver_that_is_told_to_end_loses_nothing(platform: Platform) -> None:
     assert acknowledged <= {row.seq for row in platform.rows().answers}
     events = [line["event"] for line in solver.lines()]
     assert "lease_released" in events
-    assert not {"fault", "work_in_flight_failed", "lease_loop_died"} & set(events)
+    assert not {"request_failed", "work_in_flight_failed", "lease_loop_crashed"} & set(events)
 
 
 def test_a_solver_comes_up_and_serves_without_redis(platform: Platform) -> None:

@@ -10,7 +10,7 @@ from exam_solver.testing.world import Process, World
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     """Papers, people, web, a schedule with one open sitting."""
-    world = await World.make()
+    world = await World.create()
     yield world
     await world.close()
 
@@ -24,4 +24,4 @@ async def solver(world: World) -> Process:
 @pytest.fixture
 async def attempt(world: World, solver: Process) -> str:
     """The token of an attempt that the student has just started."""
-    return await world.begin(solver)
+    return await world.start_attempt(solver)

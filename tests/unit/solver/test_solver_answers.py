@@ -10,7 +10,8 @@ from exam_core import receipts
 from exam_core.answers import AnswerValue, answer_id_of
 from exam_core.fold import fold_answers
 from exam_core.keys import PublicKeySet
-from exam_solver.testing.world import COIN, MULTIPLE, NUMERIC, SINGLE, STUDENT, Process, World, slug
+from exam_solver.testing.papers import COIN, MULTIPLE, NUMERIC, SINGLE
+from exam_solver.testing.world import STUDENT, Process, World, slug_of
 
 
 async def saved(world: World) -> list[tuple[int, int, AnswerValue]]:
@@ -24,9 +25,9 @@ async def saved(world: World) -> list[tuple[int, int, AnswerValue]]:
 
 async def test_an_answer_is_saved_and_its_receipt_says_so(world: World, solver: Process, attempt: str) -> None:
     """I choose an answer and get a signed receipt for exactly that answer."""
-    answer = await world.put(solver, attempt, SINGLE, 1, choices=[2])
-    assert answer.status_code == 200
-    body = answer.json()
+    response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
+    assert response.status_code == 200
+    body = response.json()
     assert (body["question"], body["seq"]) == (SINGLE, 1)
     assert body["deadline"]["derivation"]["limited_by"] == "duration"
     receipt = receipts.read(body["receipt"], world.solver_keys.public)
@@ -48,8 +49,8 @@ async def test_each_kind_of_answer_and_a_blank_one_are_taken(world: World, solve
         (COIN, {"choices": []}),
         (SINGLE, {"choices": [1]}),
     ):
-        assert (await world.put(solver, attempt, question, 1, **content)).status_code == 200
-    assert (await world.put(solver, attempt, NUMERIC, 2, value=None)).status_code == 200
+        assert (await world.put_answer(solver, attempt, question, 1, **content)).status_code == 200
+    assert (await world.put_answer(solver, attempt, NUMERIC, 2, value=None)).status_code == 200
     assert await saved(world) == [
         (SINGLE, 1, AnswerValue(choice=0b10)),
         (MULTIPLE, 1, AnswerValue(choice=0b1001)),
@@ -90,9 +91,9 @@ async def test_an_answer_that_the_paper_does_not_take_is_refused(
     world: World, solver: Process, attempt: str, question: int, content: dict[str, object], problem: str
 ) -> None:
     """I am told what is wrong with my answer, and nothing is saved."""
-    answer = await world.put(solver, attempt, question, 1, **content)
-    assert answer.status_code == 422
-    assert slug(answer) == problem
+    response = await world.put_answer(solver, attempt, question, 1, **content)
+    assert response.status_code == 422
+    assert slug_of(response) == problem
     assert await saved(world) == []
 
 
@@ -101,8 +102,8 @@ async def test_a_question_that_is_no_number_is_unknown(
     world: World, solver: Process, attempt: str, question: str
 ) -> None:
     """I am told that there is no such question, whatever I put into the address."""
-    answer = await solver.ask("PUT", world.path(f"answers/{question}"), attempt, json={"seq": 1, "choices": []})
-    assert (answer.status_code, slug(answer)) == (422, "unknown-question")
+    response = await solver.request("PUT", world.path(f"answers/{question}"), attempt, json={"seq": 1, "choices": []})
+    assert (response.status_code, slug_of(response)) == (422, "unknown-question")
 
 
 @pytest.mark.parametrize("seq", [0, -1, 1.0, "1", True, None, 2**53, [1]])
@@ -110,8 +111,8 @@ async def test_a_seq_that_is_no_whole_number_is_refused(
     world: World, solver: Process, attempt: str, seq: object
 ) -> None:
     """I am told that the seq makes no sense."""
-    answer = await solver.ask("PUT", world.path("answers/0"), attempt, json={"seq": seq, "choices": [0]})
-    assert (answer.status_code, slug(answer)) == (422, "invalid")
+    response = await solver.request("PUT", world.path("answers/0"), attempt, json={"seq": seq, "choices": [0]})
+    assert (response.status_code, slug_of(response)) == (422, "invalid")
 
 
 @pytest.mark.parametrize(
@@ -137,28 +138,28 @@ async def test_only_a_json_object_is_read(
     world: World, solver: Process, attempt: str, body: bytes, status: int, problem: str | None
 ) -> None:
     """I am told that my body cannot be read; what I may have added to a good one harms nobody."""
-    answer = await solver.ask(
+    response = await solver.request(
         "PUT", world.path("answers/0"), attempt, content=body, headers={"Content-Type": "application/json"}
     )
-    assert answer.status_code == status
-    assert problem is None or slug(answer) == problem
+    assert response.status_code == status
+    assert problem is None or slug_of(response) == problem
 
 
 async def test_going_back_in_seq_overwrites_nothing(world: World, solver: Process, attempt: str) -> None:
     """When an old tab of mine wakes up, it is refused, and told where to go on."""
-    await world.put(solver, attempt, SINGLE, 5, choices=[1])
-    answer = await world.put(solver, attempt, SINGLE, 4, choices=[2])
-    assert (answer.status_code, slug(answer)) == (409, "seq-too-low")
-    assert answer.json()["highest_seq"] == 5
+    await world.put_answer(solver, attempt, SINGLE, 5, choices=[1])
+    response = await world.put_answer(solver, attempt, SINGLE, 4, choices=[2])
+    assert (response.status_code, slug_of(response)) == (409, "seq-too-low")
+    assert response.json()["highest_seq"] == 5
     assert await saved(world) == [(SINGLE, 5, AnswerValue(choice=0b10))]
 
 
 async def test_another_answer_with_the_same_seq_is_refused(world: World, solver: Process, attempt: str) -> None:
     """Two devices with the same seq: the first keeps it, the second is told to go on above it."""
-    await world.put(solver, attempt, SINGLE, 5, choices=[1])
-    answer = await world.put(solver, attempt, SINGLE, 5, choices=[2])
-    assert (answer.status_code, slug(answer)) == (409, "seq-too-low")
-    assert answer.json()["highest_seq"] == 5
+    await world.put_answer(solver, attempt, SINGLE, 5, choices=[1])
+    response = await world.put_answer(solver, attempt, SINGLE, 5, choices=[2])
+    assert (response.status_code, slug_of(response)) == (409, "seq-too-low")
+    assert response.json()["highest_seq"] == 5
     assert await saved(world) == [(SINGLE, 5, AnswerValue(choice=0b10))]
 
 
@@ -166,19 +167,19 @@ async def test_going_back_is_refused_by_a_process_that_never_saw_the_attempt(
     world: World, solver: Process, attempt: str
 ) -> None:
     """The rule holds on whichever solver my old tab lands."""
-    await world.put(solver, attempt, SINGLE, 5, choices=[1])
+    await world.put_answer(solver, attempt, SINGLE, 5, choices=[1])
     other = await world.start_process()
-    answer = await world.put(other, attempt, SINGLE, 4, choices=[2])
-    assert (answer.status_code, slug(answer)) == (409, "seq-too-low")
+    response = await world.put_answer(other, attempt, SINGLE, 4, choices=[2])
+    assert (response.status_code, slug_of(response)) == (409, "seq-too-low")
 
 
 async def test_the_same_answer_twice_is_acknowledged_twice_and_written_once(
     world: World, solver: Process, attempt: str
 ) -> None:
     """I lost the answer and sent it again: I get my receipt, and it counts once."""
-    first = await world.put(solver, attempt, SINGLE, 1, choices=[2])
+    first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     world.clock.advance(1)
-    again = await world.put(solver, attempt, SINGLE, 1, choices=[2])
+    again = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     assert again.status_code == 200
     assert again.json()["receipt"] == first.json()["receipt"]
     assert len(world.log.tables["answers"]) == 1
@@ -188,9 +189,9 @@ async def test_a_retry_at_another_process_is_acknowledged_as_what_is_saved(
     world: World, solver: Process, attempt: str
 ) -> None:
     """My solver died after it saved my answer: the next one knows it."""
-    first = await world.put(solver, attempt, SINGLE, 1, choices=[2])
+    first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     other = await world.start_process()
-    again = await world.put(other, attempt, SINGLE, 1, choices=[2])
+    again = await world.put_answer(other, attempt, SINGLE, 1, choices=[2])
     assert again.json()["receipt"] == first.json()["receipt"]
     assert len(world.log.tables["answers"]) == 1
 
@@ -200,10 +201,14 @@ async def test_while_the_store_is_down_nothing_is_acknowledged_and_then_it_goes_
 ) -> None:
     """The store fails: I am told to send it again, and when it is back, sending it again works."""
     world.log.fail_with(AnswerLogUnavailableError("no quorum"))
-    answer = await world.put(solver, attempt, SINGLE, 1, choices=[2])
-    assert (answer.status_code, slug(answer), answer.headers["retry-after"]) == (503, "not-known-saved", "1")
+    response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
+    assert (response.status_code, slug_of(response), response.headers["retry-after"]) == (
+        503,
+        "not-known-saved",
+        "1",
+    )
     world.log.fail_with(None)
-    assert (await world.put(solver, attempt, SINGLE, 1, choices=[2])).status_code == 200
+    assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])).status_code == 200
 
 
 async def test_an_answer_that_timed_out_but_was_written_may_be_sent_again(
@@ -211,10 +216,10 @@ async def test_an_answer_that_timed_out_but_was_written_may_be_sent_again(
 ) -> None:
     """«Not known to be saved» may mean saved: sending it again counts once."""
     world.log.fail_with(AnswerLogUnavailableError("timeout"), written=True)
-    assert slug(await world.put(solver, attempt, SINGLE, 1, choices=[2])) == "not-known-saved"
+    assert slug_of(await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])) == "not-known-saved"
     world.log.fail_with(None)
     world.clock.advance(1)
-    assert (await world.put(solver, attempt, SINGLE, 1, choices=[2])).status_code == 200
+    assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])).status_code == 200
     assert len(world.log.tables["answers"]) == 2
     assert await saved(world) == [(SINGLE, 1, AnswerValue(choice=0b100))]
 
@@ -222,27 +227,27 @@ async def test_an_answer_that_timed_out_but_was_written_may_be_sent_again(
 async def test_an_attempt_may_not_fill_the_store(world: World) -> None:
     """A script that changes its mind forever is stopped; what it has saved is still acknowledged."""
     solver = await world.start_process(rows_per_question=1)
-    attempt = await world.begin(solver)
+    attempt = await world.start_attempt(solver)
     for seq in range(1, 5):
-        assert (await world.put(solver, attempt, SINGLE, seq, choices=[seq % 2])).status_code == 200
-    answer = await world.put(solver, attempt, SINGLE, 5, choices=[0])
-    assert (answer.status_code, slug(answer)) == (429, "too-many-answers")
-    assert (await world.put(solver, attempt, SINGLE, 4, choices=[0])).status_code == 200
+        assert (await world.put_answer(solver, attempt, SINGLE, seq, choices=[seq % 2])).status_code == 200
+    response = await world.put_answer(solver, attempt, SINGLE, 5, choices=[0])
+    assert (response.status_code, slug_of(response)) == (429, "too-many-answers")
+    assert (await world.put_answer(solver, attempt, SINGLE, 4, choices=[0])).status_code == 200
     assert len(world.log.tables["answers"]) == 4
 
 
 async def test_received_at_never_goes_back(world: World, solver: Process, attempt: str) -> None:
     """The platform's clock stepped back: answers are stamped in the order in which they came all the same."""
-    first = await world.put(solver, attempt, SINGLE, 1, choices=[2])
-    world.schedule.ahead -= 5_000_000
+    first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
+    world.schedule.offset -= 5_000_000
     await solver.renew()
-    second = await world.put(solver, attempt, SINGLE, 2, choices=[1])
+    second = await world.put_answer(solver, attempt, SINGLE, 2, choices=[1])
     assert second.json()["received_at"] >= first.json()["received_at"]
 
 
 async def test_an_answer_names_its_holder_and_epoch(world: World, solver: Process, attempt: str) -> None:
     """Every row tells which lease it was admitted under."""
-    await world.put(solver, attempt, SINGLE, 1, choices=[2])
+    await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     [row] = world.log.tables["answers"].values()
     [holder] = world.schedule.leases
     assert (row.solver, row.epoch) == (holder, world.schedule.epoch)
@@ -250,11 +255,11 @@ async def test_an_answer_names_its_holder_and_epoch(world: World, solver: Proces
 
 async def test_the_published_keys_check_a_receipt(world: World, solver: Process, attempt: str) -> None:
     """Anybody with the published keys can check my receipt."""
-    answer = await world.put(solver, attempt, NUMERIC, 1, value="3.14")
-    keys = await solver.ask("GET", "/v1/keys")
+    response = await world.put_answer(solver, attempt, NUMERIC, 1, value="3.14")
+    keys = await solver.request("GET", "/v1/keys")
     assert keys.status_code == 200
     assert json.loads(keys.content) == world.solver_keys.public.to_jwks()
-    receipt = receipts.read(answer.json()["receipt"], PublicKeySet.from_jwks(keys.json()))
+    receipt = receipts.read(response.json()["receipt"], PublicKeySet.from_jwks(keys.json()))
     assert receipt.answer == AnswerValue(value="3.14").digest
 
 
@@ -263,7 +268,7 @@ async def test_an_unknown_sitting_is_not_found(world: World, solver: Process, at
     del world.schedule.sittings[world.sitting]
     world.schedule.epoch += 1
     await solver.renew()
-    answer = await world.put(solver, attempt, SINGLE, 1, choices=[2])
-    assert (answer.status_code, slug(answer)) == (404, "not-found")
-    strange = await solver.ask("POST", world.path("attempt", UUID(int=1)), world.access())
-    assert (strange.status_code, slug(strange)) == (404, "not-found")
+    response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
+    assert (response.status_code, slug_of(response)) == (404, "not-found")
+    strange = await solver.request("POST", world.path("attempt", UUID(int=1)), world.access_token())
+    assert (strange.status_code, slug_of(strange)) == (404, "not-found")

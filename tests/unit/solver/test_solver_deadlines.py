@@ -7,7 +7,8 @@ import pytest
 from exam_core.instants import MINUTE, SECOND, rfc3339
 from exam_core.schedule import State
 from exam_core.windows import Pause
-from exam_solver.testing.world import COIN, SINGLE, STUDENT, Process, World, slug
+from exam_solver.testing.papers import COIN, SINGLE
+from exam_solver.testing.world import STUDENT, Process, World, slug_of
 
 
 async def until(world: World, solver: Process, minutes: float) -> None:
@@ -21,10 +22,10 @@ async def test_an_answer_at_the_deadline_counts_and_one_after_it_does_not(
 ) -> None:
     """The last microsecond is mine; the next is not, and I am told how my deadline came about."""
     await until(world, solver, 30)
-    assert (await world.put(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
+    assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
     world.clock.now += 1
-    late = await world.put(solver, attempt, SINGLE, 2, choices=[1])
-    assert (late.status_code, slug(late)) == (409, "deadline-passed")
+    late = await world.put_answer(solver, attempt, SINGLE, 2, choices=[1])
+    assert (late.status_code, slug_of(late)) == (409, "deadline-passed")
     deadline = late.json()["deadline"]
     started = world.schedule.now - 1 - 30 * MINUTE
     assert deadline["at"] == rfc3339(started + 30 * MINUTE)
@@ -46,10 +47,10 @@ async def test_a_late_answer_sent_again_is_kept_and_counted_once(world: World, s
     """My device keeps sending a late answer: it stays late, and fills nothing."""
     await until(world, solver, 31)
     for _ in range(3):
-        assert slug(await world.put(solver, attempt, SINGLE, 1, choices=[0])) == "deadline-passed"
+        assert slug_of(await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])) == "deadline-passed"
         world.clock.advance(0.1)
     assert len(world.log.tables["answers_late"]) == 1
-    metrics = (await solver.ask("GET", "/metrics")).text
+    metrics = (await solver.request("GET", "/metrics")).text
     assert 'exam_solver_answers_total{outcome="late",reason=""} 1.0' in metrics
     assert 'outcome="refused"' not in metrics
 
@@ -58,12 +59,12 @@ async def test_a_saved_answer_sent_again_after_the_deadline_is_still_saved(
     world: World, solver: Process, attempt: str
 ) -> None:
     """I answered in time but never got the receipt: asking again late gives me the receipt, not «late»."""
-    first = await world.put(solver, attempt, SINGLE, 1, choices=[0])
+    first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     await until(world, solver, 31)
-    again = await world.put(solver, attempt, SINGLE, 1, choices=[0])
+    again = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     assert again.json()["receipt"] == first.json()["receipt"]
     other = await world.start_process()
-    elsewhere = await world.put(other, attempt, SINGLE, 1, choices=[0])
+    elsewhere = await world.put_answer(other, attempt, SINGLE, 1, choices=[0])
     assert elsewhere.json()["receipt"] == first.json()["receipt"]
     assert world.log.tables["answers_late"] == {}
 
@@ -72,35 +73,35 @@ async def test_a_process_that_first_hears_of_an_attempt_when_it_closes_acknowled
     world: World, solver: Process, attempt: str
 ) -> None:
     """Once the close began, a row in the log may have come too late for the seal: nobody signs for it any more."""
-    await world.put(solver, attempt, SINGLE, 1, choices=[0])
+    await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     world.schedule.change(world.sitting, state=State.CLOSING)
     other = await world.start_process()
-    assert slug(await world.put(other, attempt, SINGLE, 1, choices=[0])) == "deadline-passed"
+    assert slug_of(await world.put_answer(other, attempt, SINGLE, 1, choices=[0])) == "deadline-passed"
     await solver.renew()
-    assert (await world.put(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
+    assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
 
 
 async def test_nobody_is_late_by_knowledge_older_than_two_seconds(world: World, solver: Process, attempt: str) -> None:
     """PostgreSQL is away when my time ends: I may have been given more, so I am told to send it again."""
     await until(world, solver, 30 - 0.02)
     world.clock.advance(1.9)
-    assert slug(await world.put(solver, attempt, SINGLE, 1, choices=[0])) == "deadline-passed"
+    assert slug_of(await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])) == "deadline-passed"
     world.clock.advance(0.2)
-    answer = await world.put(solver, attempt, SINGLE, 2, choices=[0])
-    assert (answer.status_code, slug(answer), answer.headers["retry-after"]) == (503, "unavailable", "1")
+    response = await world.put_answer(solver, attempt, SINGLE, 2, choices=[0])
+    assert (response.status_code, slug_of(response), response.headers["retry-after"]) == (503, "unavailable", "1")
     world.schedule.accommodate(world.sitting, STUDENT, 60 * SECOND)
     await solver.renew()
-    assert (await world.put(solver, attempt, SINGLE, 2, choices=[0])).status_code == 200
+    assert (await world.put_answer(solver, attempt, SINGLE, 2, choices=[0])).status_code == 200
 
 
 async def test_extra_time_moves_the_deadline_of_its_student_alone(world: World, solver: Process, attempt: str) -> None:
     """I was granted ten minutes; my neighbour was not."""
-    neighbour = await world.begin(solver, world.access(student=99))
+    neighbour = await world.start_attempt(solver, world.access_token(student=99))
     world.schedule.accommodate(world.sitting, STUDENT, 10 * MINUTE)
     await until(world, solver, 35)
-    mine = await world.put(solver, attempt, SINGLE, 1, choices=[0])
+    mine = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     assert mine.json()["deadline"]["derivation"]["extra_us"] == 10 * MINUTE
-    assert slug(await world.put(solver, neighbour, SINGLE, 1, choices=[0])) == "deadline-passed"
+    assert slug_of(await world.put_answer(solver, neighbour, SINGLE, 1, choices=[0])) == "deadline-passed"
 
 
 async def test_a_pause_stops_the_clock_and_the_answers(world: World, solver: Process, attempt: str) -> None:
@@ -109,20 +110,24 @@ async def test_a_pause_stops_the_clock_and_the_answers(world: World, solver: Pro
     began = world.schedule.now
     world.schedule.change(world.sitting, window=replace(world.window, pauses=(Pause(began=began),)))
     await until(world, solver, 1)
-    answer = await world.put(solver, attempt, SINGLE, 1, choices=[0])
-    assert (answer.status_code, slug(answer), answer.headers["retry-after"]) == (409, "sitting-paused", "2")
+    response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
+    assert (response.status_code, slug_of(response), response.headers["retry-after"]) == (
+        409,
+        "sitting-paused",
+        "2",
+    )
     assert world.log.tables["answers_late"] == {}
-    time = await solver.ask("GET", world.path("time"), attempt)
+    time = await solver.request("GET", world.path("time"), attempt)
     assert time.json()["deadline"]["at"] is None
     await until(world, solver, 29)
     ended = replace(world.window, pauses=(Pause(began=began, ended=world.schedule.now),))
     world.schedule.change(world.sitting, window=ended)
     await until(world, solver, 19)
-    answer = await world.put(solver, attempt, SINGLE, 1, choices=[0])
-    assert answer.status_code == 200
-    assert answer.json()["deadline"]["derivation"]["paused_us"] == 30 * MINUTE
+    response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
+    assert response.status_code == 200
+    assert response.json()["deadline"]["derivation"]["paused_us"] == 30 * MINUTE
     await until(world, solver, 2)
-    assert slug(await world.put(solver, attempt, SINGLE, 2, choices=[1])) == "deadline-passed"
+    assert slug_of(await world.put_answer(solver, attempt, SINGLE, 2, choices=[1])) == "deadline-passed"
 
 
 async def test_a_stop_ends_everything_at_its_moment(world: World, solver: Process, attempt: str) -> None:
@@ -132,9 +137,9 @@ async def test_a_stop_ends_everything_at_its_moment(world: World, solver: Proces
         world.sitting, window=replace(world.window, stopped_at=world.schedule.now), state=State.CLOSING
     )
     await until(world, solver, 0.01)
-    answer = await world.put(solver, attempt, SINGLE, 1, choices=[0])
-    assert slug(answer) == "deadline-passed"
-    assert answer.json()["deadline"]["derivation"]["stopped_at"] is not None
+    response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
+    assert slug_of(response) == "deadline-passed"
+    assert response.json()["deadline"]["derivation"]["stopped_at"] is not None
 
 
 @pytest.mark.parametrize("state", [State.CLOSING, State.SEALED])
@@ -145,56 +150,56 @@ async def test_a_closed_sitting_takes_answers_as_late(
     world.schedule.change(world.sitting, state=state)
     await solver.renew()
     world.clock.advance(5)
-    answer = await world.put(solver, attempt, COIN, 1, choices=[0])
-    assert (answer.status_code, slug(answer)) == (409, "deadline-passed")
+    response = await world.put_answer(solver, attempt, COIN, 1, choices=[0])
+    assert (response.status_code, slug_of(response)) == (409, "deadline-passed")
     assert len(world.log.tables["answers_late"]) == 1
 
 
 async def test_a_cancelled_sitting_takes_nothing(world: World, solver: Process, attempt: str) -> None:
     """The sitting was cancelled: every call says so."""
-    await world.put(solver, attempt, SINGLE, 1, choices=[0])
+    await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     world.schedule.change(world.sitting, state=State.CANCELLED)
     await solver.renew()
-    for answer in (
-        await world.put(solver, attempt, SINGLE, 1, choices=[0]),
-        await solver.ask("POST", world.path("submit"), attempt),
-        await solver.ask("POST", world.path("attempt"), world.access()),
-        await solver.ask("GET", world.path("paper"), attempt),
+    for response in (
+        await world.put_answer(solver, attempt, SINGLE, 1, choices=[0]),
+        await solver.request("POST", world.path("submit"), attempt),
+        await solver.request("POST", world.path("attempt"), world.access_token()),
+        await solver.request("GET", world.path("paper"), attempt),
     ):
-        assert (answer.status_code, slug(answer)) == (409, "sitting-cancelled")
+        assert (response.status_code, slug_of(response)) == (409, "sitting-cancelled")
     assert world.log.tables["answers_late"] == {}
 
 
 async def test_submitting_is_a_statement_and_no_lock(world: World, solver: Process, attempt: str) -> None:
     """I said I am done and then thought again: my later answer counts, and my first submission stands."""
-    submitted = await solver.ask("POST", world.path("submit"), attempt)
+    submitted = await solver.request("POST", world.path("submit"), attempt)
     assert submitted.status_code == 200
     at = submitted.json()["submitted_at"]
     world.clock.advance(1)
-    assert (await world.put(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
-    again = await solver.ask("POST", world.path("submit"), attempt)
+    assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
+    again = await solver.request("POST", world.path("submit"), attempt)
     assert again.json()["submitted_at"] == at
     other = await world.start_process()
-    assert (await other.ask("POST", world.path("submit"), attempt)).json()["submitted_at"] == at
+    assert (await other.request("POST", world.path("submit"), attempt)).json()["submitted_at"] == at
     assert len(world.log.tables["submissions"]) == 1
     await until(world, solver, 31)
-    assert (await solver.ask("POST", world.path("submit"), attempt)).status_code == 200
+    assert (await solver.request("POST", world.path("submit"), attempt)).status_code == 200
 
 
 async def test_submitting_after_the_deadline_is_late(world: World, solver: Process, attempt: str) -> None:
     """I forgot to submit: my answers count all the same, the statement comes too late."""
     await until(world, solver, 31)
-    assert slug(await solver.ask("POST", world.path("submit"), attempt)) == "deadline-passed"
+    assert slug_of(await solver.request("POST", world.path("submit"), attempt)) == "deadline-passed"
     assert world.log.tables["submissions"] == {}
 
 
 async def test_the_time_is_the_platforms(world: World, solver: Process, attempt: str) -> None:
     """My clock may be wrong: the platform's is told, with the window, and my deadline if I have begun."""
-    time = (await solver.ask("GET", world.path("time"), world.access())).json()
+    time = (await solver.request("GET", world.path("time"), world.access_token())).json()
     assert time == {
         "now": rfc3339(world.schedule.now),
         "opens_at": rfc3339(world.window.opens_at),
         "closes_at": rfc3339(world.window.closes_at),
     }
-    mine = (await solver.ask("GET", world.path("time"), attempt)).json()
+    mine = (await solver.request("GET", world.path("time"), attempt)).json()
     assert mine["deadline"]["at"] == rfc3339(world.schedule.now + 30 * MINUTE)

@@ -10,7 +10,8 @@ import uvicorn
 
 from exam_core import receipts
 from exam_solver.http.server import Server
-from exam_solver.testing.world import SINGLE, Process, World
+from exam_solver.testing.papers import SINGLE
+from exam_solver.testing.world import Process, World
 
 
 class Served:
@@ -35,10 +36,10 @@ class Served:
 
 async def test_ending_finishes_the_answer_under_way_and_gives_the_lease_back(world: World) -> None:
     """The pod is replaced while my answer is being written: I get my receipt, and the close need not wait."""
-    process = world.assemble()
+    process = world.build_process()
     served = Served(process, drain=0)
     await served.up()
-    attempt = await world.begin(process)
+    attempt = await world.start_attempt(process)
     async with httpx.AsyncClient(base_url=served.url) as client:
         with world.log.hold() as hold:
             answering = asyncio.create_task(
@@ -52,9 +53,9 @@ async def test_ending_finishes_the_answer_under_way_and_gives_the_lease_back(wor
             served.server.handle_exit(signal.SIGTERM, None)
             assert process.solver.lifecycle.draining
             assert world.schedule.leases
-        answer = await answering
-        assert answer.status_code == 200
-        assert receipts.read(answer.json()["receipt"], world.solver_keys.public).question == SINGLE
+        response = await answering
+        assert response.status_code == 200
+        assert receipts.read(response.json()["receipt"], world.solver_keys.public).question == SINGLE
     async with asyncio.timeout(10):
         await served.running
     assert world.schedule.leases == {}
@@ -64,7 +65,7 @@ async def test_ending_finishes_the_answer_under_way_and_gives_the_lease_back(wor
 
 async def test_while_it_drains_it_serves_but_is_not_ready_and_a_second_signal_ends_it(world: World) -> None:
     """Balancers need a moment to notice: until then requests are served, on connections that close."""
-    process = world.assemble()
+    process = world.build_process()
     served = Served(process, drain=60)
     await served.up()
     async with httpx.AsyncClient(base_url=served.url) as client:
@@ -72,7 +73,7 @@ async def test_while_it_drains_it_serves_but_is_not_ready_and_a_second_signal_en
         ready = await client.get("/readyz")
         assert ready.status_code == 503
         assert ready.json()["checks"]["accepting"]["ok"] is False
-        started = await client.post(world.path("attempt"), headers={"Authorization": f"Bearer {world.access()}"})
+        started = await client.post(world.path("attempt"), headers={"Authorization": f"Bearer {world.access_token()}"})
         assert (started.status_code, started.headers["connection"]) == (201, "close")
         served.server.handle_exit(signal.SIGTERM, None)
     async with asyncio.timeout(10):

@@ -119,7 +119,7 @@ async def test_when_postgresql_says_lapsed_the_lease_ends_at_once(held: Held) ->
     held.schedule.leases.clear()
     assert not await held.keeper.renew()
     assert not held.keeper.valid
-    assert not held.keeper.unbroken(admitted)
+    assert not held.keeper.held_since(admitted)
 
 
 async def test_a_failed_renewal_leaves_the_lease_as_it_was(held: Held) -> None:
@@ -130,10 +130,10 @@ async def test_a_failed_renewal_leaves_the_lease_as_it_was(held: Held) -> None:
     with pytest.raises(LeaseStoreUnavailableError):
         await held.keeper.renew()
     assert held.keeper.valid
-    held.store.down, held.store.answers_lost = False, True
+    held.store.down, held.store.lose_responses = False, True
     with pytest.raises(LeaseStoreUnavailableError):
         await held.keeper.renew()
-    held.store.answers_lost = False
+    held.store.lose_responses = False
     assert await held.keeper.renew()
     assert held.holder == holder
 
@@ -143,10 +143,10 @@ async def test_the_epoch_never_goes_back(held: Held) -> None:
     held.schedule.epoch = 9
     await held.keeper.renew()
     held.schedule.epoch = 8
-    with pytest.raises(LeaseStoreUnavailableError, match="went back from 9 to 8"):
+    with pytest.raises(LeaseStoreUnavailableError, match="decreased from 9 to 8"):
         await held.keeper.renew()
     held.clock.advance(31)
-    with pytest.raises(LeaseStoreUnavailableError, match="went back"):
+    with pytest.raises(LeaseStoreUnavailableError, match="decreased"):
         await held.keeper.renew()
     assert (held.keeper.valid, held.keeper.epoch) == (False, 9)
 
@@ -154,14 +154,14 @@ async def test_the_epoch_never_goes_back(held: Held) -> None:
 async def test_an_epoch_is_drained_only_when_what_was_admitted_before_is_finished(held: Held) -> None:
     """A sitting may be sealed only when no older answer is on its way."""
     finish = asyncio.Event()
-    working = asyncio.create_task(held.keeper.carry(held.keeper.admit(), finish.wait))
+    working = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), finish.wait))
     await asyncio.sleep(0)
     held.schedule.epoch = closing = 7
     await held.keeper.renew()
     await held.keeper.renew()
     assert (held.keeper.epoch, held.keeper.drained_epoch, held.keeper.in_flight) == (7, 1, 1)
     assert not held.schedule.drained(closing)
-    newer = asyncio.create_task(held.keeper.carry(held.keeper.admit(), asyncio.Event().wait))
+    newer = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), asyncio.Event().wait))
     finish.set()
     await working
     await asyncio.sleep(0)
@@ -182,7 +182,7 @@ async def test_a_renewal_acknowledges_only_the_epoch_it_knew(held: Held) -> None
 
 async def test_what_a_dead_holder_left_behind_does_not_hold_up_the_new_one(held: Held) -> None:
     """A hung write of the old name can never be acknowledged: the new name need not wait for it."""
-    hung = asyncio.create_task(held.keeper.carry(held.keeper.admit(), asyncio.Event().wait))
+    hung = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), asyncio.Event().wait))
     await asyncio.sleep(0)
     held.clock.advance(31)
     held.schedule.epoch = 5
@@ -194,7 +194,7 @@ async def test_what_a_dead_holder_left_behind_does_not_hold_up_the_new_one(held:
 async def test_work_goes_on_when_its_caller_is_gone_and_stays_registered(held: Held) -> None:
     """A client hangs up: its write is finished, and the drain waits for it."""
     finish = asyncio.Event()
-    caller = asyncio.create_task(held.keeper.carry(held.keeper.admit(), finish.wait))
+    caller = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), finish.wait))
     await asyncio.sleep(0)
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -210,14 +210,14 @@ async def test_nothing_may_be_awaited_between_admission_and_work(held: Held) -> 
     """An admission that another renewal overtook is a fault of ours, and is caught."""
     admitted = held.keeper.admit()
     await held.keeper.renew()
-    with pytest.raises(RuntimeError, match="another renewal"):
-        await held.keeper.carry(admitted, asyncio.Event().wait)
+    with pytest.raises(RuntimeError, match="nothing may be awaited"):
+        await held.keeper.run_tracked(admitted, asyncio.Event().wait)
 
 
 async def test_stopping_waits_for_what_is_in_flight_and_then_gives_the_lease_back(held: Held) -> None:
     """The process is told to end: it finishes its writes first, and admits nothing new."""
     finish = asyncio.Event()
-    working = asyncio.create_task(held.keeper.carry(held.keeper.admit(), finish.wait))
+    working = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), finish.wait))
     await asyncio.sleep(0)
     stopping = asyncio.create_task(held.keeper.stop(grace=60))
     await asyncio.sleep(0)
@@ -235,29 +235,29 @@ async def test_stopping_waits_for_what_is_in_flight_and_then_gives_the_lease_bac
 async def test_names_left_behind_are_given_back_when_nothing_is_in_flight_under_them(held: Held) -> None:
     """A close need not wait for a name that lapsed, nor for one whose first answer was lost; but for its writes."""
     finish = asyncio.Event()
-    writing = asyncio.create_task(held.keeper.carry(held.keeper.admit(), finish.wait))
+    writing = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), finish.wait))
     await asyncio.sleep(0)
     lapsed = held.holder
     held.clock.advance(31)
-    held.store.answers_lost = True
+    held.store.lose_responses = True
     with pytest.raises(LeaseStoreUnavailableError):
         await held.keeper.renew()
-    held.store.answers_lost = False
+    held.store.lose_responses = False
     assert len(held.schedule.leases) == 2
     await held.keeper.renew()
-    await held.keeper.tidy()
+    await held.keeper.release_stale()
     assert set(held.schedule.leases) == {lapsed, held.holder}
     finish.set()
     await writing
     await asyncio.sleep(0)
-    await held.keeper.tidy()
+    await held.keeper.release_stale()
     assert set(held.schedule.leases) == {held.holder}
     assert held.keeper.valid
 
 
 async def test_what_does_not_finish_keeps_the_lease_until_it_expires(held: Held) -> None:
     """A write hangs while the process ends: its row stays, and the close waits for its expiry."""
-    hung = asyncio.create_task(held.keeper.carry(held.keeper.admit(), asyncio.Event().wait))
+    hung = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), asyncio.Event().wait))
     await asyncio.sleep(0)
     await held.keeper.stop(grace=0.01)
     assert held.store.released == []
@@ -322,7 +322,7 @@ async def test_the_platforms_time_goes_on_without_postgresql(held: Held) -> None
     held.clock.advance(100)
     assert held.keeper.time() == now + 100 * SECOND
     held.store.down = False
-    held.schedule.ahead -= 50 * SECOND
+    held.schedule.offset -= 50 * SECOND
     await held.keeper.renew()
     assert held.keeper.time() == now + 100 * SECOND
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from exam_solver.testing.world import SINGLE, Process, World, slug
+from exam_solver.testing.papers import SINGLE
+from exam_solver.testing.world import Process, World, slug_of
 
 MEBIBYTE = 1024 * 1024
 
@@ -20,24 +21,24 @@ async def test_a_body_of_ten_megabytes_is_refused(world: World, solver: Process,
 
     headers = {"Content-Type": "application/json"}
     for body in (b" " * 10 * MEBIBYTE, chunks()):
-        answer = await solver.ask("PUT", world.path("answers/0"), attempt, content=body, headers=headers)
-        assert (answer.status_code, slug(answer)) == (413, "body-too-large")
-    answer = await solver.ask("POST", world.path("answers"), content=b" " * 10 * MEBIBYTE, headers=headers)
-    assert answer.status_code in {401, 413}
+        response = await solver.request("PUT", world.path("answers/0"), attempt, content=body, headers=headers)
+        assert (response.status_code, slug_of(response)) == (413, "body-too-large")
+    response = await solver.request("POST", world.path("answers"), content=b" " * 10 * MEBIBYTE, headers=headers)
+    assert response.status_code in {401, 413}
 
 
 async def test_a_body_of_just_the_limit_is_read(world: World, solver: Process, attempt: str) -> None:
     """64 KiB are taken, one byte more is not."""
     body = json.dumps({"seq": 1, "choices": [1]}).encode()
     for size, status in ((64 * 1024, 200), (64 * 1024 + 1, 413)):
-        answer = await solver.ask(
+        response = await solver.request(
             "PUT",
             world.path("answers/0"),
             attempt,
             content=body.ljust(size),
             headers={"Content-Type": "application/json"},
         )
-        assert answer.status_code == status
+        assert response.status_code == status
 
 
 @pytest.mark.parametrize(
@@ -56,27 +57,27 @@ async def test_only_json_is_read(
     world: World, solver: Process, attempt: str, headers: dict[str, str], status: int
 ) -> None:
     """I am told to send JSON."""
-    answer = await solver.ask(
+    response = await solver.request(
         "PUT", world.path("answers/0"), attempt, content=b'{"seq": 1, "choices": [1]}', headers=headers
     )
-    assert answer.status_code == status
-    assert status == 200 or slug(answer) == "unsupported-media-type"
+    assert response.status_code == status
+    assert status == 200 or slug_of(response) == "unsupported-media-type"
 
 
 async def test_more_requests_than_can_be_served_are_told_to_come_back(world: World) -> None:
     """Everybody comes at once: some are told to try again in a second, nobody waits in an endless queue."""
     solver = await world.start_process(max_in_flight=2)
-    attempt = await world.begin(solver)
+    attempt = await world.start_attempt(solver)
     with world.log.hold() as hold:
-        served = [asyncio.create_task(world.put(solver, attempt, SINGLE, seq, choices=[0])) for seq in (1, 2)]
+        served = [asyncio.create_task(world.put_answer(solver, attempt, SINGLE, seq, choices=[0])) for seq in (1, 2)]
         await hold.reached(2)
-        refused = await world.put(solver, attempt, SINGLE, 3, choices=[0])
-        assert (refused.status_code, slug(refused), refused.headers["retry-after"]) == (503, "overloaded", "1")
-        assert (await solver.ask("GET", "/healthz")).status_code in {200, 503}
-        metrics = (await solver.ask("GET", "/metrics")).text
+        refused = await world.put_answer(solver, attempt, SINGLE, 3, choices=[0])
+        assert (refused.status_code, slug_of(refused), refused.headers["retry-after"]) == (503, "overloaded", "1")
+        assert (await solver.request("GET", "/healthz")).status_code in {200, 503}
+        metrics = (await solver.request("GET", "/metrics")).text
         assert "exam_solver_requests_in_flight 2.0" in metrics
-    assert {answer.status_code for answer in await asyncio.gather(*served)} == {200}
-    assert (await world.put(solver, attempt, SINGLE, 3, choices=[0])).status_code == 200
+    assert {response.status_code for response in await asyncio.gather(*served)} == {200}
+    assert (await world.put_answer(solver, attempt, SINGLE, 3, choices=[0])).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -94,8 +95,8 @@ async def test_what_the_framework_refuses_is_a_problem_too(
     solver: Process, method: str, path: str, status: int, problem: str
 ) -> None:
     """Whatever goes wrong, I get the same form of answer."""
-    answer = await solver.ask(method, path)
-    assert (answer.status_code, slug(answer)) == (status, problem)
-    assert answer.json()["instance"] == path
+    response = await solver.request(method, path)
+    assert (response.status_code, slug_of(response)) == (status, problem)
+    assert response.json()["instance"] == path
     if status == 405:
-        assert answer.headers["allow"]
+        assert response.headers["allow"]

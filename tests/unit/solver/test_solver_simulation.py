@@ -85,8 +85,8 @@ class Run:
         """The whole sitting; what was acknowledged and is not in the seal, which should be nothing."""
         self.processes = [await self.world.start_process() for _ in range(3)]
         for student in STUDENTS:
-            token = self.world.access(student=student)
-            self.attempts[student] = await self.world.begin(self.processes[0], token)
+            token = self.world.access_token(student=student)
+            self.attempts[student] = await self.world.start_attempt(self.processes[0], token)
         self.log.moody = True
         for _ in range(self.chance.randrange(20, 60)):
             await self.step()
@@ -124,10 +124,10 @@ class Run:
     async def renew(self, process: Process) -> None:
         """A renewal, which may fail before or after PostgreSQL heard of it."""
         process.store.down = self.chance.random() < 0.2
-        process.store.answers_lost = self.chance.random() < 0.2
+        process.store.lose_responses = self.chance.random() < 0.2
         try:
             await process.solver.keeper.renew()
-            await process.solver.keeper.tidy()
+            await process.solver.keeper.release_stale()
         except LeaseStoreUnavailableError:
             return
 
@@ -145,11 +145,11 @@ class Run:
 
     async def answer(self, process: Process, student: int, question: int, seq: int) -> None:
         """One answer; a receipt is remembered."""
-        answer = await self.world.put(process, self.attempts[student], question, seq, choices=[seq % 2])
-        if answer.status_code == 200:
+        response = await self.world.put_answer(process, self.attempts[student], question, seq, choices=[seq % 2])
+        if response.status_code == 200:
             self.acknowledged.append((student, question, seq))
         else:
-            assert answer.json()["type"].removeprefix(BASE) in EXPECTED_REFUSALS
+            assert response.json()["type"].removeprefix(BASE) in EXPECTED_REFUSALS
 
     async def seal(self) -> dict[tuple[int, int], int]:
         """What counts: the seq by student and question."""
@@ -162,7 +162,7 @@ async def simulate(seed: int) -> tuple[int, set[tuple[int, int, int]]]:
     """How much was acknowledged, and what of it is missing."""
     chance = Random(seed)
     log = MoodyLog(chance)
-    world = await World.make(log)
+    world = await World.create(log)
     run = Run(world, log, chance)
     missing = await run.play()
     await world.close()

@@ -1,4 +1,4 @@
-"""What a solver is made of: what is brought from outside, and what is built of it."""
+"""The container: the external dependencies of a solver, and the services built on them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import httpx
 from exam_answerlog.log import AnswerLog
 from exam_core.keys import SigningKeys
 from exam_solver.attempts.answers import AnswerService
-from exam_solver.attempts.cache import Attempts
+from exam_solver.attempts.cache import AttemptCache
 from exam_solver.attempts.start import StartService
 from exam_solver.auth.authenticator import Authenticator
-from exam_solver.auth.web_client import Web
+from exam_solver.auth.web_client import WebClient
 from exam_solver.health import Health, Lifecycle
 from exam_solver.lease.clock import BootClock, boot_clock
 from exam_solver.lease.keeper import LeaseKeeper
@@ -20,17 +20,17 @@ from exam_solver.lease.revocations import Revocations
 from exam_solver.lease.store import LeaseStore
 from exam_solver.metrics import Metrics
 from exam_solver.papers.cache import PaperCache
-from exam_solver.papers.loader import PaperShelf
+from exam_solver.papers.loader import PaperLoader
 from exam_solver.settings import SolverSettings
 
 
-async def nothing_to_close() -> None:
-    """For answer logs that hold nothing."""
+async def close_nothing() -> None:
+    """The default for answer logs that hold no resources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What is brought from outside: stores, keys, a clock. Tests bring others."""
+class Dependencies:
+    """The external dependencies: stores, keys, a clock. Tests pass doubles."""
 
     log: AnswerLog
     lease_store: LeaseStore
@@ -38,61 +38,64 @@ class Parts:
     http: httpx.AsyncClient
     keys: SigningKeys
     clock: BootClock = boot_clock
-    close_log: Callable[[], Awaitable[None]] = nothing_to_close
+    close_log: Callable[[], Awaitable[None]] = close_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solver:
-    """A wired solver."""
+    """The services of one solver process."""
 
     keeper: LeaseKeeper
     authenticator: Authenticator
-    papers: PaperShelf
+    papers: PaperLoader
     starts: StartService
     answers: AnswerService
     health: Health
     metrics: Metrics
     lifecycle: Lifecycle
-    web: Web
+    web: WebClient
     keys: SigningKeys
     shutdown_grace: float
     close_log: Callable[[], Awaitable[None]]
 
     @classmethod
-    def of(cls, settings: SolverSettings, parts: Parts) -> Self:
-        """Wire the parts."""
+    def build(cls, settings: SolverSettings, dependencies: Dependencies) -> Self:
+        """Build the services."""
         metrics, lifecycle, revocations = Metrics(), Lifecycle(), Revocations()
+        log, clock = dependencies.log, dependencies.clock
         keeper = LeaseKeeper(
-            parts.lease_store, ttl_ms=settings.lease_ttl_ms, clock=parts.clock, revocations=revocations
+            dependencies.lease_store, ttl_ms=settings.lease_ttl_ms, clock=clock, revocations=revocations
         )
-        metrics.watch(keeper)
-        web = Web(parts.http, clock=parts.clock)
-        papers = PaperShelf(cache=parts.paper_cache, log=parts.log, image_bytes=settings.images_in_memory_bytes)
-        attempts = Attempts(keeper=keeper, log=parts.log, capacity=settings.attempts_in_memory)
+        metrics.watch_lease(keeper)
+        web = WebClient(dependencies.http, clock=clock)
+        papers = PaperLoader(cache=dependencies.paper_cache, log=log, image_bytes=settings.images_in_memory_bytes)
+        attempts = AttemptCache(keeper=keeper, log=log, capacity=settings.attempts_in_memory)
         return cls(
             keeper=keeper,
-            authenticator=Authenticator(keeper=keeper, revocations=revocations, own=parts.keys.public, web=web),
+            authenticator=Authenticator(
+                keeper=keeper, revocations=revocations, attempt_keys=dependencies.keys.public, web=web
+            ),
             papers=papers,
-            starts=StartService(keeper=keeper, log=parts.log, papers=papers, attempts=attempts),
+            starts=StartService(keeper=keeper, log=log, papers=papers, attempts=attempts),
             answers=AnswerService(
                 keeper=keeper,
-                log=parts.log,
+                log=log,
                 papers=papers,
                 attempts=attempts,
-                tally=metrics,
+                metrics=metrics,
                 rows_per_question=settings.rows_per_question,
             ),
-            health=Health(keeper, parts.log, lifecycle),
+            health=Health(keeper, log, lifecycle),
             metrics=metrics,
             lifecycle=lifecycle,
             web=web,
-            keys=parts.keys,
+            keys=dependencies.keys,
             shutdown_grace=settings.shutdown_grace_ms / 1_000,
-            close_log=parts.close_log,
+            close_log=dependencies.close_log,
         )
 
     async def close(self) -> None:
-        """Finish what is in flight, give the lease back, and only then let go of the stores."""
+        """Finish the work in flight, release the lease, then close the stores."""
         self.lifecycle.draining = True
         await self.keeper.stop(grace=self.shutdown_grace)
         await self.papers.close()

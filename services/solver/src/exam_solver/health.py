@@ -1,10 +1,11 @@
-"""Whether this process lives, and whether it should be sent requests."""
+"""Liveness and readiness of this process."""
 
 import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
 from exam_answerlog.log import AnswerLog, AnswerLogUnavailableError
+from exam_runtime.health import CheckResult, health_report
 from exam_solver.lease.keeper import LeaseKeeper
 
 PING_SECONDS: Final = 2.0
@@ -12,49 +13,42 @@ PING_SECONDS: Final = 2.0
 
 @dataclass(slots=True)
 class Lifecycle:
-    """Where in its life the process is. `draining`: it was told to end, and should get nothing new."""
+    """The process's phase. `draining`: it received SIGTERM and should get no new requests."""
 
     draining: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The answers to the two probes: a status, and each check by name."""
+    """The checks behind the two probes."""
 
     keeper: LeaseKeeper
     log: AnswerLog
     lifecycle: Lifecycle
 
     def live(self) -> tuple[int, dict[str, Any]]:
-        """The event loop answers by answering; the loop that renews the lease must come round too."""
-        return _told({"lease_loop": (self.keeper.alive, "it comes round" if self.keeper.alive else "it has stopped")})
+        """Liveness: a response proves that the event loop runs; the loop that renews the lease must run too."""
+        alive = self.keeper.alive
+        return health_report({"lease_loop": CheckResult(alive, "running" if alive else "stopped or stuck")})
 
     async def ready(self) -> tuple[int, dict[str, Any]]:
-        """Whether an answer could be saved now. Redis and web may be down: attempts go on without them."""
-        log_works, log_says = await self._ping()
-        return _told(
+        """Readiness: whether an answer could be saved now. Redis and web are not needed for running attempts."""
+        draining = self.lifecycle.draining
+        return health_report(
             {
-                "lease": (self.keeper.valid, f"renewed {self.keeper.age:.1f} s ago"),
-                "answer_log": (log_works, log_says),
-                "accepting": (not self.lifecycle.draining, "shutting down" if self.lifecycle.draining else "yes"),
+                "lease": CheckResult(self.keeper.valid, self._lease_detail()),
+                "answer_log": await self._ping(),
+                "accepting": CheckResult(not draining, "shutting down" if draining else "ok"),
             }
         )
 
-    async def _ping(self) -> tuple[bool, str]:
+    def _lease_detail(self) -> str:
+        return "not acquired yet" if self.keeper.lease is None else f"renewed {self.keeper.age:.1f} s ago"
+
+    async def _ping(self) -> CheckResult:
         try:
             async with asyncio.timeout(PING_SECONDS):
                 await self.log.ping()
         except (AnswerLogUnavailableError, TimeoutError) as error:
-            return False, str(error) or f"no answer within {PING_SECONDS:g} s"
-        return True, "it answers"
-
-
-def _told(checks: dict[str, tuple[bool, str]]) -> tuple[int, dict[str, Any]]:
-    well = all(ok for ok, _ in checks.values())
-    return (
-        200 if well else 503,
-        {
-            "status": "ok" if well else "failing",
-            "checks": {name: {"ok": ok, "detail": detail} for name, (ok, detail) in checks.items()},
-        },
-    )
+            return CheckResult(ok=False, detail=str(error) or f"no response within {PING_SECONDS:g} s")
+        return CheckResult(ok=True)

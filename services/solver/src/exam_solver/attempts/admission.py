@@ -1,7 +1,7 @@
-"""What may be done at a sitting now. Pure: what is known and the time are arguments, and a refusal is a value.
+"""Decide what an attempt may do at a sitting now. Pure: the sitting and the time are arguments, a refusal is a value.
 
-The order matters. A cancelled sitting takes nothing; a closing one takes nothing however much time its window seems to
-leave; a pause stops everybody's clock; only then the personal deadline counts.
+The order of the checks matters. A cancelled sitting accepts nothing; a closing one accepts nothing, even within its
+window; a pause stops the clock of every student; only then does the personal deadline count.
 """
 
 from dataclasses import dataclass
@@ -12,44 +12,44 @@ from exam_core.instants import SECOND, rfc3339
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import ScheduledSitting, State
 
-STALE: Final = 2 * SECOND
-"""With knowledge older than this nobody is told that they are late: they may have been granted time."""
+STALE_AFTER: Final = 2 * SECOND
+"""No answer is rejected as late by a schedule older than this: the student may have been granted more time since."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether an attempt may be answered at some moment, and the deadline that was judged by."""
+class Decision:
+    """Whether an attempt may be answered at some moment, and the deadline that the decision is based on."""
 
     deadline: Deadline
     refusal: Problem | None = None
 
     @property
     def late(self) -> bool:
-        """Whether what came was too late for certain."""
+        """Whether the answer is certainly past its deadline."""
         return self.refusal is not None and self.refusal.kind is ProblemKind.LATE
 
     @property
     def deadline_at(self) -> int:
-        """The deadline that an answer is stamped with; a late one at a paused sitting has no better than the close."""
+        """The deadline that an answer is stamped with; while a pause lasts it is the end of the window."""
         return self.deadline.closes_at if self.deadline.at is None else self.deadline.at
 
 
 def deadline_of(sitting: ScheduledSitting, *, student: int, started_at: int) -> Deadline:
-    """A student's deadline as the sitting is known now."""
+    """A student's deadline by the sitting's current schedule."""
     return personal_deadline(
         sitting.window, started_at=started_at, extra=max(0, sitting.accommodations.get(student, 0))
     )
 
 
-def judge(sitting: ScheduledSitting, *, student: int, started_at: int, now: int, lease_age: int) -> Verdict:
-    """Whether an attempt may be answered.
+def decide(sitting: ScheduledSitting, *, student: int, started_at: int, now: int, lease_age: int) -> Decision:
+    """Decide whether an attempt may be answered.
 
     Args:
-        sitting: as known with the lease.
-        student: whose attempt it is.
-        started_at: when it began.
+        sitting: the sitting as of the lease's last renewal.
+        student: the attempt's student.
+        started_at: when the attempt began.
         now: the platform's time of the admission.
-        lease_age: how old the knowledge of the sitting is.
+        lease_age: the age of the lease, and so of `sitting`.
 
     Raises:
         Problem: CANCELLED.
@@ -57,29 +57,31 @@ def judge(sitting: ScheduledSitting, *, student: int, started_at: int, now: int,
     check_not_cancelled(sitting)
     deadline = deadline_of(sitting, student=student, started_at=started_at)
     if sitting.state is not State.SCHEDULED:
-        return Verdict(deadline, _late(deadline, now))
+        return Decision(deadline, _late(deadline, now))
     if deadline.at is None:
-        return Verdict(deadline, paused_problem())
+        return Decision(deadline, paused_problem())
     if now <= deadline.at:
-        return Verdict(deadline)
-    return Verdict(
+        return Decision(deadline)
+    return Decision(
         deadline,
-        _stale(f"the deadline known here was {rfc3339(deadline.at)}") if lease_age > STALE else _late(deadline, now),
+        _stale(f"the last known deadline was {rfc3339(deadline.at)}")
+        if lease_age > STALE_AFTER
+        else _late(deadline, now),
     )
 
 
-def judge_start(sitting: ScheduledSitting, *, level: str | None, now: int, lease_age: int) -> None:
-    """Whether an attempt may start now.
+def check_may_start(sitting: ScheduledSitting, *, level: str | None, now: int, lease_age: int) -> None:
+    """Check that an attempt may start now.
 
     Args:
-        sitting: as known with the lease.
-        level: the student's.
+        sitting: the sitting as of the lease's last renewal.
+        level: the student's level.
         now: the platform's time of the admission.
-        lease_age: how old the knowledge of the sitting is.
+        lease_age: the age of the lease, and so of `sitting`.
 
     Raises:
-        Problem: CANCELLED, STARTS_OVER, WRONG_LEVEL, NOT_OPEN_YET, PAUSED, or UNAVAILABLE when it seems over to
-            knowledge that is too old to say so.
+        Problem: CANCELLED, STARTS_OVER, WRONG_LEVEL, NOT_OPEN_YET, PAUSED; UNAVAILABLE instead of STARTS_OVER when the
+            schedule is too old to be certain.
     """
     check_not_over(sitting)
     if level != sitting.level:
@@ -87,13 +89,13 @@ def judge_start(sitting: ScheduledSitting, *, level: str | None, now: int, lease
     try:
         check_start(sitting.window, now=now)
     except Problem as problem:
-        if problem.kind is ProblemKind.STARTS_OVER and lease_age > STALE:
+        if problem.kind is ProblemKind.STARTS_OVER and lease_age > STALE_AFTER:
             raise _stale(problem.detail) from problem
         raise
 
 
 def check_not_over(sitting: ScheduledSitting) -> None:
-    """Refuse to start or resume where nothing can be answered any more.
+    """Check that the sitting can still be answered, before an attempt is started or resumed.
 
     Raises:
         Problem: CANCELLED, STARTS_OVER.
@@ -104,7 +106,7 @@ def check_not_over(sitting: ScheduledSitting) -> None:
 
 
 def check_not_cancelled(sitting: ScheduledSitting) -> None:
-    """Refuse everything at a cancelled sitting.
+    """Check that the sitting was not cancelled.
 
     Raises:
         Problem: CANCELLED.
@@ -123,9 +125,9 @@ def _late(deadline: Deadline, now: int) -> Problem:
     )
 
 
-def _stale(known: str) -> Problem:
+def _stale(detail: str) -> Problem:
     return Problem(
         ProblemKind.UNAVAILABLE,
-        f"{known}, but more time may have been granted since this solver last heard; send it again",
+        f"{detail}, but this solver's schedule is out of date and more time may have been granted; try again",
         retry_after=1,
     )

@@ -1,10 +1,12 @@
-"""Answers: admit, append, acknowledge. An acknowledged answer is graded; this module is where that is decided.
+"""Save answers and submissions: admit, append, acknowledge.
 
-`plan` is pure: given what is remembered, the verdict and the admission, it says what becomes of each answer. Around it
-`AnswerService` does what costs time: the paper and the attempt before the admission, the append after it.
+An acknowledged answer is graded, and this module decides which answers are acknowledged. `plan` is pure: from the
+cached attempt, the decision and the admission it derives the outcome of each answer. `AnswerService` does the I/O
+around it: the paper and the attempt are read before the admission, the append follows it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -15,106 +17,106 @@ from exam_core.deadlines import Deadline
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import ScheduledSitting
 from exam_core.tokens import Attempt
-from exam_solver.attempts.admission import Verdict, judge
-from exam_solver.attempts.cache import Attempts, Remembered
-from exam_solver.attempts.plan import Asked, Proposed, plan, propose
+from exam_solver.attempts.admission import Decision, decide
+from exam_solver.attempts.cache import AttemptCache, CachedAttempt
+from exam_solver.attempts.plan import AnswerRequest, CandidateAnswer, plan, validate
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.snapshot import Admitted
-from exam_solver.papers.loader import PaperShelf
+from exam_solver.papers.loader import PaperLoader
 
-MAX_TOGETHER: Final = 100
+MAX_ANSWERS: Final = 100
 """Answers in one request."""
 RETRY_AFTER: Final = 1
 
 
-class Tally(Protocol):
-    """Who counts what became of answers."""
+class AnswerMetrics(Protocol):
+    """Counts answers by outcome."""
 
-    def answered(self, outcome: str, *, reason: str = "", count: int = 1) -> None:
-        """Answers that were ``acknowledged``, ``repeated``, ``late``, ``refused`` (and why) or ``unsaved``."""
+    def count_answers(self, outcome: str, *, reason: str = "", count: int = 1) -> None:
+        """Count answers: ``acknowledged``, ``repeated``, ``late``, ``refused`` (with a reason) or ``unsaved``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What became of each answer, in the order they were sent, and the deadline they were judged by."""
+class AnswerResults:
+    """The outcome of each answer, in the order of the request, and the deadline that they were judged by."""
 
     outcomes: Sequence[Answer | Problem]
     deadline: Deadline
 
 
 class AnswerService:
-    """Takes answers and submissions of attempts."""
+    """Saves answers and submissions of attempts."""
 
     def __init__(
         self,
         *,
         keeper: LeaseKeeper,
         log: AnswerLog,
-        papers: PaperShelf,
-        attempts: Attempts,
-        tally: Tally,
+        papers: PaperLoader,
+        attempts: AttemptCache,
+        metrics: AnswerMetrics,
         rows_per_question: int,
     ) -> None:
         self._keeper = keeper
         self._log = log
         self._papers = papers
         self._attempts = attempts
-        self._tally = tally
+        self._metrics = metrics
         self._rows_per_question = rows_per_question
 
-    async def answer(self, attempt: Attempt, asked: Sequence[Asked]) -> Answered:
-        """Save answers and say what became of each.
+    async def save(self, attempt: Attempt, requests: Sequence[AnswerRequest]) -> AnswerResults:
+        """Save answers and return the outcome of each.
 
         Raises:
-            Problem: what concerns all of them alike: no such sitting, cancelled, no lease.
+            Problem: a refusal that concerns all of them: unknown or cancelled sitting, no lease.
         """
         paper = (await self._papers.paper(self._keeper.sitting(attempt.sitting).paper)).paper
         outcomes: dict[int, Answer | Problem] = {}
-        proposals: list[Proposed] = []
-        for place, one in enumerate(asked):
+        candidates: list[CandidateAnswer] = []
+        for index, request in enumerate(requests):
             try:
-                proposals.append(propose(paper, attempt, place, one))
+                candidates.append(validate(paper, attempt, index, request))
             except Problem as problem:
-                outcomes[place] = problem
-        remembered = await self._recall(attempt) if proposals else Remembered()
+                outcomes[index] = problem
+        cached = await self._cached(attempt) if candidates else CachedAttempt()
         # From here on nothing is awaited until the answers are registered as in flight.
         admitted = self._keeper.admit()
         sitting = admitted.sitting(attempt.sitting)
-        verdict = self._judge(attempt, sitting, admitted)
+        decision = _decide(attempt, sitting, admitted)
         planned = plan(
-            remembered,
-            proposals,
-            verdict,
+            cached,
+            candidates,
+            decision,
             admitted.admission,
             student=attempt.student,
             max_rows=self._rows_per_question * len(paper.questions),
         )
         outcomes |= planned.settled
-        self._count_settled(outcomes.values(), verdict)
+        self._count_settled(outcomes.values(), decision)
         if planned.fresh:
-            outcomes |= await self._append(admitted, sitting, remembered, planned.fresh)
+            outcomes |= await self._append(admitted, sitting, cached, planned.fresh)
         elif planned.late:
-            outcomes |= await self._append_late(admitted, sitting, remembered, planned.late, verdict)
-        return Answered([outcomes[place] for place in range(len(asked))], verdict.deadline)
+            outcomes |= await self._append_late(admitted, sitting, cached, planned.late, decision)
+        return AnswerResults([outcomes[index] for index in range(len(requests))], decision.deadline)
 
     async def submit(self, attempt: Attempt) -> tuple[int, Deadline]:
-        """Note that a student says they are done: when they first did, and the deadline until which they may go on.
+        """Record that the student has finished; return the first submission's time and the deadline for changes.
 
         Raises:
-            Problem: LATE, PAUSED and what `answer` raises.
+            Problem: LATE, PAUSED, and those of `save`.
         """
-        remembered = await self._recall(attempt)
+        cached = await self._cached(attempt)
         admitted = self._keeper.admit()
         sitting = admitted.sitting(attempt.sitting)
-        verdict = self._judge(attempt, sitting, admitted)
-        if remembered.submitted_at is None:
-            if verdict.refusal is not None:
-                raise verdict.refusal
-            await self._append_submission(admitted, sitting, remembered, attempt.student)
-        return remembered.submitted_at or admitted.now, verdict.deadline
+        decision = _decide(attempt, sitting, admitted)
+        if cached.submitted_at is None:
+            if decision.refusal is not None:
+                raise decision.refusal
+            await self._append_submission(admitted, sitting, cached, attempt.student)
+        return cached.submitted_at or admitted.now, decision.deadline
 
     async def _append_submission(
-        self, admitted: Admitted, sitting: ScheduledSitting, remembered: Remembered, student: int
+        self, admitted: Admitted, sitting: ScheduledSitting, cached: CachedAttempt, student: int
     ) -> None:
         submission = Submission(
             student=student,
@@ -123,52 +125,34 @@ class AnswerService:
             epoch=admitted.admission.epoch,
         )
 
-        async def work() -> None:
-            try:
+        async def append() -> None:
+            with _not_known_saved_on_error():
                 await self._log.append_submission(sitting.id, bucket_of(student, sitting.buckets), submission)
-            except AnswerLogUnavailableError as error:
-                raise _not_known_saved("the answer store did not confirm in time") from error
-            self._check_unbroken(admitted)
-            remembered.submit(submission.submitted_at)
+            self._check_lease_held(admitted)
+            cached.add_submission(submission.submitted_at)
 
-        await self._keeper.carry(admitted, work)
-
-    def _judge(self, attempt: Attempt, sitting: ScheduledSitting, admitted: Admitted) -> Verdict:
-        return judge(
-            sitting,
-            student=attempt.student,
-            started_at=attempt.started_at,
-            now=admitted.now,
-            lease_age=admitted.lease_age,
-        )
-
-    async def _recall(self, attempt: Attempt) -> Remembered:
-        try:
-            return await self._attempts.recall(attempt.sitting, attempt.student)
-        except AnswerLogUnavailableError as error:
-            raise _not_known_saved("the answer store does not answer") from error
+        await self._keeper.run_tracked(admitted, append)
 
     async def _append(
-        self, admitted: Admitted, sitting: ScheduledSitting, remembered: Remembered, fresh: Mapping[int, Answer]
+        self, admitted: Admitted, sitting: ScheduledSitting, cached: CachedAttempt, fresh: Mapping[int, Answer]
     ) -> Mapping[int, Answer | Problem]:
         answers = tuple(fresh.values())
-        remembered.begin(answers)
+        cached.add_pending(answers)
 
-        async def work() -> None:
+        async def append() -> None:
             outcome = "unsaved"
             try:
-                await self._log.append_answers(sitting.id, bucket_of(answers[0].student, sitting.buckets), answers)
-                self._check_unbroken(admitted)
-                remembered.save(answers)
+                with _not_known_saved_on_error():
+                    await self._log.append_answers(sitting.id, bucket_of(answers[0].student, sitting.buckets), answers)
+                self._check_lease_held(admitted)
+                cached.add_saved(answers)
                 outcome = "acknowledged"
-            except AnswerLogUnavailableError as error:
-                raise _not_known_saved("the answer store did not confirm in time") from error
             finally:
-                remembered.end(answers)
-                self._tally.answered(outcome, count=len(answers))
+                cached.remove_pending(answers)
+                self._metrics.count_answers(outcome, count=len(answers))
 
         try:
-            await self._keeper.carry(admitted, work)
+            await self._keeper.run_tracked(admitted, append)
         except Problem as problem:
             return dict.fromkeys(fresh, problem)
         return fresh
@@ -177,38 +161,61 @@ class AnswerService:
         self,
         admitted: Admitted,
         sitting: ScheduledSitting,
-        remembered: Remembered,
+        cached: CachedAttempt,
         late: Mapping[int, Answer],
-        verdict: Verdict,
+        decision: Decision,
     ) -> Mapping[int, Problem]:
         answers = tuple(late.values())
 
-        async def work() -> None:
-            try:
+        async def append() -> None:
+            with _not_known_saved_on_error():
                 await self._log.append_late(sitting.id, bucket_of(answers[0].student, sitting.buckets), answers)
-            except AnswerLogUnavailableError as error:
-                raise _not_known_saved("the answer store did not confirm in time") from error
-            remembered.late.update(answer.answer_id for answer in answers)
-            self._tally.answered("late", count=len(answers))
+            cached.late.update(answer.answer_id for answer in answers)
+            self._metrics.count_answers("late", count=len(answers))
 
         try:
-            await self._keeper.carry(admitted, work)
+            await self._keeper.run_tracked(admitted, append)
         except Problem as problem:
             return dict.fromkeys(late, problem)
-        return dict.fromkeys(late, verdict.refusal) if verdict.refusal else {}
+        return dict.fromkeys(late, decision.refusal) if decision.refusal else {}
 
-    def _check_unbroken(self, admitted: Admitted) -> None:
-        """The gap rule: what was admitted under a lease that did not hold may be missed by the seal."""
-        if not self._keeper.unbroken(admitted):
-            raise _not_known_saved("the lease did not hold while it was written")
+    async def _cached(self, attempt: Attempt) -> CachedAttempt:
+        try:
+            return await self._attempts.get(attempt.sitting, attempt.student)
+        except AnswerLogUnavailableError as error:
+            raise _not_known_saved("the answer store does not respond") from error
 
-    def _count_settled(self, outcomes: Iterable[Answer | Problem], verdict: Verdict) -> None:
+    def _check_lease_held(self, admitted: Admitted) -> None:
+        """The gap rule: an answer that was admitted under a lease that lapsed since may be missing from the seal."""
+        if not self._keeper.held_since(admitted):
+            raise _not_known_saved("the lease lapsed while the answer was written")
+
+    def _count_settled(self, outcomes: Iterable[Answer | Problem], decision: Decision) -> None:
         for outcome in outcomes:
             if isinstance(outcome, Answer):
-                self._tally.answered("repeated")
-            elif not (verdict.late and outcome is verdict.refusal):
-                self._tally.answered("refused", reason=outcome.kind.slug)
+                self._metrics.count_answers("repeated")
+            elif not (decision.late and outcome is decision.refusal):
+                self._metrics.count_answers("refused", reason=outcome.kind.slug)
 
 
-def _not_known_saved(why: str) -> Problem:
-    return Problem(ProblemKind.NOT_KNOWN_SAVED, f"{why}; send the same answer again", retry_after=RETRY_AFTER)
+def _decide(attempt: Attempt, sitting: ScheduledSitting, admitted: Admitted) -> Decision:
+    return decide(
+        sitting,
+        student=attempt.student,
+        started_at=attempt.started_at,
+        now=admitted.now,
+        lease_age=admitted.lease_age,
+    )
+
+
+@contextmanager
+def _not_known_saved_on_error() -> Iterator[None]:
+    """Raise NOT_KNOWN_SAVED for a write that the answer log did not confirm."""
+    try:
+        yield
+    except AnswerLogUnavailableError as error:
+        raise _not_known_saved("the answer store did not confirm in time") from error
+
+
+def _not_known_saved(reason: str) -> Problem:
+    return Problem(ProblemKind.NOT_KNOWN_SAVED, f"{reason}; send the same answer again", retry_after=RETRY_AFTER)

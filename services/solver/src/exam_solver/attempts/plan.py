@@ -1,4 +1,4 @@
-"""Plan answers: which are acknowledged again, refused, or written, given a cached attempt and an admission. Pure."""
+"""Plan a batch of answers: which are acknowledged again, refused, or written. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from exam_core.lease import Admission
 from exam_core.paper import Paper
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Attempt
-from exam_solver.attempts.admission import Verdict
-from exam_solver.attempts.cache import Remembered
+from exam_solver.attempts.admission import Decision
+from exam_solver.attempts.cache import CachedAttempt
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One answer as a client sent it, unchecked."""
+class AnswerRequest:
+    """One answer as a client sent it, not validated."""
 
     question: int
     body: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
-    """One answer that the paper takes."""
+class CandidateAnswer:
+    """One answer that is valid for its paper; `index` is its position in the request."""
 
-    place: int
+    index: int
     question: int
     seq: int
     value: AnswerValue
@@ -34,98 +34,98 @@ class Proposed:
 
     @property
     def slot(self) -> tuple[int, int]:
-        """The question and seq that only one content may have."""
+        """The question and seq, under which only one value may be written."""
         return (self.question, self.seq)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of each answer, by place: settled at once, or first to be written as fresh or as late."""
+    """The outcome of each answer by index: settled without a write, or to be written as fresh or as late."""
 
     settled: dict[int, Answer | Problem]
     fresh: dict[int, Answer]
     late: dict[int, Answer]
 
 
-def propose(paper: Paper, attempt: Attempt, place: int, asked: Asked) -> Proposed:
-    """Check one answer against the paper.
+def validate(paper: Paper, attempt: Attempt, index: int, request: AnswerRequest) -> CandidateAnswer:
+    """Validate one answer against the paper.
 
     Raises:
-        Problem: what is wrong with it.
+        Problem: the answer is not valid.
     """
-    seq = parse_seq(asked.body)
-    value = parse_answer(paper, asked.question, asked.body)
+    seq = parse_seq(request.body)
+    value = parse_answer(paper, request.question, request.body)
     answer_id = answer_id_of(
-        sitting=attempt.sitting, student=attempt.student, question=asked.question, seq=seq, answer=value
+        sitting=attempt.sitting, student=attempt.student, question=request.question, seq=seq, answer=value
     )
-    return Proposed(place, asked.question, seq, value, answer_id)
+    return CandidateAnswer(index, request.question, seq, value, answer_id)
 
 
 def plan(
-    remembered: Remembered,
-    proposals: Sequence[Proposed],
-    verdict: Verdict,
+    cached: CachedAttempt,
+    candidates: Sequence[CandidateAnswer],
+    decision: Decision,
     admission: Admission,
     *,
     student: int,
     max_rows: int,
 ) -> Plan:
-    """Decide about answers that the paper takes.
+    """Decide the outcome of each valid answer.
 
-    What is saved already is acknowledged again, at any time: it came in time once. Anything else needs the deadline,
-    a seq that rises above what is saved, and room.
+    An answer that is saved already is acknowledged again at any time, because it was in time once. Any other needs an
+    open deadline, a seq above the saved one, and a free row.
     """
     planned = Plan({}, {}, {})
-    rows = remembered.rows + len(remembered.late)
-    pending = dict(remembered.pending)
-    for proposed in proposals:
-        place = proposed.place
-        saved = remembered.saved.get(proposed.question)
-        if saved is not None and saved.answer_id == proposed.answer_id:
-            planned.settled[place] = saved
-        elif verdict.refusal is not None:
-            if verdict.late and proposed.answer_id not in remembered.late and rows < max_rows:
-                planned.late[place] = _stamped(proposed, verdict, admission, student)
+    rows = cached.rows + len(cached.late)
+    pending = dict(cached.pending)
+    for candidate in candidates:
+        index = candidate.index
+        saved = cached.saved.get(candidate.question)
+        if saved is not None and saved.answer_id == candidate.answer_id:
+            planned.settled[index] = saved
+        elif decision.refusal is not None:
+            if decision.late and candidate.answer_id not in cached.late and rows < max_rows:
+                planned.late[index] = _stamp(candidate, decision, admission, student)
                 rows += 1
             else:
-                planned.settled[place] = verdict.refusal
-        elif saved is not None and proposed.seq <= saved.seq:
-            planned.settled[place] = _too_low(proposed, saved.seq)
-        elif pending.get(proposed.slot, proposed.answer_id) != proposed.answer_id:
-            planned.settled[place] = _too_low(proposed, proposed.seq)
+                planned.settled[index] = decision.refusal
+        elif saved is not None and candidate.seq <= saved.seq:
+            planned.settled[index] = _seq_too_low(candidate, saved.seq)
+        elif pending.get(candidate.slot, candidate.answer_id) != candidate.answer_id:
+            planned.settled[index] = _seq_too_low(candidate, candidate.seq)
         elif rows >= max_rows:
-            planned.settled[place] = _too_many(rows)
+            planned.settled[index] = _too_many_answers(rows)
         else:
-            planned.fresh[place] = _stamped(proposed, verdict, admission, student)
-            pending[proposed.slot] = proposed.answer_id
+            planned.fresh[index] = _stamp(candidate, decision, admission, student)
+            pending[candidate.slot] = candidate.answer_id
             rows += 1
     return planned
 
 
-def _stamped(proposed: Proposed, verdict: Verdict, admission: Admission, student: int) -> Answer:
+def _stamp(candidate: CandidateAnswer, decision: Decision, admission: Admission, student: int) -> Answer:
     return Answer(
         student=student,
-        question=proposed.question,
-        seq=proposed.seq,
-        answer_id=proposed.answer_id,
+        question=candidate.question,
+        seq=candidate.seq,
+        answer_id=candidate.answer_id,
         received_at=admission.received_at,
-        deadline_at=verdict.deadline_at,
+        deadline_at=decision.deadline_at,
         solver=admission.holder,
         epoch=admission.epoch,
-        answer=proposed.value,
+        answer=candidate.value,
     )
 
 
-def _too_low(proposed: Proposed, highest: int) -> Problem:
+def _seq_too_low(candidate: CandidateAnswer, highest: int) -> Problem:
     return Problem(
         ProblemKind.SEQ_TOO_LOW,
-        f"question {proposed.question}: seq {proposed.seq} does not rise above {highest}; go on above it",
-        question=proposed.question,
+        f"question {candidate.question}: seq {candidate.seq} is not above {highest}; send a higher seq",
+        question=candidate.question,
         highest_seq=highest,
     )
 
 
-def _too_many(rows: int) -> Problem:
+def _too_many_answers(rows: int) -> Problem:
     return Problem(
         ProblemKind.TOO_MANY_ANSWERS, f"this attempt has saved {rows} answers, changes included; it may save no more"
     )

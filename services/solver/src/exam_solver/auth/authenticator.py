@@ -1,6 +1,6 @@
-"""Who is asking: bearer tokens, checked once and remembered until they expire or are revoked.
+"""Verify bearer tokens. A verified token is cached until it expires or is revoked.
 
-Access tokens are web's, attempt tokens are ours. The platform's clock decides what has expired.
+Access tokens are signed by web, attempt tokens by the solvers. Expiry is checked against the platform's clock.
 """
 
 from contextlib import suppress
@@ -9,7 +9,7 @@ from exam_core.instants import rfc3339
 from exam_core.keys import PublicKeySet
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, Attempt, TokenKind, UnknownKeyError, kind_of, read_access, read_attempt
-from exam_solver.auth.web_client import Web
+from exam_solver.auth.web_client import WebClient
 from exam_solver.caching.lru import Lru
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.revocations import Revocations
@@ -18,30 +18,36 @@ Principal = Access | Attempt
 
 
 class Authenticator:
-    """Tells whom a token speaks for.
+    """Returns the principal of a token.
 
     Args:
         keeper: the platform's time.
-        revocations: what is honoured no longer.
-        own: the keys of attempt tokens.
+        revocations: the revoked tokens.
+        attempt_keys: the keys of attempt tokens.
         web: the keys of access tokens.
-        remembered: how many verified tokens are kept.
+        cached_tokens: how many verified tokens are cached.
     """
 
     def __init__(
-        self, *, keeper: LeaseKeeper, revocations: Revocations, own: PublicKeySet, web: Web, remembered: int = 10_000
+        self,
+        *,
+        keeper: LeaseKeeper,
+        revocations: Revocations,
+        attempt_keys: PublicKeySet,
+        web: WebClient,
+        cached_tokens: int = 10_000,
     ) -> None:
         self._keeper = keeper
         self._revocations = revocations
-        self._own = own
+        self._attempt_keys = attempt_keys
         self._web = web
-        self._verified: Lru[str, Principal] = Lru(remembered)
+        self._verified: Lru[str, Principal] = Lru(cached_tokens)
 
-    async def principal(self, token: str) -> Principal:
-        """Whom the token speaks for.
+    async def authenticate(self, token: str) -> Principal:
+        """Return the token's principal.
 
         Raises:
-            Problem: UNAUTHENTICATED, TOKEN_EXPIRED, TOKEN_REVOKED; UNAVAILABLE when nobody can tell now.
+            Problem: UNAUTHENTICATED, TOKEN_EXPIRED, TOKEN_REVOKED; UNAVAILABLE when it cannot be verified now.
         """
         principal = self._verified.get(token)
         if principal is None:
@@ -63,13 +69,13 @@ class Authenticator:
                 case TokenKind.ACCESS:
                     return await self._verify_access(token)
                 case TokenKind.ATTEMPT:
-                    return read_attempt(token, self._own)
+                    return read_attempt(token, self._attempt_keys)
                 case _:
-                    raise not_accepted("a refresh token opens nothing here")
+                    raise _rejected("it is a refresh token")
         except UnknownKeyError as error:
-            raise not_accepted("no known key signed it") from error
+            raise _rejected("it is signed with an unknown key") from error
         except (RecursionError, KeyError, TypeError, ValueError) as error:
-            raise not_accepted("it cannot be read") from error
+            raise _rejected("it is malformed") from error
 
     async def _verify_access(self, token: str) -> Access:
         now = self._keeper.time()
@@ -80,6 +86,5 @@ class Authenticator:
         return await self._web.introspect(token)
 
 
-def not_accepted(why: str) -> Problem:
-    """UNAUTHENTICATED for a token that was sent."""
-    return Problem(ProblemKind.UNAUTHENTICATED, f"the token is not accepted: {why}")
+def _rejected(reason: str) -> Problem:
+    return Problem(ProblemKind.UNAUTHENTICATED, f"the token is not accepted: {reason}")

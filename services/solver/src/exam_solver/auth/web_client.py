@@ -1,40 +1,41 @@
-"""What the solver asks web: its public keys, and about a token whose key it cannot get.
+"""The client of web's API: its public keys, and the introspection of tokens whose key cannot be fetched.
 
-Web may be down: what is known stays good, what is not known is answered with 503 instead of being refused.
+Web may be down: cached keys stay valid, and a token that cannot be verified is answered with 503, not 401.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import structlog
 
+from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_core.keys import PublicKeySet
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access
+from exam_runtime.request_id import request_id_headers
 from exam_solver.caching.lru import Lru
 from exam_solver.caching.single_flight import SingleFlight
 from exam_solver.lease.clock import BootClock
 
 logger = structlog.get_logger(__name__)
 
-COOL_DOWN: Final = 5 * SECOND
-"""Between two fetches of the key set for a key that it lacked: forged tokens must not become load on web."""
+FETCH_INTERVAL: Final = 5 * SECOND
+"""At least this long between two fetches of the key set, so that forged tokens do not become load on web."""
 MAX_AGE: Final = 300 * SECOND
-"""A set older than this is fetched anew in the background, so that a withdrawn key is forgotten."""
-INTROSPECTIONS: Final = 8
-"""Questions to web at once; more are told to come back."""
-REFUSAL_KEPT: Final = 30 * SECOND
+"""An older key set is fetched again in the background, so that a withdrawn key is dropped."""
+MAX_INTROSPECTIONS: Final = 8
+"""Concurrent introspections; more are refused with UNAVAILABLE."""
+REJECTION_CACHED: Final = 30 * SECOND
 
 
-class Web:
-    """Web's key set and its introspection.
+class WebClient:
+    """Fetches web's key set and introspects tokens.
 
     Args:
-        http: a client with web's address and time limits.
-        clock: the boot clock, for ages and the cool-down.
+        http: a client with web's base URL and timeouts.
+        clock: the boot clock, for the age of the key set and the time between fetches.
     """
 
     def __init__(self, http: httpx.AsyncClient, *, clock: BootClock) -> None:
@@ -44,89 +45,85 @@ class Web:
         self._fetched_at: int | None = None
         self._tried_at: int | None = None
         self._fetches: SingleFlight[str, None] = SingleFlight()
-        self._asking = asyncio.Semaphore(INTROSPECTIONS)
-        self._refused: Lru[str, int] = Lru(1024)
+        self._introspections = asyncio.Semaphore(MAX_INTROSPECTIONS)
+        self._rejected: Lru[str, int] = Lru(1024)
 
     @property
     def keys(self) -> PublicKeySet:
-        """The key set as last fetched; an old one begins to be fetched anew."""
+        """The cached key set; if it is too old, a fetch starts in the background."""
         now = self._clock()
-        if self._fetched_at is not None and now - self._fetched_at > MAX_AGE and self._rested(now):
-            self._fetches.begin("jwks", self._fetch)
+        if self._fetched_at is not None and now - self._fetched_at > MAX_AGE and self._may_fetch(now):
+            self._fetches.start("jwks", self._fetch)
         return self._keys
 
     async def refresh(self) -> PublicKeySet:
-        """The key set after a fetch: the one under way, a new one, or none at all soon after the last."""
-        if self._rested(self._clock()):
+        """Fetch the key set, joining a running fetch; soon after the last fetch, return the cached one instead."""
+        if self._may_fetch(self._clock()):
             await self._fetches.run("jwks", self._fetch)
         else:
             await self._fetches.join("jwks")
         return self._keys
 
     async def introspect(self, token: str) -> Access:
-        """Ask web about a token.
+        """Ask web whether a token is active.
 
         Raises:
-            Problem: UNAUTHENTICATED when web says no, UNAVAILABLE when it does not say.
+            Problem: UNAUTHENTICATED when it is not, UNAVAILABLE when web does not respond.
         """
-        until = self._refused.get(token)
+        until = self._rejected.get(token)
         if until is not None and self._clock() < until:
-            raise _refused()
-        if self._asking.locked():
-            raise _no_word("too many tokens are being asked about")
-        async with self._asking:
+            raise _unauthenticated()
+        if self._introspections.locked():
+            raise _unavailable("too many tokens are being introspected")
+        async with self._introspections:
             claims = await self._post("/api/auth/verify", {"token": token})
         try:
             if claims["active"] is True:
                 return Access.from_claims(claims)
         except (KeyError, TypeError, ValueError) as error:
-            logger.exception("introspection_unreadable", claims=sorted(claims))
-            raise _no_word("web's answer cannot be read") from error
-        self._refused.put(token, self._clock() + REFUSAL_KEPT)
-        raise _refused()
+            logger.exception("introspection_malformed", claims=sorted(claims))
+            raise _unavailable("web's response is invalid") from error
+        self._rejected.put(token, self._clock() + REJECTION_CACHED)
+        raise _unauthenticated()
 
     async def close(self) -> None:
-        """Give up what is under way and the connections."""
+        """Cancel running fetches and close the connections."""
         await self._fetches.close()
         await self._http.aclose()
 
-    def _rested(self, now: int) -> bool:
-        return self._tried_at is None or now - self._tried_at >= COOL_DOWN
+    def _may_fetch(self, now: int) -> bool:
+        return self._tried_at is None or now - self._tried_at >= FETCH_INTERVAL
 
     async def _fetch(self) -> None:
         self._tried_at = self._clock()
         try:
-            answer = await self._http.get("/.well-known/jwks.json", headers=_headers())
-            answer.raise_for_status()
-            self._keys = PublicKeySet.from_jwks(answer.json())
+            response = await self._http.get("/.well-known/jwks.json", headers=request_id_headers())
+            response.raise_for_status()
+            self._keys = PublicKeySet.from_jwks(response.json())
             self._fetched_at = self._clock()
         except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
-            logger.warning("key_set_not_fetched", error=repr(error))
+            logger.warning("key_set_fetch_failed", error=repr(error))
 
-    async def _post(self, path: str, body: Mapping[str, str]) -> Mapping[str, Any]:
+    async def _post(self, path: str, body: JsonObject) -> JsonObject:
         try:
-            answer = await self._http.post(path, json=body, headers=_headers())
-            answer.raise_for_status()
-            said = answer.json()
+            response = await self._http.post(path, json=body, headers=request_id_headers())
+            response.raise_for_status()
+            content = response.json()
         except (httpx.HTTPError, ValueError) as error:
             logger.warning("introspection_failed", error=repr(error))
-            raise _no_word("web does not answer") from error
-        if not isinstance(said, dict):
-            raise _no_word("web's answer cannot be read")
-        return said
+            raise _unavailable("web does not respond") from error
+        if not isinstance(content, dict):
+            raise _unavailable("web's response is invalid")
+        return content
 
 
-def _headers() -> dict[str, str]:
-    """The request's id travels on."""
-    request_id = structlog.contextvars.get_contextvars().get("request_id")
-    return {"X-Request-ID": request_id} if request_id else {}
+def _unauthenticated() -> Problem:
+    return Problem(ProblemKind.UNAUTHENTICATED, "the token is not accepted: it is signed with an unknown key")
 
 
-def _refused() -> Problem:
-    return Problem(ProblemKind.UNAUTHENTICATED, "the token is not accepted: no known key signed it")
-
-
-def _no_word(why: str) -> Problem:
+def _unavailable(reason: str) -> Problem:
     return Problem(
-        ProblemKind.UNAVAILABLE, f"the token's key is not known here and {why}; try again soon", retry_after=2
+        ProblemKind.UNAVAILABLE,
+        f"the token cannot be verified: its key is unknown here and {reason}; try again soon",
+        retry_after=2,
     )

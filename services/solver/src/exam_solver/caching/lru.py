@@ -1,4 +1,4 @@
-"""A bounded memory: what was not asked for longest goes first."""
+"""A bounded cache that evicts the least recently used value."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -9,7 +9,7 @@ ValueT = TypeVar("ValueT")
 
 
 class Lru(Generic[KeyT, ValueT]):
-    """Keeps values up to `capacity`, which counts them unless `weigh` says what each one weighs."""
+    """Keeps values up to a total weight of `capacity`; each weighs 1 unless `weigh` is given."""
 
     def __init__(self, capacity: int, *, weigh: Callable[[ValueT], int] = lambda _: 1) -> None:
         self._capacity = capacity
@@ -21,14 +21,14 @@ class Lru(Generic[KeyT, ValueT]):
         return len(self._values)
 
     def get(self, key: KeyT) -> ValueT | None:
-        """The value, now the last to go."""
+        """Return the value and mark it as used."""
         value = self._values.get(key)
         if value is not None:
             self._values.move_to_end(key)
         return value
 
     def put(self, key: KeyT, value: ValueT) -> None:
-        """Keep a value; others go until all fit, itself too if it alone is too large."""
+        """Store a value and evict others until all fit; one that exceeds the capacity alone is not kept."""
         self.drop(key)
         self._values[key] = value
         self._weight += self._weigh(value)
@@ -37,7 +37,7 @@ class Lru(Generic[KeyT, ValueT]):
             self._weight -= self._weigh(oldest)
 
     def drop(self, key: KeyT) -> None:
-        """Forget a value, if it is there."""
+        """Remove a value if it is present."""
         value = self._values.pop(key, None)
         if value is not None:
             self._weight -= self._weigh(value)

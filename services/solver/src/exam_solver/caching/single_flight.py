@@ -1,4 +1,4 @@
-"""One fetch for everybody who waits for the same thing."""
+"""Share one running call among concurrent callers that need the same result."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -9,37 +9,37 @@ ValueT = TypeVar("ValueT")
 
 
 class SingleFlight(Generic[KeyT, ValueT]):
-    """Runs work once a key at a time; a waiter that gives up does not take the work from the others."""
+    """Runs at most one call per key at a time; a caller that is cancelled does not cancel it for the others."""
 
     def __init__(self) -> None:
         self._tasks: dict[KeyT, asyncio.Task[ValueT]] = {}
 
     async def run(self, key: KeyT, work: Callable[[], Coroutine[Any, Any, ValueT]]) -> ValueT:
-        """The outcome of the work under way for `key`, or of `work`, which is then begun."""
-        return await asyncio.shield(self.begin(key, work))
+        """Return the result of the call that runs for `key`, starting `work` if none does."""
+        return await asyncio.shield(self.start(key, work))
 
-    def begin(self, key: KeyT, work: Callable[[], Coroutine[Any, Any, ValueT]]) -> asyncio.Task[ValueT]:
-        """The same without waiting for it."""
+    def start(self, key: KeyT, work: Callable[[], Coroutine[Any, Any, ValueT]]) -> asyncio.Task[ValueT]:
+        """Like `run`, but return the task without waiting for it."""
         task = self._tasks.get(key)
         if task is None:
             task = self._tasks[key] = asyncio.get_running_loop().create_task(work())
-            task.add_done_callback(lambda ended: self._ended(key, ended))
+            task.add_done_callback(lambda ended: self._remove(key, ended))
         return task
 
     async def join(self, key: KeyT) -> None:
-        """Return when the work under way for `key`, if any, has ended; its outcome is the others' matter."""
+        """Wait until the call that runs for `key`, if any, has ended; its result or error is ignored."""
         task = self._tasks.get(key)
         if task is not None:
             await asyncio.wait({task})
 
     async def close(self) -> None:
-        """Cancel what is under way and return when it has ended."""
+        """Cancel all running calls and wait until they have ended."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _ended(self, key: KeyT, task: asyncio.Task[ValueT]) -> None:
+    def _remove(self, key: KeyT, task: asyncio.Task[ValueT]) -> None:
         del self._tasks[key]
         if not task.cancelled():
-            task.exception()  # looked at, for the case that every waiter has gone
+            task.exception()  # mark it as retrieved, in case every caller was cancelled

@@ -1,20 +1,20 @@
-"""Authentication of requests: the bearer token's principal, and the token that a route requires."""
+"""Authenticate requests, and require the kind of token that a route needs."""
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, Attempt, Role
-from exam_solver.auth.authenticator import Authenticator, Principal, not_accepted
+from exam_solver.auth.authenticator import Authenticator, Principal
 from exam_solver.http.errors import problem_response
 
 OPENAPI = "/v1/openapi.json"
-OPEN_PATHS = frozenset({"/v1/keys", OPENAPI})
-"""Addresses under /v1/ that ask nobody who they are."""
+PUBLIC_PATHS = frozenset({"/v1/keys", OPENAPI})
+"""Paths under /v1/ that need no token."""
 
 
-class Authentication:
-    """Pure ASGI: puts the principal into the request's state; routes say whom they want (`student`, `attempt`)."""
+class AuthenticationMiddleware:
+    """Pure ASGI: puts the principal into the request's state. Routes require one by `require_student` and the like."""
 
     def __init__(self, app: ASGIApp, *, authenticator: Authenticator) -> None:
         self._app = app
@@ -22,11 +22,11 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and scope["path"].startswith("/v1/") and scope["path"] not in OPEN_PATHS:
+        if scope["type"] == "http" and scope["path"].startswith("/v1/") and scope["path"] not in PUBLIC_PATHS:
             try:
-                token = bearer(scope)
+                token = bearer_token(scope)
                 if token is not None:
-                    principal = await self._authenticator.principal(token)
+                    principal = await self._authenticator.authenticate(token)
                     scope.setdefault("state", {})["principal"] = principal
             except Problem as problem:
                 await problem_response(problem, instance=scope["path"])(scope, receive, send)
@@ -34,53 +34,66 @@ class Authentication:
         await self._app(scope, receive, send)
 
 
-def bearer(scope: Scope) -> str | None:
-    """The request's bearer token, None without an Authorization header."""
-    given = [value for name, value in scope["headers"] if name == b"authorization"]
-    if not given:
+def bearer_token(scope: Scope) -> str | None:
+    """The request's bearer token; None without an Authorization header.
+
+    Raises:
+        Problem: UNAUTHENTICATED for more than one header or another scheme.
+    """
+    headers = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not headers:
         return None
-    scheme, _, token = given[0].partition(b" ")
-    if len(given) > 1 or scheme.lower() != b"bearer":
+    scheme, _, token = headers[0].partition(b" ")
+    if len(headers) > 1 or scheme.lower() != b"bearer":
         raise Problem(ProblemKind.UNAUTHENTICATED, 'send one header "Authorization: Bearer <token>"')
     return str(token.strip().decode("latin-1"))
 
 
-def student(request: Request) -> Access:
-    """The student an access token speaks for.
+def require_student(request: Request) -> Access:
+    """The student that the request's access token is for.
 
     Raises:
-        Problem: UNAUTHENTICATED without an access token, FORBIDDEN for anybody but a student.
+        Problem: UNAUTHENTICATED without an access token, FORBIDDEN for other roles.
     """
-    principal = _present(request)
+    principal = _require_principal(request)
     if not isinstance(principal, Access):
-        raise not_accepted("an access token is needed here, as logging in gives it")
+        raise _rejected("this route needs an access token, which logging in returns")
     if principal.role is not Role.STUDENT:
-        raise Problem(ProblemKind.FORBIDDEN, f"students sit exams; this token speaks for a {principal.role.value}")
+        raise Problem(ProblemKind.FORBIDDEN, f"only students sit exams; the token's role is {principal.role.value}")
     return principal
 
 
-def attempt(request: Request) -> Attempt:
-    """The attempt at the sitting in the request's path.
+def require_attempt(request: Request) -> Attempt:
+    """The attempt that the request's attempt token is for; its sitting must be the one in the path.
 
     Raises:
-        Problem: UNAUTHENTICATED without an attempt token, FORBIDDEN for another sitting's and for doctors.
+        Problem: UNAUTHENTICATED without an attempt token, FORBIDDEN for another sitting's and for other roles.
     """
-    principal = _present(request)
+    principal = _require_principal(request)
     if not isinstance(principal, Attempt):
-        student(request)
-        raise not_accepted("an attempt token is needed here, as starting the attempt gives it")
+        require_student(request)
+        raise _rejected("this route needs an attempt token, which starting the attempt returns")
     if principal.sitting != request.path_params["sitting"]:
         raise Problem(ProblemKind.FORBIDDEN, f"the attempt token is for sitting {principal.sitting}")
     return principal
 
 
-def student_or_attempt(request: Request) -> Principal:
-    """Either of the two."""
-    return attempt(request) if isinstance(_present(request), Attempt) else student(request)
+def require_student_or_attempt(request: Request) -> Principal:
+    """The student of an access token, or the attempt of an attempt token.
+
+    Raises:
+        Problem: UNAUTHENTICATED, FORBIDDEN.
+    """
+    is_attempt = isinstance(_require_principal(request), Attempt)
+    return require_attempt(request) if is_attempt else require_student(request)
 
 
-def _present(request: Request) -> Principal:
+def _require_principal(request: Request) -> Principal:
     principal: Principal | None = request.scope.get("state", {}).get("principal")
     if principal is None:
         raise Problem(ProblemKind.UNAUTHENTICATED, 'send a token: "Authorization: Bearer <token>"')
     return principal
+
+
+def _rejected(reason: str) -> Problem:
+    return Problem(ProblemKind.UNAUTHENTICATED, f"the token is not accepted: {reason}")

@@ -1,16 +1,16 @@
-"""The two HTTP headers that decide whether a body is sent, and how (RFC 9110)."""
+"""Conditional requests and content negotiation (RFC 9110): whether a body is sent, and in which encoding."""
 
 
-def matches(if_none_match: str | None, tag: str) -> bool:
-    """Whether a client has the content already; weak and strong tags compare alike here."""
+def etag_matches(if_none_match: str | None, tag: str) -> bool:
+    """Whether If-None-Match contains the tag; weak and strong tags compare alike."""
     if if_none_match is None:
         return False
-    given = {entry.strip().removeprefix("W/").strip('"') for entry in if_none_match.split(",")}
-    return tag in given or "*" in given
+    tags = {entry.strip().removeprefix("W/").strip('"') for entry in if_none_match.split(",")}
+    return tag in tags or "*" in tags
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Whether a client takes gzip: named, or covered by ``*``, and not with weight 0."""
+    """Whether a client accepts gzip: by name or by ``*``, and not with weight 0."""
     weights: dict[str, float] = {}
     for entry in (accept_encoding or "").lower().split(","):
         coding, *parameters = (part.strip() for part in entry.split(";"))

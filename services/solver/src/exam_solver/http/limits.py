@@ -1,6 +1,6 @@
-"""How much is taken on: requests at once, bytes of a body. What is too much is refused at the door.
+"""Limits on concurrent requests and on the size of a body; what exceeds them is refused at once.
 
-A queue without bound would make everybody late; a refusal with Retry-After costs one student a second.
+An unbounded queue would delay every student; a refusal with Retry-After delays one student by a second.
 """
 
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from exam_core.problems import Problem, ProblemKind
 from exam_solver.http.errors import problem_response
 
 
-class InFlightLimit:
-    """Pure ASGI: serves so many requests under /v1/ at once; probes and metrics always get through.
+class InFlightLimitMiddleware:
+    """Pure ASGI: serves at most `limit` requests under /v1/ at once; probes and metrics are not limited.
 
-    `gauge` is told the number whenever it changes.
+    `on_change` is called with the number of requests in flight whenever it changes.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int, gauge: Callable[[int], None]) -> None:
+    def __init__(self, app: ASGIApp, *, limit: int, on_change: Callable[[int], None]) -> None:
         self._app = app
         self._limit = limit
-        self._gauge = gauge
+        self._on_change = on_change
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,26 +30,26 @@ class InFlightLimit:
             return
         if self._in_flight >= self._limit:
             problem = Problem(
-                ProblemKind.OVERLOADED, f"{self._limit} requests are in flight here; try again", retry_after=1
+                ProblemKind.OVERLOADED, f"the limit of {self._limit} requests in flight is reached", retry_after=1
             )
             await problem_response(problem, instance=scope["path"])(scope, receive, send)
             return
-        self._change(1)
+        self._add(1)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._change(-1)
+            self._add(-1)
 
-    def _change(self, by: int) -> None:
-        self._in_flight += by
-        self._gauge(self._in_flight)
+    def _add(self, count: int) -> None:
+        self._in_flight += count
+        self._on_change(self._in_flight)
 
 
-class BodyLimit:
-    """Pure ASGI: refuses bodies above `limit` bytes, announced or not, without keeping them.
+class BodyLimitMiddleware:
+    """Pure ASGI: rejects bodies above `limit` bytes without buffering them.
 
-    An announced length is refused before a byte is read. A chunked body is counted as it is read by the route, whose
-    read then raises the `Problem`.
+    By Content-Length a body is rejected before any of it is read. A chunked body is counted while the route reads it,
+    whose read then raises the `Problem`.
     """
 
     def __init__(self, app: ASGIApp, *, limit: int) -> None:
@@ -61,22 +61,22 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if announced.isdigit() and int(announced[:20]) > self._limit:
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if length.isdigit() and int(length[:20]) > self._limit:
             await problem_response(self._problem(), instance=scope["path"])(scope, receive, send)
             return
-        taken = 0
+        received = 0
 
-        async def counted() -> Message:
-            nonlocal taken
+        async def receive_counted() -> Message:
+            nonlocal received
             message = await receive()
             if message["type"] == "http.request":
-                taken += len(message.get("body", b""))
-                if taken > self._limit:
+                received += len(message.get("body", b""))
+                if received > self._limit:
                     raise self._problem()
             return message
 
-        await self._app(scope, counted, send)
+        await self._app(scope, receive_counted, send)
 
     def _problem(self) -> Problem:
-        return Problem(ProblemKind.BODY_TOO_LARGE, f"a body may have {self._limit} bytes")
+        return Problem(ProblemKind.BODY_TOO_LARGE, f"a body may have at most {self._limit} bytes")

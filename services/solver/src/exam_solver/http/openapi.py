@@ -1,4 +1,4 @@
-"""The API's description: what FastAPI finds in the routes, and what it cannot know because bodies are read by hand."""
+"""The OpenAPI document: FastAPI's, completed with the bodies and tokens that FastAPI cannot know of."""
 
 from typing import Any
 
@@ -11,45 +11,41 @@ from exam_solver.http import schemas
 ACCESS = "access"
 ATTEMPT = "attempt"
 _REFERENCE = "#/components/schemas/{model}"
-_SCHEMES = {
-    ACCESS: "The access token that logging in at web gives.",
-    ATTEMPT: "The attempt token that starting or resuming the attempt gives.",
+_SECURITY_SCHEMES = {
+    ACCESS: "The access token that logging in at web returns.",
+    ATTEMPT: "The attempt token that starting or resuming the attempt returns.",
 }
-
-
 _PARAMETERS = {
     "sitting": {"type": "string", "format": "uuid"},
     "question": {"type": "integer", "minimum": 0, "description": "its number in the paper"},
-    "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "an image's, as the paper names it"},
+    "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "the image's digest in the paper"},
 }
 
 
-def addressed(*parameters: str) -> dict[str, Any]:
-    """What stands in a route's address."""
+def path_parameters(*names: str) -> dict[str, Any]:
+    """The parameters of a route's path."""
     return {
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": _PARAMETERS[name]} for name in parameters
-        ]
+        "parameters": [{"name": name, "in": "path", "required": True, "schema": _PARAMETERS[name]} for name in names]
     }
 
 
-def ref(model: type[schemas.Described]) -> dict[str, Any]:
-    """A body of this form."""
+def media_type_of(model: type[schemas.Described]) -> dict[str, Any]:
+    """A media type object whose schema is the model."""
     return {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
 
 
-def takes(model: type[schemas.Described]) -> dict[str, Any]:
-    """What a route takes as its body."""
-    return {"requestBody": {"required": True, "content": {"application/json": ref(model)}}}
+def json_body(model: type[schemas.Described]) -> dict[str, Any]:
+    """The request body of a route."""
+    return {"requestBody": {"required": True, "content": {"application/json": media_type_of(model)}}}
 
 
-def needs(*tokens: str) -> dict[str, Any]:
-    """Which token opens a route; any one of them."""
+def security(*tokens: str) -> dict[str, Any]:
+    """The tokens that a route accepts; any one of them suffices."""
     return {"security": [{token: []} for token in tokens]}
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, made once."""
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, generated once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         _, definitions = models_json_schema(
@@ -60,7 +56,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         components["schemas"] = components.get("schemas", {}) | definitions["$defs"]
         components["securitySchemes"] = {
             name: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
-            for name, description in _SCHEMES.items()
+            for name, description in _SECURITY_SCHEMES.items()
         }
         app.openapi_schema = document
     return app.openapi_schema

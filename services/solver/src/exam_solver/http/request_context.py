@@ -1,29 +1,30 @@
-"""What an operator sees: a log line and a measurement of each request, and counters of what became of answers."""
+"""The outermost middleware: request id, access log, metrics, and a problem for each unexpected exception."""
 
-import re
 import time
 from typing import Final
-from uuid import uuid4
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exam_runtime.access_log import log_request
+from exam_runtime.metrics import method_label
+from exam_runtime.problems import internal_problem
+from exam_runtime.request_id import accept_request_id, bound_request_id
 from exam_solver.health import Lifecycle
-from exam_solver.http.errors import internal, problem_response
+from exam_solver.http.errors import problem_response
 from exam_solver.metrics import Metrics
 
 logger = structlog.get_logger(__name__)
 
-HANG_UP: Final = 499
-"""The status that a request is counted under when its client did not wait for one."""
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+CLIENT_CLOSED_REQUEST: Final = 499
+"""The status that is recorded when the client disconnected before a response."""
 
 
-class RequestContext:
-    """Pure ASGI, outermost: names each request, logs and measures it, and turns our faults into a problem.
+class RequestContextMiddleware:
+    """Pure ASGI: binds the request id, logs and measures the request, and answers an exception with INTERNAL.
 
-    While the process drains it closes connections after their answer, so that nothing new comes in on them.
+    While the process drains, each response closes its connection, so that no new request arrives on it.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, lifecycle: Lifecycle) -> None:
@@ -37,48 +38,41 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        status = HANG_UP
-        answered = False
+        status = CLIENT_CLOSED_REQUEST
+        started = False
 
-        async def named(message: Message) -> None:
-            nonlocal status, answered
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status, answered = message["status"], True
-                headers = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                status, started = message["status"], True
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
                 if self._lifecycle.draining:
                     headers.append((b"connection", b"close"))
                 message = {**message, "headers": headers}
             await send(message)
 
         began = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
+        with bound_request_id(request_id):
             try:
-                await self._app(scope, receive, named)
+                await self._app(scope, receive, send_with_id)
             except ClientDisconnect:
-                logger.info("client_hung_up", path=scope["path"])
+                logger.info("client_disconnected", path=scope["path"])
             except Exception:
-                logger.exception("fault", method=scope["method"], path=scope["path"])
-                if answered:
+                logger.exception("request_failed", method=scope["method"], path=scope["path"])
+                if started:
                     raise
-                await problem_response(internal(), instance=scope["path"])(scope, receive, named)
+                await problem_response(internal_problem(), instance=scope["path"])(scope, receive, send_with_id)
             finally:
-                self._ended(scope, status, time.perf_counter() - began)
+                self._record(scope, status, time.perf_counter() - began)
 
-    def _ended(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.requested(method=_method(scope), route=route, status=status, seconds=seconds)
-        # Probes come every few seconds from everywhere: they would bury what people do.
-        say = logger.info if scope["path"].startswith("/v1/") else logger.debug
-        say("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 2))
+        method = method_label(scope["method"])
+        self._metrics.observe_request(method=method, route=route, status=status, seconds=seconds)
+        log_request(logger, method=scope["method"], path=scope["path"], status=status, seconds=seconds)
 
 
-def _request_id(scope: Scope) -> bytes:
-    """The id a proxy gave the request, if it is one; otherwise a new one."""
-    given: bytes = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex.encode()
-
-
-def _method(scope: Scope) -> str:
-    """The method as a label: strangers may invent methods, but not time series."""
-    method: str = scope["method"]
-    return method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "OTHER"
+def _request_id(scope: Scope) -> str:
+    """The request id of the gateway if it is well-formed, otherwise a new one."""
+    received: bytes | None = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+    return accept_request_id(None if received is None else received.decode("latin-1"))

@@ -1,7 +1,7 @@
-"""The API's bodies as OpenAPI describes them.
+"""The API's bodies, for its OpenAPI document.
 
-They describe and do not check: requests are checked against the paper by `exam_core.answers`, which knows more than a
-schema can say, and answers are written as bytes.
+They validate nothing: `exam_core.answers` validates requests against the paper, which a schema cannot express, and
+responses are written as bytes.
 """
 
 from typing import Any
@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Described(BaseModel):
-    """A body that is described."""
+    """Base of the bodies."""
 
     model_config = ConfigDict(extra="allow")
 
 
 class Problem(Described):
-    """A refusal (RFC 9457): `type` ends with its slug in the catalogue, `detail` says what to do."""
+    """A refusal (RFC 9457): `type` ends with its slug in the catalogue, `detail` describes what to do."""
 
     type: str = Field(examples=["https://examplatform.dev/problems/deadline-passed"])
     title: str
@@ -26,7 +26,7 @@ class Problem(Described):
 
 
 class Derivation(Described):
-    """How a deadline comes about: ``min(started_at + duration, closes_at) + extra + paused``, cut by a stop."""
+    """How a deadline is computed: ``min(started_at + duration, closes_at) + extra + paused``, at most a stop."""
 
     started_at: str
     duration_us: int
@@ -45,14 +45,14 @@ class Deadline(Described):
 
 
 class Order(Described):
-    """How to show the paper: `questions[i]` is the number of the question shown i-th, `choices[q]` likewise."""
+    """The display order: `questions[i]` is the number of the question shown i-th, `choices[q]` likewise."""
 
     questions: list[int]
     choices: list[list[int]]
 
 
 class SavedAnswer(Described):
-    """An answer as it is saved; blank: an empty list, or null."""
+    """A saved answer; blank is an empty list, or null."""
 
     question: int
     seq: int
@@ -61,7 +61,7 @@ class SavedAnswer(Described):
 
 
 class AttemptBody(Described):
-    """An attempt under way."""
+    """An attempt in progress."""
 
     sitting: str
     student: int
@@ -73,32 +73,32 @@ class AttemptBody(Described):
     paper_digest: str
     paper: dict[str, Any]
     answers: list[SavedAnswer]
-    highest_seq: int = Field(description="a device numbers its next answer above it")
+    highest_seq: int = Field(description="the seq of the next answer must be above it")
     submitted_at: str | None
 
 
 class AnswerBody(Described):
-    """One answer: choices by their numbers in the paper, or a number as text. Blank: `[]` or `null`."""
+    """One answer: choices by their numbers in the paper, or a number as text. Blank is `[]` or `null`."""
 
-    seq: int = Field(ge=1, description="rises with each change of mind")
+    seq: int = Field(ge=1, description="increases with each change of an answer")
     choices: list[int] | None = None
     value: str | None = Field(None, examples=["3.14"])
 
 
 class NumberedAnswerBody(AnswerBody):
-    """An answer among several."""
+    """One answer of a batch."""
 
     question: int
 
 
 class AnswersBody(Described):
-    """Several answers at once."""
+    """A batch of answers."""
 
     answers: list[NumberedAnswerBody] = Field(min_length=1, max_length=100)
 
 
 class AcknowledgedBody(Described):
-    """An answer that counts, and the signed statement that it does."""
+    """A saved answer, and the signed receipt for it."""
 
     question: int
     seq: int
@@ -108,7 +108,7 @@ class AcknowledgedBody(Described):
 
 
 class ResultBody(Described):
-    """What became of one answer among several: a receipt or a problem."""
+    """The outcome of one answer of a batch: a receipt or a problem."""
 
     question: int
     seq: Any
@@ -119,21 +119,21 @@ class ResultBody(Described):
 
 
 class ResultsBody(Described):
-    """What became of several answers, in the order they were sent."""
+    """The outcomes of a batch, in the order of the request."""
 
     results: list[ResultBody]
     deadline: Deadline
 
 
 class SubmittedBody(Described):
-    """When the student first said they are done; answers in time still count."""
+    """When the student first submitted; answers in time still count."""
 
     submitted_at: str
     deadline: Deadline
 
 
 class TimeBody(Described):
-    """The platform's clock beside the sitting's window."""
+    """The platform's time and the sitting's window."""
 
     now: str
     opens_at: str
@@ -142,13 +142,13 @@ class TimeBody(Described):
 
 
 class KeySet(Described):
-    """Public keys (RFC 7517) that check receipts."""
+    """Public keys (RFC 7517) that verify receipts."""
 
     keys: list[dict[str, Any]]
 
 
 class HealthBody(Described):
-    """A probe's answer: every check and what it found."""
+    """The result of a probe: each check, and what it found."""
 
     status: str
     checks: dict[str, Any]

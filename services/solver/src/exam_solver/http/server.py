@@ -1,4 +1,4 @@
-"""Serving, and ending well: readiness goes off first, requests finish, the lease is given back, the exit code is 0."""
+"""Uvicorn with a graceful shutdown: unready first, then requests finish, the lease is released, the exit code is 0."""
 
 import signal
 import time
@@ -10,10 +10,10 @@ from exam_solver.health import Lifecycle
 
 
 class Server(uvicorn.Server):
-    """Uvicorn that goes on serving for `drain` seconds after the first signal, and does not die of it.
+    """Serves for `drain` more seconds after the first signal, and exits with code 0.
 
-    uvicorn's own server stops at once, and raises the signal again at the end, which would make a good end look like
-    a kill. A second signal ends the draining; a third, if it is an interrupt, ends everything.
+    uvicorn's own server stops at once, and raises the signal again at the end, so that a graceful exit would look like
+    a kill. A second signal ends the draining; a third, if it is SIGINT, forces the exit.
     """
 
     def __init__(self, config: uvicorn.Config, *, lifecycle: Lifecycle, drain: float) -> None:
@@ -23,7 +23,7 @@ class Server(uvicorn.Server):
         self._drained_at = float("inf")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        """Note the signal; the next tick acts on it."""
+        """Record the signal; the next tick acts on it."""
         if not self._lifecycle.draining:
             self._lifecycle.draining = True
             self._drained_at = time.monotonic() + self._drain
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
             self._drained_at = 0.0
 
     async def on_tick(self, counter: int) -> bool:
-        """Whether it is time to stop."""
+        """Return whether to stop."""
         if time.monotonic() >= self._drained_at:
             self.should_exit = True
         return await super().on_tick(counter)

@@ -1,4 +1,4 @@
-"""The boot clock: it goes on while the machine sleeps, and nobody can set it."""
+"""The boot clock: monotonic, includes the time a machine is suspended, and cannot be set."""
 
 import time
 from collections.abc import Callable
@@ -8,5 +8,5 @@ BootClock = Callable[[], int]
 
 
 def boot_clock() -> int:
-    """Microseconds since boot, sleep included, so that a lease cannot outlive a suspended laptop's night."""
+    """Microseconds since boot, including suspension, so that a lease expires while a laptop is suspended."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000

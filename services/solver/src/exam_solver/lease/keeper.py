@@ -1,8 +1,8 @@
-"""The lease of this process: kept alive, asked for every admission, given back at the end.
+"""Keep this process's lease: renew it, check it for every admission, release it at the end.
 
-What may be acknowledged hangs on three things that happen here without an await between them: the lease is looked at,
-the time is stamped, and the work is registered as in flight (`LeaseKeeper.admit`, then `carry`). A renewal tells
-PostgreSQL the epoch up to which everything in flight is finished; a sitting is sealed only after that.
+Whether an answer may be acknowledged depends on three steps that happen here without an await between them: the lease
+is checked, the time is stamped, and the work is registered as in flight (`LeaseKeeper.admit`, then `run_tracked`). Each
+renewal reports to PostgreSQL the epoch up to which all work in flight has finished; only then is a sitting sealed.
 """
 
 import asyncio
@@ -29,29 +29,29 @@ from exam_solver.lease.store import LeaseStore, LeaseStoreUnavailableError, Rene
 logger = structlog.get_logger(__name__)
 
 ResultT = TypeVar("ResultT")
-Place = tuple[UUID, int]
-"""Whose admission something in flight is, and under which epoch."""
+AdmissionKey = tuple[UUID, int]
+"""The holder and the epoch of an admission whose work is in flight."""
 
-EXPECTED: Final = (Problem, AnswerLogUnavailableError)
-"""How work in flight may end besides well; anything else is a fault of ours, logged even when nobody waits for it."""
-INTERVAL: Final = SECOND
-SHORTEST_PAUSE: Final = SECOND // 10
+EXPECTED_ERRORS: Final = (Problem, AnswerLogUnavailableError)
+"""Errors that work in flight may end with; any other is a bug, and is logged even when its caller has gone."""
+RENEW_INTERVAL: Final = SECOND
+MIN_PAUSE: Final = SECOND // 10
 """Between two renewals, however slow the first was."""
-LEFT_BEHIND: Final = 64
-"""Names to be given back that are kept in mind; beyond it, which takes a store that fails oddly, some just expire."""
+MAX_STALE_HOLDERS: Final = 64
+"""Stale holders that are kept for release; beyond it, which takes a store that fails oddly, some expire instead."""
 STUCK_AFTER: Final = 30 * SECOND
-"""A loop that has not come round for so long is not alive: one round, failures included, has shorter limits."""
+"""An iteration of the loop has shorter timeouts, so a loop without one for this long is stuck."""
 
 
 class LeaseKeeper:
     """Keeps one process's lease.
 
     Args:
-        store: where leases are.
-        ttl_ms: for how long a renewal is good.
+        store: stores the leases.
+        ttl_ms: how long a renewal is valid.
         clock: the boot clock.
-        revocations: told what renewals tell of revoked tokens.
-        new_holder: makes the names of holders.
+        revocations: updated with the revocations of each renewal.
+        new_holder: generates the names of holders.
     """
 
     def __init__(
@@ -68,23 +68,23 @@ class LeaseKeeper:
         self._clock = clock
         self._revocations = revocations
         self._new_holder = new_holder
-        self._known: LeaseSnapshot | None = None
+        self._snapshot: LeaseSnapshot | None = None
         self._epoch = 0
-        self._stamped = 0
-        self._in_flight: Counter[Place] = Counter()
+        self._last_stamp = 0
+        self._in_flight: Counter[AdmissionKey] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._stopping = asyncio.Event()
-        self._left_behind: set[UUID] = set()
+        self._stale_holders: set[UUID] = set()
         self._loop: asyncio.Task[None] | None = None
-        self._came_round = 0
+        self._iterated_at = 0
 
-    # what is known
+    # state
 
     @property
     def lease(self) -> Lease | None:
         """The lease as of its last renewal, valid or not."""
-        return None if self._known is None else self._known.lease
+        return None if self._snapshot is None else self._snapshot.lease
 
     @property
     def valid(self) -> bool:
@@ -98,17 +98,17 @@ class LeaseKeeper:
 
     @property
     def epoch(self) -> int:
-        """The highest epoch this process ever knew."""
+        """The highest epoch that this process has received."""
         return self._epoch
 
     @property
     def in_flight(self) -> int:
-        """How many admissions are not finished."""
+        """How many admissions have not finished."""
         return self._in_flight.total()
 
     @property
     def drained_epoch(self) -> int:
-        """The epoch below which nothing that this holder admitted is in flight any more."""
+        """The epoch below which no admission of this holder is in flight any more."""
         if self.lease is None:
             return 0
         holder = self.lease.holder
@@ -116,12 +116,12 @@ class LeaseKeeper:
 
     @property
     def alive(self) -> bool:
-        """Whether the loop that renews is running and comes round, with success or not."""
+        """Whether the renewal loop is running and not stuck; a renewal that fails is no reason to restart."""
         running = self._loop is not None and not self._loop.done()
-        return running and self._clock() - self._came_round < STUCK_AFTER
+        return running and self._clock() - self._iterated_at < STUCK_AFTER
 
     def time(self) -> int:
-        """The platform's time, counted on from the last renewal however long ago it was.
+        """The platform's time, extrapolated from the last renewal, whatever its age.
 
         Raises:
             Problem: UNAVAILABLE before the first renewal.
@@ -131,62 +131,62 @@ class LeaseKeeper:
         return self._stamp(self.lease.time(self._clock()))
 
     def sitting(self, sitting: UUID) -> ScheduledSitting:
-        """A sitting as last known, which may be long ago: judge answers by `Admitted.sitting`.
+        """A sitting as of the last renewal, whatever its age; decide about answers by `Admitted.sitting`.
 
         Raises:
-            Problem: UNAVAILABLE before the first renewal, NOT_FOUND when no such sitting is near.
+            Problem: UNAVAILABLE before the first renewal, NOT_FOUND when no such sitting is scheduled.
         """
-        if self._known is None:
+        if self._snapshot is None:
             raise no_lease()
-        return find_sitting(self._known, sitting)
+        return find_sitting(self._snapshot, sitting)
 
     # admissions
 
     def admit(self) -> Admitted:
-        """An admission at this moment, stamped with a time that never goes back in this process.
+        """Admit work at this moment; the stamped time never decreases within this process.
 
         Raises:
             Problem: UNAVAILABLE without a valid lease.
         """
         boot_now = self._clock()
-        known = self._known
-        admission = None if known is None or self._closing else rules.admit(known.lease, boot_now)
-        if known is None or admission is None:
+        snapshot = self._snapshot
+        admission = None if snapshot is None or self._closing else rules.admit(snapshot.lease, boot_now)
+        if snapshot is None or admission is None:
             raise no_lease()
         stamped = replace(admission, received_at=self._stamp(admission.received_at))
-        return Admitted(stamped, known, known.lease.age(boot_now))
+        return Admitted(stamped, snapshot, snapshot.lease.age(boot_now))
 
-    async def carry(self, admitted: Admitted, work: Callable[[], Coroutine[Any, Any, ResultT]]) -> ResultT:
-        """Register work as in flight, and do it to its end whatever becomes of the caller.
+    async def run_tracked(self, admitted: Admitted, work: Callable[[], Coroutine[Any, Any, ResultT]]) -> ResultT:
+        """Register work as in flight and run it to completion, even when the caller is cancelled.
 
-        A client that hangs up must not stop a write that a drain counts on. Nothing may be awaited between `admit` and
-        this, and nothing is awaited here before the work is registered.
+        A client that disconnects must not stop a write that a drain waits for. Nothing may be awaited between `admit`
+        and this call, and nothing is awaited here before the work is registered.
         """
-        if self._known is not admitted.snapshot:
-            raise RuntimeError("something was awaited between admission and work: another renewal came in")
+        if self._snapshot is not admitted.snapshot:
+            raise RuntimeError("the lease was renewed between admit and run_tracked: nothing may be awaited there")
         task = asyncio.get_running_loop().create_task(work())
-        place = (admitted.admission.holder, admitted.admission.epoch)
-        self._in_flight[place] += 1
+        key = (admitted.admission.holder, admitted.admission.epoch)
+        self._in_flight[key] += 1
         self._tasks.add(task)
-        task.add_done_callback(lambda ended: self._land(place, ended))
+        task.add_done_callback(lambda ended: self._untrack(key, ended))
         return await asyncio.shield(task)
 
-    def unbroken(self, admitted: Admitted) -> bool:
-        """Whether what was admitted may be acknowledged now: the lease was valid all the time."""
+    def held_since(self, admitted: Admitted) -> bool:
+        """Whether the lease has been held without a gap since the admission, so that the work may be acknowledged."""
         return rules.unbroken(admitted.admission, self.lease, self._clock())
 
-    # the loop
+    # the renewal loop
 
     def start(self) -> None:
-        """Begin to renew."""
-        self._came_round = self._clock()
+        """Start the renewal loop."""
+        self._iterated_at = self._clock()
         self._loop = asyncio.get_running_loop().create_task(self._run(), name="lease")
-        self._loop.add_done_callback(_log_death)
+        self._loop.add_done_callback(_log_crash)
 
     async def stop(self, *, grace: float) -> None:
-        """Admit nothing more, finish what is in flight (renewing meanwhile), give the lease back.
+        """Stop admitting, wait for the work in flight while still renewing, then release the lease.
 
-        What takes longer than `grace` seconds may still be written: then the lease is kept, to expire by itself.
+        Work that takes longer than `grace` seconds may still be written: then the lease is kept until it expires.
         """
         self._closing = True
         if self._tasks:
@@ -194,41 +194,41 @@ class LeaseKeeper:
         self._stopping.set()
         if self._loop is not None:
             await asyncio.wait({self._loop})
-        await self._give_back()
+        await self._release()
         await self._store.close()
 
     async def renew(self) -> bool:
-        """One renewal; False when this process has to start over as a new holder, which it may do at once.
+        """Renew once; False when the lease lapsed, and the next call may acquire one under a new name at once.
 
         Raises:
-            LeaseStoreUnavailableError: the lease stands as it stood.
+            LeaseStoreUnavailableError: the lease is unchanged.
         """
         await self._store.connect()
         sent_at = self._clock()
-        known = self._known if self._known is not None and self._known.lease.valid(sent_at) else None
-        holder = self._new_holder() if known is None else known.lease.holder
-        if known is None:
-            # Until its answer is here: the row may be written and the answer lost. All rows expire in the end.
-            if len(self._left_behind) >= LEFT_BEHIND:
-                self._left_behind.pop()
-            self._left_behind.add(holder)
+        current = self._snapshot if self._snapshot is not None and self._snapshot.lease.valid(sent_at) else None
+        holder = self._new_holder() if current is None else current.lease.holder
+        if current is None:
+            # Stale until the response arrives: the row may be written and the response lost. All rows expire anyway.
+            if len(self._stale_holders) >= MAX_STALE_HOLDERS:
+                self._stale_holders.pop()
+            self._stale_holders.add(holder)
         renewal = await self._store.renew(
             holder,
             ttl_ms=self._ttl_ms,
-            known_epoch=0 if known is None else known.lease.epoch,
-            drained_epoch=0 if known is None else self.drained_epoch,
+            known_epoch=0 if current is None else current.lease.epoch,
+            drained_epoch=0 if current is None else self.drained_epoch,
             known_revocation=self._revocations.latest,
         )
-        if known is not None and (renewal is None or not known.lease.valid(self._clock())):
-            # PostgreSQL counts it as expired, or its answer came after we had to: either way the name is dead.
+        if current is not None and (renewal is None or not current.lease.valid(self._clock())):
+            # PostgreSQL counts it as expired, or the response came after its expiry: the holder cannot be used again.
             self._lapse()
             logger.warning("lease_lapsed", holder=str(holder))
             return False
         if renewal is None:
-            raise LeaseStoreUnavailableError("a new holder was refused as lapsed")
+            raise LeaseStoreUnavailableError("a new holder was rejected as lapsed")
         if renewal.epoch < self._epoch:
             raise LeaseStoreUnavailableError(
-                f"the schedule's epoch went back from {self._epoch} to {renewal.epoch}: is this the right primary?"
+                f"the schedule's epoch decreased from {self._epoch} to {renewal.epoch}: is this the right primary?"
             )
         self._adopt(
             Lease(
@@ -239,22 +239,23 @@ class LeaseKeeper:
                 epoch=renewal.epoch,
             ),
             renewal,
-            None if known is None else known.sittings,
+            None if current is None else current.sittings,
         )
         return True
 
-    async def tidy(self) -> None:
-        """Give back the names that this process left behind, once nothing is in flight under them.
+    async def release_stale(self) -> None:
+        """Release the stale holders of this process that have no work in flight.
 
-        A dead name can neither admit nor acknowledge, so nothing is lost; a close need not wait for it to expire.
+        A stale holder can neither admit nor acknowledge, so releasing it is safe, and closing a sitting need not wait
+        until it expires.
 
         Raises:
-            LeaseStoreUnavailableError: the rest is for the next time.
+            LeaseStoreUnavailableError: the remaining ones are kept for the next call.
         """
         busy = {holder for holder, _ in self._in_flight}
-        for holder in self._left_behind - busy:
+        for holder in self._stale_holders - busy:
             await self._store.release(holder)
-            self._left_behind.discard(holder)
+            self._stale_holders.discard(holder)
 
     def _adopt(self, lease: Lease, renewal: Renewal, unchanged: Mapping[UUID, ScheduledSitting] | None) -> None:
         if renewal.sittings is not None:
@@ -262,66 +263,66 @@ class LeaseKeeper:
         elif unchanged is not None:
             sittings = unchanged
         else:
-            raise LeaseStoreUnavailableError("a new holder was told no sittings")
+            raise LeaseStoreUnavailableError("a new holder received no sittings")
         if self.lease is None or self.lease.holder != lease.holder:
             if self.lease is not None:
-                self._left_behind.add(self.lease.holder)
-            logger.info("lease_held", holder=str(lease.holder), epoch=lease.epoch)
-        self._left_behind.discard(lease.holder)
+                self._stale_holders.add(self.lease.holder)
+            logger.info("lease_acquired", holder=str(lease.holder), epoch=lease.epoch)
+        self._stale_holders.discard(lease.holder)
         self._epoch = lease.epoch
-        self._known = LeaseSnapshot(lease, sittings)
-        self._revocations.learn(renewal.revocations, now=renewal.entered_at)
+        self._snapshot = LeaseSnapshot(lease, sittings)
+        self._revocations.update(renewal.revocations, now=renewal.entered_at)
 
     async def _run(self) -> None:
         failing = False
         while not self._stopping.is_set():
-            began = self._came_round = self._clock()
+            began = self._iterated_at = self._clock()
             try:
-                again = not await self.renew()
-                await self.tidy()
+                retry_at_once = not await self.renew()
+                await self.release_stale()
                 if failing:
                     logger.info("lease_renewal_recovered")
                 failing = False
             except LeaseStoreUnavailableError as error:
-                again, failing = False, True
+                retry_at_once, failing = False, True
                 logger.warning("lease_renewal_failed", error=str(error), valid=self.valid)
-            pause = SHORTEST_PAUSE if again else max(SHORTEST_PAUSE, INTERVAL - (self._clock() - began))
+            pause = MIN_PAUSE if retry_at_once else max(MIN_PAUSE, RENEW_INTERVAL - (self._clock() - began))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause / SECOND)
 
-    async def _give_back(self) -> None:
+    async def _release(self) -> None:
         if self.lease is not None:
-            self._left_behind.add(self.lease.holder)
+            self._stale_holders.add(self.lease.holder)
         self._lapse()
         try:
-            await self.tidy()
+            await self.release_stale()
         except LeaseStoreUnavailableError as error:
-            logger.warning("lease_not_released", error=str(error))
+            logger.warning("lease_release_failed", error=str(error))
         else:
-            if self._left_behind:
+            if self._stale_holders:
                 logger.warning("lease_kept", reason="work in flight did not finish", in_flight=self.in_flight)
             else:
                 logger.info("lease_released")
 
     def _lapse(self) -> None:
-        """Make the lease invalid from now on; what it told is still good for what needs no lease."""
-        if self._known is not None:
-            self._known = replace(self._known, lease=replace(self._known.lease, ttl=0))
+        """Invalidate the lease from now on; its sittings and time stay usable where no lease is needed."""
+        if self._snapshot is not None:
+            self._snapshot = replace(self._snapshot, lease=replace(self._snapshot.lease, ttl=0))
 
-    def _land(self, place: Place, task: asyncio.Task[Any]) -> None:
+    def _untrack(self, key: AdmissionKey, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        self._in_flight[place] -= 1
-        if not self._in_flight[place]:
-            del self._in_flight[place]
+        self._in_flight[key] -= 1
+        if not self._in_flight[key]:
+            del self._in_flight[key]
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, EXPECTED):
+        if error is not None and not isinstance(error, EXPECTED_ERRORS):
             logger.error("work_in_flight_failed", exc_info=error)
 
     def _stamp(self, now: int) -> int:
-        self._stamped = max(self._stamped, now)
-        return self._stamped
+        self._last_stamp = max(self._last_stamp, now)
+        return self._last_stamp
 
 
-def _log_death(loop: asyncio.Task[None]) -> None:
+def _log_crash(loop: asyncio.Task[None]) -> None:
     if not loop.cancelled() and loop.exception() is not None:
-        logger.critical("lease_loop_died", exc_info=loop.exception())
+        logger.critical("lease_loop_crashed", exc_info=loop.exception())

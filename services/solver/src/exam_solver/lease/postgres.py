@@ -1,7 +1,4 @@
-"""The lease functions in PostgreSQL: the only thing a solver may ask of it.
-
-`solver_renew` and `solver_release` are described in ``docs/architecture.md``, «The lease functions».
-"""
+"""The lease store in PostgreSQL: two functions, which are all that the solver's role may execute there."""
 
 import asyncio
 from typing import Any
@@ -14,9 +11,9 @@ from exam_solver.lease.store import LeaseStoreUnavailableError, Renewal
 
 
 class PostgresLeaseStore:
-    """The lease functions over one connection, made anew when it breaks.
+    """Calls the lease functions over one connection, which is reopened after an error.
 
-    A server that stopped answering must not hold the loop that renews: everything has a time limit.
+    Every operation has a timeout, because a server that does not respond must not block the renewal loop.
     """
 
     def __init__(self, conninfo: str, *, timeout: float = 3.0) -> None:
@@ -25,7 +22,7 @@ class PostgresLeaseStore:
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
 
     async def connect(self) -> None:
-        """Open the connection unless it is open."""
+        """Open the connection if it is not open."""
         await self._open()
 
     async def renew(
@@ -39,7 +36,7 @@ class PostgresLeaseStore:
         try:
             return Renewal.from_json(body)
         except (KeyError, TypeError, ValueError, Problem) as error:
-            raise LeaseStoreUnavailableError(f"the lease function's answer cannot be read: {error!r}") from error
+            raise LeaseStoreUnavailableError(f"the lease function's result cannot be parsed: {error!r}") from error
 
     async def release(self, holder: UUID) -> None:
         """Call ``solver_release``."""
@@ -51,7 +48,7 @@ class PostgresLeaseStore:
         if connection is not None:
             await connection.close()
 
-    async def _call(self, query: str, arguments: tuple[object, ...]) -> Any:  # noqa: ANN401 - jsonb is what it is
+    async def _call(self, query: str, arguments: tuple[object, ...]) -> Any:  # noqa: ANN401 - any JSON
         connection = await self._open()
         try:
             async with asyncio.timeout(self._timeout):
@@ -59,7 +56,7 @@ class PostgresLeaseStore:
                 row = await cursor.fetchone()
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self.close()
-            raise LeaseStoreUnavailableError(_told(error)) from error
+            raise LeaseStoreUnavailableError(_describe(error)) from error
         except asyncio.CancelledError:
             await self.close()
             raise
@@ -79,10 +76,10 @@ class PostgresLeaseStore:
                         tcp_user_timeout=int(self._timeout * 1000),
                     )
             except (psycopg.Error, OSError, TimeoutError) as error:
-                raise LeaseStoreUnavailableError(_told(error)) from error
+                raise LeaseStoreUnavailableError(_describe(error)) from error
         return self._connection
 
 
-def _told(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""Tokens that are honoured no longer. They are PostgreSQL's and come with the lease, so losing Redis loses none."""
+"""Revoked tokens. They are stored in PostgreSQL and delivered with each renewal, so losing Redis loses none."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ logger = structlog.get_logger(__name__)
 
 
 class RevocationKind(StrEnum):
-    """What a revocation's value names."""
+    """What the value of a revocation identifies."""
 
     SESSION = "session"
     SUBJECT = "subject"
@@ -21,9 +21,9 @@ class RevocationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """One row as the lease function hands it out; instants in µs.
+    """One row as the lease function returns it; instants in µs.
 
-    `kind` stays text: a release that knows more kinds must not stop this one from renewing its lease.
+    `kind` is any text: a kind that a newer release added must not stop this one from renewing its lease.
     """
 
     id: int
@@ -34,7 +34,7 @@ class Revocation:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """Read one entry of the lease function's answer."""
+        """Parse one entry of the lease function's result."""
         return cls(
             id=int(body["id"]),
             kind=str(body["kind"]),
@@ -51,16 +51,16 @@ class _Subject:
 
 
 class Revocations:
-    """What this process knows of revoked tokens. It outlives a lapsed lease: a revocation is never taken back."""
+    """The revocations known to this process. They are kept when the lease lapses, because none is ever undone."""
 
     def __init__(self) -> None:
         self.latest = 0
-        """The highest id known."""
+        """The highest known id."""
         self._sessions: dict[str, int] = {}
         self._subjects: dict[str, _Subject] = {}
 
-    def learn(self, revocations: Iterable[Revocation], *, now: int) -> None:
-        """Add what a renewal told and forget what has expired: tokens that old are refused for their age."""
+    def update(self, revocations: Iterable[Revocation], *, now: int) -> None:
+        """Add the revocations of a renewal and drop expired ones, whose tokens have expired too."""
         for revocation in revocations:
             self.latest = max(self.latest, revocation.id)
             match revocation.kind:
@@ -69,17 +69,17 @@ class Revocations:
                         revocation.expires_at, self._sessions.get(revocation.value, 0)
                     )
                 case RevocationKind.SUBJECT:
-                    known = self._subjects.get(revocation.value, _Subject(0, 0))
+                    current = self._subjects.get(revocation.value, _Subject(0, 0))
                     self._subjects[revocation.value] = _Subject(
-                        max(revocation.before, known.before), max(revocation.expires_at, known.expires_at)
+                        max(revocation.before, current.before), max(revocation.expires_at, current.expires_at)
                     )
                 case _:
-                    logger.error("revocation_of_unknown_kind", id=revocation.id, kind=revocation.kind)
+                    logger.error("revocation_ignored", id=revocation.id, kind=revocation.kind)
         self._sessions = {sid: expires for sid, expires in self._sessions.items() if expires > now}
         self._subjects = {sub: entry for sub, entry in self._subjects.items() if entry.expires_at > now}
 
     def check(self, *, session: str, subject: int, issued_at: int) -> None:
-        """Refuse a revoked token.
+        """Check that a token is not revoked.
 
         Raises:
             Problem: TOKEN_REVOKED.

@@ -1,4 +1,4 @@
-"""What one renewal returned, and an admission under it."""
+"""The lease and schedule as of one renewal, and an admission under them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from exam_core.schedule import ScheduledSitting
 
 @dataclass(frozen=True, slots=True)
 class LeaseSnapshot:
-    """What one renewal told; swapped as one, so that nobody sees one renewal's lease with another's sittings."""
+    """The result of one renewal. Replaced as a whole, so that a lease is never read with another renewal's sittings."""
 
     lease: Lease
     sittings: Mapping[UUID, ScheduledSitting]
@@ -19,7 +19,7 @@ class LeaseSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """An admission and what was known at its moment."""
+    """An admission and the snapshot at its moment."""
 
     admission: Admission
     snapshot: LeaseSnapshot
@@ -31,22 +31,26 @@ class Admitted:
         return self.admission.received_at
 
     def sitting(self, sitting: UUID) -> ScheduledSitting:
-        """A sitting as it was known; raises `Problem` NOT_FOUND."""
+        """A sitting of the snapshot; raises `Problem` NOT_FOUND."""
         return find_sitting(self.snapshot, sitting)
 
 
-def no_lease() -> Problem:
-    """What every call that needs a lease is told without one."""
-    return Problem(
-        ProblemKind.UNAVAILABLE,
-        "this solver has not heard from the platform's clock for too long; send it again",
-        retry_after=1,
-    )
-
-
 def find_sitting(snapshot: LeaseSnapshot, sitting: UUID) -> ScheduledSitting:
-    """The sitting of this id; raises `Problem` NOT_FOUND."""
+    """A sitting of a snapshot.
+
+    Raises:
+        Problem: NOT_FOUND.
+    """
     found = snapshot.sittings.get(sitting)
     if found is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"there is no sitting {sitting} near its window")
+        raise Problem(ProblemKind.NOT_FOUND, f"no sitting {sitting} is scheduled around this time")
     return found
+
+
+def no_lease() -> Problem:
+    """The problem for every call that needs a lease while there is none."""
+    return Problem(
+        ProblemKind.UNAVAILABLE,
+        "this solver has no valid lease: its schedule could not be renewed in time; try again",
+        retry_after=1,
+    )

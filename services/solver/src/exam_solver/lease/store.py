@@ -1,6 +1,6 @@
-"""The lease functions in PostgreSQL: the only thing a solver may ask of it.
+"""The interface of the lease store.
 
-`solver_renew` and `solver_release` are described in ``docs/architecture.md``, «The lease functions».
+Its functions, `solver_renew` and `solver_release`, are described in ``docs/architecture.md``, «The lease functions».
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from exam_solver.lease.revocations import Revocation
 
 
 class LeaseStoreUnavailableError(Exception):
-    """The store did not answer, or answered nothing usable. Whether the lease was written is not known."""
+    """The store did not respond, or its response is invalid. The lease may or may not have been written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
-    """What a renewal told; `sittings` is None when nothing changed since the epoch that was known."""
+    """The result of a renewal; `sittings` is None when nothing changed since the known epoch."""
 
     entered_at: int
     epoch: int
@@ -27,7 +27,7 @@ class Renewal:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self | None:
-        """Read the lease function's answer; None when the lease has lapsed."""
+        """Parse the result of the lease function; None when the lease has lapsed."""
         if body["lapsed"]:
             return None
         sittings = body["sittings"]
@@ -40,18 +40,18 @@ class Renewal:
 
 
 class LeaseStore(Protocol):
-    """Where leases are. Every method raises `LeaseStoreUnavailableError`; the next call tries anew."""
+    """Stores leases. Every method may raise `LeaseStoreUnavailableError`; the next call tries again."""
 
     async def connect(self) -> None:
-        """Be ready, so that a renewal's time is that of the renewal alone and not of a handshake."""
+        """Connect beforehand, so that the measured time of a renewal includes no handshake."""
 
     async def renew(
         self, holder: UUID, *, ttl_ms: int, known_epoch: int, drained_epoch: int, known_revocation: int
     ) -> Renewal | None:
-        """Renew a lease, or make a holder when `known_epoch` is 0; None when the lease has lapsed."""
+        """Renew a lease, or create a holder when `known_epoch` is 0; None when the lease has lapsed."""
 
     async def release(self, holder: UUID) -> None:
-        """Give a lease back."""
+        """Release a lease."""
 
     async def close(self) -> None:
-        """Give up the connection."""
+        """Close the connection."""

@@ -1,13 +1,13 @@
-"""The interface of the paper cache."""
+"""The interface of the shared paper cache."""
 
 from typing import Protocol
 
 
 class PaperCache(Protocol):
-    """A place that may know a paper; it never fails, it only knows less."""
+    """A cache of papers. It never raises: an unavailable cache misses."""
 
     async def get(self, digest: str) -> bytes | None:
         """A paper's canonical body, or None."""
 
     async def close(self) -> None:
-        """Give up connections."""
+        """Close the connections."""

@@ -1,4 +1,4 @@
-"""Papers in Redis."""
+"""The shared paper cache in Redis."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ logger = structlog.get_logger(__name__)
 
 
 class RedisPaperCache:
-    """Papers as provisioning leaves them in Redis, under ``paper:<digest>``."""
+    """Reads papers that provisioning stored under ``paper:<digest>``."""
 
     def __init__(self, url: str, *, timeout: float = 0.3) -> None:
         self._timeout = timeout
@@ -21,15 +21,15 @@ class RedisPaperCache:
         )
 
     async def get(self, digest: str) -> bytes | None:
-        """What Redis has, None when it has nothing or does not answer soon."""
+        """A paper's body; None on a miss, an error or a timeout."""
         try:
             async with asyncio.timeout(self._timeout):
                 found = await self._redis.get(f"paper:{digest}")
         except (RedisError, OSError, TimeoutError) as error:
-            logger.warning("redis_passed_over", error=repr(error))
+            logger.warning("redis_read_failed", error=repr(error))
             return None
         return found.encode() if isinstance(found, str) else found
 
     async def close(self) -> None:
-        """Close the pool."""
+        """Close the connection pool."""
         await self._redis.aclose()

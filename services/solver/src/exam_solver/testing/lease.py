@@ -1,7 +1,7 @@
-"""Doubles for tests: a clock that stands still until it is moved, a schedule with its lease functions, a paper cache.
+"""Doubles for the lease: a manual clock, and a schedule with its lease functions in memory.
 
-`MemorySchedule` is what PostgreSQL is to solvers: several processes may hold leases from one, and `drained` tells what
-the closer would be told.
+`MemorySchedule` stands for PostgreSQL: several processes may hold leases from one, and `drained` returns what the
+service that closes a sitting would see.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from exam_solver.lease.store import LeaseStoreUnavailableError, Renewal
 
 
 class ManualClock:
-    """A boot clock that a test moves."""
+    """A boot clock that a test advances."""
 
     def __init__(self, now: int = 1_000 * SECOND) -> None:
         self.now = now
@@ -27,7 +27,7 @@ class ManualClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.now += int(seconds * SECOND)
 
 
@@ -45,13 +45,13 @@ class MemorySchedule:
     """The schedule, its leases and revocations, with the rules of ``solver_renew`` and ``solver_release``.
 
     Attributes:
-        clock: moves the platform's time too.
-        ahead: the platform's time less the boot clock.
+        clock: the boot clock, which the platform's time follows.
+        offset: the platform's time minus the boot clock.
         margin: how long after its expiry a lease still counts as live.
     """
 
     clock: ManualClock
-    ahead: int = 1_790_000_000 * SECOND
+    offset: int = 1_790_000_000 * SECOND
     margin: int = 2 * SECOND
     epoch: int = 1
     sittings: dict[UUID, ScheduledSitting] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class MemorySchedule:
     @property
     def now(self) -> int:
         """The platform's time."""
-        return self.clock.now + self.ahead
+        return self.clock.now + self.offset
 
     def put(self, sitting: ScheduledSitting) -> None:
         """Add or replace a sitting, under a new epoch."""
@@ -91,7 +91,7 @@ class MemorySchedule:
         )
 
     def drained(self, epoch: int) -> bool:
-        """Whether no holder can acknowledge anything any more that it admitted under an epoch before this one."""
+        """Whether no holder can still acknowledge work that it admitted under an epoch before this one."""
         return all(
             row.drained_epoch >= epoch or self.now > row.renewed_at + row.ttl + self.margin
             for row in self.leases.values()
@@ -120,43 +120,43 @@ class MemorySchedule:
 
 
 class MemoryLeaseStore:
-    """A process's way to a `MemorySchedule`, which can be cut, slowed down, or lose answers."""
+    """A process's connection to a `MemorySchedule`, which can be cut, be delayed, or lose responses."""
 
     def __init__(self, schedule: MemorySchedule) -> None:
         self.schedule = schedule
         self.down = False
-        self.answers_lost = False
+        self.lose_responses = False
         self.renewals = 0
         self.released: list[UUID] = []
         self.closed = False
         self.gate = asyncio.Event()
-        """Answers wait for it; it is open unless a test closes it."""
+        """Responses wait for it; it is set unless a test clears it."""
         self.gate.set()
 
     async def connect(self) -> None:
-        """Fail while down."""
+        """Raise while down."""
         self._check()
 
     async def renew(
         self, holder: UUID, *, ttl_ms: int, known_epoch: int, drained_epoch: int, known_revocation: int
     ) -> Renewal | None:
-        """Renew in the schedule; the answer travels as JSON would."""
+        """Renew in the schedule; the result is parsed from JSON as PostgreSQL's is."""
         self._check()
-        answer = self.schedule.renew(holder, ttl_ms, known_epoch, drained_epoch, known_revocation)
+        result = self.schedule.renew(holder, ttl_ms, known_epoch, drained_epoch, known_revocation)
         self.renewals += 1
         await self.gate.wait()
-        if self.answers_lost:
-            raise LeaseStoreUnavailableError("the answer was lost")
-        return Renewal.from_json(answer)
+        if self.lose_responses:
+            raise LeaseStoreUnavailableError("the response was lost")
+        return Renewal.from_json(result)
 
     async def release(self, holder: UUID) -> None:
-        """Give up the row."""
+        """Remove the row."""
         self._check()
         self.schedule.leases.pop(holder, None)
         self.released.append(holder)
 
     async def close(self) -> None:
-        """Note it."""
+        """Record the call."""
         self.closed = True
 
     def _check(self) -> None:

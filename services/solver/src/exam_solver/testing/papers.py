@@ -1,27 +1,34 @@
-"""Doubles of the paper cache, and a paper."""
+"""A double of the shared paper cache, and a paper with an image."""
 
 from decimal import Decimal
+from typing import Final
 
+from exam_core.canonical import digest
 from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, Paper, QuestionKind, freeze
+
+IMAGE: Final = b"\x89PNG an image"
+IMAGE_SHA256: Final = digest(IMAGE)
+SINGLE, MULTIPLE, NUMERIC, COIN = range(4)
+"""The paper's questions: one of four, at most two of four, a number, one of two."""
 
 
 class MemoryPaperCache:
-    """What Redis would have."""
+    """The shared paper cache, in memory."""
 
     def __init__(self) -> None:
         self.papers: dict[str, bytes] = {}
-        self.asked = 0
+        self.reads = 0
 
     async def get(self, digest: str) -> bytes | None:
         """A paper's body, or None."""
-        self.asked += 1
+        self.reads += 1
         return self.papers.get(digest)
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
 
-def make_paper(image_sha256: str) -> Paper:
+def make_paper() -> Paper:
     """A paper with a question of each kind."""
     four = tuple(AuthoredChoice(id=text, text=text, correct=text == "a") for text in "abcd")
     one = Decimal(1)
@@ -32,7 +39,7 @@ def make_paper(image_sha256: str) -> Paper:
             text="Which?",
             weight=one,
             choices=four,
-            image=ImageRef(sha256=image_sha256, type="image/png", width=1, height=1),
+            image=ImageRef(sha256=IMAGE_SHA256, type="image/png", width=1, height=1),
         ),
         AuthoredQuestion(
             id="multiple", kind=QuestionKind.MULTIPLE, text="Which two?", weight=one, choices=four, max_choices=2

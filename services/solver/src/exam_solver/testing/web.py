@@ -1,4 +1,4 @@
-"""A double of web."""
+"""A double of web's API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,28 +11,28 @@ from exam_core.tokens import read_access
 
 
 def new_keys() -> SigningKeys:
-    """A fresh signing key."""
+    """A new signing key."""
     return SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
 
 
 class MemoryWeb:
-    """Web as a solver sees it: a key set and introspection, either of which may be down."""
+    """Web's key set and introspection, in memory; it can be down or respond with malformed bodies."""
 
     def __init__(self, keys: SigningKeys) -> None:
         self.keys = keys
         self.published: PublicKeySet = keys.public
         self.down = False
-        self.nonsense = False
-        self.asked: list[str] = []
+        self.malformed = False
+        self.requests: list[str] = []
         self.request_ids: list[str | None] = []
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def handle(self, request: httpx.Request) -> httpx.Response:
         """Serve one request."""
-        self.asked.append(request.url.path)
+        self.requests.append(request.url.path)
         self.request_ids.append(request.headers.get("x-request-id"))
         if self.down:
             raise httpx.ConnectError("web is down", request=request)
-        if self.nonsense:
+        if self.malformed:
             return httpx.Response(200, json={"active": True})
         if request.url.path == "/.well-known/jwks.json":
             return httpx.Response(200, json=self.published.to_jwks())
@@ -42,5 +42,5 @@ class MemoryWeb:
     def _introspect(self, token: str) -> Mapping[str, Any]:
         try:
             return {"active": True, **read_access(token, self.keys.public, now=0).claims()}
-        except Exception:  # noqa: BLE001 - whatever is wrong with it, it is not active
+        except Exception:  # noqa: BLE001 - any invalid token is inactive
             return {"active": False}

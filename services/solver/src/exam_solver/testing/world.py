@@ -1,4 +1,4 @@
-"""A whole platform around solvers, in memory, for tests: papers, people, web, and as many processes as wanted."""
+"""An in-memory platform around solvers, for tests: papers, tokens, web, and any number of solver processes."""
 
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,6 @@ from fastapi import FastAPI
 
 from exam_answerlog.log import PaperPart
 from exam_answerlog.testing.memory import MemoryAnswerLog
-from exam_core.canonical import digest
 from exam_core.instants import MINUTE, SECOND
 from exam_core.keys import SigningKeys
 from exam_core.paper import Paper
@@ -19,24 +18,20 @@ from exam_core.schedule import ScheduledSitting, State
 from exam_core.tokens import Access, Role, sign_access
 from exam_core.windows import Window
 from exam_solver.app import create_app
-from exam_solver.container import Parts, Solver
+from exam_solver.container import Dependencies, Solver
 from exam_solver.papers.loader import PAPER_PART
 from exam_solver.settings import SolverSettings
 from exam_solver.testing.lease import ManualClock, MemoryLeaseStore, MemorySchedule
-from exam_solver.testing.papers import MemoryPaperCache, make_paper
+from exam_solver.testing.papers import IMAGE, IMAGE_SHA256, MemoryPaperCache, make_paper
 from exam_solver.testing.web import MemoryWeb, new_keys
 
 STUDENT: Final = 17
 LEVEL: Final = "year-1"
-IMAGE: Final = b"\x89PNG an image"
-IMAGE_SHA256: Final = digest(IMAGE)
-SINGLE, MULTIPLE, NUMERIC, COIN = range(4)
-"""The paper's questions: one of four, at most two of four, a number, one of two."""
 
 
 @dataclass
 class Process:
-    """One solver process and a way to speak to it."""
+    """One solver process and its HTTP client."""
 
     app: FastAPI
     solver: Solver
@@ -44,10 +39,10 @@ class Process:
     http: httpx.AsyncClient
 
     async def renew(self) -> None:
-        """Let the lease loop come round once."""
+        """Renew the lease once."""
         await self.solver.keeper.renew()
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -57,16 +52,16 @@ class Process:
         json: object = None,
         content: bytes | AsyncIterable[bytes] | None = None,
     ) -> httpx.Response:
-        """One request."""
-        sent = dict(headers or {})
+        """Send one request."""
+        all_headers = dict(headers or {})
         if token is not None:
-            sent["Authorization"] = f"Bearer {token}"
-        return await self.http.request(method, path, headers=sent, json=json, content=content)
+            all_headers["Authorization"] = f"Bearer {token}"
+        return await self.http.request(method, path, headers=all_headers, json=json, content=content)
 
 
 @dataclass
 class World:
-    """Everything around the solvers. One sitting is open; its times are the schedule's clock's."""
+    """The platform around the solvers. One sitting is open; its times are by the schedule's clock."""
 
     clock: ManualClock
     schedule: MemorySchedule
@@ -79,8 +74,8 @@ class World:
     processes: list[Process] = field(default_factory=list)
 
     @classmethod
-    async def make(cls, log: MemoryAnswerLog | None = None) -> Self:
-        """A platform with one open sitting of an hour; attempts last 30 minutes. `log`: one with its own ideas."""
+    async def create(cls, log: MemoryAnswerLog | None = None) -> Self:
+        """Create a platform with one open sitting of an hour, whose attempts last 30 minutes."""
         clock = ManualClock()
         schedule = MemorySchedule(clock)
         world = cls(
@@ -90,7 +85,7 @@ class World:
             cache=MemoryPaperCache(),
             web=MemoryWeb(new_keys()),
             solver_keys=new_keys(),
-            paper=make_paper(IMAGE_SHA256),
+            paper=make_paper(),
             sitting=uuid4(),
         )
         opened = schedule.now - MINUTE
@@ -122,25 +117,25 @@ class World:
 
     @property
     def window(self) -> Window:
-        """The sitting's window as it is now."""
+        """The sitting's current window."""
         return self.schedule.sittings[self.sitting].window
 
-    def assemble(self, **settings: object) -> Process:
-        """A solver process that has not renewed yet."""
+    def build_process(self, **settings: object) -> Process:
+        """Build a solver process that has no lease yet."""
         store = MemoryLeaseStore(self.schedule)
-        given: dict[str, object] = {
+        required: dict[str, object] = {
             "lease_database_url": "postgresql://solver@db/exam",
             "redis_url": "redis://redis",
             "web_url": "http://web",
             "solver_keys_file": "keys.json",
         }
         app = create_app(
-            SolverSettings.model_validate(given | settings),
-            Parts(
+            SolverSettings.model_validate(required | settings),
+            Dependencies(
                 log=self.log,
                 lease_store=store,
                 paper_cache=self.cache,
-                http=httpx.AsyncClient(base_url="http://web", transport=httpx.MockTransport(self.web.answer)),
+                http=httpx.AsyncClient(base_url="http://web", transport=httpx.MockTransport(self.web.handle)),
                 keys=self.solver_keys,
                 clock=self.clock,
             ),
@@ -153,28 +148,28 @@ class World:
         return process
 
     async def start_process(self, **settings: object) -> Process:
-        """A solver process that holds a lease."""
-        process = self.assemble(**settings)
+        """Build a solver process and acquire its lease."""
+        process = self.build_process(**settings)
         await process.renew()
         return process
 
     async def close(self) -> None:
-        """Give up every process."""
+        """Close every process."""
         for process in self.processes:
             await process.http.aclose()
             await process.solver.close()
 
-    def access(
+    def access_token(
         self,
         *,
         student: int = STUDENT,
         role: Role = Role.STUDENT,
         level: str | None = LEVEL,
         session: UUID | None = None,
-        lasts: int = 600 * SECOND,
+        lifetime: int = 600 * SECOND,
         keys: SigningKeys | None = None,
     ) -> str:
-        """An access token, issued now by web unless `keys` are another's."""
+        """An access token issued now, signed by web unless other keys are given."""
         access = Access(
             subject=student,
             role=role,
@@ -182,34 +177,36 @@ class World:
             session=session or uuid4(),
             token=uuid4(),
             issued_at=self.schedule.now,
-            expires_at=self.schedule.now + lasts,
+            expires_at=self.schedule.now + lifetime,
         )
         return sign_access(access, keys or self.web.keys)
 
     def rotate_solver_keys(self) -> None:
-        """Processes from now on sign with a new key and honour the old one too."""
+        """Let processes built from now on sign with a new key and accept the old one too."""
         self.solver_keys = SigningKeys([*new_keys().keys, *self.solver_keys.keys])
 
     def path(self, rest: str, sitting: UUID | None = None) -> str:
-        """An address below the sitting."""
+        """A path below the sitting's."""
         return f"/v1/sittings/{sitting or self.sitting}/{rest}"
 
-    async def begin(self, process: Process, token: str | None = None) -> str:
-        """Start the student's attempt; its token."""
-        answer = await process.ask("POST", self.path("attempt"), token or self.access())
-        answer.raise_for_status()
-        return str(answer.json()["attempt_token"])
+    async def start_attempt(self, process: Process, token: str | None = None) -> str:
+        """Start the student's attempt and return its token."""
+        response = await process.request("POST", self.path("attempt"), token or self.access_token())
+        response.raise_for_status()
+        return str(response.json()["attempt_token"])
 
-    async def put(self, process: Process, token: str, question: int, seq: int, **content: object) -> httpx.Response:
+    async def put_answer(
+        self, process: Process, token: str, question: int, seq: int, **content: object
+    ) -> httpx.Response:
         """Save one answer."""
-        return await process.ask("PUT", self.path(f"answers/{question}"), token, json={"seq": seq, **content})
+        return await process.request("PUT", self.path(f"answers/{question}"), token, json={"seq": seq, **content})
 
 
-def slug(answer: httpx.Response) -> str:
-    """Which problem an answer is; its body and header are checked on the way."""
-    if answer.headers["content-type"] != "application/problem+json":
-        raise AssertionError(f"no problem: {answer.status_code} {answer.text}")
-    body = answer.json()
-    if body["status"] != answer.status_code or not body["type"].startswith(BASE) or not body["detail"]:
-        raise AssertionError(f"a problem that says little: {body}")
+def slug_of(response: httpx.Response) -> str:
+    """The slug of the problem in a response, which must be a valid problem document."""
+    if response.headers["content-type"] != "application/problem+json":
+        raise AssertionError(f"not a problem: {response.status_code} {response.text}")
+    body = response.json()
+    if body["status"] != response.status_code or not body["type"].startswith(BASE) or not body["detail"]:
+        raise AssertionError(f"an incomplete problem document: {body}")
     return str(body["type"].removeprefix(BASE))

@@ -26,7 +26,7 @@ from exam_harness.environments.steps import Steps
 from exam_harness.waiting import eventually
 
 EDITED = Path("services/solver/src/exam_solver/health.py")
-BEFORE, AFTER = '"status": "ok"', '"status": "edited"'
+BEFORE, AFTER = '"running"', '"edited"'
 """A part of the solver's health response, as written in its source and in its JSON."""
 WATCHING = "Watching for changes"
 IGNORED = (".git", ".venv", "build", ".*_cache", ".hypothesis", "__pycache__")
