@@ -247,9 +247,9 @@ def accounts(people: Accounts) -> Iterator[Account]:
 @pytest.fixture
 def student(operated: OperatorNamespace, accounts: Iterator[Account]) -> Iterator[Student]:
     """A student with an unused account."""
-    made = Student(operated.stack, next(accounts))
-    yield made
-    made.close()
+    created = Student(operated.stack, next(accounts))
+    yield created
+    created.close()
 
 
 @pytest.fixture(scope="session")
@@ -287,21 +287,21 @@ def world(operated: OperatorNamespace, running_operator: Service, request: pytes
         running_operator.start()
         running_operator.await_ready()
     name = "t-" + request.node.name.removeprefix("test_").replace("_", "-").split("[")[0][:40].rstrip("-")
-    made = f"{name}-{abs(hash(request.node.nodeid)) % 10_000}"
-    operated.control_plane.create_namespace(made)
+    namespace = f"{name}-{abs(hash(request.node.nodeid)) % 10_000}"
+    operated.control_plane.create_namespace(namespace)
     with operated.control_plane.api() as api:
-        world = World(operated, running_operator, made, api)
+        world = World(operated, running_operator, namespace, api)
         yield world
         world.platform.close()
-    operated.control_plane.kubectl("delete", "namespace", made, "--wait=false")
+    operated.control_plane.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 @pytest.fixture
 def proxy(world: World) -> Iterator[FaultProxy]:
     """A fault proxy to the API server; the shared operator is stopped meanwhile."""
     world.operator.stop()
-    with FaultProxy(world.control_plane) as made:
-        yield made
+    with FaultProxy(world.control_plane) as created:
+        yield created
     world.operator.start()
     world.operator.await_ready()
 

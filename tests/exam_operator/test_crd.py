@@ -77,8 +77,8 @@ def api() -> Iterator[Api]:
         control_plane.await_ready()
         install_crd(control_plane)
         control_plane.create_namespace(NAMESPACE)
-        with control_plane.api() as made:
-            yield Api(control_plane, made)
+        with control_plane.api() as created:
+            yield Api(control_plane, created)
     finally:
         control_plane.stop()
         shutil.rmtree(folder)
@@ -92,8 +92,8 @@ def spec(**changes: Any) -> dict[str, Any]:
 
 def test_defaults_are_filled_in(api: Api) -> None:
     """If I write only an exam and a window, I see all defaults."""
-    made = api.created(spec(paperFrom={"secretKeyRef": {"name": "paper"}}))
-    assert made["spec"] == {
+    created = api.created(spec(paperFrom={"secretKeyRef": {"name": "paper"}}))
+    assert created["spec"] == {
         "exam": "algebra-101",
         "paperFrom": {"secretKeyRef": {"name": "paper", "key": "paper.yaml"}},
         "window": WINDOW,
@@ -103,8 +103,8 @@ def test_defaults_are_filled_in(api: Api) -> None:
         "grading": {"parallelism": 4, "revision": 1, "publish": "Manual"},
         "deletionPolicy": "Retain",
     }
-    assert api.get(made["metadata"]["name"])["status"] == {"phase": "Pending"}
-    read = Exam.from_json(made).spec
+    assert api.get(created["metadata"]["name"])["status"] == {"phase": "Pending"}
+    read = Exam.from_json(created).spec
     assert (read.window.duration, read.solver.prewarm) == (5400_000_000, 600_000_000)
 
 
@@ -252,10 +252,10 @@ def test_a_name_has_63_characters_at_most(api: Api) -> None:
 )
 def test_valid_edits_are_accepted(api: Api, before: dict[str, Any], edit: dict[str, Any]) -> None:
     """If I edit a field that may change, the edit is accepted."""
-    made = _edited(api, before)
-    status, body = api.edit(made, edit)
+    created = _edited(api, before)
+    status, body = api.edit(created, edit)
     assert status == 200, body["message"]
-    assert body["metadata"]["generation"] == made["metadata"]["generation"] + 1
+    assert body["metadata"]["generation"] == created["metadata"]["generation"] + 1
 
 
 @pytest.mark.parametrize(
@@ -273,19 +273,19 @@ def test_valid_edits_are_accepted(api: Api, before: dict[str, Any], edit: dict[s
 )
 def test_invalid_edits_are_rejected(api: Api, before: dict[str, Any], edit: dict[str, Any], message: str) -> None:
     """If I edit or omit an immutable value, the error says what to do instead, and the Exam is unchanged."""
-    made = _edited(api, before)
-    status, rejected = api.edit(made, edit)
+    created = _edited(api, before)
+    status, rejected = api.edit(created, edit)
     assert status == 422
     assert message in rejected["message"]
-    assert api.get(made["metadata"]["name"])["spec"] == made["spec"]
+    assert api.get(created["metadata"]["name"])["spec"] == created["spec"]
 
 
 @pytest.mark.parametrize("after", STATES)
 @pytest.mark.parametrize("before", STATES)
 def test_final_states_are_immutable(api: Api, before: str, after: str) -> None:
     """If I stop or cancel a sitting, that is final; if I pause one, every state is still possible."""
-    made = _edited(api, {"desiredState": before})
-    status, body = api.edit(made, {"desiredState": after})
+    created = _edited(api, {"desiredState": before})
+    status, body = api.edit(created, {"desiredState": after})
     if before == after or before in {"Scheduled", "Paused"}:
         assert (status, body["spec"]["desiredState"]) == (200, after)
     else:
@@ -295,10 +295,10 @@ def test_final_states_are_immutable(api: Api, before: str, after: str) -> None:
 
 def test_the_status_is_a_subresource(api: Api) -> None:
     """If a client writes the status, the spec stays, and vice versa; unknown fields are pruned."""
-    made = api.created(spec())
-    edited = {**made, "spec": spec(candidates=7), "status": {"phase": "Open", "window": {"colour": "red"}}}
+    created = api.created(spec())
+    edited = {**created, "spec": spec(candidates=7), "status": {"phase": "Open", "window": {"colour": "red"}}}
     _, after_status = api.replace(edited, part="/status")
-    assert (after_status["spec"], after_status["status"]) == (made["spec"], {"phase": "Open", "window": {}})
+    assert (after_status["spec"], after_status["status"]) == (created["spec"], {"phase": "Open", "window": {}})
     assert after_status["metadata"]["generation"] == 1
     _, after_spec = api.replace({**edited, "metadata": after_status["metadata"], "status": {"phase": "Graded"}})
     assert (after_spec["spec"]["candidates"], after_spec["status"]) == (7, after_status["status"])
@@ -309,20 +309,20 @@ def test_the_status_is_a_subresource(api: Api) -> None:
 
 def test_unknown_fields_are_pruned(api: Api) -> None:
     """If an old tool writes unknown fields without strict validation, they are dropped."""
-    made = api.created({**spec(), "colour": "red"}, strict=False)
-    assert "colour" not in made["spec"]
+    created = api.created({**spec(), "colour": "red"}, strict=False)
+    assert "colour" not in created["spec"]
 
 
 @pytest.mark.parametrize("phase", ["scheduled", "cancelled", "graded", "failing"])
 def test_the_crd_keeps_every_field_of_the_status(api: Api, phase: str) -> None:
     """If the operator writes a status, the API server prunes nothing of it."""
-    made = api.created(spec())
+    created = api.created(spec())
     now = 1_800_000_000_000_000
-    exam = Exam.from_json(made)
+    exam = Exam.from_json(created)
     capacity = SolverCapacity(floor=2, ready=1, kept=2, wanted=2)
     status = status_of(exam, _observed(phase, exam, now), capacity, 0, now).to_json()
     assert status["phase"] in set(Phase)
-    _, stored = api.replace({**made, "status": status}, part="/status")
+    _, stored = api.replace({**created, "status": status}, part="/status")
     assert stored["status"] == status
 
 

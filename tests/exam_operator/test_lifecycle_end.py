@@ -177,8 +177,8 @@ def test_an_exam_without_a_sitting_is_deleted_at_once(world) -> None:
 def test_a_namespace_can_be_deleted_with_an_open_exam(world) -> None:
     """If the namespace is deleted, the Exam's finalizer is removed at once, even while it is open."""
     world.control_plane.create_namespace(f"{world.namespace}-x")
-    made = world.apply("open", lasts=3600)
-    body = {**made, "metadata": {"name": "elsewhere"}, "spec": {**made["spec"], "exam": world.write_exam()}}
+    created = world.apply("open", lasts=3600)
+    body = {**created, "metadata": {"name": "elsewhere"}, "spec": {**created["spec"], "exam": world.write_exam()}}
     body.pop("status", None)
     world.control_plane.kubectl("-n", f"{world.namespace}-x", "apply", "-f", "-", stdin=json.dumps(body))
     eventually(

@@ -85,10 +85,10 @@ def test_solvers_are_ready_before_the_window_opens(world) -> None:
 
 def test_an_open_window_may_be_extended(world) -> None:
     """If I move the close of an open sitting later, the sitting is extended."""
-    made = world.apply("longer", lasts=120)
+    created = world.apply("longer", lasts=120)
     world.await_phase("longer", "Open")
     epoch = world.status("longer")["epoch"]
-    later = made["spec"]["window"]["closesAt"]
+    later = created["spec"]["window"]["closesAt"]
     moved = (datetime.fromisoformat(later) + timedelta(seconds=300)).isoformat(timespec="milliseconds")
     world.patch("longer", {"window": {"closesAt": moved.replace("+00:00", "Z")}})
     eventually(lambda: world.status("longer")["epoch"] > epoch, "the window is moved")
@@ -99,10 +99,10 @@ def test_an_open_window_may_be_extended(world) -> None:
 
 def test_an_open_window_is_not_shortened(world) -> None:
     """If I move the close of an open sitting earlier, the edit is rejected, and nothing changes for the students."""
-    made = world.apply("shorter", lasts=600)
+    created = world.apply("shorter", lasts=600)
     world.await_phase("shorter", "Open")
     before = world.sitting("shorter")["window"]
-    closes_at = made["spec"]["window"]["closesAt"]
+    closes_at = created["spec"]["window"]["closesAt"]
     earlier = datetime.fromisoformat(closes_at) - timedelta(seconds=300)
     text = earlier.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     world.patch("shorter", {"window": {"closesAt": text}})

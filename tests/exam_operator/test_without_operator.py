@@ -91,11 +91,11 @@ def test_a_suspended_operator_does_not_undo_a_newer_edit(world) -> None:
     suspended.start()
     suspended.await_ready()
     try:
-        made = world.apply("newer", opens_in=3600, lasts=600)
+        created = world.apply("newer", opens_in=3600, lasts=600)
         world.await_condition("newer", "Provisioned", "True")
         for turn in range(5):
             suspended.pause()
-            window = made["spec"]["window"]
+            window = created["spec"]["window"]
             world.patch("newer", {"window": {"duration": f"{20 + turn}m"}})
             wanted = (20 + turn) * 60_000_000
             eventually(

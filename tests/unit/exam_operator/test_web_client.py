@@ -31,9 +31,9 @@ async def client(answers: dict[str, Answer]) -> AsyncIterator[WebClient]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made = WebClient(f"http://127.0.0.1:{runner.addresses[0][1]}", "token", lambda: 0)
-    yield made
-    await made.close()
+    created = WebClient(f"http://127.0.0.1:{runner.addresses[0][1]}", "token", lambda: 0)
+    yield created
+    await created.close()
     await runner.cleanup()
 
 
