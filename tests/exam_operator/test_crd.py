@@ -77,8 +77,8 @@ def api() -> Iterator[Api]:
         control_plane.await_ready()
         install_crd(control_plane)
         control_plane.create_namespace(NAMESPACE)
-        with control_plane.api() as created:
-            yield Api(control_plane, created)
+        with control_plane.api() as api_client:
+            yield Api(control_plane, api_client)
     finally:
         control_plane.stop()
         shutil.rmtree(folder)
