@@ -23,7 +23,7 @@ from exam_grader.answerlog import Store, cassandra_store
 from exam_web.degrees.models import Degree
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.sittings.models import LedgerEntry, Revision, Schedule, Sitting
-from exam_web.sittings.services import Wish, sitting_provision
+from exam_web.sittings.services import SittingSpec, sitting_provision
 from exam_web.users.models import Level, User
 
 STUDENTS = 240
@@ -131,7 +131,7 @@ def seed(store: Store, *, publish: Sitting.Publish = Sitting.Publish.AUTOMATIC, 
     exam = _new_exam(f"exam-{uuid4().hex[:12]}")
     students = _new_students(exam.level, STUDENTS + ABSENT)[:STUDENTS]
     now = timezone.now()
-    wish = Wish(
+    spec = SittingSpec(
         exam=exam.slug,
         opens_at=now - timedelta(hours=1),
         closes_at=now + timedelta(hours=1),
@@ -139,7 +139,7 @@ def seed(store: Store, *, publish: Sitting.Publish = Sitting.Publish.AUTOMATIC, 
         candidates=CANDIDATES,
         publish=publish,
     )
-    sitting = sitting_provision(name=f"{exam.slug}-sitting", wish=wish, permute=lambda n: chance.sample(range(n), n))
+    sitting = sitting_provision(name=f"{exam.slug}-sitting", spec=spec, permute=lambda n: chance.sample(range(n), n))
     if over:
         # Nobody waits an hour in a test: the past is written into the window, as if the hour had gone by.
         Sitting.objects.filter(id=sitting.id).update(closes_at=now - timedelta(minutes=1))

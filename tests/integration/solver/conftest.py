@@ -13,7 +13,7 @@ from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_solver.lease.postgres import PostgresLeaseStore
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.sittings.models import Schedule, Sitting
-from exam_web.sittings.services import Wish, sitting_provision
+from exam_web.sittings.services import SittingSpec, sitting_provision
 from exam_web.users.models import Level, Student, User
 
 
@@ -30,14 +30,14 @@ def sitting(transactional_db: None) -> Sitting:
         Choice(question=question, ident=f"c{n}", position=n, text=f"choice {n}", correct=n == 0) for n in range(4)
     )
     now = timezone.now()
-    wish = Wish(
+    spec = SittingSpec(
         exam=exam.slug,
         opens_at=now - timedelta(minutes=1),
         closes_at=now + timedelta(hours=1),
         duration=timedelta(minutes=30),
         candidates=100,
     )
-    return sitting_provision(name=f"{exam.slug}-1", wish=wish, permute=range)
+    return sitting_provision(name=f"{exam.slug}-1", spec=spec, permute=range)
 
 
 @pytest.fixture

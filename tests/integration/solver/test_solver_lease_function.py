@@ -25,7 +25,7 @@ from exam_web.sittings.services import (
     accommodation_set,
     pause_begin,
     pause_end,
-    sitting_drained,
+    sitting_drain,
     sitting_stop,
 )
 from exam_web.users.models import LoginSession, Student
@@ -130,14 +130,14 @@ async def test_a_close_waits_for_what_a_solver_admitted_before_and_for_nothing_e
     for _ in range(3):
         await keeper.renew()
     assert keeper.admit().sitting(sitting.id).state is State.CLOSING
-    drain = await web(lambda: sitting_drained(sitting=sitting.id))
+    drain = await web(lambda: sitting_drain(sitting=sitting.id))
     assert keeper.lease is not None
     assert [waiting.holder for waiting in drain.waiting] == [keeper.lease.holder]
     finish.set()
     await writing
     await asyncio.sleep(0)
     await keeper.renew()
-    drain = await web(lambda: sitting_drained(sitting=sitting.id))
+    drain = await web(lambda: sitting_drain(sitting=sitting.id))
     assert drain.drained
 
 
@@ -148,10 +148,10 @@ async def test_ending_gives_the_row_back_so_that_a_close_need_not_wait(
     keeper = keeper_of(store)
     await keeper.renew()
     await web(lambda: sitting_stop(sitting=sitting.id))
-    drain = await web(lambda: sitting_drained(sitting=sitting.id))
+    drain = await web(lambda: sitting_drain(sitting=sitting.id))
     assert not drain.drained
     await keeper.stop(grace=1)
-    drain = await web(lambda: sitting_drained(sitting=sitting.id))
+    drain = await web(lambda: sitting_drain(sitting=sitting.id))
     assert drain.drained
 
 

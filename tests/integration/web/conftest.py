@@ -22,7 +22,7 @@ from exam_web.exams.services import exam_import
 from exam_web.settings import ENVIRONMENT
 from exam_web.sittings import distribution
 from exam_web.sittings.models import Schedule, Sitting
-from exam_web.sittings.services import Wish, sitting_provision
+from exam_web.sittings.services import SittingSpec, sitting_provision
 from exam_web.users import authentication
 from exam_web.users.models import Doctor, Level, User
 
@@ -132,17 +132,17 @@ def provision(algebra: Exam) -> Callable[..., Sitting]:
     """Provision a sitting of algebra, by default from an hour from now for an hour; offsets in seconds."""
 
     def _provision(
-        name: str = "midterm", *, opens: float = 3600, closes: float = 7200, duration: float = 1800, **wish: Any
+        name: str = "midterm", *, opens: float = 3600, closes: float = 7200, duration: float = 1800, **spec: Any
     ) -> Sitting:
         now = timezone.now()
         return sitting_provision(
             name=name,
-            wish=Wish(
-                exam=wish.pop("exam", algebra.slug),
+            spec=SittingSpec(
+                exam=spec.pop("exam", algebra.slug),
                 opens_at=now + timedelta(seconds=opens),
                 closes_at=now + timedelta(seconds=closes),
                 duration=timedelta(seconds=duration),
-                **wish,
+                **spec,
             ),
             permute=lambda n: tuple(reversed(range(n))),
         )
@@ -197,10 +197,10 @@ def internal(people: People, cassandra_env: dict[str, str], redis_server: Redis,
 
 
 @pytest.fixture
-def wish() -> Callable[..., dict[str, Any]]:
+def spec() -> Callable[..., dict[str, Any]]:
     """What a sitting of algebra should be: from an hour from now, for an hour."""
 
-    def _wish(**changes: Any) -> dict[str, Any]:
+    def _spec(**changes: Any) -> dict[str, Any]:
         now = timezone.now().replace(microsecond=123456)
         return {
             "exam": "algebra-101",
@@ -210,4 +210,4 @@ def wish() -> Callable[..., dict[str, Any]]:
             "candidates": 100,
         } | changes
 
-    return _wish
+    return _spec

@@ -32,10 +32,10 @@ Change = Callable[..., Any]
 
 
 @pytest.fixture
-def epoch(internal, wish) -> int:
+def epoch(internal, spec) -> int:
     """The epoch of a sitting that was just provisioned."""
     internal("PUT", "/exams", PAPER)
-    return int(internal("PUT", "/sittings/midterm", wish()).json()["epoch"])
+    return int(internal("PUT", "/sittings/midterm", spec()).json()["epoch"])
 
 
 @pytest.fixture
@@ -108,15 +108,15 @@ def test_of_two_changes_decided_on_one_epoch_one_is_made(change: Change, epoch: 
         assert sorted(pool.map(run, ("pause", "window"))) == [200, 412]
 
 
-def test_who_found_no_sitting_changes_none(internal, epoch: int, wish) -> None:
+def test_who_found_no_sitting_changes_none(internal, epoch: int, spec) -> None:
     """If I provision what I found missing and somebody was faster, theirs stays as it is, and I am told to look."""
     before = row()
-    refused = internal("PUT", "/sittings/midterm", wish(duration_us=60_000_000), **{"If-None-Match": "*"})
+    refused = internal("PUT", "/sittings/midterm", spec(duration_us=60_000_000), **{"If-None-Match": "*"})
     assert (refused.status_code, refused.json()["epoch"]) == (412, epoch)
     assert row() == before
-    assert internal("PUT", "/sittings/midterm", wish(), **{"If-None-Match": '"1"'}).status_code == 400
+    assert internal("PUT", "/sittings/midterm", spec(), **{"If-None-Match": '"1"'}).status_code == 400
     later = {"opens_at": "2098-01-01T09:00:00Z", "closes_at": "2098-01-01T10:00:00Z"}
-    assert internal("PUT", "/sittings/other", wish(**later), **{"If-None-Match": "*"}).status_code == 200
+    assert internal("PUT", "/sittings/other", spec(**later), **{"If-None-Match": "*"}).status_code == 200
 
 
 def test_a_document_of_another_exam_is_refused(internal, people) -> None:
@@ -128,7 +128,7 @@ def test_a_document_of_another_exam_is_refused(internal, people) -> None:
     assert internal("PUT", "/exams?slug=algebra-101", PAPER).status_code == 200
 
 
-def test_a_paper_that_is_written_anew_changes_no_scheduled_sitting(internal, epoch: int, wish) -> None:
+def test_a_paper_that_is_written_anew_changes_no_scheduled_sitting(internal, epoch: int, spec) -> None:
     """If an exam is written anew while a sitting is scheduled, it keeps its paper; a later one has the new."""
     before = row()
     rewritten = PAPER.replace("title: ", "title: Another ", 1).replace("weight: 2", "weight: 3", 1)
@@ -137,7 +137,7 @@ def test_a_paper_that_is_written_anew_changes_no_scheduled_sitting(internal, epo
     assert row() == before
     assert internal("GET", "/sittings/midterm").json()["epoch"] == epoch
     day = timedelta(days=2)
-    later = wish(opens_at=(timezone.now() + day).isoformat(), closes_at=(timezone.now() + 2 * day).isoformat())
+    later = spec(opens_at=(timezone.now() + day).isoformat(), closes_at=(timezone.now() + 2 * day).isoformat())
     assert internal("PUT", "/sittings/second", later).json()["paper"] != before["paper_id"]
 
 

@@ -10,18 +10,18 @@ from django.utils import timezone
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.problems import Problem, ProblemKind
 from exam_web.degrees.models import Degree
-from exam_web.degrees.services import DegreeRow, chunk_graded
+from exam_web.degrees.services import DegreeRow, chunk_record
 from exam_web.exams.models import Choice
 from exam_web.sittings import selectors
 from exam_web.sittings.models import LedgerEntry, Sitting
 from exam_web.sittings.services import (
-    bucket_sealed,
     revision_complete,
     revision_open,
     revision_publish,
+    sealed_bucket_record,
     sitting_close,
-    sitting_drained,
-    sitting_sealed,
+    sitting_drain,
+    sitting_mark_sealed,
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -56,12 +56,12 @@ def degree(student: int, total: str) -> DegreeRow:
 def sealed(over: Sitting) -> Sitting:
     """A sitting that is sealed, nobody having come."""
     sitting_close(sitting=over.id)
-    assert sitting_drained(sitting=over.id).drained
+    assert sitting_drain(sitting=over.id).drained
     digests = []
     for bucket in range(over.buckets):
-        bucket_sealed(sitting=over.id, bucket=bucket, sealed=empty(over, bucket))
+        sealed_bucket_record(sitting=over.id, bucket=bucket, sealed=empty(over, bucket))
         digests.append(empty(over, bucket).digest)
-    return sitting_sealed(sitting=over.id, root=root_digest(over.id, digests))
+    return sitting_mark_sealed(sitting=over.id, root=root_digest(over.id, digests))
 
 
 def test_only_what_is_over_is_due(open_now: Sitting, provision) -> None:
@@ -73,28 +73,28 @@ def test_only_what_is_over_is_due(open_now: Sitting, provision) -> None:
 
 def test_nothing_is_sealed_before_the_drain(over: Sitting) -> None:
     """A bucket is recorded only once nothing acknowledged can still be on its way."""
-    refused(ProblemKind.STATE_CONFLICT, bucket_sealed, sitting=over.id, bucket=0, sealed=empty(over, 0))
+    refused(ProblemKind.STATE_CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=empty(over, 0))
     sitting_close(sitting=over.id)
-    refused(ProblemKind.STATE_CONFLICT, bucket_sealed, sitting=over.id, bucket=0, sealed=empty(over, 0))
-    sitting_drained(sitting=over.id)
+    refused(ProblemKind.STATE_CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=empty(over, 0))
+    sitting_drain(sitting=over.id)
     for _ in range(2):
-        bucket_sealed(sitting=over.id, bucket=0, sealed=empty(over, 0))
+        sealed_bucket_record(sitting=over.id, bucket=0, sealed=empty(over, 0))
     other = seal_bucket(sitting=uuid4(), bucket=0, answers=[], starts=[], submissions=[])
-    refused(ProblemKind.CONFLICT, bucket_sealed, sitting=over.id, bucket=0, sealed=other)
+    refused(ProblemKind.CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=other)
 
 
 def test_a_seal_is_whole_and_has_the_right_root(over: Sitting) -> None:
     """A sitting is sealed when every bucket is, under the root that they give."""
     sitting_close(sitting=over.id)
-    sitting_drained(sitting=over.id)
-    refused(ProblemKind.STATE_CONFLICT, sitting_sealed, sitting=over.id, root="0" * 64)
+    sitting_drain(sitting=over.id)
+    refused(ProblemKind.STATE_CONFLICT, sitting_mark_sealed, sitting=over.id, root="0" * 64)
     digests = [empty(over, bucket).digest for bucket in range(over.buckets)]
     for bucket in range(over.buckets):
-        bucket_sealed(sitting=over.id, bucket=bucket, sealed=empty(over, bucket))
-    refused(ProblemKind.CONFLICT, sitting_sealed, sitting=over.id, root="0" * 64)
+        sealed_bucket_record(sitting=over.id, bucket=bucket, sealed=empty(over, bucket))
+    refused(ProblemKind.CONFLICT, sitting_mark_sealed, sitting=over.id, root="0" * 64)
     root = root_digest(over.id, digests)
-    assert sitting_sealed(sitting=over.id, root=root).seal_digest == root
-    assert sitting_sealed(sitting=over.id, root=root).state == "sealed"
+    assert sitting_mark_sealed(sitting=over.id, root=root).seal_digest == root
+    assert sitting_mark_sealed(sitting=over.id, root=root).state == "sealed"
 
 
 def test_a_revision_freezes_its_key(sealed: Sitting) -> None:
@@ -113,8 +113,8 @@ def test_a_chunk_is_graded_once(sealed: Sitting, people) -> None:
     """A chunk delivered again changes nothing, whatever it brings; one for a deleted student harms nobody."""
     revision = revision_open(sitting=sealed.id, number=1)
     gone = 10**9
-    assert chunk_graded(revision=revision, chunk=0, degrees=[degree(people.student.pk, "7.5"), degree(gone, "1")])
-    assert not chunk_graded(revision=revision, chunk=0, degrees=[degree(people.student.pk, "20")])
+    assert chunk_record(revision=revision, chunk=0, degrees=[degree(people.student.pk, "7.5"), degree(gone, "1")])
+    assert not chunk_record(revision=revision, chunk=0, degrees=[degree(people.student.pk, "20")])
     assert [(d.student_id, d.total, d.points) for d in Degree.objects.all()] == [
         (people.student.pk, Decimal("7.50"), ["7.5", None])
     ]
@@ -128,7 +128,7 @@ def test_a_student_sees_what_is_published_and_only_the_own(sealed: Sitting, peop
     refused(ProblemKind.STATE_CONFLICT, revision_publish, revision=revision)
     for chunk in range(revision.chunks):
         rows = [degree(people.student.pk, "7.5"), degree(people.other_student.pk, "3")] if chunk == 0 else []
-        chunk_graded(revision=revision, chunk=chunk, degrees=rows)
+        chunk_record(revision=revision, chunk=chunk, degrees=rows)
     assert selectors.missing_chunks(revision) == []
     revision_complete(revision=revision)
     student, doctor = log_in(people.student), log_in(people.doctor)
@@ -146,7 +146,7 @@ def test_publishing_never_falls_back(sealed: Sitting) -> None:
     for number in (1, 2):
         revision = revision_open(sitting=sealed.id, number=number)
         for chunk in range(revision.chunks):
-            chunk_graded(revision=revision, chunk=chunk, degrees=[])
+            chunk_record(revision=revision, chunk=chunk, degrees=[])
         revisions.append(revision_complete(revision=revision))
     assert revision_publish(revision=revisions[1]).published_revision == 2
     assert revision_publish(revision=revisions[1]).published_revision == 2

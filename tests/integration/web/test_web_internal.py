@@ -30,7 +30,7 @@ def test_only_the_service_token_opens_the_inner_door(client, internal, log_in, p
     assert internal("GET", "/sittings/x").status_code == 404
 
 
-def test_a_faulty_paper_is_refused_by_its_lines(internal, wish) -> None:
+def test_a_faulty_paper_is_refused_by_its_lines(internal, spec) -> None:
     """A paper with mistakes is 422 with every line and reason, and leaves no exam behind."""
     faulty = PAPER.replace("kind: single", "kind: essay", 1).replace("title:", "tittle:", 1)
     answer = internal("PUT", "/exams", faulty)
@@ -38,15 +38,15 @@ def test_a_faulty_paper_is_refused_by_its_lines(internal, wish) -> None:
     reasons = {(fault["line"], fault["reason"].split(" ")[0]) for fault in answer.json()["faults"]}
     assert len(reasons) >= 2
     assert all(line > 0 for line, _ in reasons)
-    assert internal("PUT", "/sittings/midterm", wish()).status_code == 404
+    assert internal("PUT", "/sittings/midterm", spec()).status_code == 404
 
 
 def test_provisioning_carries_the_paper_to_the_solvers_and_nothing_of_the_key(
-    internal, cassandra: Cassandra, redis_server: Redis, wish
+    internal, cassandra: Cassandra, redis_server: Redis, spec
 ) -> None:
     """After provisioning Cassandra has the paper and its two pictures, Redis the paper, and neither the key."""
     assert internal("PUT", "/exams", PAPER).json() == {"slug": "algebra-101", "level": "year-1", "questions": 20}
-    status = internal("PUT", "/sittings/midterm", wish()).json()
+    status = internal("PUT", "/sittings/midterm", spec()).json()
     assert (status["state"], status["name"], status["seal"]) == ("scheduled", "midterm", None)
     with cassandra.session() as session:
         rows = list(session.execute("SELECT digest, part, data FROM exam.papers"))
@@ -65,11 +65,11 @@ def test_provisioning_carries_the_paper_to_the_solvers_and_nothing_of_the_key(
         assert b"correct" not in public
 
 
-def test_a_sitting_is_carried_through_its_life(internal, people, wish) -> None:
+def test_a_sitting_is_carried_through_its_life(internal, people, spec) -> None:
     """Extend, accommodate, pause, resume, stop: each call answers with the sitting as it is then."""
     internal("PUT", "/exams", PAPER)
-    first = internal("PUT", "/sittings/midterm", wish()).json()
-    again = internal("PUT", "/sittings/midterm", wish(**{k: first["window"][k] for k in ("opens_at", "closes_at")}))
+    first = internal("PUT", "/sittings/midterm", spec()).json()
+    again = internal("PUT", "/sittings/midterm", spec(**{k: first["window"][k] for k in ("opens_at", "closes_at")}))
     assert again.json()["epoch"] == first["epoch"], "asking again changes nothing"
     later = (timezone.now() + timedelta(hours=3)).isoformat()
     moved = internal("PATCH", "/sittings/midterm/window", {"closes_at": later}).json()
@@ -97,21 +97,21 @@ def test_a_sitting_is_carried_through_its_life(internal, people, wish) -> None:
         ({"closes_at": "2020-01-01T00:00:00Z"}, "close after it opens"),
     ],
 )
-def test_a_bad_wish_is_refused_by_its_field(internal, changes, where: str, wish) -> None:
+def test_a_bad_wish_is_refused_by_its_field(internal, changes, where: str, spec) -> None:
     """What is wrong with a wished-for sitting is named, and no sitting is made."""
     internal("PUT", "/exams", PAPER)
-    answer = internal("PUT", "/sittings/midterm", wish(**changes))
+    answer = internal("PUT", "/sittings/midterm", spec(**changes))
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
     assert where in answer.json()["detail"]
     assert not Sitting.objects.exists()
 
 
 def test_without_cassandra_the_sitting_is_safe_and_asking_again_finishes(
-    internal, monkeypatch, cassandra_env, wish
+    internal, monkeypatch, cassandra_env, spec
 ) -> None:
     """With Cassandra away provisioning is 503 with Retry-After; the sitting is kept, and asking again finishes it."""
     internal("PUT", "/exams", PAPER)
-    body = wish()
+    body = spec()
     monkeypatch.setenv("EXAM_CASSANDRA_PORT", "1")
     refused = internal("PUT", "/sittings/midterm", body)
     assert (refused.status_code, "Retry-After" in refused) == (503, True)
@@ -123,11 +123,11 @@ def test_without_cassandra_the_sitting_is_safe_and_asking_again_finishes(
     assert done.json()["distributed"] is True
 
 
-def test_a_paper_that_was_frozen_alone_is_carried_on(internal, monkeypatch, cassandra, cassandra_env, wish) -> None:
+def test_a_paper_that_was_frozen_alone_is_carried_on(internal, monkeypatch, cassandra, cassandra_env, spec) -> None:
     """If provisioning came no further than PostgreSQL, the paper alone can be carried to the solvers afterwards."""
     internal("PUT", "/exams", PAPER)
     monkeypatch.setenv("EXAM_CASSANDRA_PORT", "1")
-    assert internal("PUT", "/sittings/midterm", wish()).status_code == 503
+    assert internal("PUT", "/sittings/midterm", spec()).status_code == 503
     assert internal("POST", "/sittings/midterm/distribute").status_code == 503
     monkeypatch.setenv("EXAM_CASSANDRA_PORT", cassandra_env["EXAM_CASSANDRA_PORT"])
     done = internal("POST", "/sittings/midterm/distribute").json()

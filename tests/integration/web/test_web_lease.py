@@ -18,7 +18,7 @@ from exam_web.sittings.services import (
     accommodation_set,
     pause_begin,
     sitting_close,
-    sitting_drained,
+    sitting_drain,
     sitting_stop,
     window_change,
 )
@@ -136,15 +136,15 @@ def test_a_close_waits_for_a_lease_that_has_not_acknowledged(solver, over) -> No
     """A closing sitting is drained only once the solver acknowledged the new epoch with nothing in flight."""
     known = solver.renew()["epoch"]
     closed = sitting_close(sitting=over.id)
-    waiting = sitting_drained(sitting=over.id)
+    waiting = sitting_drain(sitting=over.id)
     assert [w.holder for w in waiting.waiting] == [solver.holder]
     told = solver.renew(known=known, drained=known)
     assert told["epoch"] == closed.epoch
     # It has heard, but something admitted earlier is still in flight.
     solver.renew(known=told["epoch"], drained=known)
-    assert not sitting_drained(sitting=over.id).drained
+    assert not sitting_drain(sitting=over.id).drained
     solver.renew(known=told["epoch"], drained=told["epoch"])
-    assert sitting_drained(sitting=over.id).drained
+    assert sitting_drain(sitting=over.id).drained
 
 
 def test_a_solver_cannot_acknowledge_what_it_was_not_told(solver, over) -> None:
@@ -152,7 +152,7 @@ def test_a_solver_cannot_acknowledge_what_it_was_not_told(solver, over) -> None:
     known = solver.renew()["epoch"]
     solver.renew(known=known, drained=known + 100)
     sitting_close(sitting=over.id)
-    assert not sitting_drained(sitting=over.id).drained
+    assert not sitting_drain(sitting=over.id).drained
 
 
 def test_a_silent_solver_counts_until_its_lease_and_the_margin_are_over(solver, over) -> None:
@@ -160,9 +160,9 @@ def test_a_silent_solver_counts_until_its_lease_and_the_margin_are_over(solver, 
     solver.renew()
     sitting_close(sitting=over.id)
     age_leases(TTL_MS / 1000 + 0.5)
-    assert not sitting_drained(sitting=over.id).drained, "expired, but not by the margin"
+    assert not sitting_drain(sitting=over.id).drained, "expired, but not by the margin"
     age_leases(2)
-    assert sitting_drained(sitting=over.id).drained
+    assert sitting_drain(sitting=over.id).drained
 
 
 def test_a_released_lease_is_not_waited_for(solver, over) -> None:
@@ -170,7 +170,7 @@ def test_a_released_lease_is_not_waited_for(solver, over) -> None:
     solver.renew()
     sitting_stop(sitting=over.id)
     solver.release()
-    assert sitting_drained(sitting=over.id).drained
+    assert sitting_drain(sitting=over.id).drained
     assert not SolverLease.objects.exists()
 
 

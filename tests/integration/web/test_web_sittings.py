@@ -53,7 +53,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 
 def test_asking_again_changes_nothing(provision) -> None:
-    """The same wish under the same name is the same sitting, untouched."""
+    """The same spec under the same name is the same sitting, untouched."""
     first = provision(opens=3600)
     again = Sitting.objects.get(name="midterm")
     assert provision(opens=3600).id == first.id

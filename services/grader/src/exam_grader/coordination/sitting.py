@@ -77,7 +77,7 @@ class DjangoSitting:
 
     def awaited(self) -> Sequence[str]:
         """The solver processes that may still acknowledge an answer."""
-        drain = services.sitting_drained(sitting=self._sitting)
+        drain = services.sitting_drain(sitting=self._sitting)
         return [
             f"solver process {wait.holder} (at the latest until {rfc3339(wait.expires_at)})" for wait in drain.waiting
         ]
@@ -162,8 +162,8 @@ class DatabaseRegister:
 
     def record(self, bucket: int, sealed: SealedBucket) -> None:
         """Record a bucket."""
-        services.bucket_sealed(sitting=self._sitting, bucket=bucket, sealed=sealed)
+        services.sealed_bucket_record(sitting=self._sitting, bucket=bucket, sealed=sealed)
 
     def finish(self, root: str) -> None:
         """Declare the sitting sealed."""
-        services.sitting_sealed(sitting=self._sitting, root=root)
+        services.sitting_mark_sealed(sitting=self._sitting, root=root)

@@ -6,7 +6,7 @@ from exam_grader.answerlog import Store
 from exam_grader.grading.inputs import key_named, paper_named, policy_of
 from exam_grader.grading.score import grade_bucket
 from exam_grader.sealing.seal import read_verified
-from exam_web.degrees.services import chunk_graded
+from exam_web.degrees.services import chunk_record
 from exam_web.sittings import models
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ def grade_chunk(store: Store, revision: models.Revision, chunk: int) -> bool:
     degrees = grade_bucket(
         paper_named(revision.sitting.paper_id), key_named(revision.key_id), policy_of(revision), sealed
     )
-    graded = chunk_graded(revision=revision, chunk=chunk, degrees=degrees)
+    graded = chunk_record(revision=revision, chunk=chunk, degrees=degrees)
     log.info("chunk graded" if graded else "chunk was graded meanwhile", chunk=chunk, degrees=len(degrees))
     return graded
 

@@ -25,7 +25,7 @@ class DegreeRow:
     submitted_at: datetime | None
 
 
-def chunk_graded(*, revision: Revision, chunk: int, degrees: Sequence[DegreeRow]) -> bool:
+def chunk_record(*, revision: Revision, chunk: int, degrees: Sequence[DegreeRow]) -> bool:
     """Write a chunk's degrees and its ledger row in one transaction; False when the ledger has it already.
 
     The ledger row comes first: two graders of one chunk meet there, and the second waits for the first's end.

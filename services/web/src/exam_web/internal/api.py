@@ -16,7 +16,7 @@ from exam_web.internal.schemas import ExamImported
 from exam_web.sittings import selectors, services
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.schemas import Extra, SittingStatus, SittingWish, WindowChange
+from exam_web.sittings.schemas import ExtraTime, SittingSpecBody, SittingStatus, WindowChange
 from exam_web.sittings.status import sitting_status
 from exam_web.users.models import Student
 
@@ -43,9 +43,9 @@ def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
 
 
 @router.put("/sittings/{name}", response=SittingStatus)
-def sitting_put(request: HttpRequest, name: str, body: SittingWish) -> SittingStatus:
+def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody) -> SittingStatus:
     """Provision a sitting, or adopt the one of this name: paper frozen and carried to the solvers."""
-    wish = services.Wish(
+    spec = services.SittingSpec(
         exam=body.exam,
         opens_at=body.opens_at,
         closes_at=body.closes_at,
@@ -56,7 +56,7 @@ def sitting_put(request: HttpRequest, name: str, body: SittingWish) -> SittingSt
         policy=Policy(multiple=MultipleRule(body.multiple)),
     )
     sitting = services.sitting_provision(
-        name=name, wish=wish, permute=lambda n: _random.sample(range(n), n), absent=expected_absent(request)
+        name=name, spec=spec, permute=lambda n: _random.sample(range(n), n), absent=expected_absent(request)
     )
     paper_distribute(paper=sitting.paper)
     return sitting_status(sitting)
@@ -130,7 +130,7 @@ def close(request: HttpRequest, name: str) -> SittingStatus:
 
 
 @router.put("/sittings/{name}/accommodations/{username}", response=SittingStatus)
-def accommodation_put(request: HttpRequest, name: str, username: str, body: Extra) -> SittingStatus:
+def accommodation_put(request: HttpRequest, name: str, username: str, body: ExtraTime) -> SittingStatus:
     """Grant a student extra time."""
     student = Student.objects.filter(username=username).first()
     if student is None:

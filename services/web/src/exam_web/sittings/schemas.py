@@ -26,7 +26,7 @@ class SittingPage(Schema):
     results: list[SittingListed]
 
 
-class SittingWish(Schema):
+class SittingSpecBody(Schema):
     """What somebody wants a sitting to be; `duration_us` in microseconds."""
 
     exam: str
@@ -47,13 +47,13 @@ class WindowChange(Schema):
     duration_us: int | None = Field(None, gt=0)
 
 
-class Extra(Schema):
-    """Extra time."""
+class ExtraTime(Schema):
+    """ExtraTime time."""
 
     extra_us: int = Field(ge=0)
 
 
-class WindowShown(Schema):
+class WindowStatus(Schema):
     """A window as it is."""
 
     opens_at: datetime
@@ -63,7 +63,7 @@ class WindowShown(Schema):
     stopped_at: datetime | None
 
 
-class WaitingShown(Schema):
+class LiveLease(Schema):
     """Who a close still waits for."""
 
     holder: str
@@ -71,7 +71,7 @@ class WaitingShown(Schema):
     expires_at: datetime
 
 
-class SealShown(Schema):
+class SealStatus(Schema):
     """A seal."""
 
     at: datetime
@@ -80,7 +80,7 @@ class SealShown(Schema):
     digest: str
 
 
-class RevisionShown(Schema):
+class RevisionStatus(Schema):
     """A revision and how far it is."""
 
     number: int
@@ -100,15 +100,15 @@ class SittingStatus(Schema):
     state: str
     epoch: int
     now: datetime
-    window: WindowShown
+    window: WindowStatus
     ends_at: datetime | None
     paper: str
     distributed: bool
     candidates: int
     drained: bool
-    waiting_for: list[WaitingShown]
-    seal: SealShown | None
-    revisions: list[RevisionShown]
+    waiting_for: list[LiveLease]
+    seal: SealStatus | None
+    revisions: list[RevisionStatus]
     publish: str
     published_revision: int
     published_at: datetime | None

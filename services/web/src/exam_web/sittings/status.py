@@ -6,9 +6,9 @@ from exam_core.instants import from_micros, span_to_micros
 from exam_core.schedule import State
 from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.schemas import RevisionShown, SealShown, SittingStatus, WaitingShown, WindowShown
+from exam_web.sittings.schemas import LiveLease, RevisionStatus, SealStatus, SittingStatus, WindowStatus
 from exam_web.sittings.selectors import sitting_ends_at
-from exam_web.sittings.services import sitting_drained
+from exam_web.sittings.services import sitting_drain
 
 
 def sitting_status(sitting: Sitting) -> SittingStatus:
@@ -17,7 +17,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
     window = sitting.window
     end = sitting_ends_at(sitting)
     closed = sitting.state in (State.CLOSING.value, State.SEALED.value)
-    drain = sitting_drained(sitting=sitting.id) if closed else None
+    drain = sitting_drain(sitting=sitting.id) if closed else None
     sealed = sitting.sealed_buckets.aggregate(answers=Sum("answers"), students=Sum("students"))
     return SittingStatus(
         id=str(sitting.id),
@@ -26,7 +26,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         state=sitting.state,
         epoch=sitting.epoch,
         now=from_micros(database_now()),
-        window=WindowShown(
+        window=WindowStatus(
             opens_at=sitting.opens_at,
             closes_at=sitting.closes_at,
             duration_us=span_to_micros(sitting.duration),
@@ -39,19 +39,19 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         candidates=sitting.candidates,
         drained=drain is not None and drain.drained,
         waiting_for=[
-            WaitingShown(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(w.expires_at))
+            LiveLease(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(w.expires_at))
             for w in (drain.waiting if drain else ())
         ],
         seal=None
         if sitting.sealed_at is None
-        else SealShown(
+        else SealStatus(
             at=sitting.sealed_at,
             answers=sealed["answers"] or 0,
             students=sealed["students"] or 0,
             digest=sitting.seal_digest,
         ),
         revisions=[
-            RevisionShown(
+            RevisionStatus(
                 number=revision.number,
                 state=revision.state,
                 chunks=revision.chunks,

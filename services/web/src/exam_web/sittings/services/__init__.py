@@ -7,13 +7,13 @@ and stamped on the sitting. A lost race is a Problem for the loser, never silenc
 from exam_web.sittings.services.close import (
     Drain,
     Waiting,
-    bucket_sealed,
+    sealed_bucket_record,
     sitting_close,
-    sitting_drained,
-    sitting_sealed,
+    sitting_drain,
+    sitting_mark_sealed,
     sitting_stop,
 )
-from exam_web.sittings.services.provision import Wish, sitting_provision
+from exam_web.sittings.services.provision import SittingSpec, sitting_provision
 from exam_web.sittings.services.revisions import (
     key_current,
     revision_complete,
@@ -30,21 +30,21 @@ from exam_web.sittings.services.window import (
 
 __all__ = [
     "Drain",
+    "SittingSpec",
     "Waiting",
-    "Wish",
     "accommodation_set",
-    "bucket_sealed",
     "key_current",
     "pause_begin",
     "pause_end",
     "revision_complete",
     "revision_open",
     "revision_publish",
+    "sealed_bucket_record",
     "sitting_cancel",
     "sitting_close",
-    "sitting_drained",
+    "sitting_drain",
+    "sitting_mark_sealed",
     "sitting_provision",
-    "sitting_sealed",
     "sitting_stop",
     "window_change",
 ]

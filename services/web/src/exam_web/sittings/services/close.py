@@ -13,7 +13,7 @@ from exam_web.common.clock import database_now
 from exam_web.settings import ENVIRONMENT
 from exam_web.sittings import models, selectors
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.services.door import changing, compare_and_set, require_state
+from exam_web.sittings.services.locking import compare_and_set, locked_sitting, require_state
 
 _CLOSED = (State.CLOSING.value, State.SEALED.value)
 
@@ -48,7 +48,7 @@ def sitting_close(*, sitting: UUID) -> Sitting:
     Raises:
         Problem: STATE_CONFLICT while a deadline may still come (judged in this transaction), or cancelled.
     """
-    with changing(sitting) as (row, now):
+    with locked_sitting(sitting) as (row, now):
         if row.state in _CLOSED:
             return row
         require_state(row, State.SCHEDULED)
@@ -65,12 +65,12 @@ def sitting_close(*, sitting: UUID) -> Sitting:
 
 
 def sitting_stop(*, sitting: UUID, epoch: int | None = None) -> Sitting:
-    """End a sitting now, whatever its window says; closed already, it changes nothing. `epoch` as in `changing`.
+    """End a sitting now, whatever its window says; closed already, it changes nothing. `epoch` as in `locked_sitting`.
 
     Raises:
         Problem: STATE_CONFLICT when it was cancelled.
     """
-    with changing(sitting, epoch) as (row, now):
+    with locked_sitting(sitting, epoch) as (row, now):
         if row.state in _CLOSED:
             return row
         require_state(row, State.SCHEDULED)
@@ -80,7 +80,7 @@ def sitting_stop(*, sitting: UUID, epoch: int | None = None) -> Sitting:
         )
 
 
-def sitting_drained(*, sitting: UUID) -> Drain:
+def sitting_drain(*, sitting: UUID) -> Drain:
     """Who the close of a sitting still waits for.
 
     A lease counts until it has acknowledged the sitting's epoch with nothing in flight, was released, or has expired by
@@ -114,7 +114,7 @@ def sitting_drained(*, sitting: UUID) -> Drain:
         return Drain(waiting=waiting)
 
 
-def bucket_sealed(*, sitting: UUID, bucket: int, sealed: SealedBucket) -> None:
+def sealed_bucket_record(*, sitting: UUID, bucket: int, sealed: SealedBucket) -> None:
     """Record what was read back of a bucket's seal; the same again changes nothing.
 
     Raises:
@@ -137,13 +137,13 @@ def bucket_sealed(*, sitting: UUID, bucket: int, sealed: SealedBucket) -> None:
             )
 
 
-def sitting_sealed(*, sitting: UUID, root: str) -> Sitting:
+def sitting_mark_sealed(*, sitting: UUID, root: str) -> Sitting:
     """Declare a sitting sealed: every bucket is recorded and they give the root digest.
 
     Raises:
         Problem: STATE_CONFLICT when a bucket is missing, CONFLICT when the digests give another root.
     """
-    with changing(sitting) as (row, now):
+    with locked_sitting(sitting) as (row, now):
         require_state(row, State.CLOSING, State.SEALED)
         digests = list(row.sealed_buckets.order_by("bucket").values_list("digest", flat=True))
         if len(digests) != row.buckets:

@@ -18,13 +18,13 @@ from exam_web.exams.models import Exam
 from exam_web.exams.selectors import exam_authored
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Paper, PaperKey, Sitting
-from exam_web.sittings.services.door import next_epoch
+from exam_web.sittings.services.locking import next_epoch
 from exam_web.sittings.services.revisions import key_for, key_store
 from exam_web.sittings.services.window import window_change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SittingSpec:
     """What somebody wants a sitting to be."""
 
     exam: str
@@ -37,14 +37,14 @@ class Wish:
     policy: Policy = field(default_factory=Policy)
 
 
-def sitting_provision(*, name: str, wish: Wish, permute: Permute, absent: bool = False) -> Sitting:
-    """Create the sitting with this name, or adopt it: the same wish again changes nothing.
+def sitting_provision(*, name: str, spec: SittingSpec, permute: Permute, absent: bool = False) -> Sitting:
+    """Create the sitting with this name, or adopt it: the same spec again changes nothing.
 
     A window that differs goes through the rules of changing windows; another exam is a conflict.
 
     Args:
         name: the sitting's.
-        wish: what it shall be.
+        spec: what it shall be.
         permute: a random order of so many places.
         absent: whether it was decided on there being none, and is to be refused where there is one by now.
 
@@ -53,19 +53,19 @@ def sitting_provision(*, name: str, wish: Wish, permute: Permute, absent: bool =
             EPOCH_CHANGED (there is one by now).
     """
     window = Window(
-        opens_at=to_micros(wish.opens_at),
-        closes_at=to_micros(wish.closes_at),
-        duration=span_to_micros(wish.duration),
-        extra_past_close=wish.extra_past_close,
+        opens_at=to_micros(spec.opens_at),
+        closes_at=to_micros(spec.closes_at),
+        duration=span_to_micros(spec.duration),
+        extra_past_close=spec.extra_past_close,
     )
-    if wish.candidates < 1:
+    if spec.candidates < 1:
         raise Problem(ProblemKind.INVALID, "candidates must be at least 1")
-    exam = Exam.objects.filter(slug=wish.exam).select_related("level").first()
+    exam = Exam.objects.filter(slug=spec.exam).select_related("level").first()
     if exam is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"there is no exam {wish.exam!r}: create it, or give its paper")
+        raise Problem(ProblemKind.NOT_FOUND, f"there is no exam {spec.exam!r}: create it, or give its paper")
     adopted = Sitting.objects.filter(name=name).first()
     if adopted is None:
-        created = _create(name=name, exam=exam, wish=wish, window=window, permute=permute)
+        created = _create(name=name, exam=exam, spec=spec, window=window, permute=permute)
         if created is not None:
             return created
         adopted = Sitting.objects.get(name=name)
@@ -75,27 +75,27 @@ def sitting_provision(*, name: str, wish: Wish, permute: Permute, absent: bool =
             f"{name} is there by now, at epoch {adopted.epoch}: look again before you change it",
             epoch=adopted.epoch,
         )
-    return _adopt(adopted, wish)
+    return _adopt(adopted, spec)
 
 
-def _adopt(sitting: Sitting, wish: Wish) -> Sitting:
-    if sitting.exam.slug != wish.exam:
-        raise Problem(ProblemKind.CONFLICT, f"{sitting.name} is a sitting of {sitting.exam.slug}, not of {wish.exam}")
-    if sitting.extra_past_close != wish.extra_past_close:
+def _adopt(sitting: Sitting, spec: SittingSpec) -> Sitting:
+    if sitting.exam.slug != spec.exam:
+        raise Problem(ProblemKind.CONFLICT, f"{sitting.name} is a sitting of {sitting.exam.slug}, not of {spec.exam}")
+    if sitting.extra_past_close != spec.extra_past_close:
         raise Problem(ProblemKind.CONFLICT, f"{sitting.name} was made with another rule for extra time")
-    same = (sitting.opens_at, sitting.closes_at, sitting.duration) == (wish.opens_at, wish.closes_at, wish.duration)
+    same = (sitting.opens_at, sitting.closes_at, sitting.duration) == (spec.opens_at, spec.closes_at, spec.duration)
     if not same:
         sitting = window_change(
-            sitting=sitting.id, opens_at=wish.opens_at, closes_at=wish.closes_at, duration=wish.duration
+            sitting=sitting.id, opens_at=spec.opens_at, closes_at=spec.closes_at, duration=spec.duration
         )
-    if sitting.publish != wish.publish:
+    if sitting.publish != spec.publish:
         # Who publishes is no part of the schedule: no solver needs to hear of it.
-        Sitting.objects.filter(id=sitting.id).update(publish=wish.publish)
-        sitting.publish = wish.publish
+        Sitting.objects.filter(id=sitting.id).update(publish=spec.publish)
+        sitting.publish = spec.publish
     return sitting
 
 
-def _create(*, name: str, exam: Exam, wish: Wish, window: Window, permute: Permute) -> Sitting | None:
+def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute: Permute) -> Sitting | None:
     """The new sitting, or None when somebody else created it meanwhile."""
     paper, key = paper_freeze(exam=exam, permute=permute)
     with transaction.atomic():
@@ -117,12 +117,12 @@ def _create(*, name: str, exam: Exam, wish: Wish, window: Window, permute: Permu
             epoch=next_epoch(),
             opens_at=from_micros(window.opens_at),
             closes_at=from_micros(window.closes_at),
-            duration=wish.duration,
-            extra_past_close=wish.extra_past_close,
-            candidates=wish.candidates,
-            buckets=buckets_for(candidates=wish.candidates, questions=exam.questions.count()),
-            policy=wish.policy.to_json(),
-            publish=wish.publish,
+            duration=spec.duration,
+            extra_past_close=spec.extra_past_close,
+            candidates=spec.candidates,
+            buckets=buckets_for(candidates=spec.candidates, questions=exam.questions.count()),
+            policy=spec.policy.to_json(),
+            publish=spec.publish,
         )
 
 

@@ -14,7 +14,7 @@ from exam_core.scoring import Policy
 from exam_web.exams.selectors import exam_authored
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Paper, PaperKey, Revision, Sitting
-from exam_web.sittings.services.door import require_state
+from exam_web.sittings.services.locking import require_state
 
 
 def revision_open(*, sitting: UUID, number: int) -> Revision:

@@ -11,7 +11,7 @@ from exam_core.windows import Window, may_become
 from exam_web.settings import ENVIRONMENT
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Accommodation, Sitting, SittingPause
-from exam_web.sittings.services.door import changing, compare_and_set, require_state
+from exam_web.sittings.services.locking import compare_and_set, locked_sitting, require_state
 from exam_web.users.models import Student
 
 
@@ -23,12 +23,12 @@ def window_change(
     duration: timedelta | None = None,
     epoch: int | None = None,
 ) -> Sitting:
-    """Move a window; what is None stays. `epoch` as in `changing`, here and below.
+    """Move a window; what is None stays. `epoch` as in `locked_sitting`, here and below.
 
     Raises:
         Problem: WINDOW_FROZEN with the rule that forbids it, STATE_CONFLICT once it is closing.
     """
-    with changing(sitting, epoch) as (row, now):
+    with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         old = row.window
         new = Window(
@@ -60,7 +60,7 @@ def window_change(
 
 def pause_begin(*, sitting: UUID, epoch: int | None = None) -> Sitting:
     """Stop everybody's clock; again while it lasts changes nothing."""
-    with changing(sitting, epoch) as (row, now):
+    with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if row.window.paused:
             return row
@@ -71,7 +71,7 @@ def pause_begin(*, sitting: UUID, epoch: int | None = None) -> Sitting:
 
 def pause_end(*, sitting: UUID, epoch: int | None = None) -> Sitting:
     """Let everybody's clock run again; without a pause it changes nothing."""
-    with changing(sitting, epoch) as (row, now):
+    with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if not row.window.paused:
             return row
@@ -86,7 +86,7 @@ def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta, epoc
     """
     if not timedelta(0) <= extra <= timedelta(hours=24):
         raise Problem(ProblemKind.INVALID, f"extra time is from nothing to 24 hours, not {extra}")
-    with changing(sitting, epoch) as (row, now):
+    with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if student.level_id != row.level_id:
             raise Problem(ProblemKind.INVALID, f"{student.username} is not of the level of {row.name}")
@@ -102,7 +102,7 @@ def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta, epoc
 
 def sitting_cancel(*, sitting: UUID, epoch: int | None = None) -> Sitting:
     """Cancel a sitting: nothing of it is graded. Again changes nothing."""
-    with changing(sitting, epoch) as (row, _):
+    with locked_sitting(sitting, epoch) as (row, _):
         if row.state == State.CANCELLED.value:
             return row
         require_state(row, State.SCHEDULED)

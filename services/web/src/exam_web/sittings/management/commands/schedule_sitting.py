@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from exam_core.problems import Problem
 from exam_web.sittings.distribution import paper_distribute
-from exam_web.sittings.services import Wish, sitting_provision
+from exam_web.sittings.services import SittingSpec, sitting_provision
 
 _random = secrets.SystemRandom()
 
@@ -30,10 +30,10 @@ class Command(BaseCommand):
         self, *_: object, name: str, exam: str, opens_at: datetime, closes_at: datetime, minutes: float, **__: object
     ) -> None:
         """Schedule it, or say why not."""
-        wish = Wish(exam=exam, opens_at=opens_at, closes_at=closes_at, duration=timedelta(minutes=minutes))
+        spec = SittingSpec(exam=exam, opens_at=opens_at, closes_at=closes_at, duration=timedelta(minutes=minutes))
         try:
             sitting = sitting_provision(
-                name=name, wish=wish, permute=lambda n: _random.sample(range(n), n), absent=True
+                name=name, spec=spec, permute=lambda n: _random.sample(range(n), n), absent=True
             )
             paper_distribute(paper=sitting.paper)
         except Problem as problem:

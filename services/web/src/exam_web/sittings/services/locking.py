@@ -15,7 +15,7 @@ from exam_web.sittings.models import Schedule, Sitting
 
 
 @contextmanager
-def changing(sitting: UUID, epoch: int | None = None) -> Iterator[tuple[Sitting, int]]:
+def locked_sitting(sitting: UUID, epoch: int | None = None) -> Iterator[tuple[Sitting, int]]:
     """A transaction that may change one sitting: (the sitting as it is now, the platform's time).
 
     The schedule's lock is held from before the row is read, so nothing a caller checks can change before it writes.
