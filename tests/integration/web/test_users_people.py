@@ -43,7 +43,7 @@ def test_a_years_list_loads_on_every_core(schedule, tmp_path, capsys, client, mo
     file = table(tmp_path / "people.csv", *rows, ("noether", "doctor", "", "another phrase"))
     call_command("load_people", file)
     assert len(threads) == 2
-    assert "61 people created, 0 there already" in capsys.readouterr().out
+    assert "61 users created, 0 already exist" in capsys.readouterr().out
     assert [level.slug for level in Level.objects.all()] == ["year-1", "year-2", "year-3"]
     body = {"username": "student-059", "password": "pass phrase 59"}
     answer = client.post("/api/auth/students/login", body, content_type="application/json")
@@ -55,7 +55,7 @@ def test_loading_people_again_leaves_them_alone(people, tmp_path, capsys) -> Non
     before = User.objects.get(username="sara").password
     file = table(tmp_path / "people.csv", ("sara", "student", "year-1", "other"), ("new", "student", "year-1", "x y z"))
     call_command("load_people", file)
-    assert "1 people created, 1 there already" in capsys.readouterr().out
+    assert "1 users created, 1 already exist" in capsys.readouterr().out
     assert User.objects.get(username="sara").password == before
 
 
@@ -77,10 +77,10 @@ def test_a_faulty_list_loads_nobody_and_names_every_line(people, tmp_path) -> No
     said = str(refused.value)
     for line, reason in (
         (3, "kind must be student or doctor"),
-        (4, "a student has a level"),
-        (5, "a student has a level, a doctor has none"),
+        (4, "a student must have a level"),
+        (5, "a student must have a level, a doctor must not"),
         (6, "the password must not be empty"),
-        (6, "fine is on line 2 already"),
+        (6, "fine is already on line 2"),
         (7, "username: "),
         (7, "level: "),
         (8, "kind must be"),
@@ -118,8 +118,8 @@ def test_creating_the_administrator_again_changes_nothing(schedule, monkeypatch,
         call_command("create_admin", "--username", "boss", "--password-env", "ADMIN_PASSWORD", *more)
         return capsys.readouterr().out
 
-    assert "may log in" in create(password="correct horse battery")
-    assert "nothing changed" in create(password="another horse battery")
+    assert "can log in" in create(password="correct horse battery")
+    assert "unchanged" in create(password="another horse battery")
     assert client.login(username="boss", password="correct horse battery")
     create("--reset", password="another horse battery")
     assert client.login(username="boss", password="another horse battery")

@@ -70,7 +70,7 @@ def test_every_refused_login_reads_the_same(client, people, kind: str, username:
     answer = login(client, kind, username, password)
     assert answer.status_code == 401
     assert answer["Content-Type"] == "application/problem+json"
-    assert answer.json()["detail"] == "the name or the password is wrong"
+    assert answer.json()["detail"] == "wrong username or password"
 
 
 def test_a_disabled_account_is_out_at_once(client, people) -> None:

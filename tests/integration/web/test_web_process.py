@@ -249,10 +249,10 @@ def test_an_administrators_password_is_asked_for_at_the_terminal(environment, em
     password = "correct horse battery"
     code, seen = _typed(words, env, password, "another")
     assert code == 1
-    assert "two different passwords: nothing is changed" in seen
+    assert "the passwords do not match: nothing changed" in seen
     code, seen = _typed(words, env, password, password)
     assert code == 0, seen
-    assert "boss may log in at /admin/" in seen
+    assert "boss can log in at /admin/" in seen
     assert password not in seen
     without = subprocess.run(
         [sys.executable, *words, "--reset"],
@@ -263,7 +263,7 @@ def test_an_administrators_password_is_asked_for_at_the_terminal(environment, em
         check=False,
     )
     assert without.returncode == 1
-    assert b"there is no terminal to ask for the password: name its variable with --password-env" in without.stderr
+    assert b"stdin is not a terminal: name the variable with the password in --password-env" in without.stderr
 
 
 @pytest.mark.parametrize("words", [["gunicorn", "--config", "python:exam_web.gunicorn", "x"], ["exam_web", "check"]])

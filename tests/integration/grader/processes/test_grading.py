@@ -55,7 +55,7 @@ def test_a_sitting_that_does_not_exist_is_refused(grader_env, coordinate) -> Non
     """If I mistype the name I am told that there is no such sitting."""
     refused = coordinate("--sitting", "no-such-sitting")
     assert refused.returncode == 3
-    assert "there is no sitting 'no-such-sitting'" in refused.stderr
+    assert "sitting 'no-such-sitting' not found" in refused.stderr
 
 
 def test_the_periodic_task_closes_grades_and_publishes_unasked(seeded, start, wait_until) -> None:

@@ -13,14 +13,14 @@ from exam_web.users.models import User
 
 @admin.register(Degree)
 class DegreeAdmin(ReadOnlyAdmin[Degree]):
-    """Results; a Doctor sees those of their exams."""
+    """Degrees; a Doctor sees those of their exams."""
 
     list_display = ("student", "revision", "total", "maximum", "answered", "graded_at")
-    # No filter by sitting: it would name every Doctor's. Sittings are found by name.
+    # No filter by sitting, which would list the sittings of every Doctor; they can be searched by name.
     search_fields = ("student__username", "revision__sitting__name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Degree]:
-        """Narrow a Doctor's view."""
+        """All degrees, or for a Doctor those of their exams."""
         rows = super().get_queryset(request).select_related("student", "revision__sitting")
         user = cast("User", request.user)
         return rows.filter(revision__sitting__exam__author_id=user.pk) if user.kind == User.Kind.DOCTOR else rows

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from exam_web.degrees.models import Degree
-from exam_web.degrees.schemas import DegreePage, DegreeShown, Filters
+from exam_web.degrees.schemas import DegreeListed, DegreePage, Filters
 from exam_web.degrees.selectors import degrees_for
 from exam_web.http.paging import Paging, page_of
 from exam_web.users.authentication import PersonAuth, person_of
@@ -16,15 +16,15 @@ router = Router(tags=["degrees"], auth=PersonAuth())
 
 @router.get("/degrees", response=DegreePage)
 def degree_list(request: HttpRequest, filters: Query[Filters], paging: Query[Paging]) -> dict[str, Any]:
-    """Your degrees once published; for Doctors those of their exams."""
+    """List degrees: a student's own once published, for Doctors those of their exams."""
     rows = degrees_for(person_of(request).user, **filters.model_dump())
-    return page_of(rows, paging, _shown)
+    return page_of(rows, paging, _listed)
 
 
-def _shown(degree: Degree) -> DegreeShown:
+def _listed(degree: Degree) -> DegreeListed:
     sitting = degree.revision.sitting
     published = sitting.published_revision == degree.revision.number
-    return DegreeShown(
+    return DegreeListed(
         exam=sitting.exam.slug,
         sitting=sitting.name,
         revision=degree.revision.number,

@@ -1,4 +1,4 @@
-"""Degrees: a student's result in a sitting, one a revision; the published revision's is the one shown."""
+"""Degrees: a student's result in a sitting, one per revision; students see that of the published revision."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from exam_web.users.models import Student
 
 
 class Degree(models.Model):
-    """One student's result in one revision; `points` holds one text or null a question."""
+    """One student's result in one revision; `points` has a decimal string or null per question."""
 
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="degrees")
     student = models.ForeignKey(Student, on_delete=models.PROTECT, related_name="degrees")
@@ -22,7 +22,7 @@ class Degree(models.Model):
     graded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        """One a student and revision."""
+        """One per student and revision."""
 
         constraints: ClassVar = [models.UniqueConstraint(fields=("revision", "student"), name="degree_once")]
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 from ninja import Schema
 
 
-class DegreeShown(Schema):
-    """A degree; `points` holds one number a question, null where nothing was answered."""
+class DegreeListed(Schema):
+    """A degree; `points` has a number per question, null where it was not answered."""
 
     exam: str
     sitting: str
@@ -25,11 +25,11 @@ class DegreePage(Schema):
 
     count: int
     next: int | None
-    results: list[DegreeShown]
+    results: list[DegreeListed]
 
 
 class Filters(Schema):
-    """Which degrees are wanted."""
+    """Query parameters that select degrees."""
 
     exam: str | None = None
     sitting: str | None = None

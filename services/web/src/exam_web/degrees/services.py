@@ -14,7 +14,7 @@ from exam_web.sittings.models import LedgerEntry, Revision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DegreeRow:
-    """One student's result as a grader hands it over; `points` holds one decimal text or None a question."""
+    """One student's result as the grader computed it; `points` has a decimal string or None per question."""
 
     student: int
     total: Decimal
@@ -26,9 +26,9 @@ class DegreeRow:
 
 
 def chunk_record(*, revision: Revision, chunk: int, degrees: Sequence[DegreeRow]) -> bool:
-    """Write a chunk's degrees and its ledger row in one transaction; False when the ledger has it already.
+    """Record a graded chunk: its ledger row and its degrees in one transaction; False if the ledger has it.
 
-    The ledger row comes first: two graders of one chunk meet there, and the second waits for the first's end.
+    The ledger row is inserted first: of two graders of one chunk, the second blocks there until the first commits.
     """
     with transaction.atomic():
         entry = LedgerEntry(revision=revision, chunk=chunk, degrees=len(degrees))
@@ -61,7 +61,7 @@ def chunk_record(*, revision: Revision, chunk: int, degrees: Sequence[DegreeRow]
                 "INSERT INTO degrees_degree (revision_id, student_id, total, maximum, points, answered, started_at,"
                 " submitted_at, graded_at)"
                 " SELECT %s, student_id, total, maximum, points, answered, started_at, submitted_at, clock_timestamp()"
-                # Who was deleted since has nobody to show a degree to, and must not keep others from theirs.
+                # The join drops students who were deleted since, who would fail the foreign key of the whole chunk.
                 " FROM graded JOIN users_user ON users_user.id = student_id ORDER BY student_id"
                 " ON CONFLICT (revision_id, student_id) DO UPDATE SET total = excluded.total,"
                 " maximum = excluded.maximum, points = excluded.points, answered = excluded.answered,"

@@ -1,1 +1,1 @@
-"""What operator and tools call with a service token."""
+"""The internal API: called by operator and tools with a service token."""

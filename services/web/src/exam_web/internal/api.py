@@ -1,4 +1,4 @@
-"""What operator and tools call: parse, call one function, answer."""
+"""Endpoints of the internal API: each parses the request and calls one service."""
 
 import secrets
 from datetime import timedelta
@@ -27,7 +27,7 @@ _random = secrets.SystemRandom()
 
 @router.put("/exams", response=ExamImported)
 def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
-    """Create or update an exam from a YAML document in the body, which must be of exam `slug` where that is named."""
+    """Create or update an exam from the YAML document in the body, whose slug must be `slug` if that is given."""
     try:
         text = request.body.decode()
     except UnicodeDecodeError as error:
@@ -36,7 +36,7 @@ def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
     if slug is not None and document.exam.slug != slug:
         raise Problem(
             ProblemKind.PAPER_INVALID,
-            f"the document is of exam {document.exam.slug!r}, where one of {slug!r} is expected",
+            f"the document has the slug {document.exam.slug!r}, expected {slug!r}",
         )
     exam = exam_import(document=document, author=None)
     return ExamImported(slug=exam.slug, level=exam.level.slug, questions=len(document.exam.questions))
@@ -44,7 +44,7 @@ def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
 
 @router.put("/sittings/{name}", response=SittingStatus)
 def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody) -> SittingStatus:
-    """Provision a sitting, or adopt the one of this name: paper frozen and carried to the solvers."""
+    """Provision a sitting or adopt an existing one; freezes its paper and distributes it to the solvers."""
     spec = services.SittingSpec(
         exam=body.exam,
         opens_at=body.opens_at,
@@ -64,7 +64,7 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody) -> Sitti
 
 @router.post("/sittings/{name}/distribute", response=SittingStatus)
 def distribute(request: HttpRequest, name: str) -> SittingStatus:
-    """Carry a sitting's paper to the solvers, where provisioning came no further than freezing it; again is fine."""
+    """Distribute a sitting's paper to the solvers, if provisioning failed after freezing it; idempotent."""
     del request
     sitting = selectors.sitting_named(name)
     paper_distribute(paper=sitting.paper)
@@ -73,14 +73,14 @@ def distribute(request: HttpRequest, name: str) -> SittingStatus:
 
 @router.get("/sittings/{name}", response=SittingStatus)
 def sitting_get(request: HttpRequest, name: str) -> SittingStatus:
-    """Everything about a sitting."""
+    """The status of a sitting."""
     del request
     return sitting_status(selectors.sitting_named(name))
 
 
 @router.patch("/sittings/{name}/window", response=SittingStatus)
 def window_patch(request: HttpRequest, name: str, body: WindowChange) -> SittingStatus:
-    """Move a window, as far as the clock allows."""
+    """Change a window, as far as its rules allow."""
     duration = None if body.duration_us is None else timedelta(microseconds=body.duration_us)
     sitting = selectors.sitting_named(name).id
     return sitting_status(
@@ -96,14 +96,14 @@ def window_patch(request: HttpRequest, name: str, body: WindowChange) -> Sitting
 
 @router.post("/sittings/{name}/pause", response=SittingStatus)
 def pause(request: HttpRequest, name: str) -> SittingStatus:
-    """Stop everybody's clock."""
+    """Pause a sitting."""
     sitting = selectors.sitting_named(name).id
     return sitting_status(services.pause_begin(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/resume", response=SittingStatus)
 def resume(request: HttpRequest, name: str) -> SittingStatus:
-    """Let everybody's clock run again."""
+    """Resume a sitting."""
     sitting = selectors.sitting_named(name).id
     return sitting_status(services.pause_end(sitting=sitting, epoch=expected_epoch(request)))
 
@@ -117,24 +117,24 @@ def stop(request: HttpRequest, name: str) -> SittingStatus:
 
 @router.post("/sittings/{name}/cancel", response=SittingStatus)
 def cancel(request: HttpRequest, name: str) -> SittingStatus:
-    """Cancel a sitting: nothing of it is graded."""
+    """Cancel a sitting, whose answers will not be graded."""
     sitting = selectors.sitting_named(name).id
     return sitting_status(services.sitting_cancel(sitting=sitting, epoch=expected_epoch(request)))
 
 
 @router.post("/sittings/{name}/close", response=SittingStatus)
 def close(request: HttpRequest, name: str) -> SittingStatus:
-    """Close a sitting whose every deadline has passed."""
+    """Close a sitting after its last deadline."""
     del request
     return sitting_status(services.sitting_close(sitting=selectors.sitting_named(name).id))
 
 
 @router.put("/sittings/{name}/accommodations/{username}", response=SittingStatus)
 def accommodation_put(request: HttpRequest, name: str, username: str, body: ExtraTime) -> SittingStatus:
-    """Grant a student extra time."""
+    """Set a student's extra time."""
     student = Student.objects.filter(username=username).first()
     if student is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"there is no student {username!r}")
+        raise Problem(ProblemKind.NOT_FOUND, f"student {username!r} not found")
     sitting = selectors.sitting_named(name).id
     return sitting_status(
         services.accommodation_set(
@@ -148,7 +148,7 @@ def accommodation_put(request: HttpRequest, name: str, username: str, body: Extr
 
 @router.put("/sittings/{name}/revisions/{number}", response=SittingStatus)
 def revision_put(request: HttpRequest, name: str, number: int) -> SittingStatus:
-    """Open a grading revision: it freezes key and policy."""
+    """Open a grading revision, which freezes key and policy."""
     del request
     sitting = selectors.sitting_named(name)
     services.revision_open(sitting=sitting.id, number=number)
@@ -157,10 +157,10 @@ def revision_put(request: HttpRequest, name: str, number: int) -> SittingStatus:
 
 @router.post("/sittings/{name}/revisions/{number}/publish", response=SittingStatus)
 def revision_publish(request: HttpRequest, name: str, number: int) -> SittingStatus:
-    """Show a graded revision's degrees to the students."""
+    """Publish a graded revision's degrees."""
     del request
     sitting = selectors.sitting_named(name)
     revision = sitting.revisions.filter(number=number).first()
     if revision is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"{name} has no revision {number}")
+        raise Problem(ProblemKind.NOT_FOUND, f"revision {number} of {name} not found")
     return sitting_status(services.revision_publish(revision=revision))

@@ -1,4 +1,4 @@
-"""Conditions on changes of a sitting: the epoch that the change was decided on, or that there was no sitting."""
+"""Preconditions of changes to a sitting: ``If-Match`` with an epoch, ``If-None-Match: *``."""
 
 import re
 
@@ -10,30 +10,30 @@ _EPOCH = re.compile(r'"([0-9]{1,18})"')
 
 
 def expected_epoch(request: HttpRequest) -> int | None:
-    """The epoch that a sitting must still have; None when the request does not say, or takes any (``*``).
+    """The epoch in If-Match; None without the header and for ``*``.
 
     Raises:
-        Problem: MALFORMED when it is no epoch: what cannot be read must not pass for no condition.
+        Problem: MALFORMED for anything else: an invalid precondition must not count as none.
     """
     text = request.headers.get("If-Match")
     if text is None or text == "*":
         return None
-    found = _EPOCH.fullmatch(text)
-    if found is None:
+    match = _EPOCH.fullmatch(text)
+    if match is None:
         raise Problem(
             ProblemKind.MALFORMED,
-            f'If-Match takes the epoch of the sitting in double quotes, as "7", not {text[:40]!r}',
+            f'If-Match must be the epoch of the sitting in double quotes, like "7", not {text[:40]!r}',
         )
-    return int(found[1])
+    return int(match[1])
 
 
 def expected_absent(request: HttpRequest) -> bool:
-    """Whether there must be no sitting of the name yet (``If-None-Match: *``).
+    """Whether the request has ``If-None-Match: *``: the sitting must not exist.
 
     Raises:
-        Problem: MALFORMED when it is anything else.
+        Problem: MALFORMED for another value.
     """
     text = request.headers.get("If-None-Match")
     if text not in (None, "*"):
-        raise Problem(ProblemKind.MALFORMED, f"If-None-Match takes * alone here, not {text[:40]!r}")
+        raise Problem(ProblemKind.MALFORMED, f"If-None-Match must be *, not {text[:40]!r}")
     return text == "*"

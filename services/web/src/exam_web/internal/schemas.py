@@ -1,10 +1,10 @@
-"""Bodies of responses that belong to no app's public API."""
+"""Bodies of responses of the internal API."""
 
 from ninja import Schema
 
 
 class ExamImported(Schema):
-    """An exam that was created or updated from a document."""
+    """An exam that was imported from a document."""
 
     slug: str
     level: str

@@ -1,4 +1,4 @@
-"""Sittings in the admin: to look at, and to mark for solving."""
+"""Sittings in the admin: read-only, with actions to mark them for solving and to publish degrees."""
 
 from typing import cast
 
@@ -28,7 +28,7 @@ from exam_web.users.models import User
 
 @admin.register(Sitting)
 class SittingAdmin(ReadOnlyAdmin[Sitting]):
-    """Sittings; services are the one door, the actions knock there."""
+    """Sittings; the actions call the services, which alone change a sitting."""
 
     list_display = ("name", "exam", "level", "state", "opens_at", "closes_at", "published_revision")
     list_filter = ("state", "level")
@@ -36,46 +36,48 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
     actions = ("mark_for_solving", "publish")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sitting]:
-        """A Doctor sees the sittings of their exams."""
+        """All sittings, or for a Doctor those of their exams."""
         rows = super().get_queryset(request)
         user = cast("User", request.user)
         return rows.filter(exam__author_id=user.pk) if user.kind == User.Kind.DOCTOR else rows
 
     def has_solve_permission(self, request: HttpRequest) -> bool:
-        """Who may end a sitting: staff with the permission to change one, and its Doctor."""
+        """Whether the user may end a sitting: staff with the permission to change one, and its Doctor."""
         user = cast("User", request.user)
         return user.kind == User.Kind.DOCTOR or user.has_perm("sittings.change_sitting")
 
     @admin.action(description="Mark for solving: close, seal and grade", permissions=["solve"])
     def mark_for_solving(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> HttpResponse | None:
-        """Close what is over; an open window asks whether it is to be stopped. Graders take it from there."""
-        open_ones = [row for row in sittings.filter(state=State.SCHEDULED.value) if row not in selectors.sittings_due()]
-        if open_ones and "confirmed" not in request.POST:
+        """Close sittings, which the graders then seal and grade; asks for confirmation to stop an open window."""
+        still_open = [
+            row for row in sittings.filter(state=State.SCHEDULED.value) if row not in selectors.sittings_due()
+        ]
+        if still_open and "confirmed" not in request.POST:
             context = self.admin_site.each_context(request) | {
                 "title": "End these sittings now?",
-                "sittings": open_ones,
+                "sittings": still_open,
                 "chosen": sittings,
                 "opts": self.model._meta,  # noqa: SLF001 - the documented way to a model's options
             }
             return TemplateResponse(request, "sittings/confirm_stop.html", context)
         for sitting in sittings:
-            self._solve(request, sitting, stop=sitting in open_ones)
+            self._solve(request, sitting, stop=sitting in still_open)
         return None
 
     @admin.action(description="Publish the latest graded revision", permissions=["solve"])
     def publish(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> None:
-        """Show degrees to the students."""
+        """Publish degrees to the students."""
         for sitting in sittings:
             revision = sitting.revisions.filter(state=Revision.State.GRADED).order_by("-number").first()
             if revision is None:
-                self.message_user(request, f"{sitting.name} has nothing graded yet", messages.WARNING)
+                self.message_user(request, f"{sitting.name} has no graded revision", messages.WARNING)
                 continue
             try:
                 services.revision_publish(revision=revision)
             except Problem as problem:
                 self.message_user(request, f"{sitting.name}: {problem.detail}", messages.ERROR)
             else:
-                self.message_user(request, f"{sitting.name}: revision {revision.number} is published")
+                self.message_user(request, f"{sitting.name}: revision {revision.number} published")
 
     def _solve(self, request: HttpRequest, sitting: Sitting, *, stop: bool) -> None:
         try:
@@ -83,7 +85,7 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
         except Problem as problem:
             self.message_user(request, f"{sitting.name}: {problem.detail}", messages.ERROR)
         else:
-            self.message_user(request, f"{sitting.name} is closing; graders seal and grade it")
+            self.message_user(request, f"{sitting.name} is closing; the graders will seal and grade it")
 
 
 @admin.register(Paper)
@@ -96,7 +98,7 @@ class PaperAdmin(ReadOnlyAdmin[Paper]):
 
 @admin.register(PaperKey)
 class PaperKeyAdmin(ReadOnlyAdmin[PaperKey]):
-    """Keys by their names; what is right is shown on the questions' own pages."""
+    """Keys by digest; correct answers are shown on the pages of the questions."""
 
     list_display = ("paper", "digest", "created_at")
     fields = ("paper", "digest", "created_at")
@@ -110,7 +112,7 @@ class RevisionAdmin(ReadOnlyAdmin[Revision]):
     list_filter = ("state",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
-        """A Doctor sees the revisions of their exams' sittings."""
+        """All revisions, or for a Doctor those of their exams' sittings."""
         rows = super().get_queryset(request)
         user = cast("User", request.user)
         return rows.filter(sitting__exam__author_id=user.pk) if user.kind == User.Kind.DOCTOR else rows
@@ -118,7 +120,7 @@ class RevisionAdmin(ReadOnlyAdmin[Revision]):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
-    """What was graded."""
+    """Graded chunks."""
 
     list_display = ("revision", "chunk", "degrees", "graded_at")
 

@@ -1,4 +1,4 @@
-"""The sittings a person may know of."""
+"""The sittings API."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Carrying a frozen paper to where solvers read it: Cassandra for good, Redis to be quick. The students' half alone."""
+"""Distributes the students' half of a frozen paper to solvers: Cassandra is durable, Redis is fast."""
 
 import asyncio
 
@@ -17,15 +17,15 @@ from exam_web.sittings.models import Paper
 
 log = structlog.get_logger(__name__)
 
-WARM_SECONDS = 7 * 24 * 3600
-"""For how long a paper stays in Redis without being asked for again; solvers find it in Cassandra after that."""
+CACHE_SECONDS = 7 * 24 * 3600
+"""How long a paper stays in Redis; later solvers read it from Cassandra."""
 
 
 def paper_distribute(*, paper: Paper) -> None:
-    """Put a paper and its images where solvers find them; again changes nothing.
+    """Store a paper and its images for the solvers; idempotent.
 
     Raises:
-        Problem: UNAVAILABLE when Cassandra does not take it: the sitting is safe, ask again.
+        Problem: UNAVAILABLE when Cassandra does not store it: the sitting exists, retry the distribution.
     """
     parts = {"paper": PaperPart(content_type="application/json", data=bytes(paper.body))}
     for image in paper.images.all():
@@ -34,10 +34,10 @@ def paper_distribute(*, paper: Paper) -> None:
         asyncio.run(_store(load_settings(CassandraSettings), paper.digest, parts))
     except AnswerLogUnavailableError as error:
         raise Problem(
-            ProblemKind.UNAVAILABLE, f"Cassandra did not take the paper: {error}; ask again", retry_after=2
+            ProblemKind.UNAVAILABLE, f"Cassandra did not store the paper: {error}; try again", retry_after=2
         ) from error
-    _warm(paper)
-    # Only now: whoever was ended before this is asked again by who looks at the sitting.
+    _cache(paper)
+    # Last: a process that stops before this leaves the paper marked as not distributed, and the operator retries.
     Paper.objects.filter(digest=paper.digest).update(distributed_at=timezone.now())
 
 
@@ -50,15 +50,15 @@ async def _store(settings: CassandraSettings, digest: str, parts: dict[str, Pape
 
 
 async def _put(answers: AnswerLog, digest: str, parts: dict[str, PaperPart]) -> None:
-    # The paper last: whoever finds it finds its images too.
+    # The paper last, so that a solver that reads it can read its images too.
     for name in sorted(parts, key=lambda name: name == "paper"):
         await answers.put_paper_part(digest, name, parts[name])
 
 
-def _warm(paper: Paper) -> None:
-    """Put the paper into Redis, under the name that solvers look for; without Redis they read Cassandra."""
+def _cache(paper: Paper) -> None:
+    """Store the paper in Redis, under the key that solvers read; without Redis they read Cassandra."""
     try:
         with Redis.from_url(str(ENVIRONMENT.redis_url), socket_timeout=0.5, socket_connect_timeout=0.5) as client:
-            client.set(f"paper:{paper.digest}", bytes(paper.body), ex=WARM_SECONDS)
+            client.set(f"paper:{paper.digest}", bytes(paper.body), ex=CACHE_SECONDS)
     except RedisError as error:
-        log.warning("paper not warmed", paper=paper.digest, error=str(error))
+        log.warning("paper_cache_failed", paper=paper.digest, error=str(error))

@@ -1,6 +1,6 @@
-"""Papers, sittings and what carries a sitting from its window to its grades.
+"""Papers, sittings, and the records of leases, seals and grading.
 
-Only `sittings/services.py` changes a `Sitting` or the `Schedule`.
+Only `exam_web.sittings.services` changes a `Sitting` or the `Schedule`.
 """
 
 from typing import ClassVar
@@ -18,7 +18,7 @@ from exam_web.users.models import Level, Student, User
 
 
 class Paper(models.Model):
-    """The students' half of a frozen exam. `source` is the digest of what was frozen: the same exam is frozen once."""
+    """The students' half of a frozen exam. `source` is the digest of the frozen content, which is frozen once."""
 
     digest = models.CharField(primary_key=True, max_length=64)
     exam = models.ForeignKey(Exam, on_delete=models.PROTECT, related_name="papers")
@@ -27,14 +27,14 @@ class Paper(models.Model):
     images = models.ManyToManyField(Image, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     distributed_at = models.DateTimeField(null=True, blank=True)
-    """Since when it is where solvers find it; None while nobody may count on that."""
+    """When it was stored for the solvers; None until then."""
 
     def __str__(self) -> str:
         return f"{self.exam.slug} {self.digest[:12]}"
 
 
 class PaperKey(models.Model):
-    """A key to a paper; a corrected key is another row, so that each revision keeps the one it was graded with."""
+    """A key of a paper; a corrected key is a new row, so that each revision keeps the key it was graded with."""
 
     digest = models.CharField(primary_key=True, max_length=64)
     paper = models.ForeignKey(Paper, on_delete=models.PROTECT, related_name="keys")
@@ -46,13 +46,13 @@ class PaperKey(models.Model):
 
 
 class Schedule(models.Model):
-    """One row: the epoch, raised with every change of any sitting."""
+    """A single row with the epoch, which every change of any sitting increments."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     epoch = models.BigIntegerField(default=1)
 
     class Meta:
-        """There is one schedule."""
+        """At most one row."""
 
         constraints: ClassVar = [models.CheckConstraint(condition=Q(id=1), name="one_schedule")]
 
@@ -61,7 +61,7 @@ class Schedule(models.Model):
 
 
 class SittingQuerySet(models.QuerySet["Sitting"]):
-    """Queries of sittings, also for ``exam.sittings``: the `exams` app must not import this one."""
+    """Queries that `exams` uses through ``exam.sittings``, because it must not import this app."""
 
     def visible_to(self, user: User) -> "SittingQuerySet":
         """Sittings not cancelled: for students those of their level, for Doctors of their exams, for staff all."""
@@ -81,7 +81,7 @@ class Sitting(models.Model):
     """One window in which one paper is answered."""
 
     class Publish(models.TextChoices):
-        """Who publishes degrees."""
+        """Whether degrees are published by a Doctor or as soon as they are graded."""
 
         MANUAL = "manual"
         AUTOMATIC = "automatic"
@@ -114,7 +114,7 @@ class Sitting(models.Model):
     objects = SittingQuerySet.as_manager()
 
     class Meta:
-        """Sittings read by their opening."""
+        """Ordered by opening."""
 
         ordering = ("opens_at", "name")
         constraints: ClassVar = [
@@ -126,7 +126,7 @@ class Sitting(models.Model):
 
     @property
     def window(self) -> Window:
-        """The window as the core knows it; reads `pauses`."""
+        """The window as a core value; queries `pauses`."""
         return Window(
             opens_at=to_micros(self.opens_at),
             closes_at=to_micros(self.closes_at),
@@ -138,14 +138,14 @@ class Sitting(models.Model):
 
 
 class SittingPause(models.Model):
-    """A stretch in which nobody's clock runs."""
+    """A pause, which extends deadlines by its length."""
 
     sitting = models.ForeignKey(Sitting, on_delete=models.CASCADE, related_name="pauses")
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """At most one pause lasts."""
+        """At most one pause has not ended."""
 
         ordering = ("began_at",)
         constraints: ClassVar = [
@@ -156,7 +156,7 @@ class SittingPause(models.Model):
         return f"{self.sitting} from {self.began_at:%H:%M:%S}"
 
     def as_core(self) -> CorePause:
-        """The pause as the core knows it."""
+        """The pause as a core value."""
         return CorePause(
             began=to_micros(self.began_at), ended=None if self.ended_at is None else to_micros(self.ended_at)
         )
@@ -170,7 +170,7 @@ class Accommodation(models.Model):
     extra = models.DurationField()
 
     class Meta:
-        """One a student and sitting."""
+        """One per student and sitting."""
 
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("sitting", "student"), name="accommodation_once"),
@@ -181,7 +181,7 @@ class Accommodation(models.Model):
 
 
 class SolverLease(models.Model):
-    """One solver process that may admit answers. Written by the lease functions alone, read by the drain check."""
+    """A solver process that may admit answers. Only the lease functions write it; the drain check reads it."""
 
     holder = models.UUIDField(primary_key=True)
     renewed_at = models.DateTimeField()
@@ -193,7 +193,7 @@ class SolverLease(models.Model):
 
 
 class SealedBucket(models.Model):
-    """What was read back of one bucket's seal: the bytes are Cassandra's."""
+    """Counts and digest of one bucket's seal as it was read back; the bytes are in Cassandra."""
 
     sitting = models.ForeignKey(Sitting, on_delete=models.CASCADE, related_name="sealed_buckets")
     bucket = models.PositiveIntegerField()
@@ -212,7 +212,7 @@ class SealedBucket(models.Model):
 
 
 class Revision(models.Model):
-    """One grading of a seal: the key and the policy are frozen in it."""
+    """One grading of a seal, with frozen key and policy."""
 
     class State(models.TextChoices):
         """A revision is graded when its ledger is full."""
@@ -231,7 +231,7 @@ class Revision(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """Revisions of a sitting count from 1."""
+        """Revisions are numbered from 1 in each sitting."""
 
         ordering = ("sitting", "number")
         constraints: ClassVar = [
@@ -244,7 +244,7 @@ class Revision(models.Model):
 
 
 class LedgerEntry(models.Model):
-    """A chunk of a revision that was graded, in the same transaction as its degrees."""
+    """A graded chunk of a revision, written in the same transaction as its degrees."""
 
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="ledger")
     chunk = models.PositiveIntegerField()

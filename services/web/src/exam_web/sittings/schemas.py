@@ -27,7 +27,7 @@ class SittingPage(Schema):
 
 
 class SittingSpecBody(Schema):
-    """What somebody wants a sitting to be; `duration_us` in microseconds."""
+    """The desired state of a sitting; `duration_us` in microseconds."""
 
     exam: str
     opens_at: datetime
@@ -40,7 +40,7 @@ class SittingSpecBody(Schema):
 
 
 class WindowChange(Schema):
-    """What may move of a window; what is left out stays."""
+    """Changes of a window; omitted fields stay."""
 
     opens_at: datetime | None = None
     closes_at: datetime | None = None
@@ -48,13 +48,13 @@ class WindowChange(Schema):
 
 
 class ExtraTime(Schema):
-    """ExtraTime time."""
+    """A student's extra time, in microseconds."""
 
     extra_us: int = Field(ge=0)
 
 
 class WindowStatus(Schema):
-    """A window as it is."""
+    """The present window."""
 
     opens_at: datetime
     closes_at: datetime
@@ -64,7 +64,7 @@ class WindowStatus(Schema):
 
 
 class LiveLease(Schema):
-    """Who a close still waits for."""
+    """A lease that a close still waits for."""
 
     holder: str
     acknowledged: int
@@ -81,7 +81,7 @@ class SealStatus(Schema):
 
 
 class RevisionStatus(Schema):
-    """A revision and how far it is."""
+    """A revision and its progress."""
 
     number: int
     state: str
@@ -92,7 +92,7 @@ class RevisionStatus(Schema):
 
 
 class SittingStatus(Schema):
-    """Everything an operator asks about a sitting. `now` is the platform's time."""
+    """The status of a sitting; `now` is the time on the database's clock."""
 
     id: str
     name: str

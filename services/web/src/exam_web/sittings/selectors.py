@@ -1,4 +1,4 @@
-"""Reading sittings."""
+"""Queries about sittings."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,7 +26,7 @@ DUE_FOR_PUBLICATION = Q(
 
 
 def sitting_named(name: str) -> Sitting:
-    """The sitting with a name, or with an id written out.
+    """The sitting with a name or an id.
 
     Raises:
         Problem: NOT_FOUND.
@@ -38,7 +38,7 @@ def sitting_named(name: str) -> Sitting:
         except ValueError:
             found = None
     if found is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"there is no sitting {name!r}")
+        raise Problem(ProblemKind.NOT_FOUND, f"sitting {name!r} not found")
     return found
 
 
@@ -49,14 +49,14 @@ def max_extra(sitting: Sitting) -> int:
 
 
 def sitting_ends_at(sitting: Sitting) -> int | None:
-    """The latest personal deadline possible (µs); None while a pause lasts that moves it."""
+    """The latest possible personal deadline (µs); None while the sitting is paused, which moves it."""
     return ends_at(sitting.window, max_extra=max_extra(sitting))
 
 
 def sittings_due() -> list[Sitting]:
-    """Scheduled sittings whose every personal deadline has passed."""
+    """Scheduled sittings whose last personal deadline has passed."""
     now = database_now()
-    # The end is never earlier than the window's close, so that narrows the search.
+    # The last deadline is never before the window closes, so this filter misses none.
     scheduled = Sitting.objects.filter(state=State.SCHEDULED.value, closes_at__lte=from_micros(now))
     candidates = scheduled.prefetch_related("pauses")
     return [row for row in candidates if _over(row, now)]
@@ -82,7 +82,7 @@ def is_due_for_publication(revision: Revision) -> bool:
 
 
 def missing_chunks(revision: Revision) -> list[int]:
-    """The chunks that a revision's ledger lacks."""
+    """The chunks that are missing in a revision's ledger."""
     present = set(revision.ledger.values_list("chunk", flat=True))
     return [chunk for chunk in range(revision.chunks) if chunk not in present]
 
@@ -92,23 +92,23 @@ def sittings_for(user: User) -> QuerySet[Sitting]:
     return Sitting.objects.visible_to(user).select_related("exam")
 
 
-def overlapping(*, exam: Exam, window: Window, but: Sitting | None = None) -> Iterator[Sitting]:
-    """Other live sittings of an exam whose windows share an instant with this one."""
+def overlapping(*, exam: Exam, window: Window, excluding: Sitting | None = None) -> Iterator[Sitting]:
+    """Other scheduled sittings of an exam whose windows overlap this one."""
     others = Sitting.objects.filter(exam=exam, state=State.SCHEDULED.value)
     for other in others:
-        if but is not None and other.id == but.id:
+        if excluding is not None and other.id == excluding.id:
             continue
         if to_micros(other.opens_at) < window.closes_at and window.opens_at < to_micros(other.closes_at):
             yield other
 
 
-def check_no_overlap(*, exam: Exam, window: Window, but: Sitting | None = None) -> None:
-    """Refuse a window that overlaps another of the same exam: what one group sees the other would hear of.
+def check_no_overlap(*, exam: Exam, window: Window, excluding: Sitting | None = None) -> None:
+    """Check that a window overlaps no other of the same exam: one group could tell the other the questions.
 
     Raises:
         Problem: CONFLICT naming the other sitting.
     """
-    for other in overlapping(exam=exam, window=window, but=but):
+    for other in overlapping(exam=exam, window=window, excluding=excluding):
         raise Problem(ProblemKind.CONFLICT, f"the window overlaps that of {other.name}, which uses the same exam")
 
 

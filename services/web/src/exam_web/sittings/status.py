@@ -1,4 +1,4 @@
-"""The status of a sitting, as the operator and the tools read it."""
+"""The status of a sitting for operator and tools."""
 
 from django.db.models import Count, Sum
 
@@ -12,7 +12,7 @@ from exam_web.sittings.services import sitting_drain
 
 
 def sitting_status(sitting: Sitting) -> SittingStatus:
-    """Everything that the operator reads of a sitting; records the end of its drain."""
+    """The status of a sitting, from its current row; records the drain once it is complete."""
     sitting = Sitting.objects.select_related("exam", "paper").prefetch_related("pauses").get(id=sitting.id)
     window = sitting.window
     end = sitting_ends_at(sitting)

@@ -1,1 +1,1 @@
-"""Users."""
+"""Users, their levels, logins and revocations."""

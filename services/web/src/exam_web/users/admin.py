@@ -1,4 +1,4 @@
-"""People in the admin."""
+"""Users in the admin."""
 
 from typing import Any, cast
 
@@ -21,10 +21,10 @@ _PERSON: Any = ("Person", {"fields": ("kind", "level")})
 
 
 class LoginForm(AdminAuthenticationForm):
-    """The admin's door has the same bound on guesses as the API's; both count together."""
+    """The admin's login form, with the rate limit of the API; failures of both are counted together."""
 
     def clean(self) -> dict[str, Any]:
-        """Check name and password, unless they were guessed at too often."""
+        """Check username and password, unless the rate limit is exceeded."""
         name, address = str(self.cleaned_data.get("username")), throttle.address_of(cast("HttpRequest", self.request))
         try:
             throttle.check(name, address)
@@ -49,7 +49,7 @@ class LevelAdmin(admin.ModelAdmin[Level]):
 
 
 class PersonAdmin(UserAdmin[User]):
-    """Anyone who logs in."""
+    """Users of all kinds."""
 
     list_display = ("username", "kind", "level", "is_active", "is_staff")
     list_filter = ("kind", "level", "is_active")
@@ -58,27 +58,27 @@ class PersonAdmin(UserAdmin[User]):
     add_form = AdminUserCreationForm
     actions = ("disable",)
 
-    @admin.action(description="Disable: end every login and refuse new ones", permissions=["change"])
+    @admin.action(description="Disable: revoke all logins and reject new ones", permissions=["change"])
     def disable(self, request: HttpRequest, people: QuerySet[User]) -> None:
-        """End everything that was issued to some people."""
+        """Disable accounts."""
         for person in people:
             services.account_disable(user=person, now=database_now())
         self.message_user(request, f"{people.count()} accounts disabled")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
-        """Save; a Doctor may enter the admin, and taking the tick from «active» ends every login too."""
+        """Save; Doctors get access to the admin, and clearing «active» also revokes all logins."""
         obj.is_staff = obj.is_staff or obj.kind == User.Kind.DOCTOR
         super().save_model(request, obj, form, change)
         if change and "is_active" in form.changed_data and not obj.is_active:
             services.account_disable(user=obj, now=database_now())
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        """Delete, and end every login first: solvers know tokens, not accounts."""
+        """Revoke all logins, then delete: solvers verify tokens without looking at accounts."""
         services.account_disable(user=obj, now=database_now())
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """The same for several."""
+        """As `delete_model`, for several."""
         with transaction.atomic():
             for person in queryset:
                 services.account_disable(user=person, now=database_now())
@@ -92,24 +92,24 @@ admin.site.register(Doctor, PersonAdmin)
 
 @admin.register(LoginSession)
 class LoginSessionAdmin(ReadOnlyAdmin[LoginSession]):
-    """Logins. Deleting one ends it; who may delete people may, for people take their logins with them."""
+    """Logins. Deleting one revokes it; it needs the permission to delete users, which deletes their logins too."""
 
     list_display = ("user", "created_at", "expires_at", "revoked_at")
     search_fields = ("user__username",)
     fields = ("user", "created_at", "expires_at", "revoked_at")
 
     def has_delete_permission(self, request: HttpRequest, obj: LoginSession | None = None) -> bool:
-        """As for people."""
+        """Whether the user may delete users."""
         del obj
         return cast("User", request.user).has_perm("users.delete_user")
 
     def delete_model(self, request: HttpRequest, obj: LoginSession) -> None:
-        """End a login, then delete it."""
+        """Revoke a login, then delete it."""
         services.session_revoke(session=obj, now=database_now())
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LoginSession]) -> None:
-        """The same for several."""
+        """As `delete_model`, for several."""
         with transaction.atomic():
             for session in queryset:
                 services.session_revoke(session=session, now=database_now())
@@ -118,7 +118,7 @@ class LoginSessionAdmin(ReadOnlyAdmin[LoginSession]):
 
 @admin.register(Revocation)
 class RevocationAdmin(ReadOnlyAdmin[Revocation]):
-    """What solvers no longer honour."""
+    """Revoked logins and users."""
 
     list_display = ("id", "kind", "value", "before", "expires_at")
     list_filter = ("kind",)

@@ -1,4 +1,4 @@
-"""Logging in, and who one is."""
+"""The users API: login, logout, tokens, the current user."""
 
 import uuid
 
@@ -11,7 +11,7 @@ from exam_web.common.clock import database_now
 from exam_web.users import selectors, services, throttle
 from exam_web.users.authentication import PersonAuth, person_of, read_token, signing_keys
 from exam_web.users.models import User
-from exam_web.users.schemas import AnyToken, Credentials, Me, RefreshToken, TokenPair
+from exam_web.users.schemas import AccessToken, Credentials, Me, RefreshToken, TokenPair
 
 router = Router(tags=["people"])
 
@@ -30,35 +30,35 @@ def login_doctor(request: HttpRequest, credentials: Credentials) -> services.Tok
 
 @router.post("/auth/refresh", response=TokenPair, auth=None)
 def refresh(request: HttpRequest, body: RefreshToken) -> services.Tokens:
-    """Exchange a refresh token, once."""
+    """Exchange a refresh token, which is valid once, for new tokens."""
     del request
     return services.refresh(token=body.refresh, issuer=_issuer())
 
 
 @router.post("/auth/logout", response={204: None}, auth=None)
 def logout(request: HttpRequest, body: RefreshToken) -> Status[None]:
-    """End a login everywhere."""
+    """Revoke a login."""
     del request
     services.logout(token=body.refresh, issuer=_issuer())
     return Status(204, None)
 
 
 @router.post("/auth/verify", auth=None)
-def verify(request: HttpRequest, body: AnyToken) -> HttpResponse:
-    """Whether an access token is good, and what it says (after RFC 7662)."""
+def verify(request: HttpRequest, body: AccessToken) -> HttpResponse:
+    """Introspect an access token (after RFC 7662): whether it is active, and its claims."""
     del request
     try:
         access = read_token(body.token)
     except Problem:
         return JsonResponse({"active": False})
-    if selectors.active_user(access.subject) is None or selectors.revoked(access):
+    if selectors.active_user(access.subject) is None or selectors.is_revoked(access):
         return JsonResponse({"active": False})
     return JsonResponse({"active": True} | access.claims())
 
 
 @router.get("/me", response=Me, auth=PersonAuth())
 def me(request: HttpRequest) -> Me:
-    """Who the token speaks for."""
+    """The user of the access token."""
     user = person_of(request).user
     return Me(
         id=user.pk,
@@ -70,7 +70,7 @@ def me(request: HttpRequest) -> Me:
 
 
 def jwks(request: HttpRequest) -> HttpResponse:
-    """The public halves of the keys that sign access tokens."""
+    """The public keys of access tokens, as a JWK set."""
     del request
     return JsonResponse(signing_keys().public.to_jwks(), headers={"Cache-Control": "public, max-age=300"})
 

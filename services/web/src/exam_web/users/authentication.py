@@ -1,4 +1,4 @@
-"""Who is asking: bearer tokens of people, and the service token of operator and tools."""
+"""Authentication: bearer tokens of users, and the service token of operator and tools."""
 
 import hmac
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from ninja.security import HttpBearer
 from exam_core.keys import SigningKeys
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, UnknownKeyError, read_access
+from exam_runtime.settings import SettingsError
 from exam_web.common.clock import database_now
 from exam_web.settings import ENVIRONMENT
 from exam_web.users import selectors
@@ -19,71 +20,75 @@ from exam_web.users.models import Doctor, User
 
 @cache
 def signing_keys() -> SigningKeys:
-    """Web's signing keys, read once; a missing or unusable file stops the service with its name."""
+    """Web's signing keys, read once.
+
+    Raises:
+        SettingsError: the file is missing or has no usable keys.
+    """
     path = ENVIRONMENT.signing_keys_file
     if path is None:
-        raise RuntimeError("EXAM_SIGNING_KEYS_FILE is not set: this component signs nothing")
+        raise SettingsError("EXAM_SIGNING_KEYS_FILE is not set: this component cannot sign")
     try:
         return SigningKeys.read(path.read_text())
     except (OSError, ValueError) as error:
-        raise RuntimeError(f"EXAM_SIGNING_KEYS_FILE {path} has no signing keys: {error}") from error
+        raise SettingsError(f"EXAM_SIGNING_KEYS_FILE: {path} has no signing keys: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whoever a valid access token speaks for."""
+    """The user of a valid access token."""
 
     user: User
     access: Access
 
     @property
     def doctor(self) -> Doctor:
-        """The person as a Doctor.
+        """The user as a Doctor.
 
         Raises:
-            Problem: FORBIDDEN for anybody else.
+            Problem: FORBIDDEN when the user is not a Doctor.
         """
         if self.user.kind != User.Kind.DOCTOR:
-            raise Problem(ProblemKind.FORBIDDEN, "this is for Doctors")
+            raise Problem(ProblemKind.FORBIDDEN, "only Doctors may do this")
         return Doctor.objects.get(pk=self.user.pk)
 
 
 class PersonAuth(HttpBearer):
-    """A person's access token; revoked logins and disabled accounts are refused at once."""
+    """Authenticates an access token; revoked logins and disabled accounts are rejected at once."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Person:
-        """The person, or a Problem."""
+        """Return the principal, or raise a Problem."""
         del request
         access = read_token(token)
         user = selectors.active_user(access.subject)
-        if user is None or selectors.revoked(access):
-            raise Problem(ProblemKind.TOKEN_REVOKED, "this login was ended; log in again")
+        if user is None or selectors.is_revoked(access):
+            raise Problem(ProblemKind.TOKEN_REVOKED, "the login was revoked; log in again")
         return Person(user, access)
 
 
 class ServiceAuth(HttpBearer):
-    """The service token, compared in constant time."""
+    """Authenticates the service token, compared in constant time."""
 
     def authenticate(self, request: HttpRequest, token: str) -> bool:
-        """True, or a Problem."""
+        """Return True, or raise a Problem."""
         del request
         if not hmac.compare_digest(token.encode(), ENVIRONMENT.service_token.get_secret_value().encode()):
-            raise Problem(ProblemKind.UNAUTHENTICATED, "this takes the service token")
+            raise Problem(ProblemKind.UNAUTHENTICATED, "the service token is required")
         return True
 
 
 def read_token(token: str) -> Access:
-    """Check an access token of ours.
+    """Verify an access token.
 
     Raises:
-        Problem: it is not one, or has expired.
+        Problem: it is invalid or expired.
     """
     try:
         return read_access(token, signing_keys().public, now=database_now())
     except UnknownKeyError as error:
-        raise Problem(ProblemKind.UNAUTHENTICATED, "the token is signed by a key that is not in use") from error
+        raise Problem(ProblemKind.UNAUTHENTICATED, "the token is signed with an unknown key") from error
 
 
 def person_of(request: HttpRequest) -> Person:
-    """The person that `PersonAuth` let in."""
-    return cast("Person", request.auth)  # type: ignore[attr-defined]  # ninja puts it there
+    """The principal of a request that `PersonAuth` authenticated."""
+    return cast("Person", request.auth)  # type: ignore[attr-defined]  # set by ninja

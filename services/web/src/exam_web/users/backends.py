@@ -1,4 +1,4 @@
-"""What a person may do in the admin because of what they are, beside what they were granted."""
+"""Permissions in the admin that follow from the kind of user, in addition to granted ones."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from exam_web.users.models import User
 
-DOCTORS_MAY = frozenset(
+DOCTOR_PERMISSIONS = frozenset(
     {
         f"exams.{verb}_{model}"
         for model in ("exam", "question", "choice")
@@ -15,18 +15,18 @@ DOCTORS_MAY = frozenset(
     }
     | {"sittings.view_sitting", "sittings.view_revision", "degrees.view_degree"}
 )
-"""Each page of the admin narrows this to what is the Doctor's own."""
+"""The pages of the admin restrict them to the Doctor's own objects."""
 
 
 class DoctorsBackend(BaseBackend):
-    """Every Doctor may write exams, however the account was made: no row has to be there that says so."""
+    """Gives every Doctor the same permissions, without rows in the database that depend on how the account was made."""
 
     def get_user_permissions(self, user_obj: User | AnonymousUser, obj: Any = None) -> set[str]:  # noqa: ANN401 - Django's signature
-        """The permissions of a Doctor; none on single objects, which Django asks for apart."""
+        """The permissions of a Doctor; none on single objects, which Django queries separately."""
         if obj is None and isinstance(user_obj, User) and user_obj.is_active and user_obj.kind == User.Kind.DOCTOR:
-            return set(DOCTORS_MAY)
+            return set(DOCTOR_PERMISSIONS)
         return set()
 
     def has_module_perms(self, user_obj: User | AnonymousUser, app_label: str) -> bool:
-        """Whether an app has anything for a person."""
+        """Whether the user has any permission in an app."""
         return any(permission.startswith(f"{app_label}.") for permission in self.get_user_permissions(user_obj))

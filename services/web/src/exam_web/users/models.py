@@ -1,4 +1,4 @@
-"""People: users of three kinds, the levels of students, sessions and what was revoked."""
+"""Users of three kinds, the levels of students, login sessions and revocations."""
 
 from typing import ClassVar
 from uuid import uuid4
@@ -9,13 +9,13 @@ from django.db.models import Q
 
 
 class Level(models.Model):
-    """A year of study; exams and students belong to one."""
+    """A year of study, to which exams and students belong."""
 
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=100)
 
     class Meta:
-        """Levels read in the order of their slugs: year-1, year-2, …."""
+        """Ordered by slug: year-1, year-2, …."""
 
         ordering = ("slug",)
 
@@ -24,10 +24,10 @@ class Level(models.Model):
 
 
 class User(AbstractUser):
-    """Anyone who logs in. A student has a level, nobody else has."""
+    """A user who logs in. Only students have a level."""
 
     class Kind(models.TextChoices):
-        """What kind of person; the same words as in tokens."""
+        """The kind of user, with the values of the claim ``role`` of tokens."""
 
         STUDENT = "student"
         DOCTOR = "doctor"
@@ -37,7 +37,7 @@ class User(AbstractUser):
     level = models.ForeignKey(Level, on_delete=models.PROTECT, null=True, blank=True, related_name="students")
 
     class Meta(AbstractUser.Meta):
-        """The database holds the rule about levels too."""
+        """The database checks that students and only students have a level."""
 
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -49,7 +49,7 @@ class User(AbstractUser):
 
 
 class StudentManager(UserManager["Student"]):
-    """Sees students alone."""
+    """Manages students only."""
 
     def get_queryset(self) -> models.QuerySet["Student"]:
         """Users of this kind."""
@@ -57,7 +57,7 @@ class StudentManager(UserManager["Student"]):
 
 
 class DoctorManager(UserManager["Doctor"]):
-    """Sees doctors alone."""
+    """Manages Doctors only."""
 
     def get_queryset(self) -> models.QuerySet["Doctor"]:
         """Users of this kind."""
@@ -65,7 +65,7 @@ class DoctorManager(UserManager["Doctor"]):
 
 
 class Student(User):
-    """A user who sits exams."""
+    """A user who takes exams."""
 
     objects: ClassVar[StudentManager] = StudentManager()
 
@@ -87,7 +87,7 @@ class Doctor(User):
 
 
 class LoginSession(models.Model):
-    """One login: the chain of refresh tokens that came of it. `current` is the only one still good."""
+    """A login: a chain of refresh tokens, of which only `current` is valid."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="login_sessions")
@@ -101,10 +101,10 @@ class LoginSession(models.Model):
 
 
 class Revocation(models.Model):
-    """What solvers must stop honouring; it reaches them with their lease, in the order of ids."""
+    """A login or user whose tokens solvers must reject; delivered to them with their lease, in the order of ids."""
 
     class Kind(models.TextChoices):
-        """Whether one login or everything of a person is revoked."""
+        """Whether one login or all tokens of a user are revoked."""
 
         SESSION = "session"
         SUBJECT = "subject"
@@ -115,7 +115,7 @@ class Revocation(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        """Every request with a token asks whether its person was revoked."""
+        """Indexed because every request with a token checks for revocations."""
 
         indexes: ClassVar = [models.Index(fields=("kind", "value"), name="revocation_of")]
 

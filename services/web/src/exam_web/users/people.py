@@ -1,4 +1,4 @@
-"""Creating many people at once."""
+"""Bulk creation of users."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ KINDS = (User.Kind.STUDENT, User.Kind.DOCTOR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPerson:
-    """Somebody as a list names them; `place` is where in the list, `level` is empty for a Doctor."""
+    """An entry of a list of users; `place` is its position for error messages, `level` is empty for a Doctor."""
 
     place: str
     username: str
@@ -28,31 +28,31 @@ class NewPerson:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How many people of a list are new, and how many were there already."""
+    """How many users of a list were created, and how many existed."""
 
     created: int
-    known: int
+    existing: int
 
 
 def people_load(*, people: Sequence[NewPerson]) -> Loaded:
-    """Create those who are not there yet, and their levels; all or nobody. Who exists is left alone.
+    """Create the users who do not exist, and their levels, in one transaction; existing users are not changed.
 
     Raises:
-        Problem: INVALID with every fault of the list, each with its place.
+        Problem: INVALID with every fault of the list and its place.
     """
     faults = list(_faults(people))
     if faults:
         raise Problem(ProblemKind.INVALID, "; ".join(faults), faults=faults)
     with transaction.atomic():
-        known = set(User.objects.values_list("username", flat=True))
-        new = [person for person in people if person.username not in known]
+        existing = set(User.objects.values_list("username", flat=True))
+        new = [person for person in people if person.username not in existing]
         levels = {slug: _level(slug) for slug in sorted({person.level for person in new if person.level})}
-        # Argon2 lets go of the interpreter while it works, so threads use every core.
+        # Argon2 releases the GIL, so threads use all cores.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             passwords = list(pool.map(make_password, (person.password for person in new)))
         users = [_user(person, levels, password) for person, password in zip(new, passwords, strict=True)]
         User.objects.bulk_create(users)
-    return Loaded(created=len(new), known=len(people) - len(new))
+    return Loaded(created=len(new), existing=len(people) - len(new))
 
 
 def _user(person: NewPerson, levels: dict[str, Level], password: str) -> User:
@@ -75,7 +75,7 @@ def _faults(people: Sequence[NewPerson]) -> Iterable[str]:
     for person in people:
         yield from (f"{person.place}: {reason}" for reason in _faults_of(person))
         if person.username in seen:
-            yield f"{person.place}: {person.username} is on {seen[person.username]} already"
+            yield f"{person.place}: {person.username} is already on {seen[person.username]}"
         seen.setdefault(person.username, person.place)
 
 
@@ -83,16 +83,16 @@ def _faults_of(person: NewPerson) -> Iterable[str]:
     if person.kind not in KINDS:
         yield f"kind must be {' or '.join(KINDS)}, not {person.kind!r}"
     elif (person.kind == User.Kind.STUDENT) != bool(person.level):
-        yield "a student has a level, a doctor has none"
+        yield "a student must have a level, a doctor must not"
     if not person.password:
         yield "the password must not be empty"
-    yield from _unfit(User(username=person.username), "username")
+    yield from _field_faults(User(username=person.username), "username")
     if person.level:
-        yield from _unfit(Level(slug=person.level, name=person.level), "slug")
+        yield from _field_faults(Level(slug=person.level, name=person.level), "slug")
 
 
-def _unfit(row: User | Level, field: str) -> Iterable[str]:
-    """What keeps a field's value from being stored."""
+def _field_faults(row: User | Level, field: str) -> Iterable[str]:
+    """Validation errors of one field."""
     try:
         row.clean_fields(exclude={each.name for each in row._meta.fields} - {field})  # noqa: SLF001 - documented
     except ValidationError as error:

@@ -1,10 +1,10 @@
-"""Bodies of requests and responses about people."""
+"""Bodies of requests and responses about users."""
 
 from ninja import Field, Schema
 
 
 class Credentials(Schema):
-    """A name and a password."""
+    """A username and a password."""
 
     username: str = Field(max_length=150)
     password: str = Field(max_length=1000)
@@ -16,23 +16,23 @@ class RefreshToken(Schema):
     refresh: str
 
 
-class AnyToken(Schema):
+class AccessToken(Schema):
     """An access token."""
 
     token: str
 
 
 class TokenPair(Schema):
-    """What a login gives; `expires_in` in seconds."""
+    """The tokens of a login; `expires_in` in seconds."""
 
     access: str
     refresh: str
-    token_type: str = "Bearer"  # noqa: S105 - RFC 6750's word
+    token_type: str = "Bearer"  # noqa: S105 - the token type of RFC 6750
     expires_in: int
 
 
 class Me(Schema):
-    """Whoever asks."""
+    """The current user."""
 
     id: int
     username: str

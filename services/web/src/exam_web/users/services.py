@@ -1,4 +1,4 @@
-"""Logging in and out, and ending what was issued."""
+"""Login, refresh and logout; revocation of logins and accounts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NewId = Callable[[], UUID]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """What a login gives: two compact JWTs and the seconds the first lasts."""
+    """The tokens of a login: two JWTs, and the lifetime of the access token in seconds."""
 
     access: str
     refresh: str
@@ -30,7 +30,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """What issuing needs beside the person: keys, the platform's time (µs), new ids."""
+    """What issuing tokens depends on: keys, the database's time (µs), new ids."""
 
     keys: SigningKeys
     now: int
@@ -38,61 +38,61 @@ class Issuer:
 
 
 def login(*, username: str, password: str, kind: User.Kind, issuer: Issuer) -> Tokens:
-    """Check a name and a password and begin a login session.
+    """Check username and password and start a login session.
 
-    A wrong name, a wrong password, another kind of person and a disabled account read and take the same.
+    A wrong name, a wrong password, another kind of user and a disabled account give the same error in the same time.
 
     Raises:
         Problem: BAD_CREDENTIALS.
     """
     user = User.objects.select_related("level").filter(username=username, kind=kind).first()
     if user is None:
-        # Hash all the same, so that the time taken does not tell whether the name exists.
+        # Hash anyway, so that the time taken does not reveal whether the name exists.
         make_password(password)
     if user is None or not user.check_password(password) or not user.is_active:
-        raise Problem(ProblemKind.BAD_CREDENTIALS, "the name or the password is wrong")
-    return _begin(user, issuer)
+        raise Problem(ProblemKind.BAD_CREDENTIALS, "wrong username or password")
+    return _start_session(user, issuer)
 
 
 def refresh(*, token: str, issuer: Issuer) -> Tokens:
-    """Exchange a refresh token for new tokens; it is good once. Using it again ends the login.
+    """Exchange a refresh token, which is valid once, for new tokens; using it again revokes the login.
 
     Raises:
         Problem: UNAUTHENTICATED, TOKEN_EXPIRED or TOKEN_REVOKED.
     """
-    shown = _read_refresh(token, issuer)
+    refresh_token = _read_refresh(token, issuer)
     with transaction.atomic():
-        session = LoginSession.objects.select_for_update().filter(id=shown.session).first()
+        session = LoginSession.objects.select_for_update().filter(id=refresh_token.session).first()
         if session is None or session.revoked_at is not None:
-            raise _ended()
-        if session.current == shown.token:
+            raise _revoked()
+        if session.current == refresh_token.token:
             user = User.objects.select_related("level").get(pk=session.user_id)
             if not user.is_active:
-                raise _ended()
+                raise _revoked()
             session.current = issuer.new_id()
             session.save(update_fields=["current"])
             return _tokens(user, session, issuer)
         session_revoke(session=session, now=issuer.now)
     raise Problem(
-        ProblemKind.TOKEN_REVOKED, "this refresh token was used before; the login was ended for safety, log in again"
+        ProblemKind.TOKEN_REVOKED, "the refresh token was already used, so the login was revoked; log in again"
     )
 
 
 def logout(*, token: str, issuer: Issuer) -> None:
-    """End the login that a refresh token belongs to; again changes nothing.
+    """Revoke the login of a refresh token; idempotent.
 
     Raises:
-        Problem: UNAUTHENTICATED when it is not a refresh token of ours, TOKEN_EXPIRED.
+        Problem: UNAUTHENTICATED when it is not a valid refresh token, TOKEN_EXPIRED.
     """
-    shown = _read_refresh(token, issuer)
+    refresh_token = _read_refresh(token, issuer)
     with transaction.atomic():
-        session = LoginSession.objects.select_for_update().filter(id=shown.session).first()
+        session = LoginSession.objects.select_for_update().filter(id=refresh_token.session).first()
         if session is not None and session.revoked_at is None:
             session_revoke(session=session, now=issuer.now)
 
 
 def session_revoke(*, session: LoginSession, now: int) -> None:
-    """End one login everywhere; solvers hear of it with their next renewal."""
+    """Revoke a login; solvers receive the revocation with their next lease renewal."""
     with transaction.atomic():
         session.revoked_at = from_micros(now)
         session.save(update_fields=["revoked_at"])
@@ -100,22 +100,22 @@ def session_revoke(*, session: LoginSession, now: int) -> None:
 
 
 def account_disable(*, user: User, now: int) -> None:
-    """Disable an account and end everything issued to it."""
+    """Disable an account and revoke all its tokens."""
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(is_active=False)
         LoginSession.objects.filter(user=user, revoked_at=None).update(revoked_at=from_micros(now))
-        # Tokens carry whole seconds: what was issued in this very second goes too.
+        # Tokens carry whole seconds, so the revocation includes those issued within the present second.
         _revoke(Revocation.Kind.SUBJECT, str(user.pk), now + SECOND)
 
 
 def _revoke(kind: Revocation.Kind, value: str, before: int) -> None:
-    # Ids must appear in their order: solvers ask for what is above the highest they know.
+    # Ids must become visible in order: solvers request revocations above the highest id they have.
     locks.lock_exclusively(locks.REVOCATIONS)
     expires_at = from_micros(before) + timedelta(seconds=ENVIRONMENT.revocation_seconds)
     Revocation.objects.create(kind=kind, value=value, before=from_micros(before), expires_at=expires_at)
 
 
-def _begin(user: User, issuer: Issuer) -> Tokens:
+def _start_session(user: User, issuer: Issuer) -> Tokens:
     session = LoginSession.objects.create(
         id=issuer.new_id(),
         user=user,
@@ -135,7 +135,7 @@ def _tokens(user: User, session: LoginSession, issuer: Issuer) -> Tokens:
         issued_at=issuer.now,
         expires_at=issuer.now + ENVIRONMENT.access_token_seconds * SECOND,
     )
-    again = Refresh(
+    refresh_token = Refresh(
         subject=user.pk,
         session=session.id,
         token=session.current,
@@ -144,7 +144,7 @@ def _tokens(user: User, session: LoginSession, issuer: Issuer) -> Tokens:
     )
     return Tokens(
         access=sign_access(access, issuer.keys),
-        refresh=sign_refresh(again, issuer.keys),
+        refresh=sign_refresh(refresh_token, issuer.keys),
         expires_in=ENVIRONMENT.access_token_seconds,
     )
 
@@ -153,8 +153,8 @@ def _read_refresh(token: str, issuer: Issuer) -> Refresh:
     try:
         return read_refresh(token, issuer.keys.public, now=issuer.now)
     except UnknownKeyError as error:
-        raise Problem(ProblemKind.UNAUTHENTICATED, "the token is signed by a key that is not in use") from error
+        raise Problem(ProblemKind.UNAUTHENTICATED, "the token is signed with an unknown key") from error
 
 
-def _ended() -> Problem:
-    return Problem(ProblemKind.TOKEN_REVOKED, "this login was ended; log in again")
+def _revoked() -> Problem:
+    return Problem(ProblemKind.TOKEN_REVOKED, "the login was revoked; log in again")

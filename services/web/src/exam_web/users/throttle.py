@@ -1,4 +1,4 @@
-"""A bound on guesses of a password, kept in the cache; without the cache logins go on."""
+"""Rate limit for failed logins, counted in the cache; without the cache logins are not limited."""
 
 import structlog
 from django.core.cache import cache
@@ -15,13 +15,13 @@ FAILURES = 10
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where a request came from: the gateway writes it last, what a client wrote before it is not believed."""
+    """The client's address: the last entry of X-Forwarded-For, which the gateway adds; earlier ones may be forged."""
     forwarded: str = request.META.get("HTTP_X_FORWARDED_FOR", request.META["REMOTE_ADDR"])
     return forwarded.rsplit(",", 1)[-1].strip()
 
 
 def check(username: str, address: str) -> None:
-    """Refuse when a name was guessed at too often from an address within the last minute.
+    """Reject a login after too many failures for a username from an address within the last minute.
 
     Raises:
         Problem: TOO_MANY_REQUESTS with Retry-After.
@@ -29,25 +29,25 @@ def check(username: str, address: str) -> None:
     try:
         failures = cache.get(_key(username, address), 0)
     except RedisError as error:
-        log.warning("login throttle without its cache", error=str(error))
+        log.warning("login_throttle_unavailable", error=str(error))
         return
     if failures >= FAILURES:
         raise Problem(
-            ProblemKind.TOO_MANY_REQUESTS, "too many wrong passwords; wait a minute", retry_after=WINDOW_SECONDS
+            ProblemKind.TOO_MANY_REQUESTS, "too many failed logins; wait a minute", retry_after=WINDOW_SECONDS
         )
 
 
 def failed(username: str, address: str) -> None:
-    """Count a wrong password."""
+    """Count a failed login."""
     key = _key(username, address)
     try:
         cache.add(key, 0, WINDOW_SECONDS)
         cache.incr(key)
     except (RedisError, ValueError) as error:
-        # ValueError: the count expired between the two calls, and with it the reason to count.
-        log.warning("login throttle did not count", error=str(error))
+        # ValueError: the counter expired between the two calls.
+        log.warning("login_failure_not_counted", error=str(error))
 
 
 def _key(username: str, address: str) -> str:
-    # What people type has any characters and length, and need not be readable in Redis.
+    # A digest, because user input has any characters and length and should not be readable in Redis.
     return f"login-failures:{digest(f'{address} {username}'.encode())}"

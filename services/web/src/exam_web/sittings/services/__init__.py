@@ -1,7 +1,7 @@
-"""The one door through which sittings change.
+"""The only code that changes sittings.
 
-Every change is one transaction: the schedule's lock exclusively, compare-and-set on the row, the epoch raised by one
-and stamped on the sitting. A lost race is a Problem for the loser, never silence.
+A change is one transaction: take the schedule's lock exclusively, raise the epoch by one, compare-and-set the row and
+stamp it with the epoch. A concurrent change raises CONFLICT.
 """
 
 from exam_web.sittings.services.close import (

@@ -20,9 +20,12 @@ _CLOSED = (State.CLOSING.value, State.SEALED.value)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A lease that may still acknowledge answers of a sitting that is closing.
+    """A lease under which answers of a closing sitting may still be acknowledged.
 
-    `acknowledged` is the epoch it has acknowledged; it stops counting at `expires_at` (µs).
+    Attributes:
+        holder: the solver process.
+        acknowledged: the epoch that it has acknowledged.
+        expires_at: when the lease no longer counts (µs).
     """
 
     holder: UUID
@@ -32,21 +35,21 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
-    """Who a close still waits for; drained when there is nobody."""
+    """The leases that a close still waits for; drained when there are none."""
 
     waiting: tuple[Waiting, ...]
 
     @property
     def drained(self) -> bool:
-        """Whether nothing acknowledged can still be on its way."""
+        """Whether every acknowledged answer is stored and no more can be acknowledged."""
         return not self.waiting
 
 
 def sitting_close(*, sitting: UUID) -> Sitting:
-    """Close a sitting whose every personal deadline has passed; closed already, it changes nothing.
+    """Close a sitting after its last personal deadline; does nothing if it is closed.
 
     Raises:
-        Problem: STATE_CONFLICT while a deadline may still come (judged in this transaction), or cancelled.
+        Problem: STATE_CONFLICT before the last deadline (checked in this transaction), or when it is cancelled.
     """
     with locked_sitting(sitting) as (row, now):
         if row.state in _CLOSED:
@@ -54,7 +57,7 @@ def sitting_close(*, sitting: UUID) -> Sitting:
         require_state(row, State.SCHEDULED)
         end = selectors.sitting_ends_at(row)
         if end is None:
-            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is paused: a paused sitting never closes")
+            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is paused: resume it before it can close")
         if now <= end:
             raise Problem(
                 ProblemKind.STATE_CONFLICT,
@@ -65,10 +68,10 @@ def sitting_close(*, sitting: UUID) -> Sitting:
 
 
 def sitting_stop(*, sitting: UUID, epoch: int | None = None) -> Sitting:
-    """End a sitting now, whatever its window says; closed already, it changes nothing. `epoch` as in `locked_sitting`.
+    """End a sitting before its window closes; does nothing if it is closed. `epoch` as in `locked_sitting`.
 
     Raises:
-        Problem: STATE_CONFLICT when it was cancelled.
+        Problem: STATE_CONFLICT when it is cancelled.
     """
     with locked_sitting(sitting, epoch) as (row, now):
         if row.state in _CLOSED:
@@ -81,15 +84,15 @@ def sitting_stop(*, sitting: UUID, epoch: int | None = None) -> Sitting:
 
 
 def sitting_drain(*, sitting: UUID) -> Drain:
-    """Who the close of a sitting still waits for.
+    """Check whether a closing sitting has drained, and record it once it has.
 
     A lease counts until it has acknowledged the sitting's epoch with nothing in flight, was released, or has expired by
-    the database's clock with a margin. A process that seems gone is no proof: it may still run.
+    the database's clock with a margin. That a process seems to be gone proves nothing: it may still be running.
     """
     with transaction.atomic():
         row = Sitting.objects.get(id=sitting)
         if State(row.state) not in (State.CLOSING, State.SEALED):
-            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is {row.state}: only a closing sitting drains")
+            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is {row.state}: only a closing sitting is drained")
         if row.drained_at is not None:
             return Drain(waiting=())
         with connection.cursor() as cursor:
@@ -110,12 +113,12 @@ def sitting_drain(*, sitting: UUID) -> Drain:
             )
         if not waiting:
             Sitting.objects.filter(id=sitting, drained_at=None).update(drained_at=from_micros(database_now()))
-            _forget_dead_leases()
+            _delete_expired_leases()
         return Drain(waiting=waiting)
 
 
 def sealed_bucket_record(*, sitting: UUID, bucket: int, sealed: SealedBucket) -> None:
-    """Record what was read back of a bucket's seal; the same again changes nothing.
+    """Record a bucket's seal as it was read back; idempotent.
 
     Raises:
         Problem: STATE_CONFLICT before the sitting is drained, CONFLICT when another digest is recorded.
@@ -124,7 +127,7 @@ def sealed_bucket_record(*, sitting: UUID, bucket: int, sealed: SealedBucket) ->
         row = Sitting.objects.get(id=sitting)
         require_state(row, State.CLOSING, State.SEALED)
         if row.drained_at is None:
-            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is not drained: sealing now could lose an answer")
+            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is not drained: sealing it now could lose an answer")
         recorded, _ = models.SealedBucket.objects.get_or_create(
             sitting=row,
             bucket=bucket,
@@ -138,10 +141,10 @@ def sealed_bucket_record(*, sitting: UUID, bucket: int, sealed: SealedBucket) ->
 
 
 def sitting_mark_sealed(*, sitting: UUID, root: str) -> Sitting:
-    """Declare a sitting sealed: every bucket is recorded and they give the root digest.
+    """Mark a sitting as sealed once every bucket is recorded; idempotent.
 
     Raises:
-        Problem: STATE_CONFLICT when a bucket is missing, CONFLICT when the digests give another root.
+        Problem: STATE_CONFLICT when a bucket is missing, CONFLICT when their root digest differs from `root`.
     """
     with locked_sitting(sitting) as (row, now):
         require_state(row, State.CLOSING, State.SEALED)
@@ -149,7 +152,7 @@ def sitting_mark_sealed(*, sitting: UUID, root: str) -> Sitting:
         if len(digests) != row.buckets:
             raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name}: {len(digests)} of {row.buckets} buckets are sealed")
         if root != root_digest(row.id, digests):
-            raise Problem(ProblemKind.CONFLICT, f"{row.name}: the recorded buckets do not give the root {root}")
+            raise Problem(ProblemKind.CONFLICT, f"{row.name}: the root digest of the recorded buckets is not {root}")
         if row.state == State.SEALED.value:
             return row
         return compare_and_set(
@@ -157,8 +160,8 @@ def sitting_mark_sealed(*, sitting: UUID, root: str) -> Sitting:
         )
 
 
-def _forget_dead_leases() -> None:
-    """Drop leases that expired long ago: nothing can depend on them."""
+def _delete_expired_leases() -> None:
+    """Delete leases that expired more than an hour ago: no drain can depend on them."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM sittings_solverlease WHERE renewed_at + ttl + %s * interval '1 ms' < clock_timestamp()"

@@ -1,4 +1,4 @@
-"""Provisioning: freeze the exam's paper and create the sitting, or adopt the one that is there."""
+"""Provisioning: freeze the exam's paper and create the sitting, or adopt an existing one."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from exam_web.sittings.services.window import window_change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SittingSpec:
-    """What somebody wants a sitting to be."""
+    """The desired state of a sitting."""
 
     exam: str
     opens_at: datetime
@@ -38,19 +38,19 @@ class SittingSpec:
 
 
 def sitting_provision(*, name: str, spec: SittingSpec, permute: Permute, absent: bool = False) -> Sitting:
-    """Create the sitting with this name, or adopt it: the same spec again changes nothing.
+    """Create the sitting with this name, or adopt an existing one; idempotent.
 
-    A window that differs goes through the rules of changing windows; another exam is a conflict.
+    A window that differs is changed by the rules of `window_change`; another exam is a conflict.
 
     Args:
-        name: the sitting's.
-        spec: what it shall be.
-        permute: a random order of so many places.
-        absent: whether it was decided on there being none, and is to be refused where there is one by now.
+        name: its name.
+        spec: its desired state.
+        permute: returns a random permutation of so many places.
+        absent: whether to fail if the sitting exists, because the caller decided on its absence.
 
     Raises:
-        Problem: NOT_FOUND (no such exam), PAPER_INVALID (nothing to ask), CONFLICT, WINDOW_FROZEN, INVALID,
-            EPOCH_CHANGED (there is one by now).
+        Problem: NOT_FOUND (no such exam), PAPER_INVALID (an exam that cannot be frozen), CONFLICT, WINDOW_FROZEN,
+            INVALID, EPOCH_CHANGED (`absent` and the sitting exists).
     """
     window = Window(
         opens_at=to_micros(spec.opens_at),
@@ -62,7 +62,7 @@ def sitting_provision(*, name: str, spec: SittingSpec, permute: Permute, absent:
         raise Problem(ProblemKind.INVALID, "candidates must be at least 1")
     exam = Exam.objects.filter(slug=spec.exam).select_related("level").first()
     if exam is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"there is no exam {spec.exam!r}: create it, or give its paper")
+        raise Problem(ProblemKind.NOT_FOUND, f"exam {spec.exam!r} not found: create it, or provide its paper")
     adopted = Sitting.objects.filter(name=name).first()
     if adopted is None:
         created = _create(name=name, exam=exam, spec=spec, window=window, permute=permute)
@@ -72,7 +72,7 @@ def sitting_provision(*, name: str, spec: SittingSpec, permute: Permute, absent:
     if absent:
         raise Problem(
             ProblemKind.EPOCH_CHANGED,
-            f"{name} is there by now, at epoch {adopted.epoch}: look again before you change it",
+            f"{name} exists, at epoch {adopted.epoch}: read it before you change it",
             epoch=adopted.epoch,
         )
     return _adopt(adopted, spec)
@@ -82,21 +82,25 @@ def _adopt(sitting: Sitting, spec: SittingSpec) -> Sitting:
     if sitting.exam.slug != spec.exam:
         raise Problem(ProblemKind.CONFLICT, f"{sitting.name} is a sitting of {sitting.exam.slug}, not of {spec.exam}")
     if sitting.extra_past_close != spec.extra_past_close:
-        raise Problem(ProblemKind.CONFLICT, f"{sitting.name} was made with another rule for extra time")
-    same = (sitting.opens_at, sitting.closes_at, sitting.duration) == (spec.opens_at, spec.closes_at, spec.duration)
-    if not same:
+        raise Problem(ProblemKind.CONFLICT, f"extra_past_close of {sitting.name} cannot change")
+    unchanged = (sitting.opens_at, sitting.closes_at, sitting.duration) == (
+        spec.opens_at,
+        spec.closes_at,
+        spec.duration,
+    )
+    if not unchanged:
         sitting = window_change(
             sitting=sitting.id, opens_at=spec.opens_at, closes_at=spec.closes_at, duration=spec.duration
         )
     if sitting.publish != spec.publish:
-        # Who publishes is no part of the schedule: no solver needs to hear of it.
+        # Not part of the schedule: solvers do not use it, so the epoch stays.
         Sitting.objects.filter(id=sitting.id).update(publish=spec.publish)
         sitting.publish = spec.publish
     return sitting
 
 
 def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute: Permute) -> Sitting | None:
-    """The new sitting, or None when somebody else created it meanwhile."""
+    """Create the sitting; None when it was created concurrently."""
     paper, key = paper_freeze(exam=exam, permute=permute)
     with transaction.atomic():
         locks.lock_exclusively(locks.SCHEDULE)
@@ -127,10 +131,10 @@ def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute
 
 
 def paper_freeze(*, exam: Exam, permute: Permute) -> tuple[Paper, PaperKey]:
-    """Freeze an exam as it is; the same content is frozen once, whoever asks and how many at once.
+    """Freeze an exam's present content; the same content is frozen once, also by concurrent calls.
 
     Raises:
-        Problem: PAPER_INVALID when there is nothing to ask or a question has no usable key.
+        Problem: PAPER_INVALID when the exam has no questions or a question has no usable key.
     """
     authored, images = exam_authored(exam)
     source = _source_digest(authored)
@@ -150,7 +154,7 @@ def paper_freeze(*, exam: Exam, permute: Permute) -> tuple[Paper, PaperKey]:
 
 
 def _source_digest(exam: AuthoredExam) -> str:
-    """The digest of everything that students see of an exam: a corrected key is no reason for another paper."""
+    """The digest of everything that students see of an exam; without the key, whose correction keeps the paper."""
     return digest_of(
         {
             "exam": exam.slug,

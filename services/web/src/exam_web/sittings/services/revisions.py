@@ -1,4 +1,4 @@
-"""Grading revisions: open, fill the ledger, complete, publish."""
+"""Grading revisions: open, complete, publish."""
 
 from uuid import UUID
 
@@ -18,9 +18,9 @@ from exam_web.sittings.services.locking import require_state
 
 
 def revision_open(*, sitting: UUID, number: int) -> Revision:
-    """Open a grading revision: it freezes the key and the policy as they are now. Open already, it is returned.
+    """Open a grading revision, which freezes key and policy; returns an existing one unchanged.
 
-    The first revision is graded with the key the paper was frozen with; each further one with the exam's present key.
+    The first revision uses the key that was frozen with the paper, each later one the exam's present key.
 
     Raises:
         Problem: STATE_CONFLICT before the seal or when `number` leaves a gap.
@@ -33,7 +33,7 @@ def revision_open(*, sitting: UUID, number: int) -> Revision:
             return existing
         last = row.revisions.order_by("-number").values_list("number", flat=True).first() or 0
         if number != last + 1:
-            raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} has revisions up to {last}: the next is {last + 1}")
+            raise Problem(ProblemKind.STATE_CONFLICT, f"the next revision of {row.name} is {last + 1}, not {number}")
         key = row.key if number == 1 else key_current(row)
         policy = Policy.from_json(row.policy)
         return Revision.objects.create(
@@ -47,23 +47,23 @@ def revision_open(*, sitting: UUID, number: int) -> Revision:
 
 
 def key_current(sitting: Sitting) -> PaperKey:
-    """The key that the exam, as it is now, gives to the paper frozen for a sitting.
+    """The key of a sitting's paper by the exam's present content.
 
     Raises:
-        Problem: CONFLICT when questions or choices changed in more than their key: the paper was asked as it was.
+        Problem: CONFLICT when more than the key changed since the paper was frozen.
     """
     authored, _ = exam_authored(sitting.exam)
     return key_for(sitting.paper, authored)
 
 
 def key_for(paper: Paper, authored: AuthoredExam) -> PaperKey:
-    """The stored key that an exam gives to a frozen paper; raises as `key_current`."""
+    """Store and return the key of a frozen paper by an exam's content; raises as `key_current`."""
     try:
         key = rekey(CorePaper(bytes(paper.body)), authored)
     except NotTheSamePaperError as error:
         raise Problem(
             ProblemKind.CONFLICT,
-            f"{authored.slug} is no longer what was asked ({error}): a regrade may change the key alone",
+            f"{authored.slug} no longer matches the frozen paper ({error}): a regrade may change only the key",
         ) from error
     return key_store(paper, key)
 
@@ -75,10 +75,10 @@ def key_store(paper: Paper, key: Key) -> PaperKey:
 
 
 def revision_complete(*, revision: Revision) -> Revision:
-    """Declare a revision graded; again changes nothing.
+    """Mark a revision as graded; idempotent.
 
     Raises:
-        Problem: STATE_CONFLICT while its ledger misses chunks.
+        Problem: STATE_CONFLICT while chunks are missing in its ledger.
     """
     missing = selectors.missing_chunks(revision)
     if missing:
@@ -91,10 +91,10 @@ def revision_complete(*, revision: Revision) -> Revision:
 
 
 def revision_publish(*, revision: Revision) -> Sitting:
-    """Show a graded revision's degrees to the students; the same again changes nothing.
+    """Publish a graded revision's degrees to the students; idempotent.
 
     Raises:
-        Problem: STATE_CONFLICT when it is not graded, CONFLICT when a later one is published.
+        Problem: STATE_CONFLICT when it is not graded, CONFLICT when a later revision is published.
     """
     with transaction.atomic():
         revision.refresh_from_db()
@@ -105,5 +105,5 @@ def revision_publish(*, revision: Revision) -> Sitting:
         )
         row = Sitting.objects.get(id=revision.sitting_id)
         if row.published_revision != revision.number:
-            raise Problem(ProblemKind.CONFLICT, f"{row.name}: revision {row.published_revision} is published already")
+            raise Problem(ProblemKind.CONFLICT, f"{row.name}: the later revision {row.published_revision} is published")
     return row

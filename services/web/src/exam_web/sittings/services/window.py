@@ -1,4 +1,4 @@
-"""Changes of a sitting's window: extend, pause, accommodate, cancel."""
+"""Changes of a sitting's window: move, pause, grant extra time, cancel."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -23,10 +23,10 @@ def window_change(
     duration: timedelta | None = None,
     epoch: int | None = None,
 ) -> Sitting:
-    """Move a window; what is None stays. `epoch` as in `locked_sitting`, here and below.
+    """Move a window; None keeps a value. `epoch` as in `locked_sitting`, here and below.
 
     Raises:
-        Problem: WINDOW_FROZEN with the rule that forbids it, STATE_CONFLICT once it is closing.
+        Problem: WINDOW_FROZEN with the rule that forbids it, STATE_CONFLICT once the sitting is closing.
     """
     with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
@@ -48,7 +48,7 @@ def window_change(
             ends_at=selectors.sitting_ends_at(row),
             lease_ttl=ENVIRONMENT.lease_ttl_ms * MILLISECOND,
         )
-        selectors.check_no_overlap(exam=row.exam, window=new, but=row)
+        selectors.check_no_overlap(exam=row.exam, window=new, excluding=row)
         return compare_and_set(
             row,
             expected=State.SCHEDULED,
@@ -59,18 +59,18 @@ def window_change(
 
 
 def pause_begin(*, sitting: UUID, epoch: int | None = None) -> Sitting:
-    """Stop everybody's clock; again while it lasts changes nothing."""
+    """Pause a sitting, which extends its deadlines until it is resumed; idempotent."""
     with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if row.window.paused:
             return row
-        _refuse_once_over(row, now)
+        _require_not_over(row, now)
         SittingPause.objects.create(sitting=row, began_at=from_micros(now))
         return compare_and_set(row, expected=State.SCHEDULED)
 
 
 def pause_end(*, sitting: UUID, epoch: int | None = None) -> Sitting:
-    """Let everybody's clock run again; without a pause it changes nothing."""
+    """Resume a paused sitting; idempotent."""
     with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if not row.window.paused:
@@ -80,28 +80,28 @@ def pause_end(*, sitting: UUID, epoch: int | None = None) -> Sitting:
 
 
 def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta, epoch: int | None = None) -> Sitting:
-    """Grant a student extra time in a sitting; zero takes it back.
+    """Set a student's extra time in a sitting; zero removes it.
 
-    It may shrink only before the window opens: what somebody counts on in the room is not taken away.
+    It may shrink only before the window opens, because a student in the room relies on it.
     """
     if not timedelta(0) <= extra <= timedelta(hours=24):
-        raise Problem(ProblemKind.INVALID, f"extra time is from nothing to 24 hours, not {extra}")
+        raise Problem(ProblemKind.INVALID, f"extra time must be between 0 and 24 hours, not {extra}")
     with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if student.level_id != row.level_id:
-            raise Problem(ProblemKind.INVALID, f"{student.username} is not of the level of {row.name}")
-        had = Accommodation.objects.filter(sitting=row, student=student).values_list("extra", flat=True).first()
-        if (had or timedelta(0)) == extra:
+            raise Problem(ProblemKind.INVALID, f"{student.username} is not in the level of {row.name}")
+        present = Accommodation.objects.filter(sitting=row, student=student).values_list("extra", flat=True).first()
+        if (present or timedelta(0)) == extra:
             return row
-        _refuse_once_over(row, now)
-        if extra < (had or timedelta(0)) and now >= row.window.opens_at - ENVIRONMENT.lease_ttl_ms * MILLISECOND:
-            raise Problem(ProblemKind.WINDOW_FROZEN, "the window is opening or open: extra time may only grow")
+        _require_not_over(row, now)
+        if extra < (present or timedelta(0)) and now >= row.window.opens_at - ENVIRONMENT.lease_ttl_ms * MILLISECOND:
+            raise Problem(ProblemKind.WINDOW_FROZEN, "the window is open or about to open: extra time may only grow")
         Accommodation.objects.update_or_create(sitting=row, student=student, defaults={"extra": extra})
         return compare_and_set(row, expected=State.SCHEDULED)
 
 
 def sitting_cancel(*, sitting: UUID, epoch: int | None = None) -> Sitting:
-    """Cancel a sitting: nothing of it is graded. Again changes nothing."""
+    """Cancel a sitting, whose answers will not be graded; idempotent."""
     with locked_sitting(sitting, epoch) as (row, _):
         if row.state == State.CANCELLED.value:
             return row
@@ -109,9 +109,10 @@ def sitting_cancel(*, sitting: UUID, epoch: int | None = None) -> Sitting:
         return compare_and_set(row, expected=State.SCHEDULED, state=State.CANCELLED.value)
 
 
-def _refuse_once_over(row: Sitting, now: int) -> None:
+def _require_not_over(row: Sitting, now: int) -> None:
     end = ends_at(row.window, max_extra=selectors.max_extra(row))
     if end is not None and now >= end:
         raise Problem(
-            ProblemKind.WINDOW_FROZEN, f"every personal deadline passed at {rfc3339(end)}: nothing moves any more"
+            ProblemKind.WINDOW_FROZEN,
+            f"every personal deadline passed at {rfc3339(end)}: the window can no longer change",
         )

@@ -1,4 +1,4 @@
-"""``schedule_sitting``: a sitting where no operator runs, from the command line."""
+"""``schedule_sitting``: schedule a sitting on an installation without the operator."""
 
 import secrets
 from argparse import ArgumentParser, ArgumentTypeError
@@ -14,22 +14,28 @@ _random = secrets.SystemRandom()
 
 
 class Command(BaseCommand):
-    """Freeze an exam's paper and open a window in which it is answered; on Kubernetes an Exam resource does this."""
+    """Freeze an exam's paper and schedule its window; on Kubernetes an Exam resource does this."""
 
-    help = "Schedule a sitting of an exam. Its degrees are published by a Doctor."
+    help = "Schedules a sitting of an exam. A Doctor publishes its degrees."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The command's words."""
-        parser.add_argument("name", help="the sitting's name")
-        parser.add_argument("--exam", required=True, metavar="SLUG", help="the exam")
-        parser.add_argument("--opens-at", required=True, type=_instant, metavar="T", help="like 2027-01-15T09:00:00Z")
-        parser.add_argument("--closes-at", required=True, type=_instant, metavar="T", help="likewise")
-        parser.add_argument("--minutes", required=True, type=float, metavar="M", help="how long one attempt lasts")
+        """Declare the arguments."""
+        parser.add_argument("name", help="name of the sitting")
+        parser.add_argument("--exam", required=True, metavar="SLUG", help="slug of the exam")
+        parser.add_argument(
+            "--opens-at",
+            required=True,
+            type=_instant,
+            metavar="T",
+            help="opening, for example 2027-01-15T09:00:00Z",
+        )
+        parser.add_argument("--closes-at", required=True, type=_instant, metavar="T", help="closing")
+        parser.add_argument("--minutes", required=True, type=float, metavar="M", help="duration of an attempt")
 
     def handle(
         self, *_: object, name: str, exam: str, opens_at: datetime, closes_at: datetime, minutes: float, **__: object
     ) -> None:
-        """Schedule it, or say why not."""
+        """Schedule the sitting."""
         spec = SittingSpec(exam=exam, opens_at=opens_at, closes_at=closes_at, duration=timedelta(minutes=minutes))
         try:
             sitting = sitting_provision(
@@ -44,5 +50,5 @@ class Command(BaseCommand):
 def _instant(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
-        raise ArgumentTypeError(f"{text} needs its offset from UTC, or a Z")
+        raise ArgumentTypeError(f"{text} has no UTC offset: add Z or ±hh:mm")
     return instant

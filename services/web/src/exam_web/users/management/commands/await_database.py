@@ -1,4 +1,4 @@
-"""``await_database``: return when PostgreSQL answers, for whatever has to come after it."""
+"""``await_database``: wait until PostgreSQL accepts connections."""
 
 import time
 from argparse import ArgumentParser
@@ -11,16 +11,16 @@ PAUSE_SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    """Ask once a second until there is an answer, or the time is up."""
+    """Connect once a second until it succeeds or the timeout expires."""
 
-    help = "Wait until PostgreSQL answers."
+    help = "Waits until PostgreSQL accepts connections."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The command's words."""
-        parser.add_argument("--seconds", type=float, default=60, help="give up after so long (60)")
+        """Declare the arguments."""
+        parser.add_argument("--seconds", type=float, default=60, help="timeout in seconds (default: 60)")
 
     def handle(self, *_: object, seconds: float, **__: object) -> None:
-        """Wait, saying why."""
+        """Wait, and print why."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -29,10 +29,10 @@ class Command(BaseCommand):
                 where = f"{connection.settings_dict['HOST']}:{connection.settings_dict['PORT']}"
                 if time.monotonic() + PAUSE_SECONDS > deadline:
                     raise CommandError(
-                        f"PostgreSQL at {where} did not answer within {seconds:g} s: {error}. "
-                        "Check EXAM_DATABASE_URL, that the server runs, and that its network lets this pod in"
+                        f"PostgreSQL at {where} not reachable within {seconds:g} s: {error}. "
+                        "Check EXAM_DATABASE_URL, that the server runs, and that the network allows connections to it"
                     ) from error
-                self.stdout.write(f"not yet: PostgreSQL at {where}: {error}")
+                self.stdout.write(f"waiting for PostgreSQL at {where}: {error}")
                 time.sleep(PAUSE_SECONDS)
             else:
                 return

@@ -1,4 +1,4 @@
-"""``load_people``: students and Doctors from a CSV file."""
+"""``load_people``: create students and Doctors from a CSV file."""
 
 import csv
 from argparse import ArgumentParser
@@ -13,26 +13,26 @@ COLUMNS = ("username", "kind", "level", "password")
 
 
 class Command(BaseCommand):
-    """Load people, all or nobody; who exists keeps the password."""
+    """Create users in one transaction; existing ones are not changed."""
 
-    help = "Load people from a CSV file with the columns username, kind (student or doctor), level, password."
+    help = "Creates users from a CSV file with the columns username, kind (student or doctor), level, password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The command's words."""
+        """Declare the arguments."""
         parser.add_argument("file", type=Path)
 
     def handle(self, *_: object, file: Path, **__: object) -> None:
-        """Load, or say which lines are wrong."""
+        """Create the users, or list the lines that are wrong."""
         try:
             loaded = people_load(people=_read(file))
         except Problem as problem:
             raise CommandError(f"{file}: {problem.detail}") from problem
-        self.stdout.write(f"{loaded.created} people created, {loaded.known} there already")
+        self.stdout.write(f"{loaded.created} users created, {loaded.existing} already exist")
 
 
 def _read(file: Path) -> list[NewPerson]:
     try:
-        # Spreadsheets begin their files with a byte order mark.
+        # utf-8-sig: spreadsheets write a byte order mark.
         with file.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines, restval="")
             if tuple(reader.fieldnames or ()) != COLUMNS:
@@ -42,4 +42,4 @@ def _read(file: Path) -> list[NewPerson]:
                 for row in reader
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CommandError(f"{file} cannot be read: {error}") from error
+        raise CommandError(f"cannot read {file}: {error}") from error
