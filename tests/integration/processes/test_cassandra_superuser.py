@@ -103,7 +103,7 @@ def test_an_unreachable_database_is_an_error() -> None:
     command = [sys.executable, "-m", "exam_web", "await_database", "--seconds", "6"]
     completed = subprocess.run(command, env=env, cwd=Path("/"), capture_output=True, text=True, check=False, timeout=60)
     assert completed.returncode == 1
-    assert "not yet: PostgreSQL at 127.0.0.1:9" in completed.stdout
-    assert "PostgreSQL at 127.0.0.1:9 did not answer within 6 s" in completed.stderr
+    assert "waiting for PostgreSQL at 127.0.0.1:9" in completed.stdout
+    assert "PostgreSQL at 127.0.0.1:9 not reachable within 6 s" in completed.stderr
     assert "Check EXAM_DATABASE_URL" in completed.stderr
     assert "secret" not in completed.stdout + completed.stderr
