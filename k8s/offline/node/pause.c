@@ -1,17 +1,17 @@
-/* The process that holds a pod's namespaces: it sleeps, collects children that lost their parents, and ends when told. */
+/* Holds the namespaces of a pod: sleeps, reaps orphaned children, and exits on SIGTERM or SIGINT. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void end(int signal) { (void)signal; _exit(0); }
-static void collect(int signal) { (void)signal; while (waitpid(-1, NULL, WNOHANG) > 0) {} }
+static void stop(int signal) { (void)signal; _exit(0); }
+static void reap(int signal) { (void)signal; while (waitpid(-1, NULL, WNOHANG) > 0) {} }
 
 int main(void)
 {
-    signal(SIGINT, end);
-    signal(SIGTERM, end);
-    signal(SIGCHLD, collect);
+    signal(SIGINT, stop);
+    signal(SIGTERM, stop);
+    signal(SIGCHLD, reap);
     for (;;)
         pause();
 }

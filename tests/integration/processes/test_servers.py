@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from exam_harness.environments.processes.paths import new_run_folder
+from exam_harness.environments.processes.paths import OVERFLOW_UID, new_run_folder
 from exam_harness.environments.processes.ports import free_ports, is_listening
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.server import Server
@@ -96,7 +96,7 @@ def test_postgresql_never_runs_as_root(postgres: Postgres) -> None:
 @pytest.mark.parametrize("make", [Postgres, _gateway])
 def test_servers_can_run_as_a_user_with_another_group_name(folder: Path, make: Callable[..., Server]) -> None:
     """If the system has no user postgres, servers run as a user whose group has another name (nogroup)."""
-    user = pwd.getpwnam("nobody")
+    user = pwd.getpwuid(OVERFLOW_UID)
     with make(folder, user=user) as server:
         assert user.pw_uid in {Path(f"/proc/{each.pid}").stat().st_uid for each in server.process.process_tree()}
 

@@ -18,6 +18,8 @@ KIND_SOURCES = REPOSITORY / "k8s/kind"
 OFFLINE_SOURCES = REPOSITORY / "k8s/offline"
 POM = CASSANDRA_SOURCES / "pom.xml"
 JARS = CASSANDRA_SOURCES / "jars.sha256"
+OVERFLOW_UID = 65534
+"""The unprivileged user without a name of its own, which every system has."""
 PLATFORM = f"linux-{platform.machine()}"
 """The name of this platform in the wheels that carry servers."""
 
@@ -79,7 +81,7 @@ def unprivileged_user() -> pwd.struct_passwd | None:
     if os.geteuid() != 0:
         return None
     users = {user.pw_name: user for user in pwd.getpwall()}
-    return users.get("postgres") or users["nobody"]
+    return users.get("postgres") or pwd.getpwuid(OVERFLOW_UID)
 
 
 def check_traversable(folder: Path, setting: str) -> None:
