@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jwt import PyJWS
 
 from exam_core.instants import SECOND
+from exam_core.jws import UnknownKeyError
 from exam_core.keys import PublicKeySet, SigningKeys
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import (
@@ -23,7 +24,6 @@ from exam_core.tokens import (
     Refresh,
     Role,
     TokenKind,
-    UnknownKeyError,
     kind_of,
     read_access,
     read_attempt,

@@ -5,9 +5,10 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exam_core.jws import UnknownKeyError
 from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.problems import Problem
-from exam_core.tokens import Attempt, UnknownKeyError, read_attempt, sign_attempt
+from exam_core.tokens import Attempt, read_attempt, sign_attempt
 from exam_harness.students.invalid_requests import forged_tokens
 
 KEYS = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})

@@ -1,36 +1,25 @@
-"""Receipts: what a student gets for an acknowledged answer, signed (Ed25519, compact JWS) by the solver.
+"""Receipts: the solver's signed acknowledgement of an answer (Ed25519, compact JWS).
 
-A receipt can be checked with any JOSE library and the solver's published keys alone.
+A receipt can be verified with any JOSE library and the solver's published keys alone.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
-import jwt
-
-from exam_core.answers import Answer, shown
+from exam_core import jws
+from exam_core.answers import Answer
+from exam_core.canonical import JsonObject
+from exam_core.jws import InvalidJwsError, UnknownKeyError, read_integer, read_text, read_uuid
 from exam_core.keys import PublicKeySet, SigningKeys
-
-if TYPE_CHECKING:
-    from jwt.types import Options
 
 TYPE: Final = "exam-receipt+jwt"
 ISSUER: Final = "exam-solver"
-MAX_LENGTH: Final = 4096
-_NOTHING_EXPIRES: Final["Options"] = {
-    "verify_aud": False,
-    "verify_exp": False,
-    "verify_iat": False,
-    "verify_nbf": False,
-    "require": ["iss"],
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What was acknowledged: `answer` is the digest of the answer's canonical form, instants in µs."""
+    """An acknowledged answer; `answer` is the digest of its canonical form, instants are in µs."""
 
     sitting: UUID
     student: int
@@ -43,7 +32,7 @@ class Receipt:
 
     @classmethod
     def of(cls, sitting: UUID, answer: Answer) -> Self:
-        """The receipt for an answer of a sitting."""
+        """Return the receipt for an answer of a sitting."""
         return cls(
             sitting=sitting,
             student=answer.student,
@@ -56,7 +45,7 @@ class Receipt:
         )
 
     def claims(self) -> dict[str, Any]:
-        """The signed members."""
+        """Return the signed members; the answer's id is called ``request``."""
         return {
             "iss": ISSUER,
             "sitting": str(self.sitting),
@@ -70,17 +59,17 @@ class Receipt:
         }
 
     @classmethod
-    def from_claims(cls, claims: Mapping[str, Any]) -> Self:
-        """The inverse of `claims`; raises ValueError when one is missing or not what it should be."""
+    def from_claims(cls, claims: JsonObject) -> Self:
+        """The inverse of `claims`; raises ValueError for a missing or malformed member."""
         return cls(
-            sitting=UUID(_text(claims, "sitting")),
-            student=_number(claims, "student"),
-            question=_number(claims, "question"),
-            seq=_number(claims, "seq"),
-            answer_id=UUID(_text(claims, "request")),
-            received_at=_number(claims, "received_at"),
-            deadline_at=_number(claims, "deadline_at"),
-            answer=_text(claims, "answer"),
+            sitting=read_uuid(claims, "sitting"),
+            student=read_integer(claims, "student"),
+            question=read_integer(claims, "question"),
+            seq=read_integer(claims, "seq"),
+            answer_id=read_uuid(claims, "request"),
+            received_at=read_integer(claims, "received_at"),
+            deadline_at=read_integer(claims, "deadline_at"),
+            answer=read_text(claims, "answer"),
         )
 
 
@@ -89,40 +78,17 @@ class BadReceiptError(Exception):
 
 
 def sign(receipt: Receipt, keys: SigningKeys) -> str:
-    """The compact form that a student keeps."""
-    return jwt.encode(receipt.claims(), keys.private, algorithm="EdDSA", headers={"typ": TYPE, "kid": keys.kid})
+    """Return the compact form that a student keeps."""
+    return jws.sign(receipt.claims(), keys, typ=TYPE)
 
 
 def read(text: str, keys: PublicKeySet) -> Receipt:
-    """Check a receipt.
+    """Verify a receipt. A receipt does not expire.
 
     Raises:
-        BadReceiptError: it is malformed, of another kind, or signed by nobody we know.
+        BadReceiptError: it is malformed, of another type, or not signed by one of the keys.
     """
-    if len(text) > MAX_LENGTH:
-        raise BadReceiptError("it is too long to be a receipt")
     try:
-        header = jwt.get_unverified_header(text)
-        if header.get("typ") != TYPE:
-            raise BadReceiptError(f"this is a {shown(header.get('typ'))}, not a receipt")
-        key = keys.keys.get(str(header.get("kid")))
-        if key is None:
-            raise BadReceiptError(f"no key {shown(header.get('kid'))} in the key set")
-        claims = jwt.decode(text, key, algorithms=["EdDSA"], issuer=ISSUER, options=_NOTHING_EXPIRES)
-        return Receipt.from_claims(claims)
-    except (jwt.InvalidTokenError, ValueError) as error:
-        raise BadReceiptError(f"not a receipt that we signed: {error}") from error
-
-
-def _text(claims: Mapping[str, Any], name: str) -> str:
-    value = claims.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name!r} must be a text")  # noqa: TRY004 - one error for every member that does not fit
-    return value
-
-
-def _number(claims: Mapping[str, Any], name: str) -> int:
-    value = claims.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{name!r} must be a whole number")  # noqa: TRY004 - as above
-    return value
+        return Receipt.from_claims(jws.verify(text, keys, typ=TYPE, issuer=ISSUER))
+    except (InvalidJwsError, UnknownKeyError, ValueError) as error:
+        raise BadReceiptError(f"not a valid receipt: {error}") from error

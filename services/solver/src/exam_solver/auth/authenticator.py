@@ -6,9 +6,10 @@ Access tokens are signed by web, attempt tokens by the solvers. Expiry is checke
 from contextlib import suppress
 
 from exam_core.instants import rfc3339
+from exam_core.jws import UnknownKeyError
 from exam_core.keys import PublicKeySet
 from exam_core.problems import Problem, ProblemKind
-from exam_core.tokens import Access, Attempt, TokenKind, UnknownKeyError, kind_of, read_access, read_attempt
+from exam_core.tokens import Access, Attempt, TokenKind, kind_of, read_access, read_attempt
 from exam_solver.auth.web_client import WebClient
 from exam_solver.caching.lru import Lru
 from exam_solver.lease.keeper import LeaseKeeper

@@ -8,9 +8,10 @@ from typing import cast
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
+from exam_core.jws import UnknownKeyError
 from exam_core.keys import SigningKeys
 from exam_core.problems import Problem, ProblemKind
-from exam_core.tokens import Access, UnknownKeyError, read_access
+from exam_core.tokens import Access, read_access
 from exam_runtime.settings import SettingsError
 from exam_web.common.clock import database_now
 from exam_web.settings import ENVIRONMENT

@@ -9,9 +9,10 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from exam_core.instants import SECOND, from_micros, to_micros
+from exam_core.jws import UnknownKeyError
 from exam_core.keys import SigningKeys
 from exam_core.problems import Problem, ProblemKind
-from exam_core.tokens import Access, Refresh, Role, UnknownKeyError, read_refresh, sign_access, sign_refresh
+from exam_core.tokens import Access, Refresh, Role, read_refresh, sign_access, sign_refresh
 from exam_web.common import locks
 from exam_web.settings import ENVIRONMENT
 from exam_web.users.models import LoginSession, Revocation, User
