@@ -46,13 +46,13 @@ def table() -> str:
 
 def _rows(schema: Mapping[str, Any], values: object, path: str = "") -> Iterator[tuple[str, str, str, str]]:
     for name, each in schema["properties"].items():
-        here = f"{path}.{name}" if path else name
+        key = f"{path}.{name}" if path else name
         value = values.get(name) if isinstance(values, Mapping) else None
         if "properties" in each and name != "resources":
-            yield from _rows(each, value, here)
+            yield from _rows(each, value, key)
         else:
             kind = " or ".join(f"`{option}`" for option in each.get("enum", ())) or str(each["type"])
-            yield here, kind, f"`{json.dumps(value)}`", each["description"]
+            yield key, kind, f"`{json.dumps(value)}`", each["description"]
 
 
 if __name__ == "__main__":
