@@ -27,7 +27,7 @@ from exam_harness.waiting import eventually
 
 EDITED = Path("services/solver/src/exam_solver/health.py")
 BEFORE, AFTER = '"running"', '"edited"'
-"""A part of the solver's health response, as written in its source and in its JSON."""
+"""The detail of a check in the solver's `/healthz`, as written in its source and in its JSON."""
 WATCHING = "Watching for changes"
 IGNORED = (".git", ".venv", "build", ".*_cache", ".hypothesis", "__pycache__")
 START_SECONDS = 900
@@ -47,6 +47,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="exam-skaffold-") as folder:
             copy = Path(folder) / "repository"
             shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(*IGNORED), symlinks=True)
+            source = copy / EDITED
+            if BEFORE not in source.read_text():
+                raise HarnessError(f"{EDITED} does not contain {BEFORE}")
             with _skaffold(platform, copy, _environment(platform, Path(folder))) as log:
                 steps.echo("skaffold dev: building images and deploying the chart")
                 steps.run("first deployment", lambda: _await_health(platform, BEFORE, START_SECONDS))
@@ -56,7 +59,6 @@ def main() -> int:
                 )
                 steps.echo(f"editing {EDITED}")
                 builds = log.read_text().count("Building [")
-                source = copy / EDITED
                 source.write_text(source.read_text().replace(BEFORE, AFTER))
                 steps.run("sync of the edit", lambda: _await_health(platform, AFTER, SYNC_SECONDS))
                 text = log.read_text()
