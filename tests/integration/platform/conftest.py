@@ -26,6 +26,7 @@ from exam_harness.scenarios.sitting.accounts import Accounts, new_accounts
 from exam_harness.scenarios.sitting.platform_client import PAPERS, PlatformClient
 from exam_harness.scenarios.sitting.store_readers import PostgresReader, read_raw_buckets
 from exam_harness.students.student import Account
+from exam_harness.waiting import eventually
 
 SECOND = 1_000_000
 LEASE_MS = 3_000
@@ -37,15 +38,6 @@ PROBLEMS = "https://examplatform.dev/problems/"
 WEB, SOLVER = "localhost", "solver.localhost"
 
 T = TypeVar("T")
-
-
-def _eventually(condition: str, check: Callable[[], T], *, seconds: float = TIMEOUT) -> T:
-    deadline = time.monotonic() + seconds
-    while not (found := check()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s: {condition}")
-        time.sleep(POLL)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +230,12 @@ class Platform:
         )
         epoch = self.client.sitting(name)["epoch"]
         for solver in self.stack.solvers:
-            _eventually(
+            self.eventually(
                 f"{solver.name} knows {name}",
                 lambda solver=solver: self.metric(solver, "exam_solver_lease_epoch") >= epoch,
             )
         if opens_in < 1:
-            _eventually(f"{name} opens", lambda: self.postgres.now() > now + int(opens_in * SECOND))
+            self.eventually(f"{name} opens", lambda: self.postgres.now() > now + int(opens_in * SECOND))
         return Sitting(name, sitting_id, read_document(text))
 
     def operate(self, sitting: Sitting, verb: str) -> dict[str, Any]:
@@ -314,9 +306,9 @@ class Platform:
         """The holder id of a solver's current lease."""
         return str([line["holder"] for line in self.log(solver) if line.get("event") == "lease_acquired"][-1])
 
-    def eventually(self, condition: str, check: Callable[[], T], *, seconds: float = TIMEOUT) -> T:
+    def eventually(self, condition: str, check: Callable[[], T | None], *, seconds: float = TIMEOUT) -> T:
         """Wait until `check` returns a true value; fails when the time is up."""
-        return _eventually(condition, check, seconds=seconds)
+        return eventually(check, condition, seconds=seconds)
 
     @contextmanager
     def frozen(self, server: Server) -> Iterator[None]:
@@ -340,7 +332,7 @@ class Platform:
     def await_recovery(self) -> None:
         """Wait until every service is ready, so that the next test does not start during an outage."""
         for service in self.stack.services.values():
-            _eventually(f"{service.name} is ready", service.is_ready)
+            self.eventually(f"{service.name} is ready", service.is_ready)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.scenarios.reporting.progress import Step
 from exam_harness.scenarios.reporting.report import Report
-from exam_harness.scenarios.runner import Scenario
+from exam_harness.scenarios.runner import DURATION_SHARE, Scenario
 from exam_harness.scenarios.sitting.accounts import Accounts, Credentials, new_accounts
 from exam_harness.scenarios.sitting.checks import REVISION, ScheduledSitting, SittingEvidence
 from exam_harness.scenarios.sitting.exam_phases import PhaseLog, in_order, watch_exams
@@ -23,8 +23,6 @@ from exam_harness.students.clock import SECOND, parse_rfc3339
 NAMESPACE = "exams"
 CLOSE_WITHIN_MS = 2_000
 """The longest time between a sitting's last deadline and its close; late answers are refused in any case."""
-_DURATION_SHARE = 5 / 6
-"""The longest attempt as a share of the window, so that the duration limits some attempts and the close others."""
 
 
 class Kubectl(Protocol):
@@ -120,7 +118,7 @@ class ExamScenario(Scenario):
         """Apply every sample with a window that opens soon; returns the sittings that the operator creates."""
         opens_at = (self._clock() // SECOND + self.timing.lead) * SECOND
         closes_at = opens_at + self.timing.window * SECOND
-        duration = int(self.timing.window * _DURATION_SHARE) * SECOND
+        duration = int(self.timing.window * DURATION_SHARE) * SECOND
         for sample in self.samples:
             manifests = sample.scheduled(
                 opens_at=opens_at,

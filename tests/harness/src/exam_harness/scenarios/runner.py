@@ -30,6 +30,9 @@ from exam_harness.scenarios.sitting.store_readers import Stores
 from exam_harness.students.clock import SECOND
 from exam_harness.students.cohort import Cohort, open_cohort
 
+DURATION_SHARE = 5 / 6
+"""The longest attempt as a share of the window, so that the duration limits some attempts and the close others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SittingResult:

@@ -10,7 +10,7 @@ from exam_harness.oracle.document import Document, read_document
 from exam_harness.oracle.scoring import ALL_OR_NOTHING, PROPORTIONAL
 from exam_harness.scenarios.demo.settings import Settings
 from exam_harness.scenarios.reporting.progress import Step
-from exam_harness.scenarios.runner import Scenario
+from exam_harness.scenarios.runner import DURATION_SHARE, Scenario
 from exam_harness.scenarios.sitting.accounts import EXTRA_TIME_US, new_accounts
 from exam_harness.scenarios.sitting.checks import REVISION, ScheduledSitting
 from exam_harness.scenarios.sitting.journey import POLL_SECONDS
@@ -21,8 +21,6 @@ from exam_harness.students.clock import SECOND
 EXAMS = ("algebra-101", "geometry-201")
 _LEAD_SECONDS = 8
 """From provisioning to opening: accommodations are granted and solvers learn of the sittings."""
-_DURATION_SHARE = 5 / 6
-"""The longest attempt as a share of the window, so that the duration limits some attempts and the close others."""
 _GRADED_WITHIN = 120
 
 
@@ -52,7 +50,7 @@ class Demo(Scenario):
     async def schedule(self, step: Step) -> list[ScheduledSitting]:
         """Provision two sittings in the same window; a few students get extra time in each."""
         opens_at = self.postgres.now() + _LEAD_SECONDS * SECOND
-        duration = int(self.settings.seconds * _DURATION_SHARE) * SECOND
+        duration = int(self.settings.seconds * DURATION_SHARE) * SECOND
         rules = (ALL_OR_NOTHING, PROPORTIONAL)
         scheduled = [
             self._provision(document, opens_at, duration, multiple)
