@@ -18,7 +18,7 @@ RETRYABLE_STATUSES = {502, 503, 504}
 """Statuses after which the same request may succeed."""
 RETRYABLE_PROBLEMS = {"sitting-paused", "not-open-yet", "too-many-requests"}
 """Problems that resolve themselves with time."""
-POSSIBLY_LATE = "more time may have been granted since this solver last heard"
+POSSIBLY_LATE = "this solver's schedule is out of date and more time may have been granted"
 """A solver with a stale lease responds so to an answer that seems late; an answer in time must never receive it."""
 _ATTEMPTS = 60
 _RETRY_DELAY = 0.5
