@@ -1,4 +1,4 @@
-"""The real lease functions, as web's migrations made them, and an exam's sitting to hold a lease for."""
+"""Fixtures: the lease functions that web's migrations create, and an open sitting."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -51,13 +51,13 @@ def student(sitting: Sitting) -> Student:
 
 @pytest.fixture
 def lease_database_url(sitting: Sitting, postgres: Postgres) -> str:
-    """The test database as the solver's role reaches it."""
+    """The URL of the test database for the solver's role."""
     return postgres.dsn("exam_solver", connection.settings_dict["NAME"])
 
 
 @pytest.fixture
 async def store(lease_database_url: str) -> AsyncIterator[PostgresLeaseStore]:
-    """The solver's way to the lease functions."""
+    """A lease store on the test database."""
     store = PostgresLeaseStore(lease_database_url, timeout=5)
     yield store
     await store.close()

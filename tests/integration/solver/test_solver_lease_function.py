@@ -1,4 +1,4 @@
-"""The lease, held in a real PostgreSQL by the functions that web's migrations make."""
+"""The lease in a real PostgreSQL, by the functions that web's migrations create."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,8 +37,8 @@ ResultT = TypeVar("ResultT")
 TTL_MS = 30_000
 
 
-async def web(call: Callable[[], ResultT]) -> ResultT:
-    """Run some of web's code in a thread, where Django's database works, and leave no connection behind."""
+async def in_web(call: Callable[[], ResultT]) -> ResultT:
+    """Call web's code in a thread, where Django's database works, and close its connections."""
 
     def closing() -> ResultT:
         try:
@@ -50,14 +50,14 @@ async def web(call: Callable[[], ResultT]) -> ResultT:
 
 
 def keeper_of(store: PostgresLeaseStore, revocations: Revocations | None = None) -> LeaseKeeper:
-    """A process's lease."""
+    """A lease keeper on a store."""
     return LeaseKeeper(store, ttl_ms=TTL_MS, clock=boot_clock, revocations=revocations or Revocations())
 
 
-async def test_a_new_holder_is_told_the_sittings_as_web_has_them(
+async def test_a_new_holder_receives_every_sitting(
     store: PostgresLeaseStore, sitting: Sitting, student: Student
 ) -> None:
-    """A solver that comes up knows window, pauses, extra time, level and paper of every sitting near."""
+    """A new solver receives window, pauses, extra time, level and paper of every scheduled sitting."""
 
     def change() -> Sitting:
         accommodation_set(sitting=sitting.id, student=student, extra=timedelta(minutes=7))
@@ -66,97 +66,95 @@ async def test_a_new_holder_is_told_the_sittings_as_web_has_them(
         pause_begin(sitting=sitting.id)
         return Sitting.objects.select_related("level").prefetch_related("pauses").get(id=sitting.id)
 
-    row = await web(change)
+    row = await in_web(change)
     keeper = keeper_of(store)
     assert await keeper.renew()
-    known = keeper.admit().sitting(sitting.id)
-    assert known.window == row.window
-    assert known.window.paused
-    assert known.accommodations == {student.pk: 7 * MINUTE}
-    assert (known.level, known.paper, known.buckets) == (row.level.slug, row.paper_id, row.buckets)
-    assert (known.state, known.epoch) == (State.SCHEDULED, row.epoch)
+    received = keeper.admit().sitting(sitting.id)
+    assert received.window == row.window
+    assert received.window.paused
+    assert received.accommodations == {student.pk: 7 * MINUTE}
+    assert (received.level, received.paper, received.buckets) == (row.level.slug, row.paper_id, row.buckets)
+    assert (received.state, received.epoch) == (State.SCHEDULED, row.epoch)
     assert keeper.epoch >= row.epoch
 
 
 async def test_the_platforms_time_is_postgresqls(store: PostgresLeaseStore, sitting: Sitting) -> None:
-    """Solvers stamp answers by PostgreSQL's clock, never earlier than it says."""
+    """Solvers stamp answers by PostgreSQL's clock, never earlier."""
     keeper = keeper_of(store)
     before = to_micros(timezone.now())
     await keeper.renew()
-    told = keeper.admit().now
-    assert before - SECOND < told < to_micros(timezone.now()) + SECOND
+    stamped = keeper.admit().now
+    assert before - SECOND < stamped < to_micros(timezone.now()) + SECOND
 
 
-async def test_what_has_not_changed_is_not_told_again(
+async def test_an_unchanged_schedule_is_not_sent_again(
     store: PostgresLeaseStore, sitting: Sitting, student: Student
 ) -> None:
-    """A renewal costs little while nothing changes; a change is told once."""
+    """A renewal costs little while nothing changes; a change is sent once."""
     keeper = keeper_of(store)
     await keeper.renew()
-    first = keeper.admit().known.sittings
+    first = keeper.admit().snapshot.sittings
     await keeper.renew()
-    assert keeper.admit().known.sittings is first
-    await web(lambda: accommodation_set(sitting=sitting.id, student=student, extra=timedelta(minutes=1)))
+    assert keeper.admit().snapshot.sittings is first
+    await in_web(lambda: accommodation_set(sitting=sitting.id, student=student, extra=timedelta(minutes=1)))
     await keeper.renew()
     assert keeper.admit().sitting(sitting.id).accommodations == {student.pk: MINUTE}
 
 
-async def test_a_lease_that_expired_in_the_database_is_lapsed(store: PostgresLeaseStore, sitting: Sitting) -> None:
-    """PostgreSQL counts a lease as expired: the process starts over under a new name."""
+async def test_a_lease_that_expired_in_the_database_has_lapsed(store: PostgresLeaseStore, sitting: Sitting) -> None:
+    """PostgreSQL counts a lease as expired: the process acquires one under a new holder."""
     keeper = keeper_of(store)
     await keeper.renew()
     assert keeper.lease is not None
     old = keeper.lease.holder
-    await web(lambda: SolverLease.objects.update(renewed_at=timezone.now() - timedelta(minutes=1)))
+    await in_web(lambda: SolverLease.objects.update(renewed_at=timezone.now() - timedelta(minutes=1)))
     assert not await keeper.renew()
     held = [keeper.valid]
     assert await keeper.renew()
     await keeper.release_stale()
     assert [*held, keeper.valid] == [False, True]
-    rows = await web(lambda: list(SolverLease.objects.values_list("holder", flat=True)))
+    rows = await in_web(lambda: list(SolverLease.objects.values_list("holder", flat=True)))
     assert rows == [keeper.lease.holder] != [old]
 
 
-async def test_a_close_waits_for_what_a_solver_admitted_before_and_for_nothing_else(
+async def test_a_close_waits_for_admissions_under_an_older_epoch_only(
     store: PostgresLeaseStore, sitting: Sitting
 ) -> None:
-    """The sitting is stopped while an answer is being written: it is drained once that is done and told."""
+    """A sitting is stopped while an answer is being written: it is drained once the write has ended and is reported."""
     keeper = keeper_of(store)
     await keeper.renew()
     finish = asyncio.Event()
     writing = asyncio.create_task(keeper.run_tracked(keeper.admit(), finish.wait))
     await asyncio.sleep(0)
-    await web(lambda: sitting_stop(sitting=sitting.id))
+    await in_web(lambda: sitting_stop(sitting=sitting.id))
     for _ in range(3):
         await keeper.renew()
     assert keeper.admit().sitting(sitting.id).state is State.CLOSING
-    drain = await web(lambda: sitting_drain(sitting=sitting.id))
+    drain = await in_web(lambda: sitting_drain(sitting=sitting.id))
     assert keeper.lease is not None
     assert [waiting.holder for waiting in drain.waiting] == [keeper.lease.holder]
     finish.set()
     await writing
     await asyncio.sleep(0)
     await keeper.renew()
-    drain = await web(lambda: sitting_drain(sitting=sitting.id))
+    drain = await in_web(lambda: sitting_drain(sitting=sitting.id))
     assert drain.drained
 
 
-async def test_ending_gives_the_row_back_so_that_a_close_need_not_wait(
-    store: PostgresLeaseStore, sitting: Sitting
-) -> None:
-    """A pod was replaced just before the close: nobody waits half a minute for it."""
+async def test_stop_releases_the_row_so_that_a_close_need_not_wait(store: PostgresLeaseStore, sitting: Sitting) -> None:
+    """A pod was replaced just before the close: the close does not wait for its lease to expire."""
     keeper = keeper_of(store)
     await keeper.renew()
-    await web(lambda: sitting_stop(sitting=sitting.id))
-    drain = await web(lambda: sitting_drain(sitting=sitting.id))
+    await in_web(lambda: sitting_stop(sitting=sitting.id))
+    drain = await in_web(lambda: sitting_drain(sitting=sitting.id))
     assert not drain.drained
     await keeper.stop(grace=1)
-    drain = await web(lambda: sitting_drain(sitting=sitting.id))
+    drain = await in_web(lambda: sitting_drain(sitting=sitting.id))
     assert drain.drained
 
 
-async def test_revocations_come_with_the_lease(store: PostgresLeaseStore, sitting: Sitting, student: Student) -> None:
-    """I log out, and somebody's account is disabled: the next renewal tells every solver."""
+async def test_renewals_return_revocations(store: PostgresLeaseStore, sitting: Sitting, student: Student) -> None:
+    """A session is ended, and an account disabled: the next renewal delivers it to every solver."""
     revocations = Revocations()
     keeper = keeper_of(store, revocations)
     await keeper.renew()
@@ -169,21 +167,19 @@ async def test_revocations_come_with_the_lease(store: PostgresLeaseStore, sittin
         session_revoke(session=session, now=now)
         return session
 
-    session = await web(log_out)
+    session = await in_web(log_out)
     await keeper.renew()
     assert revocations.latest > 0
     latest = revocations.latest
     assert list(revocations._sessions) == [str(session.id)]
-    await web(lambda: account_disable(user=student, now=now))
+    await in_web(lambda: account_disable(user=student, now=now))
     await keeper.renew()
     assert revocations.latest > latest
     assert list(revocations._subjects) == [str(student.pk)]
 
 
-async def test_a_broken_connection_is_made_anew(
-    store: PostgresLeaseStore, sitting: Sitting, postgres: Postgres
-) -> None:
-    """PostgreSQL restarted: one renewal fails, the next works."""
+async def test_a_broken_connection_is_reopened(store: PostgresLeaseStore, sitting: Sitting, postgres: Postgres) -> None:
+    """PostgreSQL restarted: one renewal fails, the next succeeds."""
     keeper = keeper_of(store)
     await keeper.renew()
     assert keeper.lease is not None
@@ -196,10 +192,10 @@ async def test_a_broken_connection_is_made_anew(
     assert keeper.lease.holder == holder
 
 
-async def test_a_server_that_hangs_does_not_hang_the_solver(
+async def test_a_renewal_times_out_when_postgresql_hangs(
     lease_database_url: str, sitting: Sitting, postgres: Postgres
 ) -> None:
-    """PostgreSQL takes the connection and answers nothing: the renewal fails in time and the lease goes on."""
+    """PostgreSQL accepts the connection and never responds: the renewal times out, and the lease stays valid."""
     store = PostgresLeaseStore(lease_database_url, timeout=0.5)
     keeper = keeper_of(store)
     await keeper.renew()
@@ -215,22 +211,22 @@ async def test_a_server_that_hangs_does_not_hang_the_solver(
     await store.close()
 
 
-async def test_a_server_that_is_not_there_is_told_as_such() -> None:
-    """PostgreSQL is down: the solver says so and tries again."""
+async def test_an_unreachable_postgresql_raises_unavailable() -> None:
+    """PostgreSQL is down: connecting raises an error that the loop retries."""
     store = PostgresLeaseStore("postgresql://exam_solver@127.0.0.1:1/exam", timeout=2)
     with pytest.raises(LeaseStoreUnavailableError):
         await store.connect()
 
 
-async def test_a_ttl_that_the_function_refuses_is_a_failed_renewal(store: PostgresLeaseStore, sitting: Sitting) -> None:
-    """A lease of an hour would hold up every close: PostgreSQL refuses it."""
+async def test_a_ttl_above_the_limit_is_a_failed_renewal(store: PostgresLeaseStore, sitting: Sitting) -> None:
+    """A lease of an hour would delay every close: PostgreSQL rejects it."""
     keeper = LeaseKeeper(store, ttl_ms=3_600_000, clock=boot_clock, revocations=Revocations())
     with pytest.raises(LeaseStoreUnavailableError, match="60000"):
         await keeper.renew()
 
 
-async def test_the_solvers_role_may_do_nothing_else(lease_database_url: str) -> None:
-    """Whoever takes over a solver cannot read people, keys or degrees."""
+async def test_the_solvers_role_may_only_execute_the_lease_functions(lease_database_url: str) -> None:
+    """An attacker who controls a solver cannot read users, keys or degrees."""
     async with await psycopg.AsyncConnection.connect(lease_database_url, autocommit=True) as solver:
         for table in ("users_user", "sittings_paperkey", "sittings_sitting", "sittings_solverlease"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -245,6 +241,6 @@ def database_name() -> str:
 
 
 def end_sessions(postgres: Postgres) -> None:
-    """Break every connection of the solver's role."""
+    """Terminate every connection of the solver's role."""
     with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'exam_solver'")

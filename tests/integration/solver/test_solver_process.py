@@ -1,4 +1,4 @@
-"""Solver processes as they are deployed, on real stores: started, killed, told to end."""
+"""Solver processes on real stores: start, kill, graceful shutdown."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ READY_SECONDS = 60
 
 
 class Platform:
-    """What solver processes find around them: stores, keys, a web that publishes its key set and nothing else."""
+    """The dependencies of solver processes: stores, keys, and a web that publishes only its key set."""
 
     def __init__(self, folder: Path, env: dict[str, str], sitting: Sitting, student: Student) -> None:
         self.folder = folder
@@ -60,13 +60,13 @@ class Platform:
         asyncio.run(self._distribute())
 
     def start(self, **env: str) -> "Solver":
-        """A solver process that is ready."""
+        """Start a solver process and wait until it is ready."""
         solver = Solver(self, len(self.solvers), env)
         self.solvers.append(solver)
         return solver
 
     def close(self) -> None:
-        """End what still runs."""
+        """Kill the remaining processes and stop web."""
         for solver in self.solvers:
             solver.client.close()
             solver.child.kill()
@@ -88,7 +88,7 @@ class Platform:
         return sign_access(access, self.keys)
 
     def rows(self) -> Rows:
-        """What Cassandra holds of the student."""
+        """The student's rows in Cassandra."""
         return asyncio.run(self._read())
 
     async def _read(self) -> Rows:
@@ -118,13 +118,13 @@ class Platform:
                 self.wfile.write(published)
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         return Handler
 
 
 class Solver:
-    """One process and a client of it."""
+    """One process and its HTTP client."""
 
     def __init__(self, platform: Platform, number: int, env: dict[str, str]) -> None:
         (port,) = free_ports(1)
@@ -140,7 +140,7 @@ class Solver:
         self.child.start()
         self.child.await_ready(self._ready, seconds=READY_SECONDS)
 
-    def begin(self) -> httpx.Response:
+    def start_attempt(self) -> httpx.Response:
         """Start or resume the student's attempt."""
         token = self.platform.token()
         return self.client.post(self._path("attempt"), headers={"Authorization": f"Bearer {token}"})
@@ -154,7 +154,7 @@ class Solver:
         )
 
     def lines(self) -> list[dict[str, object]]:
-        """Its log; every line of it is JSON."""
+        """Its log, parsed: every line must be JSON."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def _path(self, rest: str) -> str:
@@ -176,26 +176,26 @@ def platform(
     sitting: Sitting,
     student: Student,
 ) -> Iterator[Platform]:
-    """Everything that a solver process needs."""
+    """The dependencies of solver processes."""
     env = cassandra_env | {"EXAM_LEASE_DATABASE_URL": lease_database_url, "EXAM_REDIS_URL": redis_url}
     platform = Platform(tmp_path, env, sitting, student)
     yield platform
     platform.close()
 
 
-def test_what_a_killed_solver_acknowledged_is_there_at_the_next(platform: Platform) -> None:
-    """My solver is killed in the middle: the next one has my answers, and goes on from them."""
+def test_another_process_has_the_answers_that_a_killed_one_acknowledged(platform: Platform) -> None:
+    """My solver is killed: the next one has my answers, and accepts further ones."""
     first = platform.start()
-    begun = first.begin()
-    assert begun.status_code == 201
-    attempt = begun.json()["attempt_token"]
-    answer = first.put(attempt, 1, 2)
-    assert answer.status_code == 200
-    receipt = receipts.read(answer.json()["receipt"], platform.solver_keys)
+    started = first.start_attempt()
+    assert started.status_code == 201
+    attempt = started.json()["attempt_token"]
+    response = first.put(attempt, 1, 2)
+    assert response.status_code == 200
+    receipt = receipts.read(response.json()["receipt"], platform.solver_keys)
     first.child.kill()
-    assert SolverLease.objects.count() == 1  # nobody gave it back: a close has to wait until it expires
+    assert SolverLease.objects.count() == 1  # it was not released, so a close has to wait until it expires
     second = platform.start()
-    resumed = second.begin()
+    resumed = second.start_attempt()
     assert resumed.status_code == 200
     assert resumed.json()["answers"] == [{"question": 0, "seq": 1, "choices": [2]}]
     again = second.put(attempt, 1, 2)
@@ -206,22 +206,22 @@ def test_what_a_killed_solver_acknowledged_is_there_at_the_next(platform: Platfo
     assert (counted.seq, counted.answer.choice) == (2, 0b1)
 
 
-def test_a_solver_that_is_told_to_end_loses_nothing(platform: Platform) -> None:
-    """A rollout in the middle of the exam: every receipt is kept, the process ends well and gives its lease back."""
+def test_sigterm_loses_no_acknowledged_answer(platform: Platform) -> None:
+    """A rollout during the exam: every receipt holds, the process exits with 0 and releases its lease."""
     solver = platform.start()
-    attempt = solver.begin().json()["attempt_token"]
+    attempt = solver.start_attempt().json()["attempt_token"]
     assert SolverLease.objects.count() == 1
 
     def answer(seq: int) -> int | None:
         try:
-            answer = solver.put(attempt, seq, seq % 4)
+            response = solver.put(attempt, seq, seq % 4)
         except httpx.TransportError:
             return None
-        assert answer.status_code in {200, 503, 429, 409}, answer.text
-        return seq if answer.status_code == 200 else None
+        assert response.status_code in {200, 503, 429, 409}, response.text
+        return seq if response.status_code == 200 else None
 
-    with ThreadPoolExecutor(8) as people:
-        waiting = [people.submit(answer, seq) for seq in range(1, 24)]
+    with ThreadPoolExecutor(8) as clients:
+        waiting = [clients.submit(answer, seq) for seq in range(1, 24)]
         code = solver.child.stop()
         acknowledged = {seq for future in waiting if (seq := future.result())}
     assert code == 0
@@ -232,9 +232,9 @@ def test_a_solver_that_is_told_to_end_loses_nothing(platform: Platform) -> None:
     assert not {"request_failed", "work_in_flight_failed", "lease_loop_crashed"} & set(events)
 
 
-def test_a_solver_comes_up_and_serves_without_redis(platform: Platform) -> None:
-    """Redis is away: papers come from Cassandra."""
+def test_a_solver_starts_and_serves_without_redis(platform: Platform) -> None:
+    """Redis is down: papers are read from Cassandra."""
     solver = platform.start(EXAM_REDIS_URL="redis://127.0.0.1:1/0")
-    begun = solver.begin()
-    assert begun.status_code == 201
-    assert solver.put(begun.json()["attempt_token"], 1, 0).status_code == 200
+    started = solver.start_attempt()
+    assert started.status_code == 201
+    assert solver.put(started.json()["attempt_token"], 1, 0).status_code == 200

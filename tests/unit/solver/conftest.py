@@ -1,4 +1,4 @@
-"""A platform in memory for each test."""
+"""Fixtures: an in-memory platform, a solver process, an attempt."""
 
 from collections.abc import AsyncIterator
 
@@ -9,7 +9,7 @@ from exam_solver.testing.world import Process, World
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    """Papers, people, web, a schedule with one open sitting."""
+    """An in-memory platform with one open sitting."""
     world = await World.create()
     yield world
     await world.close()

@@ -1,4 +1,4 @@
-"""Answers: what is taken, what is refused, and what is never overwritten."""
+"""Answers: what is accepted, what is refused, and what is never overwritten."""
 
 import json
 from uuid import UUID
@@ -15,15 +15,15 @@ from exam_solver.testing.world import STUDENT, Process, World, slug_of
 
 
 async def saved(world: World) -> list[tuple[int, int, AnswerValue]]:
-    """What would be counted: question, seq and answer."""
+    """The answers that would count: question, seq and value."""
     rows = [await world.log.read_bucket(world.sitting, bucket) for bucket in range(3)]
     counted = fold_answers(answer for bucket in rows for answer in bucket.answers)
     return sorted(
-        ((answer.question, answer.seq, answer.answer) for answer in counted.values()), key=lambda found: found[:2]
+        ((answer.question, answer.seq, answer.answer) for answer in counted.values()), key=lambda row: row[:2]
     )
 
 
-async def test_an_answer_is_saved_and_its_receipt_says_so(world: World, solver: Process, attempt: str) -> None:
+async def test_a_saved_answer_returns_a_receipt(world: World, solver: Process, attempt: str) -> None:
     """I choose an answer and get a signed receipt for exactly that answer."""
     response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     assert response.status_code == 200
@@ -41,7 +41,7 @@ async def test_an_answer_is_saved_and_its_receipt_says_so(world: World, solver: 
     assert await saved(world) == [(SINGLE, 1, content)]
 
 
-async def test_each_kind_of_answer_and_a_blank_one_are_taken(world: World, solver: Process, attempt: str) -> None:
+async def test_every_kind_of_answer_and_a_blank_one_are_accepted(world: World, solver: Process, attempt: str) -> None:
     """I can answer every kind of question, and take an answer back."""
     for question, content in (
         (MULTIPLE, {"choices": [3, 0]}),
@@ -87,10 +87,10 @@ async def test_each_kind_of_answer_and_a_blank_one_are_taken(world: World, solve
         (4, {"choices": [0]}, "unknown-question"),
     ],
 )
-async def test_an_answer_that_the_paper_does_not_take_is_refused(
+async def test_an_answer_invalid_for_its_question_is_refused(
     world: World, solver: Process, attempt: str, question: int, content: dict[str, object], problem: str
 ) -> None:
-    """I am told what is wrong with my answer, and nothing is saved."""
+    """The response says what is wrong with my answer, and nothing is saved."""
     response = await world.put_answer(solver, attempt, question, 1, **content)
     assert response.status_code == 422
     assert slug_of(response) == problem
@@ -98,19 +98,17 @@ async def test_an_answer_that_the_paper_does_not_take_is_refused(
 
 
 @pytest.mark.parametrize("question", ["x", "-1", "1.0", "9" * 5000, "٣"])
-async def test_a_question_that_is_no_number_is_unknown(
+async def test_a_question_number_in_the_path_must_be_a_number(
     world: World, solver: Process, attempt: str, question: str
 ) -> None:
-    """I am told that there is no such question, whatever I put into the address."""
+    """Whatever I put into the path, I get 422 «unknown question»."""
     response = await solver.request("PUT", world.path(f"answers/{question}"), attempt, json={"seq": 1, "choices": []})
     assert (response.status_code, slug_of(response)) == (422, "unknown-question")
 
 
 @pytest.mark.parametrize("seq", [0, -1, 1.0, "1", True, None, 2**53, [1]])
-async def test_a_seq_that_is_no_whole_number_is_refused(
-    world: World, solver: Process, attempt: str, seq: object
-) -> None:
-    """I am told that the seq makes no sense."""
+async def test_a_seq_must_be_a_positive_integer(world: World, solver: Process, attempt: str, seq: object) -> None:
+    """A seq that is not an integer from 1 is invalid."""
     response = await solver.request("PUT", world.path("answers/0"), attempt, json={"seq": seq, "choices": [0]})
     assert (response.status_code, slug_of(response)) == (422, "invalid")
 
@@ -134,10 +132,10 @@ async def test_a_seq_that_is_no_whole_number_is_refused(
         (b"null", 422, "invalid"),
     ],
 )
-async def test_only_a_json_object_is_read(
+async def test_a_body_must_be_a_json_object(
     world: World, solver: Process, attempt: str, body: bytes, status: int, problem: str | None
 ) -> None:
-    """I am told that my body cannot be read; what I may have added to a good one harms nobody."""
+    """A body that cannot be parsed is refused; unknown members of a valid one are ignored."""
     response = await solver.request(
         "PUT", world.path("answers/0"), attempt, content=body, headers={"Content-Type": "application/json"}
     )
@@ -145,8 +143,8 @@ async def test_only_a_json_object_is_read(
     assert problem is None or slug_of(response) == problem
 
 
-async def test_going_back_in_seq_overwrites_nothing(world: World, solver: Process, attempt: str) -> None:
-    """When an old tab of mine wakes up, it is refused, and told where to go on."""
+async def test_a_lower_seq_is_refused_and_overwrites_nothing(world: World, solver: Process, attempt: str) -> None:
+    """An old tab of mine wakes up: its answer is refused with the highest seq that was saved."""
     await world.put_answer(solver, attempt, SINGLE, 5, choices=[1])
     response = await world.put_answer(solver, attempt, SINGLE, 4, choices=[2])
     assert (response.status_code, slug_of(response)) == (409, "seq-too-low")
@@ -154,8 +152,8 @@ async def test_going_back_in_seq_overwrites_nothing(world: World, solver: Proces
     assert await saved(world) == [(SINGLE, 5, AnswerValue(choice=0b10))]
 
 
-async def test_another_answer_with_the_same_seq_is_refused(world: World, solver: Process, attempt: str) -> None:
-    """Two devices with the same seq: the first keeps it, the second is told to go on above it."""
+async def test_another_value_with_the_same_seq_is_refused(world: World, solver: Process, attempt: str) -> None:
+    """Two devices use the same seq: the first is saved, the second must send a higher one."""
     await world.put_answer(solver, attempt, SINGLE, 5, choices=[1])
     response = await world.put_answer(solver, attempt, SINGLE, 5, choices=[2])
     assert (response.status_code, slug_of(response)) == (409, "seq-too-low")
@@ -163,20 +161,20 @@ async def test_another_answer_with_the_same_seq_is_refused(world: World, solver:
     assert await saved(world) == [(SINGLE, 5, AnswerValue(choice=0b10))]
 
 
-async def test_going_back_is_refused_by_a_process_that_never_saw_the_attempt(
+async def test_a_lower_seq_is_refused_by_a_process_without_the_attempt_in_its_cache(
     world: World, solver: Process, attempt: str
 ) -> None:
-    """The rule holds on whichever solver my old tab lands."""
+    """The rule holds whichever solver serves my old tab."""
     await world.put_answer(solver, attempt, SINGLE, 5, choices=[1])
     other = await world.start_process()
     response = await world.put_answer(other, attempt, SINGLE, 4, choices=[2])
     assert (response.status_code, slug_of(response)) == (409, "seq-too-low")
 
 
-async def test_the_same_answer_twice_is_acknowledged_twice_and_written_once(
+async def test_a_repeated_answer_is_acknowledged_again_and_written_once(
     world: World, solver: Process, attempt: str
 ) -> None:
-    """I lost the answer and sent it again: I get my receipt, and it counts once."""
+    """I lost the response and sent the answer again: I get my receipt, and the answer counts once."""
     first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     world.clock.advance(1)
     again = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
@@ -185,10 +183,8 @@ async def test_the_same_answer_twice_is_acknowledged_twice_and_written_once(
     assert len(world.log.tables["answers"]) == 1
 
 
-async def test_a_retry_at_another_process_is_acknowledged_as_what_is_saved(
-    world: World, solver: Process, attempt: str
-) -> None:
-    """My solver died after it saved my answer: the next one knows it."""
+async def test_a_retry_at_another_process_returns_the_same_receipt(world: World, solver: Process, attempt: str) -> None:
+    """My solver was killed after it saved my answer: the next one returns the same receipt."""
     first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     other = await world.start_process()
     again = await world.put_answer(other, attempt, SINGLE, 1, choices=[2])
@@ -196,10 +192,8 @@ async def test_a_retry_at_another_process_is_acknowledged_as_what_is_saved(
     assert len(world.log.tables["answers"]) == 1
 
 
-async def test_while_the_store_is_down_nothing_is_acknowledged_and_then_it_goes_on(
-    world: World, solver: Process, attempt: str
-) -> None:
-    """The store fails: I am told to send it again, and when it is back, sending it again works."""
+async def test_nothing_is_acknowledged_while_the_store_is_down(world: World, solver: Process, attempt: str) -> None:
+    """The store fails: the response asks me to send the answer again, which succeeds once the store is back."""
     world.log.fail_with(AnswerLogUnavailableError("no quorum"))
     response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     assert (response.status_code, slug_of(response), response.headers["retry-after"]) == (
@@ -211,10 +205,10 @@ async def test_while_the_store_is_down_nothing_is_acknowledged_and_then_it_goes_
     assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])).status_code == 200
 
 
-async def test_an_answer_that_timed_out_but_was_written_may_be_sent_again(
+async def test_a_retry_after_a_timeout_counts_once_even_if_the_first_was_written(
     world: World, solver: Process, attempt: str
 ) -> None:
-    """«Not known to be saved» may mean saved: sending it again counts once."""
+    """«Not known to be saved» may mean saved: after a retry the answer counts once."""
     world.log.fail_with(AnswerLogUnavailableError("timeout"), written=True)
     assert slug_of(await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])) == "not-known-saved"
     world.log.fail_with(None)
@@ -224,8 +218,8 @@ async def test_an_answer_that_timed_out_but_was_written_may_be_sent_again(
     assert await saved(world) == [(SINGLE, 1, AnswerValue(choice=0b100))]
 
 
-async def test_an_attempt_may_not_fill_the_store(world: World) -> None:
-    """A script that changes its mind forever is stopped; what it has saved is still acknowledged."""
+async def test_the_rows_of_an_attempt_are_limited(world: World) -> None:
+    """A script that changes its answer forever is stopped; what it has saved is still acknowledged."""
     solver = await world.start_process(rows_per_question=1)
     attempt = await world.start_attempt(solver)
     for seq in range(1, 5):
@@ -236,8 +230,8 @@ async def test_an_attempt_may_not_fill_the_store(world: World) -> None:
     assert len(world.log.tables["answers"]) == 4
 
 
-async def test_received_at_never_goes_back(world: World, solver: Process, attempt: str) -> None:
-    """The platform's clock stepped back: answers are stamped in the order in which they came all the same."""
+async def test_received_at_never_decreases(world: World, solver: Process, attempt: str) -> None:
+    """The platform's clock was set back: answers are still stamped in the order of their arrival."""
     first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     world.schedule.offset -= 5_000_000
     await solver.renew()
@@ -245,16 +239,16 @@ async def test_received_at_never_goes_back(world: World, solver: Process, attemp
     assert second.json()["received_at"] >= first.json()["received_at"]
 
 
-async def test_an_answer_names_its_holder_and_epoch(world: World, solver: Process, attempt: str) -> None:
-    """Every row tells which lease it was admitted under."""
+async def test_an_answer_records_its_holder_and_epoch(world: World, solver: Process, attempt: str) -> None:
+    """Every row records the lease that it was admitted under."""
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     [row] = world.log.tables["answers"].values()
     [holder] = world.schedule.leases
     assert (row.solver, row.epoch) == (holder, world.schedule.epoch)
 
 
-async def test_the_published_keys_check_a_receipt(world: World, solver: Process, attempt: str) -> None:
-    """Anybody with the published keys can check my receipt."""
+async def test_the_published_keys_verify_a_receipt(world: World, solver: Process, attempt: str) -> None:
+    """Any person with the published keys can verify my receipt."""
     response = await world.put_answer(solver, attempt, NUMERIC, 1, value="3.14")
     keys = await solver.request("GET", "/v1/keys")
     assert keys.status_code == 200
@@ -264,7 +258,7 @@ async def test_the_published_keys_check_a_receipt(world: World, solver: Process,
 
 
 async def test_an_unknown_sitting_is_not_found(world: World, solver: Process, attempt: str) -> None:
-    """A sitting that vanished from the schedule takes no answers."""
+    """A sitting that was removed from the schedule accepts no answers."""
     del world.schedule.sittings[world.sitting]
     world.schedule.epoch += 1
     await solver.renew()

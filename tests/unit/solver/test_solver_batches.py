@@ -1,4 +1,4 @@
-"""Several answers in one request: each has its own outcome, all have one write."""
+"""Batches of answers: each answer has its own outcome, and all are written at once."""
 
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_core import receipts
@@ -6,16 +6,16 @@ from exam_core.problems import BASE
 from exam_solver.testing.papers import COIN, MULTIPLE, NUMERIC, SINGLE
 from exam_solver.testing.world import Process, World, slug_of
 
-GOOD = [
+VALID = [
     {"question": SINGLE, "seq": 1, "choices": [0]},
     {"question": MULTIPLE, "seq": 1, "choices": [0, 1]},
     {"question": NUMERIC, "seq": 1, "value": "1"},
 ]
 
 
-async def test_several_answers_are_saved_at_once(world: World, solver: Process, attempt: str) -> None:
+async def test_a_batch_is_saved_in_one_request(world: World, solver: Process, attempt: str) -> None:
     """My device was offline and sends all my answers together: each gets a receipt."""
-    response = await solver.request("POST", world.path("answers"), attempt, json={"answers": GOOD})
+    response = await solver.request("POST", world.path("answers"), attempt, json={"answers": VALID})
     assert response.status_code == 200
     results = response.json()["results"]
     assert [(one["question"], one["seq"], one["status"]) for one in results] == [(0, 1, 200), (1, 1, 200), (2, 1, 200)]
@@ -25,11 +25,11 @@ async def test_several_answers_are_saved_at_once(world: World, solver: Process, 
     assert response.json()["deadline"]["at"]
 
 
-async def test_what_is_wrong_with_one_does_not_harm_the_others(world: World, solver: Process, attempt: str) -> None:
+async def test_an_invalid_answer_does_not_prevent_the_others(world: World, solver: Process, attempt: str) -> None:
     """One of my answers is not valid: the others are saved, and I see which was not."""
     await world.put_answer(solver, attempt, COIN, 7, choices=[1])
     answers = [
-        *GOOD,
+        *VALID,
         {"question": SINGLE, "seq": 2, "choices": [9]},
         {"question": COIN, "seq": 6, "choices": [0]},
         {"question": COIN, "seq": 7, "choices": [1]},
@@ -45,37 +45,39 @@ async def test_what_is_wrong_with_one_does_not_harm_the_others(world: World, sol
     assert results[6]["seq"] == "?"
 
 
-async def test_when_none_is_saved_the_first_reason_is_the_answer(world: World, solver: Process, attempt: str) -> None:
-    """Nothing of mine was saved: the answer says so with its status."""
+async def test_a_batch_of_refusals_responds_with_the_first(world: World, solver: Process, attempt: str) -> None:
+    """None of my answers was saved: the response has the status of the first refusal."""
     answers = [{"question": SINGLE, "seq": 1, "choices": [9]}, {"question": 77, "seq": 1, "choices": []}]
     response = await solver.request("POST", world.path("answers"), attempt, json={"answers": answers})
     assert (response.status_code, slug_of(response)) == (422, "unknown-choice")
     world.log.fail_with(AnswerLogUnavailableError("no quorum"))
-    down = await solver.request("POST", world.path("answers"), attempt, json={"answers": GOOD})
+    down = await solver.request("POST", world.path("answers"), attempt, json={"answers": VALID})
     assert (down.status_code, slug_of(down), down.headers["retry-after"]) == (503, "not-known-saved", "1")
 
 
-async def test_what_is_saved_already_is_acknowledged_while_the_rest_cannot_be_written(
+async def test_saved_answers_of_a_batch_are_acknowledged_while_the_store_is_down(
     world: World, solver: Process, attempt: str
 ) -> None:
-    """The store fails while I send old and new answers: the old ones are still saved."""
+    """The store fails while I send old and new answers: the old ones are acknowledged again."""
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     world.log.fail_with(AnswerLogUnavailableError("no quorum"))
-    response = await solver.request("POST", world.path("answers"), attempt, json={"answers": GOOD})
+    response = await solver.request("POST", world.path("answers"), attempt, json={"answers": VALID})
     assert response.status_code == 207
     assert [one["status"] for one in response.json()["results"]] == [200, 503, 503]
 
 
-async def test_one_request_cannot_contradict_itself(world: World, solver: Process, attempt: str) -> None:
-    """Two answers with one seq in one request: the first is taken, the other is not."""
+async def test_a_batch_saves_only_the_first_of_two_values_with_one_seq(
+    world: World, solver: Process, attempt: str
+) -> None:
+    """A batch has two values for one question and seq: the first is saved, the other is refused."""
     answers = [{"question": SINGLE, "seq": 1, "choices": [0]}, {"question": SINGLE, "seq": 1, "choices": [1]}]
     response = await solver.request("POST", world.path("answers"), attempt, json={"answers": answers})
     assert [one["status"] for one in response.json()["results"]] == [200, 409]
     assert len(world.log.tables["answers"]) == 1
 
 
-async def test_a_list_that_is_none_or_too_long_is_refused(world: World, solver: Process, attempt: str) -> None:
-    """I am told how many answers I may send at once."""
+async def test_a_batch_must_have_1_to_100_answers(world: World, solver: Process, attempt: str) -> None:
+    """A batch that is empty, too long or not a list is invalid."""
     one = {"question": SINGLE, "seq": 1, "choices": [0]}
     for answers in ([], [one] * 101, "x", None, [1], [{"seq": 1, "choices": []}], [{**one, "question": True}]):
         response = await solver.request("POST", world.path("answers"), attempt, json={"answers": answers})
@@ -84,8 +86,8 @@ async def test_a_list_that_is_none_or_too_long_is_refused(world: World, solver: 
     assert many.status_code == 200
 
 
-async def test_the_cap_of_rows_holds_within_one_request(world: World) -> None:
-    """A hundred changes of mind in one request are as many as a hundred requests."""
+async def test_the_row_limit_applies_within_a_batch(world: World) -> None:
+    """A hundred changes in one request count as much as a hundred requests."""
     solver = await world.start_process(rows_per_question=1)
     attempt = await world.start_attempt(solver)
     answers = [{"question": SINGLE, "seq": seq, "choices": [seq % 2]} for seq in range(1, 7)]

@@ -1,4 +1,4 @@
-"""Deadlines: what is in time counts, what is late is kept apart, and nobody is called late by old knowledge."""
+"""Deadlines: answers in time count, late ones are stored apart, and a stale schedule makes no answer late."""
 
 from dataclasses import replace
 
@@ -11,8 +11,8 @@ from exam_solver.testing.papers import COIN, SINGLE
 from exam_solver.testing.world import STUDENT, Process, World, slug_of
 
 
-async def until(world: World, solver: Process, minutes: float) -> None:
-    """Let time pass, and the process hear of it."""
+async def advance(world: World, solver: Process, minutes: float) -> None:
+    """Advance the clock and renew the lease."""
     world.clock.advance(minutes * 60)
     await solver.renew()
 
@@ -20,8 +20,8 @@ async def until(world: World, solver: Process, minutes: float) -> None:
 async def test_an_answer_at_the_deadline_counts_and_one_after_it_does_not(
     world: World, solver: Process, attempt: str
 ) -> None:
-    """The last microsecond is mine; the next is not, and I am told how my deadline came about."""
-    await until(world, solver, 30)
+    """The deadline is inclusive to the microsecond, and a refusal explains how it was computed."""
+    await advance(world, solver, 30)
     assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
     world.clock.now += 1
     late = await world.put_answer(solver, attempt, SINGLE, 2, choices=[1])
@@ -43,9 +43,9 @@ async def test_an_answer_at_the_deadline_counts_and_one_after_it_does_not(
     assert (kept.seq, kept.received_at - kept.deadline_at) == (2, 1)
 
 
-async def test_a_late_answer_sent_again_is_kept_and_counted_once(world: World, solver: Process, attempt: str) -> None:
-    """My device keeps sending a late answer: it stays late, and fills nothing."""
-    await until(world, solver, 31)
+async def test_a_repeated_late_answer_is_stored_and_counted_once(world: World, solver: Process, attempt: str) -> None:
+    """My device keeps sending a late answer: it is stored once."""
+    await advance(world, solver, 31)
     for _ in range(3):
         assert slug_of(await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])) == "deadline-passed"
         world.clock.advance(0.1)
@@ -55,12 +55,12 @@ async def test_a_late_answer_sent_again_is_kept_and_counted_once(world: World, s
     assert 'outcome="refused"' not in metrics
 
 
-async def test_a_saved_answer_sent_again_after_the_deadline_is_still_saved(
+async def test_a_saved_answer_is_acknowledged_again_after_the_deadline(
     world: World, solver: Process, attempt: str
 ) -> None:
-    """I answered in time but never got the receipt: asking again late gives me the receipt, not «late»."""
+    """I answered in time but lost the receipt: sending the answer again after the deadline returns it."""
     first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
-    await until(world, solver, 31)
+    await advance(world, solver, 31)
     again = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     assert again.json()["receipt"] == first.json()["receipt"]
     other = await world.start_process()
@@ -69,10 +69,10 @@ async def test_a_saved_answer_sent_again_after_the_deadline_is_still_saved(
     assert world.log.tables["answers_late"] == {}
 
 
-async def test_a_process_that_first_hears_of_an_attempt_when_it_closes_acknowledges_nothing(
+async def test_a_process_that_loads_an_attempt_while_closing_acknowledges_nothing(
     world: World, solver: Process, attempt: str
 ) -> None:
-    """Once the close began, a row in the log may have come too late for the seal: nobody signs for it any more."""
+    """Once the close began, a row in the log may be missing from the seal, so no new receipt is signed for it."""
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     world.schedule.change(world.sitting, state=State.CLOSING)
     other = await world.start_process()
@@ -81,9 +81,11 @@ async def test_a_process_that_first_hears_of_an_attempt_when_it_closes_acknowled
     assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
 
 
-async def test_nobody_is_late_by_knowledge_older_than_two_seconds(world: World, solver: Process, attempt: str) -> None:
-    """PostgreSQL is away when my time ends: I may have been given more, so I am told to send it again."""
-    await until(world, solver, 30 - 0.02)
+async def test_a_schedule_older_than_two_seconds_makes_no_answer_late(
+    world: World, solver: Process, attempt: str
+) -> None:
+    """PostgreSQL is down when my time ends: I may have been granted more, so I get 503 and may retry."""
+    await advance(world, solver, 30 - 0.02)
     world.clock.advance(1.9)
     assert slug_of(await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])) == "deadline-passed"
     world.clock.advance(0.2)
@@ -94,22 +96,22 @@ async def test_nobody_is_late_by_knowledge_older_than_two_seconds(world: World, 
     assert (await world.put_answer(solver, attempt, SINGLE, 2, choices=[0])).status_code == 200
 
 
-async def test_extra_time_moves_the_deadline_of_its_student_alone(world: World, solver: Process, attempt: str) -> None:
+async def test_extra_time_moves_only_its_students_deadline(world: World, solver: Process, attempt: str) -> None:
     """I was granted ten minutes; my neighbour was not."""
     neighbour = await world.start_attempt(solver, world.access_token(student=99))
     world.schedule.accommodate(world.sitting, STUDENT, 10 * MINUTE)
-    await until(world, solver, 35)
+    await advance(world, solver, 35)
     mine = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     assert mine.json()["deadline"]["derivation"]["extra_us"] == 10 * MINUTE
     assert slug_of(await world.put_answer(solver, neighbour, SINGLE, 1, choices=[0])) == "deadline-passed"
 
 
-async def test_a_pause_stops_the_clock_and_the_answers(world: World, solver: Process, attempt: str) -> None:
-    """The sitting is paused: I am told to wait, and get my time back afterwards."""
-    await until(world, solver, 10)
+async def test_a_pause_stops_the_clock_and_refuses_answers(world: World, solver: Process, attempt: str) -> None:
+    """The sitting is paused: answers are refused with Retry-After, and my deadline moves by the pause."""
+    await advance(world, solver, 10)
     began = world.schedule.now
     world.schedule.change(world.sitting, window=replace(world.window, pauses=(Pause(began=began),)))
-    await until(world, solver, 1)
+    await advance(world, solver, 1)
     response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     assert (response.status_code, slug_of(response), response.headers["retry-after"]) == (
         409,
@@ -119,34 +121,34 @@ async def test_a_pause_stops_the_clock_and_the_answers(world: World, solver: Pro
     assert world.log.tables["answers_late"] == {}
     time = await solver.request("GET", world.path("time"), attempt)
     assert time.json()["deadline"]["at"] is None
-    await until(world, solver, 29)
+    await advance(world, solver, 29)
     ended = replace(world.window, pauses=(Pause(began=began, ended=world.schedule.now),))
     world.schedule.change(world.sitting, window=ended)
-    await until(world, solver, 19)
+    await advance(world, solver, 19)
     response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     assert response.status_code == 200
     assert response.json()["deadline"]["derivation"]["paused_us"] == 30 * MINUTE
-    await until(world, solver, 2)
+    await advance(world, solver, 2)
     assert slug_of(await world.put_answer(solver, attempt, SINGLE, 2, choices=[1])) == "deadline-passed"
 
 
-async def test_a_stop_ends_everything_at_its_moment(world: World, solver: Process, attempt: str) -> None:
-    """The sitting was stopped: what I send afterwards is late, and I see why."""
-    await until(world, solver, 5)
+async def test_answers_after_a_stop_are_late(world: World, solver: Process, attempt: str) -> None:
+    """The sitting was stopped: later answers are late, and the response shows when it was stopped."""
+    await advance(world, solver, 5)
     world.schedule.change(
         world.sitting, window=replace(world.window, stopped_at=world.schedule.now), state=State.CLOSING
     )
-    await until(world, solver, 0.01)
+    await advance(world, solver, 0.01)
     response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     assert slug_of(response) == "deadline-passed"
     assert response.json()["deadline"]["derivation"]["stopped_at"] is not None
 
 
 @pytest.mark.parametrize("state", [State.CLOSING, State.SEALED])
-async def test_a_closed_sitting_takes_answers_as_late(
+async def test_a_closing_sitting_stores_answers_as_late(
     world: World, solver: Process, attempt: str, state: State
 ) -> None:
-    """Once a sitting is closing nothing counts any more, however old the solver's knowledge is."""
+    """Once a sitting is closing, answers are late, however old the solver's schedule is."""
     world.schedule.change(world.sitting, state=state)
     await solver.renew()
     world.clock.advance(5)
@@ -155,8 +157,8 @@ async def test_a_closed_sitting_takes_answers_as_late(
     assert len(world.log.tables["answers_late"]) == 1
 
 
-async def test_a_cancelled_sitting_takes_nothing(world: World, solver: Process, attempt: str) -> None:
-    """The sitting was cancelled: every call says so."""
+async def test_a_cancelled_sitting_refuses_every_request(world: World, solver: Process, attempt: str) -> None:
+    """The sitting was cancelled: every request is refused as such."""
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     world.schedule.change(world.sitting, state=State.CANCELLED)
     await solver.renew()
@@ -170,8 +172,8 @@ async def test_a_cancelled_sitting_takes_nothing(world: World, solver: Process, 
     assert world.log.tables["answers_late"] == {}
 
 
-async def test_submitting_is_a_statement_and_no_lock(world: World, solver: Process, attempt: str) -> None:
-    """I said I am done and then thought again: my later answer counts, and my first submission stands."""
+async def test_answers_after_a_submission_still_count(world: World, solver: Process, attempt: str) -> None:
+    """I submitted and then changed an answer: it counts, and my first submission stands."""
     submitted = await solver.request("POST", world.path("submit"), attempt)
     assert submitted.status_code == 200
     at = submitted.json()["submitted_at"]
@@ -182,19 +184,19 @@ async def test_submitting_is_a_statement_and_no_lock(world: World, solver: Proce
     other = await world.start_process()
     assert (await other.request("POST", world.path("submit"), attempt)).json()["submitted_at"] == at
     assert len(world.log.tables["submissions"]) == 1
-    await until(world, solver, 31)
+    await advance(world, solver, 31)
     assert (await solver.request("POST", world.path("submit"), attempt)).status_code == 200
 
 
 async def test_submitting_after_the_deadline_is_late(world: World, solver: Process, attempt: str) -> None:
-    """I forgot to submit: my answers count all the same, the statement comes too late."""
-    await until(world, solver, 31)
+    """I forgot to submit: my answers count all the same, but a late submission is refused."""
+    await advance(world, solver, 31)
     assert slug_of(await solver.request("POST", world.path("submit"), attempt)) == "deadline-passed"
     assert world.log.tables["submissions"] == {}
 
 
-async def test_the_time_is_the_platforms(world: World, solver: Process, attempt: str) -> None:
-    """My clock may be wrong: the platform's is told, with the window, and my deadline if I have begun."""
+async def test_time_returns_the_platforms_clock(world: World, solver: Process, attempt: str) -> None:
+    """My clock may be wrong: I get the platform's time and the window, and my deadline once I have started."""
     time = (await solver.request("GET", world.path("time"), world.access_token())).json()
     assert time == {
         "now": rfc3339(world.schedule.now),

@@ -1,4 +1,4 @@
-"""Acknowledged means graded: what may be missed by the seal is never acknowledged."""
+"""Acknowledged means graded: an answer that the seal may miss is never acknowledged."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from exam_solver.testing.world import Process, World, slug_of
 
 
 async def sealed_seqs(world: World) -> set[int]:
-    """What a seal would count now, whether it may be made or not."""
+    """The seqs that a seal would contain now, whether or not sealing is allowed."""
     seqs: set[int] = set()
     for bucket in range(3):
         rows = await world.log.read_bucket(world.sitting, bucket)
@@ -26,28 +26,28 @@ async def sealed_seqs(world: World) -> set[int]:
             starts=rows.starts,
             submissions=rows.submissions,
         )
-        seqs |= {answer.seq for sat in seal.students for answer in sat.answers}
+        seqs |= {answer.seq for sealed in seal.students for answer in sealed.answers}
     return seqs
 
 
-async def lapsed_in_between(world: World, solver: Process, attempt: str) -> tuple[httpx.Response, set[int]]:
-    """An answer (seq 2) is admitted, its write hangs, the lease lapses, the sitting is sealed, then the write lands."""
+async def seal_while_writing(world: World, solver: Process, attempt: str) -> tuple[httpx.Response, set[int]]:
+    """Admit an answer (seq 2), block its write, let the lease lapse, seal the sitting, then finish the write."""
     with world.log.hold() as hold:
-        answering = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 2, choices=[2]))
+        pending = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 2, choices=[2]))
         await hold.reached()
         world.clock.advance(30 + 2.1)
-        world.log._hold = None  # the seal's reads are not held
+        world.log._hold = None  # the seal's reads are not blocked
         world.schedule.change(world.sitting, state=State.CLOSING)
         assert world.schedule.drained(world.schedule.epoch)
         sealed = await sealed_seqs(world)
         await solver.renew()
-    return await answering, sealed
+    return await pending, sealed
 
 
 async def test_an_answer_whose_lease_lapsed_is_not_acknowledged(world: World, solver: Process, attempt: str) -> None:
-    """My answer was written too late for the seal: I am told that it is not known to be saved."""
+    """My answer was written too late for the seal: I get 503 «not known to be saved»."""
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[1])
-    response, sealed = await lapsed_in_between(world, solver, attempt)
+    response, sealed = await seal_while_writing(world, solver, attempt)
     assert (response.status_code, slug_of(response), response.headers["retry-after"]) == (
         503,
         "not-known-saved",
@@ -59,76 +59,74 @@ async def test_an_answer_whose_lease_lapsed_is_not_acknowledged(world: World, so
     assert slug_of(again) == "deadline-passed"
 
 
-async def test_without_the_gap_rule_an_acknowledged_answer_would_not_count(
+async def test_without_the_gap_rule_a_seal_misses_an_acknowledged_answer(
     world: World, solver: Process, attempt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: take the rule away and a receipt is given for an answer that no seal has."""
+    """Negative control: without the rule, a receipt is returned for an answer that is in no seal."""
 
-    def any_lease_will_do(_admission: Admission, lease: Lease | None, boot_now: int) -> bool:
+    def accept_any_valid_lease(_admission: Admission, lease: Lease | None, boot_now: int) -> bool:
         return lease is not None and lease.valid(boot_now)
 
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[1])
-    monkeypatch.setattr("exam_core.lease.unbroken", any_lease_will_do)
-    response, sealed = await lapsed_in_between(world, solver, attempt)
+    monkeypatch.setattr("exam_core.lease.unbroken", accept_any_valid_lease)
+    response, sealed = await seal_while_writing(world, solver, attempt)
     assert response.status_code == 200
     assert response.json()["seq"] not in sealed
 
 
-async def test_a_lease_renewed_in_time_is_no_gap(world: World, solver: Process, attempt: str) -> None:
-    """A slow write under a lease that is kept alive is acknowledged."""
+async def test_a_slow_write_under_a_renewed_lease_is_acknowledged(world: World, solver: Process, attempt: str) -> None:
+    """The lease is renewed in time while a write takes a minute: there is no gap."""
     with world.log.hold() as hold:
-        answering = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 1, choices=[2]))
+        pending = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 1, choices=[2]))
         await hold.reached()
         for _ in range(3):
             world.clock.advance(20)
             await solver.renew()
-    assert (await answering).status_code == 200
+    assert (await pending).status_code == 200
 
 
-async def test_a_lease_that_lapsed_is_a_gap_even_when_nothing_else_happened(
-    world: World, solver: Process, attempt: str
-) -> None:
-    """PostgreSQL was away during my write: the answer is not known to be saved, and sending it again saves it."""
+async def test_a_lapsed_lease_is_a_gap_even_without_a_close(world: World, solver: Process, attempt: str) -> None:
+    """PostgreSQL was down during my write: the answer is not known to be saved, and a retry saves it."""
     with world.log.hold() as hold:
-        answering = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 1, choices=[2]))
+        pending = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 1, choices=[2]))
         await hold.reached()
         world.clock.advance(30)
-    assert slug_of(await answering) == "not-known-saved"
+    assert slug_of(await pending) == "not-known-saved"
     assert slug_of(await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])) == "unavailable"
     await solver.renew()
     assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])).status_code == 200
 
 
-async def test_a_close_waits_for_the_answer_that_is_being_written(world: World, solver: Process, attempt: str) -> None:
-    """I answered in the last second: the sitting is sealed after my answer is in, not before."""
+async def test_a_close_waits_for_an_answer_in_flight(world: World, solver: Process, attempt: str) -> None:
+    """I answered in the last second: the sitting is sealed after my answer is written, not before."""
     with world.log.hold() as hold:
-        answering = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 1, choices=[2]))
+        pending = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 1, choices=[2]))
         await hold.reached()
         world.schedule.change(world.sitting, state=State.CLOSING)
         closing = world.schedule.epoch
         for _ in range(3):
             await solver.renew()
         assert not world.schedule.drained(closing)
-    assert (await answering).status_code == 200
+    assert (await pending).status_code == 200
     await solver.renew()
     assert world.schedule.drained(closing)
 
 
-async def test_a_client_that_hangs_up_does_not_stop_its_answer(world: World, solver: Process, attempt: str) -> None:
-    """My connection broke while my answer was written: it is written, drained for, and known when I retry."""
+async def test_a_client_that_disconnects_does_not_cancel_its_write(world: World, solver: Process, attempt: str) -> None:
+    """My connection broke during the write: it finishes, a drain waits for it, and a retry is acknowledged."""
     with world.log.hold() as hold:
-        answering = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 1, choices=[2]))
+        pending = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 1, choices=[2]))
         await hold.reached()
-        answering.cancel()
+        pending.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await answering
+            await pending
         world.schedule.change(world.sitting, state=State.CLOSING)
         await solver.renew()
         await solver.renew()
         assert solver.solver.keeper.in_flight == 1
         assert not world.schedule.drained(world.schedule.epoch)
     async with asyncio.timeout(5):
-        while solver.solver.keeper.in_flight:  # noqa: ASYNC110 - nobody is left to await it
+        while solver.solver.keeper.in_flight:  # noqa: ASYNC110 - there is no task to await
             await asyncio.sleep(0)
     assert len(world.log.tables["answers"]) == 1
     again = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
@@ -136,8 +134,8 @@ async def test_a_client_that_hangs_up_does_not_stop_its_answer(world: World, sol
 
 
 @contextmanager
-def drain_ignored(world: World) -> Iterator[None]:
-    """Break the drain: epochs count as drained whatever is in flight."""
+def drain_disabled(world: World) -> Iterator[None]:
+    """Disable the drain: epochs count as drained whatever is in flight."""
     original = world.schedule.renew
 
     def renew(holder: object, ttl: int, known: int, drained: int, revocation: int) -> object:
@@ -148,20 +146,20 @@ def drain_ignored(world: World) -> Iterator[None]:
     world.schedule.renew = original  # type: ignore[method-assign]
 
 
-async def test_without_the_drain_an_acknowledged_answer_would_not_count(
+async def test_without_the_drain_a_seal_misses_an_acknowledged_answer(
     world: World, solver: Process, attempt: str
 ) -> None:
-    """Negative control: acknowledge epochs with answers in flight, and a seal misses an acknowledged answer."""
+    """Negative control: report epochs as drained with answers in flight, and a seal misses an acknowledged answer."""
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[1])
     with world.log.hold() as hold:
-        answering = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 2, choices=[2]))
+        pending = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 2, choices=[2]))
         await hold.reached()
         world.schedule.change(world.sitting, state=State.CLOSING)
-        with drain_ignored(world):
+        with drain_disabled(world):
             await solver.renew()
             await solver.renew()
         assert world.schedule.drained(world.schedule.epoch)
         world.log._hold = None
         sealed = await sealed_seqs(world)
-    assert (await answering).status_code == 200
+    assert (await pending).status_code == 200
     assert sealed == {1}

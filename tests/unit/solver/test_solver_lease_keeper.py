@@ -1,4 +1,4 @@
-"""The lease: renewed, lapsed, drained, given back."""
+"""The lease: renewal, lapse, drain, release."""
 
 import asyncio
 from dataclasses import replace
@@ -16,8 +16,8 @@ from exam_solver.testing.lease import ManualClock, MemoryLeaseStore, MemorySched
 from exam_solver.testing.world import World
 
 
-class Held:
-    """A keeper, its store and its clock."""
+class Fixture:
+    """A keeper with its store and clock."""
 
     def __init__(self, schedule: MemorySchedule) -> None:
         self.clock = schedule.clock
@@ -27,14 +27,14 @@ class Held:
 
     @property
     def holder(self) -> UUID:
-        """The name that the keeper holds a lease under."""
+        """The holder of the current lease."""
         assert self.keeper.lease is not None
         return self.keeper.lease.holder
 
-    async def becomes_valid(self) -> None:
-        """Return when the loop has renewed, at its own pace."""
+    async def wait_until_valid(self) -> None:
+        """Wait until the loop has renewed the lease."""
         async with asyncio.timeout(5):
-            while not self.keeper.valid:  # noqa: ASYNC110 - the loop has nobody to tell
+            while not self.keeper.valid:  # noqa: ASYNC110 - the loop sets no event
                 await asyncio.sleep(0.02)
 
 
@@ -45,25 +45,25 @@ def schedule() -> MemorySchedule:
 
 
 @pytest.fixture
-async def held(schedule: MemorySchedule) -> Held:
+async def held(schedule: MemorySchedule) -> Fixture:
     """A keeper with a fresh lease."""
-    held = Held(schedule)
+    held = Fixture(schedule)
     await held.keeper.renew()
     return held
 
 
-async def test_before_the_first_renewal_nothing_is_admitted(schedule: MemorySchedule) -> None:
-    """A process that has just come up cannot save answers yet."""
-    keeper = Held(schedule).keeper
-    for ask in (keeper.admit, keeper.time, lambda: keeper.sitting(uuid4())):
-        with pytest.raises(Problem) as refused:
-            ask()
-        assert (refused.value.kind, refused.value.retry_after) == (ProblemKind.UNAVAILABLE, 1)
+async def test_nothing_is_admitted_before_the_first_renewal(schedule: MemorySchedule) -> None:
+    """A process that has just started cannot save answers yet."""
+    keeper = Fixture(schedule).keeper
+    for call in (keeper.admit, keeper.time, lambda: keeper.sitting(uuid4())):
+        with pytest.raises(Problem) as raised:
+            call()
+        assert (raised.value.kind, raised.value.retry_after) == (ProblemKind.UNAVAILABLE, 1)
     assert (keeper.valid, keeper.age, keeper.epoch, keeper.drained_epoch) == (False, float("inf"), 0, 0)
 
 
-async def test_a_renewal_keeps_the_holder_and_its_age(held: Held) -> None:
-    """As long as it renews in time, a process keeps its name."""
+async def test_a_renewal_in_time_keeps_the_holder(held: Fixture) -> None:
+    """As long as it renews in time, a process keeps its holder name."""
     holder = held.holder
     for _ in range(100):
         held.clock.advance(29)
@@ -72,8 +72,8 @@ async def test_a_renewal_keeps_the_holder_and_its_age(held: Held) -> None:
     assert list(held.schedule.leases) == [holder]
 
 
-async def test_a_lapsed_lease_is_dead_and_its_process_a_new_holder(held: Held) -> None:
-    """After thirty seconds without PostgreSQL the old name may never acknowledge anything again."""
+async def test_a_process_whose_lease_lapsed_becomes_a_new_holder(held: Fixture) -> None:
+    """After thirty seconds without PostgreSQL the old holder may never acknowledge anything again."""
     holder = held.holder
     held.clock.advance(30)
     assert not held.keeper.valid
@@ -84,8 +84,8 @@ async def test_a_lapsed_lease_is_dead_and_its_process_a_new_holder(held: Held) -
     assert held.keeper.valid
 
 
-async def test_validity_counts_from_before_the_renewal_was_sent(held: Held) -> None:
-    """A renewal whose answer came after twenty seconds is good for ten more."""
+async def test_validity_counts_from_before_the_renewal_was_sent(held: Fixture) -> None:
+    """A renewal whose response took twenty seconds is valid for ten more."""
     held.store.gate.clear()
     renewing = asyncio.create_task(held.keeper.renew())
     await asyncio.sleep(0)
@@ -98,8 +98,8 @@ async def test_validity_counts_from_before_the_renewal_was_sent(held: Held) -> N
     assert not held.keeper.valid
 
 
-async def test_an_answer_that_comes_after_the_lease_lapsed_does_not_revive_it(held: Held) -> None:
-    """The renewal was in time for PostgreSQL but not for us: the name is dead all the same."""
+async def test_a_renewal_response_after_the_expiry_does_not_revive_the_lease(held: Fixture) -> None:
+    """The renewal was in time for PostgreSQL but not for this process: the lease has lapsed."""
     holder = held.holder
     held.clock.advance(25)
     held.store.gate.clear()
@@ -113,8 +113,8 @@ async def test_an_answer_that_comes_after_the_lease_lapsed_does_not_revive_it(he
     assert held.holder != holder
 
 
-async def test_when_postgresql_says_lapsed_the_lease_ends_at_once(held: Held) -> None:
-    """PostgreSQL's clock decides too: what it no longer counts as live, we no longer use."""
+async def test_a_lease_that_postgresql_reports_as_lapsed_ends_at_once(held: Fixture) -> None:
+    """PostgreSQL's clock decides too: a lease that it no longer counts as live is not used."""
     admitted = held.keeper.admit()
     held.schedule.leases.clear()
     assert not await held.keeper.renew()
@@ -122,8 +122,8 @@ async def test_when_postgresql_says_lapsed_the_lease_ends_at_once(held: Held) ->
     assert not held.keeper.held_since(admitted)
 
 
-async def test_a_failed_renewal_leaves_the_lease_as_it_was(held: Held) -> None:
-    """PostgreSQL is away for a while: the lease goes on to its end, and is renewed when it is back."""
+async def test_a_failed_renewal_leaves_the_lease_unchanged(held: Fixture) -> None:
+    """PostgreSQL is down for a while: the lease stays valid until it expires, and is renewed once it is back."""
     holder = held.holder
     held.store.down = True
     held.clock.advance(20)
@@ -138,8 +138,8 @@ async def test_a_failed_renewal_leaves_the_lease_as_it_was(held: Held) -> None:
     assert held.holder == holder
 
 
-async def test_the_epoch_never_goes_back(held: Held) -> None:
-    """A primary that knows less than we do is not believed, not even as a new holder."""
+async def test_a_lower_epoch_is_rejected(held: Fixture) -> None:
+    """A primary with a lower epoch is stale: its renewals are rejected, even for a new holder."""
     held.schedule.epoch = 9
     await held.keeper.renew()
     held.schedule.epoch = 8
@@ -151,8 +151,8 @@ async def test_the_epoch_never_goes_back(held: Held) -> None:
     assert (held.keeper.valid, held.keeper.epoch) == (False, 9)
 
 
-async def test_an_epoch_is_drained_only_when_what_was_admitted_before_is_finished(held: Held) -> None:
-    """A sitting may be sealed only when no older answer is on its way."""
+async def test_an_epoch_is_drained_once_older_admissions_have_finished(held: Fixture) -> None:
+    """A sitting may be sealed only when no older answer is in flight."""
     finish = asyncio.Event()
     working = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), finish.wait))
     await asyncio.sleep(0)
@@ -171,8 +171,8 @@ async def test_an_epoch_is_drained_only_when_what_was_admitted_before_is_finishe
     newer.cancel()
 
 
-async def test_a_renewal_acknowledges_only_the_epoch_it_knew(held: Held) -> None:
-    """The renewal that brings a new epoch cannot have drained it: the next one says so."""
+async def test_a_renewal_reports_only_the_epoch_known_before_it(held: Fixture) -> None:
+    """The renewal that returns a new epoch cannot have drained it: the next one reports it."""
     held.schedule.epoch = 5
     await held.keeper.renew()
     assert not held.schedule.drained(5)
@@ -180,8 +180,8 @@ async def test_a_renewal_acknowledges_only_the_epoch_it_knew(held: Held) -> None
     assert held.schedule.drained(5)
 
 
-async def test_what_a_dead_holder_left_behind_does_not_hold_up_the_new_one(held: Held) -> None:
-    """A hung write of the old name can never be acknowledged: the new name need not wait for it."""
+async def test_work_of_a_lapsed_holder_does_not_delay_the_new_ones_drain(held: Fixture) -> None:
+    """A hung write of the old holder can never be acknowledged, so the new holder does not wait for it."""
     hung = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), asyncio.Event().wait))
     await asyncio.sleep(0)
     held.clock.advance(31)
@@ -191,8 +191,8 @@ async def test_what_a_dead_holder_left_behind_does_not_hold_up_the_new_one(held:
     hung.cancel()
 
 
-async def test_work_goes_on_when_its_caller_is_gone_and_stays_registered(held: Held) -> None:
-    """A client hangs up: its write is finished, and the drain waits for it."""
+async def test_work_of_a_cancelled_caller_continues_and_stays_tracked(held: Fixture) -> None:
+    """A client disconnects: its write finishes, and the drain waits for it."""
     finish = asyncio.Event()
     caller = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), finish.wait))
     await asyncio.sleep(0)
@@ -206,16 +206,16 @@ async def test_work_goes_on_when_its_caller_is_gone_and_stays_registered(held: H
     assert held.store.released == [held.holder]
 
 
-async def test_nothing_may_be_awaited_between_admission_and_work(held: Held) -> None:
-    """An admission that another renewal overtook is a fault of ours, and is caught."""
+async def test_run_tracked_rejects_an_admission_from_before_a_renewal(held: Fixture) -> None:
+    """An await between admission and work is a bug, which is detected when a renewal came in between."""
     admitted = held.keeper.admit()
     await held.keeper.renew()
     with pytest.raises(RuntimeError, match="nothing may be awaited"):
         await held.keeper.run_tracked(admitted, asyncio.Event().wait)
 
 
-async def test_stopping_waits_for_what_is_in_flight_and_then_gives_the_lease_back(held: Held) -> None:
-    """The process is told to end: it finishes its writes first, and admits nothing new."""
+async def test_stop_waits_for_work_in_flight_and_then_releases_the_lease(held: Fixture) -> None:
+    """A process that is stopped finishes its writes first, and admits nothing new."""
     finish = asyncio.Event()
     working = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), finish.wait))
     await asyncio.sleep(0)
@@ -232,8 +232,8 @@ async def test_stopping_waits_for_what_is_in_flight_and_then_gives_the_lease_bac
     assert not held.keeper.valid
 
 
-async def test_names_left_behind_are_given_back_when_nothing_is_in_flight_under_them(held: Held) -> None:
-    """A close need not wait for a name that lapsed, nor for one whose first answer was lost; but for its writes."""
+async def test_stale_holders_without_work_in_flight_are_released(held: Fixture) -> None:
+    """A close waits for no lapsed holder and for none whose first response was lost, except for their writes."""
     finish = asyncio.Event()
     writing = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), finish.wait))
     await asyncio.sleep(0)
@@ -255,8 +255,8 @@ async def test_names_left_behind_are_given_back_when_nothing_is_in_flight_under_
     assert held.keeper.valid
 
 
-async def test_what_does_not_finish_keeps_the_lease_until_it_expires(held: Held) -> None:
-    """A write hangs while the process ends: its row stays, and the close waits for its expiry."""
+async def test_stop_keeps_the_lease_if_work_does_not_finish(held: Fixture) -> None:
+    """A write hangs while the process stops: its lease is kept, and a close waits until it expires."""
     hung = asyncio.create_task(held.keeper.run_tracked(held.keeper.admit(), asyncio.Event().wait))
     await asyncio.sleep(0)
     await held.keeper.stop(grace=0.01)
@@ -265,33 +265,33 @@ async def test_what_does_not_finish_keeps_the_lease_until_it_expires(held: Held)
     hung.cancel()
 
 
-async def test_stopping_while_postgresql_is_down_ends_all_the_same(held: Held) -> None:
-    """The lease cannot be given back: it expires by itself."""
+async def test_stop_succeeds_while_postgresql_is_down(held: Fixture) -> None:
+    """The lease cannot be released: it expires."""
     held.store.down = True
     await held.keeper.stop(grace=1)
     assert not held.keeper.valid
 
 
-async def test_the_loop_renews_by_itself_and_says_that_it_lives(schedule: MemorySchedule) -> None:
-    """Nobody has to ask for a renewal; failures do not end it."""
-    held = Held(schedule)
+async def test_the_loop_renews_and_reports_liveness(schedule: MemorySchedule) -> None:
+    """The loop renews without being called, and survives failed renewals."""
+    held = Fixture(schedule)
     held.store.down = True
     held.keeper.start()
     held.store.down = False
-    await held.becomes_valid()
+    await held.wait_until_valid()
     seen = [held.keeper.alive]
     held.clock.advance(60)
     seen.append(held.keeper.alive)
-    await held.becomes_valid()
+    await held.wait_until_valid()
     seen.append(held.keeper.alive)
     await held.keeper.stop(grace=1)
     assert [*seen, held.keeper.alive] == [True, False, True, False]
     assert held.schedule.leases == {}
 
 
-async def test_a_loop_that_died_of_a_fault_is_seen(schedule: MemorySchedule) -> None:
-    """A fault in the loop makes the process unhealthy, so that it is replaced."""
-    held = Held(schedule)
+async def test_a_crashed_loop_is_not_alive(schedule: MemorySchedule) -> None:
+    """A bug in the loop makes the process unhealthy, so that it is restarted."""
+    held = Fixture(schedule)
     schedule.sittings[uuid4()] = None  # type: ignore[assignment]
     held.keeper.start()
     async with asyncio.timeout(5):
@@ -300,8 +300,8 @@ async def test_a_loop_that_died_of_a_fault_is_seen(schedule: MemorySchedule) -> 
     await held.keeper.stop(grace=1)
 
 
-async def test_one_renewal_s_lease_and_sittings_come_together(world: World) -> None:
-    """A changed sitting is known with the epoch that changed it, and unchanged ones are kept."""
+async def test_lease_and_sittings_are_replaced_together(world: World) -> None:
+    """A changed sitting appears together with the epoch that changed it."""
     solver = await world.start_process()
     keeper = solver.solver.keeper
     await solver.renew()
@@ -315,8 +315,8 @@ async def test_one_renewal_s_lease_and_sittings_come_together(world: World) -> N
     assert before.sitting(world.sitting).state is State.SCHEDULED
 
 
-async def test_the_platforms_time_goes_on_without_postgresql(held: Held) -> None:
-    """Tokens expire by the platform's clock even while it cannot be asked."""
+async def test_the_platforms_time_continues_without_postgresql(held: Fixture) -> None:
+    """Tokens expire by the platform's clock even while PostgreSQL is down."""
     now = held.keeper.time()
     held.store.down = True
     held.clock.advance(100)
@@ -327,9 +327,9 @@ async def test_the_platforms_time_goes_on_without_postgresql(held: Held) -> None
     assert held.keeper.time() == now + 100 * SECOND
 
 
-async def test_a_store_that_tells_a_new_holder_no_sittings_is_not_believed(schedule: MemorySchedule) -> None:
-    """Without the sittings a lease is worth nothing."""
-    held = Held(schedule)
+async def test_a_renewal_of_a_new_holder_must_return_the_sittings(schedule: MemorySchedule) -> None:
+    """A lease without sittings cannot admit anything, so the renewal counts as failed."""
+    held = Fixture(schedule)
     original = held.store.renew
 
     async def renew(holder: UUID, **known: int) -> object:

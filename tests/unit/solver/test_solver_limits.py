@@ -1,4 +1,4 @@
-"""What is too much is refused at the door."""
+"""Limits on bodies and concurrent requests, and refusals by the framework."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ from exam_solver.testing.world import Process, World, slug_of
 MEBIBYTE = 1024 * 1024
 
 
-async def test_a_body_of_ten_megabytes_is_refused(world: World, solver: Process, attempt: str) -> None:
-    """Somebody sends ten megabytes: refused, announced or not, to people with a token and without."""
+async def test_a_body_of_ten_megabytes_is_rejected(world: World, solver: Process, attempt: str) -> None:
+    """A client sends ten megabytes: rejected, with Content-Length or chunked, with a token or without."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(10):
@@ -27,8 +27,8 @@ async def test_a_body_of_ten_megabytes_is_refused(world: World, solver: Process,
     assert response.status_code in {401, 413}
 
 
-async def test_a_body_of_just_the_limit_is_read(world: World, solver: Process, attempt: str) -> None:
-    """64 KiB are taken, one byte more is not."""
+async def test_a_body_of_exactly_the_limit_is_accepted(world: World, solver: Process, attempt: str) -> None:
+    """64 KiB are accepted, one byte more is not."""
     body = json.dumps({"seq": 1, "choices": [1]}).encode()
     for size, status in ((64 * 1024, 200), (64 * 1024 + 1, 413)):
         response = await solver.request(
@@ -53,10 +53,10 @@ async def test_a_body_of_just_the_limit_is_read(world: World, solver: Process, a
         ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415),
     ],
 )
-async def test_only_json_is_read(
+async def test_the_media_type_must_be_json(
     world: World, solver: Process, attempt: str, headers: dict[str, str], status: int
 ) -> None:
-    """I am told to send JSON."""
+    """Any other media type or an encoded body gets 415."""
     response = await solver.request(
         "PUT", world.path("answers/0"), attempt, content=b'{"seq": 1, "choices": [1]}', headers=headers
     )
@@ -64,8 +64,8 @@ async def test_only_json_is_read(
     assert status == 200 or slug_of(response) == "unsupported-media-type"
 
 
-async def test_more_requests_than_can_be_served_are_told_to_come_back(world: World) -> None:
-    """Everybody comes at once: some are told to try again in a second, nobody waits in an endless queue."""
+async def test_requests_above_the_limit_are_refused_with_retry_after(world: World) -> None:
+    """All students send at once: some get 503 and retry after a second, none waits in an unbounded queue."""
     solver = await world.start_process(max_in_flight=2)
     attempt = await world.start_attempt(solver)
     with world.log.hold() as hold:
@@ -91,10 +91,10 @@ async def test_more_requests_than_can_be_served_are_told_to_come_back(world: Wor
         ("POST", "/v1/sittings/5ec73517-41df-591b-6113-f753a7b0b927/time", 405, "method-not-allowed"),
     ],
 )
-async def test_what_the_framework_refuses_is_a_problem_too(
+async def test_refusals_by_the_framework_are_problems_too(
     solver: Process, method: str, path: str, status: int, problem: str
 ) -> None:
-    """Whatever goes wrong, I get the same form of answer."""
+    """Every error has the same format."""
     response = await solver.request(method, path)
     assert (response.status_code, slug_of(response)) == (status, problem)
     assert response.json()["instance"] == path

@@ -1,4 +1,4 @@
-"""What an operator sees: probes, metrics, logs, the API's description."""
+"""Operations: probes, metrics, logs, the OpenAPI document, settings."""
 
 import re
 
@@ -16,8 +16,8 @@ from exam_solver.testing.world import Process, World, slug_of
 PUT_ROUTE = "/v1/sittings/{sitting:uuid}/answers/{question}"
 
 
-async def test_a_solver_is_ready_when_it_could_save_an_answer(world: World, solver: Process) -> None:
-    """Readiness says what is wrong: the lease, the store, or that it is ending."""
+async def test_readiness_reports_lease_store_and_shutdown(world: World, solver: Process) -> None:
+    """A solver is ready while it could save an answer; otherwise the failed check is reported."""
     ready = await solver.request("GET", "/readyz")
     assert ready.status_code == 200
     assert {name: check["ok"] for name, check in ready.json()["checks"].items()} == {
@@ -39,15 +39,15 @@ async def test_a_solver_is_ready_when_it_could_save_an_answer(world: World, solv
     assert ending.headers["connection"] == "close"
 
 
-async def test_redis_and_web_do_not_decide_readiness(world: World, solver: Process) -> None:
-    """Attempts go on without web and Redis, so no solver is taken out for them."""
+async def test_readiness_needs_neither_redis_nor_web(world: World, solver: Process) -> None:
+    """Attempts work without web and Redis, so no solver is taken out of service for them."""
     world.web.down = True
     world.cache.papers.clear()
     assert (await solver.request("GET", "/readyz")).status_code == 200
 
 
-async def test_a_solver_that_never_had_a_lease_is_not_ready(world: World) -> None:
-    """A new process gets no requests before it can serve them, and refuses those that come."""
+async def test_a_solver_without_a_first_lease_is_not_ready(world: World) -> None:
+    """A new process is not ready before its first lease, and responds 503 to requests."""
     solver = world.build_process()
     assert (await solver.request("GET", "/readyz")).status_code == 503
     for response in (
@@ -57,8 +57,8 @@ async def test_a_solver_that_never_had_a_lease_is_not_ready(world: World) -> Non
         assert (response.status_code, slug_of(response)) == (503, "unavailable")
 
 
-async def test_a_solver_lives_while_its_lease_loop_comes_round(world: World, solver: Process) -> None:
-    """PostgreSQL being down is no reason to restart a solver; a loop that hangs is."""
+async def test_liveness_depends_on_the_lease_loop_alone(world: World, solver: Process) -> None:
+    """A solver is not restarted because PostgreSQL is down, but because its lease loop is stuck."""
     assert (await solver.request("GET", "/healthz")).status_code == 503
     solver.solver.keeper.start()
     solver.store.down = True
@@ -67,7 +67,7 @@ async def test_a_solver_lives_while_its_lease_loop_comes_round(world: World, sol
     assert (await solver.request("GET", "/healthz")).json()["checks"]["lease_loop"]["ok"] is False
 
 
-async def test_metrics_count_what_became_of_answers(world: World, solver: Process, attempt: str) -> None:
+async def test_metrics_count_answers_by_outcome(world: World, solver: Process, attempt: str) -> None:
     """The dashboard shows acknowledged, repeated and refused answers, requests by route, and the lease."""
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
@@ -91,16 +91,22 @@ async def test_metrics_count_what_became_of_answers(world: World, solver: Proces
     assert world.sitting.hex not in metrics.replace("-", "")
 
 
-async def test_every_answer_names_its_request(solver: Process) -> None:
-    """I can tell support which request it was."""
+async def test_every_response_has_a_request_id(solver: Process) -> None:
+    """I can report the id of my request to support."""
     assert re.fullmatch(r"[0-9a-f]{32}", (await solver.request("GET", "/v1/keys")).headers["x-request-id"])
-    for given, kept in (("abc-12_3", True), ("short", False), ("a" * 65, False), ("a b", False), ('{"x":1}', False)):
-        response = await solver.request("GET", "/nothing", headers={"X-Request-ID": given})
-        assert (response.headers["x-request-id"] == given) is kept
+    for request_id, accepted in (
+        ("abc-12_3", True),
+        ("short", False),
+        ("a" * 65, False),
+        ("a b", False),
+        ('{"x":1}', False),
+    ):
+        response = await solver.request("GET", "/nothing", headers={"X-Request-ID": request_id})
+        assert (response.headers["x-request-id"] == request_id) is accepted
 
 
-async def test_a_fault_of_ours_tells_its_request_and_nothing_else(world: World, solver: Process, attempt: str) -> None:
-    """A bug shows me an id for support, not our insides; the log has the rest."""
+async def test_an_unexpected_exception_shows_only_the_request_id(world: World, solver: Process, attempt: str) -> None:
+    """After a bug I get a request id for support and no internals; the cause is in the log."""
     world.log.fail_with(RuntimeError("secret detail"))
     with structlog.testing.capture_logs() as logs:
         response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
@@ -112,8 +118,8 @@ async def test_a_fault_of_ours_tells_its_request_and_nothing_else(world: World, 
     assert solver.solver.keeper.in_flight == 0
 
 
-async def test_logs_hold_no_tokens_and_no_answers(world: World, solver: Process, attempt: str) -> None:
-    """Who reads the log learns that I answered, not what, and cannot answer in my name."""
+async def test_logs_contain_no_tokens_and_no_answers(world: World, solver: Process, attempt: str) -> None:
+    """The log shows that I answered, not what, and contains no token to answer in my name."""
     with structlog.testing.capture_logs() as logs:
         response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[3])
     assert [(entry["event"], entry["status"]) for entry in logs] == [("request_served", 200)]
@@ -121,8 +127,8 @@ async def test_logs_hold_no_tokens_and_no_answers(world: World, solver: Process,
         assert secret not in str(logs)
 
 
-async def test_the_api_describes_itself(solver: Process) -> None:
-    """I write a client from the description alone: every body, every token, every reference is there."""
+async def test_the_openapi_document_is_complete(solver: Process) -> None:
+    """A client can be generated from the document: every body, token and reference is defined."""
     response = await solver.request("GET", "/v1/openapi.json")
     assert response.status_code == 200
     document = response.json()
@@ -137,19 +143,19 @@ async def test_the_api_describes_itself(solver: Process) -> None:
 
 
 def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """I forgot to set something: I am told what, and no secret is printed."""
+    """I forgot to set variables: the error names each, and prints no secret."""
     for name in ("REDIS_URL", "WEB_URL", "SOLVER_KEYS_FILE"):
         monkeypatch.delenv(f"EXAM_{name}", raising=False)
     monkeypatch.setenv("EXAM_LEASE_DATABASE_URL", "mysql://solver:hidden@db/exam")
     assert main([]) == EXIT_CONFIG
-    told = capsys.readouterr().err
-    assert "EXAM_REDIS_URL is not set" in told
-    assert "EXAM_LEASE_DATABASE_URL" in told
-    assert "hidden" not in told
+    error = capsys.readouterr().err
+    assert "EXAM_REDIS_URL is not set" in error
+    assert "EXAM_LEASE_DATABASE_URL" in error
+    assert "hidden" not in error
 
 
-def test_a_key_file_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The mounted Secret is missing: I am told which variable points at it."""
+def test_an_unreadable_key_file_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The mounted Secret is missing: the error names the variable with its path."""
     monkeypatch.setenv("EXAM_LEASE_DATABASE_URL", "postgresql://solver@db/exam")
     monkeypatch.setenv("EXAM_REDIS_URL", "redis://redis")
     monkeypatch.setenv("EXAM_WEB_URL", "http://web")
@@ -160,7 +166,7 @@ def test_a_key_file_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_settings_have_bounds() -> None:
-    """A lease of a millisecond would never hold: it is refused at start-up."""
+    """A lease of a millisecond would lapse at once: it is refused at start-up."""
     with pytest.raises(ValidationError, match="lease_ttl_ms"):
         SolverSettings.model_validate(
             {

@@ -1,7 +1,7 @@
-"""Acknowledged means graded, under chance: processes that lapse, writes that hang, a close at any moment.
+"""Randomised simulation of «acknowledged means graded»: leases that lapse, writes that hang, a close at any moment.
 
-Every run is decided by its seed. The store lets calls hang and go, loses confirmations and writes what it said it had
-not; the clock jumps; renewals fail. Whatever happens, what was acknowledged is in the seal.
+Every run is determined by its seed. Calls to the store hang and resume, confirmations are lost, and writes succeed that
+were reported as failed; the clock jumps; renewals fail. In every run, each acknowledged answer must be in the seal.
 """
 
 import asyncio
@@ -32,63 +32,63 @@ EXPECTED_REFUSALS = {
 }
 
 
-class MoodyLog(MemoryAnswerLog):
-    """An answer log whose calls may hang before or after their work, and fail either way."""
+class FlakyLog(MemoryAnswerLog):
+    """An answer log whose calls may hang or fail, before or after they take effect."""
 
-    def __init__(self, chance: Random) -> None:
+    def __init__(self, random: Random) -> None:
         super().__init__()
-        self.chance = chance
-        self.moody = False
+        self.random = random
+        self.flaky = False
         self.hung: list[asyncio.Future[None]] = []
 
     async def append_answers(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
-        """Write, sooner or later."""
-        await self._mood()
+        """Write, possibly late."""
+        await self._delay_or_fail()
         await super().append_answers(sitting, bucket, answers)
-        await self._mood()
+        await self._delay_or_fail()
 
     async def read_student(self, sitting: UUID, bucket: int, student: int) -> Rows:
-        """Read, sooner or later."""
-        await self._mood()
+        """Read, possibly late."""
+        await self._delay_or_fail()
         rows = await super().read_student(sitting, bucket, student)
-        await self._mood()
+        await self._delay_or_fail()
         return rows
 
-    def let_go(self) -> None:
-        """Let one hanging call go on."""
+    def resume_one(self) -> None:
+        """Resume one hanging call."""
         if self.hung:
-            self.hung.pop(self.chance.randrange(len(self.hung))).set_result(None)
+            self.hung.pop(self.random.randrange(len(self.hung))).set_result(None)
 
-    async def _mood(self) -> None:
-        if self.moody and self.chance.random() < 0.4:
-            going_on = asyncio.get_running_loop().create_future()
-            self.hung.append(going_on)
-            await going_on
-        if self.moody and self.chance.random() < 0.1:
-            raise AnswerLogUnavailableError("moody")
+    async def _delay_or_fail(self) -> None:
+        if self.flaky and self.random.random() < 0.4:
+            resumed = asyncio.get_running_loop().create_future()
+            self.hung.append(resumed)
+            await resumed
+        if self.flaky and self.random.random() < 0.1:
+            raise AnswerLogUnavailableError("flaky")
 
 
-class Run:
+class Simulation:
     """One simulated sitting."""
 
-    def __init__(self, world: World, log: MoodyLog, chance: Random) -> None:
+    def __init__(self, world: World, log: FlakyLog, random: Random) -> None:
         self.world = world
         self.log = log
-        self.chance = chance
+        self.random = random
         self.processes: list[Process] = []
         self.attempts: dict[int, str] = {}
-        self.asking: set[asyncio.Task[None]] = set()
+        self.requests: set[asyncio.Task[None]] = set()
         self.acknowledged: list[tuple[int, int, int]] = []
         self.seq = 0
 
-    async def play(self) -> set[tuple[int, int, int]]:
-        """The whole sitting; what was acknowledged and is not in the seal, which should be nothing."""
+    async def run(self) -> set[tuple[int, int, int]]:
+        """Run a sitting; return the acknowledged answers that the seal misses, of which there should be none."""
         self.processes = [await self.world.start_process() for _ in range(3)]
         for student in STUDENTS:
             token = self.world.access_token(student=student)
             self.attempts[student] = await self.world.start_attempt(self.processes[0], token)
-        self.log.moody = True
-        for _ in range(self.chance.randrange(20, 60)):
+        self.log.flaky = True
+        for _ in range(self.random.randrange(20, 60)):
             await self.step()
         self.world.schedule.change(self.world.sitting, state=State.CLOSING)
         closing = self.world.schedule.epoch
@@ -97,9 +97,9 @@ class Run:
         seal = await self.seal()
         for _ in range(20):
             await self.step()
-        self.log.moody = False
-        while self.asking:
-            self.log.let_go()
+        self.log.flaky = False
+        while self.requests:
+            self.log.resume_one()
             await asyncio.sleep(0)
         return {
             (student, question, seq)
@@ -108,43 +108,43 @@ class Run:
         }
 
     async def step(self) -> None:
-        """Something happens."""
-        what = self.chance.random()
-        if what < 0.45:
-            self.ask()
-        elif what < 0.65:
-            self.log.let_go()
-        elif what < 0.8:
-            self.world.clock.advance(self.chance.choice((0.01, 0.5, 5, 12)))
+        """Take one random step."""
+        event = self.random.random()
+        if event < 0.45:
+            self.start_request()
+        elif event < 0.65:
+            self.log.resume_one()
+        elif event < 0.8:
+            self.world.clock.advance(self.random.choice((0.01, 0.5, 5, 12)))
         else:
-            await self.renew(self.chance.choice(self.processes))
-        for _ in range(self.chance.randrange(8)):
+            await self.renew(self.random.choice(self.processes))
+        for _ in range(self.random.randrange(8)):
             await asyncio.sleep(0)
 
     async def renew(self, process: Process) -> None:
-        """A renewal, which may fail before or after PostgreSQL heard of it."""
-        process.store.down = self.chance.random() < 0.2
-        process.store.lose_responses = self.chance.random() < 0.2
+        """Renew a lease, which may fail before or after PostgreSQL received it."""
+        process.store.down = self.random.random() < 0.2
+        process.store.lose_responses = self.random.random() < 0.2
         try:
             await process.solver.keeper.renew()
             await process.solver.keeper.release_stale()
         except LeaseStoreUnavailableError:
             return
 
-    def ask(self) -> None:
-        """A student answers, for the first time or again, at any process."""
-        if self.chance.random() < 0.7:
+    def start_request(self) -> None:
+        """Send a new or repeated answer to a random process."""
+        if self.random.random() < 0.7:
             self.seq += 1
-        student, question = self.chance.choice(STUDENTS), self.chance.choice((0, 3))
-        process = self.chance.choice(self.processes)
+        student, question = self.random.choice(STUDENTS), self.random.choice((0, 3))
+        process = self.random.choice(self.processes)
         task = asyncio.get_running_loop().create_task(self.answer(process, student, question, max(1, self.seq)))
-        self.asking.add(task)
-        task.add_done_callback(self.asking.discard)
-        if self.chance.random() < 0.1:
+        self.requests.add(task)
+        task.add_done_callback(self.requests.discard)
+        if self.random.random() < 0.1:
             asyncio.get_running_loop().call_later(0, task.cancel)
 
     async def answer(self, process: Process, student: int, question: int, seq: int) -> None:
-        """One answer; a receipt is remembered."""
+        """Save one answer and record whether it was acknowledged."""
         response = await self.world.put_answer(process, self.attempts[student], question, seq, choices=[seq % 2])
         if response.status_code == 200:
             self.acknowledged.append((student, question, seq))
@@ -152,41 +152,41 @@ class Run:
             assert response.json()["type"].removeprefix(BASE) in EXPECTED_REFUSALS
 
     async def seal(self) -> dict[tuple[int, int], int]:
-        """What counts: the seq by student and question."""
+        """The seq that counts, by student and question."""
         rows = [await MemoryAnswerLog.read_bucket(self.log, self.world.sitting, bucket) for bucket in range(3)]
         counted = fold_answers(answer for bucket in rows for answer in bucket.answers)
-        return {place: answer.seq for place, answer in counted.items()}
+        return {key: answer.seq for key, answer in counted.items()}
 
 
 async def simulate(seed: int) -> tuple[int, set[tuple[int, int, int]]]:
-    """How much was acknowledged, and what of it is missing."""
-    chance = Random(seed)
-    log = MoodyLog(chance)
+    """The number of acknowledged answers, and those that the seal misses."""
+    random = Random(seed)
+    log = FlakyLog(random)
     world = await World.create(log)
-    run = Run(world, log, chance)
-    missing = await run.play()
+    simulation = Simulation(world, log, random)
+    missing = await simulation.run()
     await world.close()
-    return len(run.acknowledged), missing
+    return len(simulation.acknowledged), missing
 
 
-async def test_whatever_happens_an_acknowledged_answer_counts() -> None:
-    """My receipt holds, in each of many ways in which an evening can go wrong."""
+async def test_acknowledged_answers_are_in_the_seal_for_every_seed() -> None:
+    """My receipt holds under any combination of faults."""
     outcomes = [await simulate(seed) for seed in range(SEEDS)]
     assert [missing for _, missing in outcomes if missing] == []
     assert sum(acknowledged for acknowledged, _ in outcomes) > 5 * SEEDS
 
 
-async def test_without_the_gap_rule_chance_finds_a_receipt_that_does_not_count(
+async def test_without_the_gap_rule_some_seed_loses_an_acknowledged_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Negative control: the simulation is strong enough to find what the gap rule prevents."""
 
-    def any_lease_will_do(_admission: Admission, lease: Lease | None, boot_now: int) -> bool:
+    def accept_any_valid_lease(_admission: Admission, lease: Lease | None, boot_now: int) -> bool:
         return lease is not None and lease.valid(boot_now)
 
-    monkeypatch.setattr("exam_core.lease.unbroken", any_lease_will_do)
+    monkeypatch.setattr("exam_core.lease.unbroken", accept_any_valid_lease)
     for seed in range(SEEDS):
         _, missing = await simulate(seed)
         if missing:
             return
-    pytest.fail("no seed showed what the gap rule is for")
+    pytest.fail("no seed lost an acknowledged answer without the gap rule")

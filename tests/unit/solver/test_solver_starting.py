@@ -15,8 +15,8 @@ from exam_solver.testing.papers import NUMERIC, SINGLE
 from exam_solver.testing.world import STUDENT, Process, World, slug_of
 
 
-async def test_starting_gives_paper_deadline_and_token(world: World, solver: Process) -> None:
-    """I start and get everything I need to answer, even if every other service then fails."""
+async def test_start_returns_paper_deadline_and_token(world: World, solver: Process) -> None:
+    """I start and receive all that I need to answer, even if every other service fails afterwards."""
     session = uuid4()
     response = await solver.request("POST", world.path("attempt"), world.access_token(session=session))
     assert response.status_code == 201
@@ -40,10 +40,8 @@ async def test_starting_gives_paper_deadline_and_token(world: World, solver: Pro
     assert body["order"] == order_of(world.paper, seed).to_json()
 
 
-async def test_resuming_gives_back_what_was_saved_wherever_it_was_saved(
-    world: World, solver: Process, attempt: str
-) -> None:
-    """My laptop died: on another one, at another solver, my answers and my deadline are as they were."""
+async def test_resume_returns_answers_saved_by_any_process(world: World, solver: Process, attempt: str) -> None:
+    """My laptop broke: on another one, served by another solver, I get the same answers and deadline."""
     started_at = world.schedule.now
     await world.put_answer(solver, attempt, SINGLE, 3, choices=[1])
     other = await world.start_process()
@@ -64,8 +62,8 @@ async def test_resuming_gives_back_what_was_saved_wherever_it_was_saved(
     assert len(world.log.tables["attempts"]) == 1
 
 
-async def test_two_processes_racing_a_start_agree_on_the_earliest(world: World, solver: Process) -> None:
-    """I tapped twice: whichever solvers took it, there is one start, the earliest."""
+async def test_concurrent_starts_agree_on_the_earliest(world: World, solver: Process) -> None:
+    """I tapped twice: whichever solvers served it, the earliest start holds."""
     other = await world.start_process()
     token = world.access_token()
     with world.log.hold() as hold:
@@ -84,8 +82,8 @@ async def test_two_processes_racing_a_start_agree_on_the_earliest(world: World, 
         await world.put_answer(solver, response.json()["attempt_token"], SINGLE, 1, choices=[0])
 
 
-async def test_a_sitting_that_is_not_open_yet_says_when(world: World, solver: Process) -> None:
-    """I come too early: I am told when to come back, and no store is asked for me."""
+async def test_start_before_the_opening_returns_when_it_opens(world: World, solver: Process) -> None:
+    """I start too early: the response says when the sitting opens, without a read of the store."""
     sitting = uuid4()
     opens_at = world.schedule.now + 90 * SECOND
     world.add_sitting(sitting, Window(opens_at=opens_at, closes_at=opens_at + MINUTE, duration=MINUTE))
@@ -104,10 +102,8 @@ async def test_a_sitting_that_is_not_open_yet_says_when(world: World, solver: Pr
     assert (await solver.request("POST", world.path("attempt", sitting), world.access_token())).status_code == 201
 
 
-async def test_after_the_close_nobody_starts_but_who_began_may_resume(
-    world: World, solver: Process, attempt: str
-) -> None:
-    """The doors are shut for starting; I sit inside and may come back to my attempt."""
+async def test_after_the_window_only_started_attempts_may_resume(world: World, solver: Process, attempt: str) -> None:
+    """The window has closed: no student may start, but I may resume my attempt."""
     world.clock.advance(60 * 60)
     await solver.renew()
     late = await solver.request("POST", world.path("attempt"), world.access_token(student=99))
@@ -116,8 +112,8 @@ async def test_after_the_close_nobody_starts_but_who_began_may_resume(
     assert inside.status_code == 200
 
 
-async def test_a_close_known_from_old_news_is_not_final(world: World, solver: Process) -> None:
-    """The window may have been extended while PostgreSQL was away: I am told to try again."""
+async def test_a_stale_schedule_does_not_refuse_a_start_as_over(world: World, solver: Process) -> None:
+    """The window may have been extended while PostgreSQL was down: I get 503 and may retry."""
     world.clock.advance(58 * 60)
     await solver.renew()
     world.clock.advance(2)
@@ -128,16 +124,16 @@ async def test_a_close_known_from_old_news_is_not_final(world: World, solver: Pr
     assert (response.status_code, slug_of(response)) == (503, "unavailable")
 
 
-async def test_a_sitting_that_is_over_gives_nothing_back(world: World, solver: Process, attempt: str) -> None:
-    """The sitting is being closed: neither start nor resume."""
+async def test_a_closing_sitting_refuses_start_and_resume(world: World, solver: Process, attempt: str) -> None:
+    """The sitting is being closed: I may neither start nor resume."""
     world.schedule.change(world.sitting, state=State.CLOSING)
     await solver.renew()
     response = await solver.request("POST", world.path("attempt"), world.access_token())
     assert (response.status_code, slug_of(response)) == (409, "starts-over")
 
 
-async def test_another_levels_sitting_is_not_mine(world: World, solver: Process) -> None:
-    """I am in the second year: this exam is not for me, open or not."""
+async def test_a_student_of_another_level_may_not_start(world: World, solver: Process) -> None:
+    """I am in the second year: the start is refused, open or not."""
     for window in (world.window, replace(world.window, opens_at=world.schedule.now + MINUTE)):
         world.schedule.change(world.sitting, window=window)
         await solver.renew()
@@ -147,12 +143,12 @@ async def test_another_levels_sitting_is_not_mine(world: World, solver: Process)
 
 
 async def test_the_level_is_checked_at_the_start_only(world: World, solver: Process, attempt: str) -> None:
-    """I was moved to the second year in the middle of the exam: I may finish it."""
+    """I was moved to the second year during the exam: I may finish it."""
     assert (await solver.request("POST", world.path("attempt"), world.access_token(level="year-2"))).status_code == 200
 
 
-async def test_nobody_starts_in_a_pause_but_may_resume(world: World, solver: Process, attempt: str) -> None:
-    """The sitting is paused: new ones wait outside, I may look at my paper."""
+async def test_a_pause_refuses_starts_but_not_resumes(world: World, solver: Process, attempt: str) -> None:
+    """The sitting is paused: no student may start, but I may resume and read my paper."""
     world.schedule.change(world.sitting, window=replace(world.window, pauses=(Pause(began=world.schedule.now),)))
     await solver.renew()
     new = await solver.request("POST", world.path("attempt"), world.access_token(student=99))
@@ -162,8 +158,8 @@ async def test_nobody_starts_in_a_pause_but_may_resume(world: World, solver: Pro
     assert mine.json()["deadline"]["at"] is None
 
 
-async def test_while_the_store_is_down_nobody_starts_and_no_time_runs(world: World, solver: Process) -> None:
-    """The store fails: my time has not begun, and begins when it works again."""
+async def test_a_start_that_fails_costs_no_time(world: World, solver: Process) -> None:
+    """The store is down: my time starts only when a start is recorded."""
     world.log.fail_with(AnswerLogUnavailableError("no quorum"))
     response = await solver.request("POST", world.path("attempt"), world.access_token())
     assert (response.status_code, slug_of(response), response.headers["retry-after"]) == (503, "unavailable", "1")
@@ -174,8 +170,8 @@ async def test_while_the_store_is_down_nobody_starts_and_no_time_runs(world: Wor
     assert response.json()["started_at"] == rfc3339(world.schedule.now)
 
 
-async def test_a_start_under_a_broken_lease_is_not_acknowledged(world: World, solver: Process) -> None:
-    """The lease lapsed while my start was written: I try again, and the earliest start holds."""
+async def test_a_start_whose_lease_lapsed_is_not_acknowledged(world: World, solver: Process) -> None:
+    """The lease lapsed while my start was written: I retry, and the earliest start holds."""
     with world.log.hold() as hold:
         starting = asyncio.create_task(solver.request("POST", world.path("attempt"), world.access_token()))
         await hold.reached()
@@ -186,7 +182,7 @@ async def test_a_start_under_a_broken_lease_is_not_acknowledged(world: World, so
     assert (await solver.request("POST", world.path("attempt"), world.access_token())).status_code == 201
 
 
-async def test_the_paper_is_there_before_the_time_runs(world: World, solver: Process) -> None:
+async def test_the_paper_is_loaded_before_the_start_is_recorded(world: World, solver: Process) -> None:
     """A paper that cannot be read must not cost me time."""
     world.cache.papers.clear()
     world.log.tables["papers"].clear()
@@ -195,8 +191,8 @@ async def test_the_paper_is_there_before_the_time_runs(world: World, solver: Pro
     assert world.log.tables["attempts"] == {}
 
 
-async def test_an_attempt_token_of_a_solver_key_in_rotation_is_honoured(world: World) -> None:
-    """The platform rotated its keys in the middle of my exam: my attempt goes on."""
+async def test_an_attempt_token_survives_a_key_rotation(world: World) -> None:
+    """The solver keys were rotated during my exam: my attempt token stays valid."""
     solver = await world.start_process()
     attempt = await world.start_attempt(solver)
     world.rotate_solver_keys()

@@ -1,4 +1,4 @@
-"""Keys that a solver lacks: it fetches web's set, then asks web, and never takes «I do not know» for «no»."""
+"""Unknown keys: a solver fetches web's key set, then introspects the token, and refuses only if web says so."""
 
 import asyncio
 
@@ -12,20 +12,20 @@ VERIFY = "/api/auth/verify"
 
 
 async def start(world: World, solver: Process, token: str) -> tuple[int, str]:
-    """Try to start; the status and the problem."""
+    """Start an attempt; return the status and the problem's slug."""
     response = await solver.request("POST", world.path("attempt"), token)
     return response.status_code, "" if response.is_success else slug_of(response)
 
 
-async def test_the_key_set_is_fetched_once_for_everybody(world: World, solver: Process) -> None:
-    """The exam opens and hundreds come at once: web is asked once."""
+async def test_concurrent_requests_share_one_fetch_of_the_key_set(world: World, solver: Process) -> None:
+    """The sitting opens and many students start at once: the key set is fetched once."""
     responses = await asyncio.gather(*(start(world, solver, world.access_token(student=n)) for n in range(50)))
     assert {status for status, _ in responses} == {201}
     assert world.web.requests == [JWKS]
 
 
-async def test_a_new_key_is_found_by_fetching_the_set_again(world: World, solver: Process) -> None:
-    """Web signs with a new key since a minute: my new token works at once."""
+async def test_an_unknown_key_makes_the_solver_fetch_the_key_set_again(world: World, solver: Process) -> None:
+    """Web has just begun to sign with a new key: my token works at once."""
     await world.start_attempt(solver)
     world.web.keys = new_keys()
     world.web.published = world.web.keys.public
@@ -34,8 +34,8 @@ async def test_a_new_key_is_found_by_fetching_the_set_again(world: World, solver
     assert world.web.requests == [JWKS, JWKS]
 
 
-async def test_a_key_that_is_not_published_yet_is_asked_about(world: World, solver: Process) -> None:
-    """The published set lags behind: web itself says that my token is good, and is not asked again."""
+async def test_a_token_of_an_unpublished_key_is_introspected_once(world: World, solver: Process) -> None:
+    """The published key set is out of date: web confirms my token, and the result is cached."""
     await world.start_attempt(solver)
     old = world.web.published
     world.web.keys = SigningKeys([*new_keys().keys, *world.web.keys.keys])
@@ -46,8 +46,8 @@ async def test_a_key_that_is_not_published_yet_is_asked_about(world: World, solv
     assert world.web.requests.count(VERIFY) == 1
 
 
-async def test_a_forged_key_costs_web_little(world: World, solver: Process) -> None:
-    """Somebody sends made-up tokens: they are refused, and web hears of each once and of the set hardly ever."""
+async def test_forged_tokens_cause_little_load_on_web(world: World, solver: Process) -> None:
+    """An attacker sends forged tokens: each is introspected once, and the key set is rarely fetched."""
     await world.start_attempt(solver)
     token = world.access_token(keys=new_keys())
     for _ in range(20):
@@ -56,8 +56,8 @@ async def test_a_forged_key_costs_web_little(world: World, solver: Process) -> N
     assert world.web.requests.count(JWKS) <= 2
 
 
-async def test_with_web_down_an_unknown_key_is_no_refusal(world: World, solver: Process) -> None:
-    """Web is down and my token's key unknown: I am told to come back, and need not log in again."""
+async def test_an_unknown_key_while_web_is_down_gets_503(world: World, solver: Process) -> None:
+    """Web is down and my token's key unknown: I get 503 with Retry-After, and need not log in again."""
     world.web.down = True
     token = world.access_token()
     response = await solver.request("POST", world.path("attempt"), token)
@@ -67,8 +67,10 @@ async def test_with_web_down_an_unknown_key_is_no_refusal(world: World, solver: 
     assert await start(world, solver, token) == (201, "")
 
 
-async def test_with_web_down_known_keys_and_attempts_go_on(world: World, solver: Process, attempt: str) -> None:
-    """Web is down: who has a token goes on, and a key set that is old is better than none."""
+async def test_known_keys_and_attempt_tokens_work_while_web_is_down(
+    world: World, solver: Process, attempt: str
+) -> None:
+    """Web is down: tokens of known keys are accepted, even if the key set is old."""
     world.web.down = True
     world.clock.advance(400)
     await solver.renew()
@@ -77,7 +79,7 @@ async def test_with_web_down_known_keys_and_attempts_go_on(world: World, solver:
     assert solver.solver.keeper.valid
 
 
-async def test_a_withdrawn_key_is_forgotten(world: World, solver: Process) -> None:
+async def test_a_withdrawn_key_is_dropped(world: World, solver: Process) -> None:
     """A key was stolen and withdrawn: within minutes new tokens of it are refused."""
     stolen = world.web.keys
     await world.start_attempt(solver)
@@ -86,19 +88,19 @@ async def test_a_withdrawn_key_is_forgotten(world: World, solver: Process) -> No
     world.clock.advance(301)
     await solver.renew()
     await solver.request("POST", world.path("attempt"), world.access_token(student=98, keys=stolen))
-    await solver.solver.web.refresh()  # joins the fetch under way
+    await solver.solver.web.refresh()  # joins the running fetch
     assert world.web.requests.count(JWKS) == 2
     assert await start(world, solver, world.access_token(student=99, keys=stolen)) == (401, "unauthenticated")
 
 
-async def test_nonsense_from_web_is_no_refusal(world: World, solver: Process) -> None:
-    """Web answers something unreadable: I am told to come back."""
+async def test_a_malformed_response_from_web_gets_503(world: World, solver: Process) -> None:
+    """Web responds with a malformed body: I get 503 and may retry."""
     world.web.published = PublicKeySet({})
     world.web.malformed = True
     assert await start(world, solver, world.access_token()) == (503, "unavailable")
 
 
-async def test_the_requests_id_travels_to_web(world: World, solver: Process) -> None:
-    """One id finds my request in every log."""
+async def test_the_request_id_is_passed_on_to_web(world: World, solver: Process) -> None:
+    """One request id finds my request in the log of every service."""
     await solver.request("POST", world.path("attempt"), world.access_token(), headers={"X-Request-ID": "abcd-1234"})
     assert world.web.request_ids == ["abcd-1234"]
