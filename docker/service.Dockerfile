@@ -13,7 +13,7 @@ ARG BUILD_IMAGE=${PYTHON_IMAGE}
 
 FROM ${BUILD_IMAGE} AS packages
 ARG SERVICE
-# The members it is made of, from its own down to core. A copy cannot be left out, but it can be of core once more.
+# The members that the service depends on. A COPY cannot be conditional; a service that needs fewer copies core again.
 ARG OWN=services/${SERVICE}
 ARG MODELS=services/core
 ARG LOG=services/answerlog
@@ -24,6 +24,7 @@ RUN tools/bin/pip install --quiet --no-cache-dir --disable-pip-version-check --r
  && tools/bin/pip --python /opt/exam/bin/python install --quiet --no-cache-dir --disable-pip-version-check \
     --require-hashes --only-binary=:all: -r requirements/${SERVICE}.txt
 COPY services/core sources/services/core
+COPY services/runtime sources/services/runtime
 COPY ${LOG} sources/${LOG}
 COPY ${MODELS} sources/${MODELS}
 COPY ${OWN} sources/${OWN}
@@ -89,5 +90,5 @@ COPY --from=packages /build/tools /build/tools
 RUN /build/tools/bin/pip --python /opt/exam/bin/python install --quiet --no-cache-dir --disable-pip-version-check \
     --require-hashes --only-binary=:all: -r /tmp/reload.txt
 COPY --from=packages --chown=10001:10001 /build/sources /src
-ENV PYTHONPATH=/src/services/core/src:/src/services/answerlog/src:/src/services/web/src:/src/services/solver/src:/src/services/grader/src:/src/operator/src
+ENV PYTHONPATH=/src/services/core/src:/src/services/runtime/src:/src/services/answerlog/src:/src/services/web/src:/src/services/solver/src:/src/services/grader/src:/src/operator/src
 USER 10001:10001

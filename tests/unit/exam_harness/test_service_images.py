@@ -1,5 +1,6 @@
 """The services' Dockerfile is built with the same arguments by skaffold, Compose and `make up`."""
 
+import re
 import tomllib
 
 import pytest
@@ -30,8 +31,10 @@ def test_skaffold_compose_and_make_build_the_same_images() -> None:
 def test_an_image_has_the_members_that_its_service_needs(service) -> None:
     """If a service is built, it has every member that it imports, and none that only others need."""
     arguments = {"OWN": f"services/{service}", **DEFAULTS, **SERVICES[service]}
-    copied = {"services/core", *(arguments[name] for name in ("OWN", *DEFAULTS))}
-    assert copied == _dependencies(arguments["OWN"])
+    dockerfile = (REPOSITORY / "docker/service.Dockerfile").read_text()
+    copied = re.findall(r"^COPY (\S+) sources/", dockerfile, re.MULTILINE)
+    members = {re.sub(r"^\$\{(\w+)\}$", lambda variable: arguments[variable[1]], source) for source in copied}
+    assert members == _dependencies(arguments["OWN"])
 
 
 def _dependencies(member) -> set[str]:
