@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.lease import Admission, Lease, admit, unbroken
+from exam_core.lease import Admission, Lease, admit, held_since
 
 HOLDER, OTHER = UUID(int=1), UUID(int=2)
 LEASE = Lease(holder=HOLDER, sent_at=1_000, entered_at=500_000, ttl=30, epoch=4)
@@ -59,5 +59,5 @@ def test_an_acknowledgement_needs_the_same_holder_still_valid(
     assert admission is not None
     now = LEASE.sent_at + sum(renewals)
     lease = replace(LEASE, holder=OTHER if lapsed else HOLDER, sent_at=now)
-    assert unbroken(admission, lease, now + waited) is (not lapsed and waited < 30)
-    assert not unbroken(admission, None, now)
+    assert held_since(admission, lease, now + waited) is (not lapsed and waited < 30)
+    assert not held_since(admission, None, now)

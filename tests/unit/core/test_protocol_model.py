@@ -215,7 +215,7 @@ class World:
     def finish(self, process: Process, work: Work) -> None:
         """The process learns that its work was done, and acknowledges what it may."""
         process.in_flight.remove(work)
-        if self.rules.gap and not rules_of_leases.unbroken(work.admission, process.lease, self.now + process.boot):
+        if self.rules.gap and not rules_of_leases.held_since(work.admission, process.lease, self.now + process.boot):
             return
         if work.answer is not None:
             saved = [work.answer]

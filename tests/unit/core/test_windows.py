@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exam_core.deadlines import ends_at
 from exam_core.problems import Problem, ProblemKind
-from exam_core.windows import Pause, Window, may_become
+from exam_core.windows import Pause, Window, check_change
 
 TTL = 30
 WINDOW = Window(opens_at=1_000, closes_at=2_000, duration=500)
@@ -73,8 +73,8 @@ def test_a_stopped_window_is_over() -> None:
 
 def test_pauses_and_stops_are_not_edits_of_a_window() -> None:
     """A program that tries to pause by editing is wrong, whatever the time."""
-    with pytest.raises(ValueError, match="their own operations"):
-        may_become(WINDOW, replace(WINDOW, stopped_at=1_200), now=EARLY, ends_at=2_000, lease_ttl=TTL)
+    with pytest.raises(ValueError, match="operations of their own"):
+        check_change(WINDOW, replace(WINDOW, stopped_at=1_200), now=EARLY, ends_at=2_000, lease_ttl=TTL)
 
 
 @given(now=st.integers(0, 3_000), closes_at=st.integers(1_001, 4_000), duration=st.integers(1, 900))
@@ -144,7 +144,7 @@ def test_a_window_travels_unchanged(
 
 def _refusal(old: Window, new: Window, *, now: int) -> ProblemKind | None:
     try:
-        may_become(old, new, now=now, ends_at=ends_at(old), lease_ttl=TTL)
+        check_change(old, new, now=now, ends_at=ends_at(old), lease_ttl=TTL)
     except Problem as problem:
         return problem.kind
     return None

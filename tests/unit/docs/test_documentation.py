@@ -63,7 +63,7 @@ def test_a_reference_to_nothing_is_found(reference) -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "`exam_core.windows.may_become`",
+        "`exam_core.windows.check_change`",
         "`exam_web.sittings.models.Sitting.epoch`",
         "`exam_core.problems`",
         "`services/core`",

@@ -68,7 +68,7 @@ async def test_without_the_gap_rule_a_seal_misses_an_acknowledged_answer(
         return lease is not None and lease.valid(boot_now)
 
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[1])
-    monkeypatch.setattr("exam_core.lease.unbroken", accept_any_valid_lease)
+    monkeypatch.setattr("exam_core.lease.held_since", accept_any_valid_lease)
     response, sealed = await seal_while_writing(world, solver, attempt)
     assert response.status_code == 200
     assert response.json()["seq"] not in sealed

@@ -184,7 +184,7 @@ async def test_without_the_gap_rule_some_seed_loses_an_acknowledged_answer(
     def accept_any_valid_lease(_admission: Admission, lease: Lease | None, boot_now: int) -> bool:
         return lease is not None and lease.valid(boot_now)
 
-    monkeypatch.setattr("exam_core.lease.unbroken", accept_any_valid_lease)
+    monkeypatch.setattr("exam_core.lease.held_since", accept_any_valid_lease)
     for seed in range(SEEDS):
         _, missing = await simulate(seed)
         if missing:

@@ -12,7 +12,7 @@ from exam_core.deadlines import ends_at
 from exam_core.instants import MINUTE, SECOND
 from exam_core.problems import Problem
 from exam_core.schedule import State
-from exam_core.windows import Pause, may_become
+from exam_core.windows import Pause, check_change
 from exam_core.windows import Window as CoreWindow
 from exam_operator.decide.plan import Action, Verb
 from exam_operator.model.exam import (
@@ -213,7 +213,7 @@ class World:
         if moved == self.window:
             return
         try:
-            may_become(self.window, moved, now=self.now, ends_at=self.end, lease_ttl=LEASE_TTL)
+            check_change(self.window, moved, now=self.now, ends_at=self.end, lease_ttl=LEASE_TTL)
         except Problem as problem:
             raise RejectedError from problem
         self.window = moved

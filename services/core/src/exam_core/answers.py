@@ -1,4 +1,4 @@
-"""Answers: what a student says, checked against the paper, and the events that record it.
+"""Answers: validate what a client sends against the paper, and the events that record it.
 
 Every event is append-only. `answer_id` is derived from an answer's content, so that a retry has the same id
 whichever solver takes it, and another body is another answer.
@@ -20,17 +20,17 @@ MAX_SEQ = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
 MAX_NUMBER_TEXT = 64
 MAX_NUMBER_DIGITS = 34
-"""As many digits as IEEE 754 decimal128 keeps; nobody types more by intent."""
+"""The precision of IEEE 754 decimal128; a longer number is a mistake."""
 MAX_EXPONENT = 100
 SHOWN_LENGTH = 40
-"""As much of what was sent as a sentence carries."""
+"""Length to which values are cut in error messages."""
 
 
 @dataclass(frozen=True)
 class AnswerValue:
-    """What was answered: a mask of choices or the text of a number; one of the two is set.
+    """The content of an answer: either a mask of choices or the text of a number.
 
-    A blank answer (the student took the answer back) is mask 0 or an empty text.
+    A blank answer, with which a student withdraws an earlier one, is mask 0 or an empty text.
     """
 
     choice: int | None = None
@@ -42,11 +42,11 @@ class AnswerValue:
 
     @property
     def blank(self) -> bool:
-        """Whether the student took the answer back."""
+        """Whether the answer withdraws an earlier one."""
         return not self.choice and not self.value
 
     def to_json(self) -> dict[str, Json]:
-        """The members that a client sends and gets back."""
+        """Return the members that a client sends and receives."""
         if self.choice is not None:
             return {"choices": list(numbers_of(self.choice))}
         return {"value": self.value or None}
@@ -64,7 +64,7 @@ class AnswerValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A student began; the earliest start of a sitting wins."""
+    """The start of a student's attempt; the earliest start in a sitting holds."""
 
     student: int
     started_at: int
@@ -75,10 +75,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One append-only answer as admitted by a solver process.
+    """An append-only answer as admitted by a solver process.
 
-    `received_at` and `deadline_at` are instants (µs): the time it was stamped and the personal deadline it was
-    admitted under. `solver` is the holder of the lease it was admitted with, `epoch` what that holder knew.
+    `received_at` and `deadline_at` are instants (µs): the time of admission and the personal deadline that applied.
+    `solver` is the holder of the lease at admission, `epoch` the highest epoch that the holder had read.
     """
 
     student: int
@@ -93,18 +93,18 @@ class Answer:
 
     @property
     def in_time(self) -> bool:
-        """Whether it came no later than the deadline it was admitted under."""
+        """Whether it was received by the deadline that it was admitted under."""
         return self.received_at <= self.deadline_at
 
     @property
     def rank(self) -> tuple[int, int, UUID]:
-        """The order among answers to one question: the highest counts."""
+        """The order among answers to one question: the highest one counts."""
         return (self.seq, self.received_at, self.answer_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A student said that they are done; a statement, not a lock."""
+    """A student's declaration that they have finished; further answers are still accepted."""
 
     student: int
     submitted_at: int
@@ -124,10 +124,10 @@ def answer_id_of(*, sitting: UUID, student: int, question: int, seq: int, answer
 
 
 def parse_seq(body: Mapping[str, Any]) -> int:
-    """The answer's sequence number, from 1, chosen by the device; it must rise with each change of mind.
+    """Parse the sequence number, from 1, which the device increments with each changed answer.
 
     Raises:
-        Problem: INVALID; MALFORMED when the body is no JSON object.
+        Problem: INVALID; MALFORMED when the body is not a JSON object.
     """
     seq = _members(body).get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 1 <= seq <= MAX_SEQ:
@@ -136,12 +136,13 @@ def parse_seq(body: Mapping[str, Any]) -> int:
 
 
 def parse_answer(paper: Paper, question: int, body: Mapping[str, Any]) -> AnswerValue:
-    """Check what a client sent for a question: ``{"choices": [...]}`` or ``{"value": "3.14"}``.
+    """Validate what a client sent for a question: ``{"choices": [...]}`` or ``{"value": "3.14"}``.
 
-    An empty list or a null value is a blank answer. Any JSON value whatever is answered with a value or a Problem.
+    An empty list or a null value is a blank answer. Every JSON value gives an answer or a Problem.
 
     Raises:
-        Problem: unknown question or choice, too many choices, an unusable number, the other kind of answer.
+        Problem: UNKNOWN_QUESTION, UNKNOWN_CHOICE, TOO_MANY_CHOICES, BAD_NUMBER, WRONG_ANSWER_KIND, INVALID, or
+            MALFORMED when the body is not a JSON object.
     """
     body = _members(body)
     if not 0 <= question < len(paper.questions):
@@ -149,35 +150,35 @@ def parse_answer(paper: Paper, question: int, body: Mapping[str, Any]) -> Answer
             ProblemKind.UNKNOWN_QUESTION,
             f"question {shown(question)} is not in this paper: it has questions 0 to {len(paper.questions) - 1}",
         )
-    asked = paper.questions[question]
-    expected = "value" if asked.kind is QuestionKind.NUMERIC else "choices"
+    target = paper.questions[question]
+    expected = "value" if target.kind is QuestionKind.NUMERIC else "choices"
     other = "choices" if expected == "value" else "value"
     if expected not in body or other in body:
         raise Problem(
             ProblemKind.WRONG_ANSWER_KIND,
-            f"question {question} is {asked.kind.value}: send {expected!r} and not {other!r}",
+            f"question {question} is {target.kind.value}: send {expected!r} and not {other!r}",
             question=question,
         )
-    if asked.kind is QuestionKind.NUMERIC:
+    if target.kind is QuestionKind.NUMERIC:
         return AnswerValue(value=_parse_number(question, body["value"]))
-    return AnswerValue(choice=_parse_choices(question, asked, body["choices"]))
+    return AnswerValue(choice=_parse_choices(question, target, body["choices"]))
 
 
-def _parse_choices(number: int, asked: Question, chosen: object) -> int:
+def _parse_choices(number: int, target: Question, chosen: object) -> int:
     if not isinstance(chosen, list) or not all(isinstance(c, int) and not isinstance(c, bool) for c in chosen):
         raise Problem(ProblemKind.INVALID, f"question {number}: choices must be a list of choice numbers")
-    if unknown := [c for c in chosen if not 0 <= c < asked.choices]:
+    if unknown := [c for c in chosen if not 0 <= c < target.choices]:
         raise Problem(
             ProblemKind.UNKNOWN_CHOICE,
-            f"question {number} has choices 0 to {asked.choices - 1}, not {shown(unknown[0])}",
+            f"question {number} has choices 0 to {target.choices - 1}, not {shown(unknown[0])}",
             question=number,
         )
     if len(set(chosen)) != len(chosen):
-        raise Problem(ProblemKind.INVALID, f"question {number}: a choice is named twice", question=number)
-    if len(chosen) > asked.max_choices:
+        raise Problem(ProblemKind.INVALID, f"question {number}: a choice is given twice", question=number)
+    if len(chosen) > target.max_choices:
         raise Problem(
             ProblemKind.TOO_MANY_CHOICES,
-            f"question {number} takes at most {asked.max_choices} choice(s), not {len(chosen)}",
+            f"question {number} takes at most {target.max_choices} choice(s), not {len(chosen)}",
             question=number,
         )
     return mask_of(chosen)
@@ -189,7 +190,7 @@ def _parse_number(number: int, value: object) -> str:
     if not isinstance(value, str):
         raise _bad_number(number, 'send numbers as text, like "3.14", so that no digit is lost')
     if not value.strip():
-        raise _bad_number(number, "the number is empty; send null to take an answer back")
+        raise _bad_number(number, "the number is empty; send null to withdraw the answer")
     if len(value) > MAX_NUMBER_TEXT:
         raise _bad_number(number, f"the number is longer than {MAX_NUMBER_TEXT} characters")
     try:
@@ -200,10 +201,10 @@ def _parse_number(number: int, value: object) -> str:
 
 
 def parse_decimal(text: str) -> Decimal:
-    """A finite decimal of bounded size; a decimal comma is read as a point.
+    """Parse a finite decimal of bounded size; a decimal comma is read as a point.
 
     Raises:
-        ValueError: not a number, not finite, or too large to be meant.
+        ValueError: not a number, not finite, or too large.
     """
     if not text.isascii() or "_" in text:
         raise ValueError(f"{shown(text)} is not a number")
@@ -221,21 +222,21 @@ def parse_decimal(text: str) -> Decimal:
 
 
 def shown(value: object) -> str:
-    """A value as an error may show it: quoted, and short whatever it is."""
+    """Format any value for an error message: quoted, and cut to `SHOWN_LENGTH`."""
     if isinstance(value, str):
         return repr(value if len(value) <= SHOWN_LENGTH else value[: SHOWN_LENGTH - 3] + "...")
     if value is None or isinstance(value, bool | float):
         return repr(value)
     if isinstance(value, int):
-        return repr(value) if abs(value) < 10**SHOWN_LENGTH else "a number beyond all bounds"
+        return repr(value) if abs(value) < 10**SHOWN_LENGTH else "a very large number"
     return "an object" if isinstance(value, Mapping) else "a list"
 
 
 def _members(body: object) -> Mapping[str, Any]:
     if not isinstance(body, Mapping):
-        raise Problem(ProblemKind.MALFORMED, f"an answer is a JSON object, not {shown(body)}")
+        raise Problem(ProblemKind.MALFORMED, f"an answer must be a JSON object, not {shown(body)}")
     return body
 
 
-def _bad_number(question: int, why: str) -> Problem:
-    return Problem(ProblemKind.BAD_NUMBER, f"question {question}: {why}", question=question)
+def _bad_number(question: int, reason: str) -> Problem:
+    return Problem(ProblemKind.BAD_NUMBER, f"question {question}: {reason}", question=question)

@@ -16,27 +16,14 @@ from typing import Final, TypeVar
 
 import yaml
 
+from exam_core import limits
 from exam_core.answers import parse_decimal, shown
 from exam_core.documents import Fault, compose, invalid
 from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, QuestionKind
-from exam_core.validation import (
-    IDENT_PATTERN,
-    KEY_DIGITS,
-    KEY_PLACES,
-    MAX_CHOICE_TEXT,
-    MAX_IDENT,
-    MAX_SLUG,
-    MAX_TEXT,
-    MAX_TITLE,
-    MAX_WEIGHT,
-    SLUG_PATTERN,
-    WEIGHT_PLACES,
-    count_fault,
-    question_faults,
-)
+from exam_core.validation import count_fault, question_faults
 
-_SLUG: Final = re.compile(SLUG_PATTERN)
-_IDENT: Final = re.compile(IDENT_PATTERN)
+_SLUG: Final = re.compile(limits.SLUG_PATTERN)
+_IDENT: Final = re.compile(limits.IDENT_PATTERN)
 _WHOLE: Final = re.compile(r"[0-9]{1,4}")
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -97,7 +84,7 @@ class _Reader:
         return ExamDocument(
             exam=AuthoredExam(
                 slug=self.slug(members.get("exam"), "exam"),
-                title=self.text(members.get("title"), "title", most=MAX_TITLE),
+                title=self.text(members.get("title"), "title", most=limits.MAX_TITLE),
                 instructions=self.text(members.get("instructions"), "instructions"),
                 questions=tuple(question for question in questions if question),
             ),
@@ -175,7 +162,7 @@ class _Reader:
             return None
         return AuthoredChoice(
             id=self.ident(members.get("id"), "choice", idents),
-            text=self.text(members.get("text"), "text", most=MAX_CHOICE_TEXT),
+            text=self.text(members.get("text"), "text", most=limits.MAX_CHOICE_TEXT),
             correct=self.boolean(members.get("correct")),
             image=self.image(members.get("image")),
         )
@@ -206,10 +193,10 @@ class _Reader:
         number = self.number(node, name)
         if node is None or number is None:
             return None
-        if abs(number) >= 10**KEY_DIGITS:
-            self.fault(node, f"{name} has more than {KEY_DIGITS} digits before the point")
-        if not _has_places(number, KEY_PLACES):
-            self.fault(node, f"{name} has more than {KEY_PLACES} decimal places")
+        if abs(number) >= 10**limits.KEY_DIGITS:
+            self.fault(node, f"{name} has more than {limits.KEY_DIGITS} digits before the point")
+        if not _has_places(number, limits.KEY_PLACES):
+            self.fault(node, f"{name} has more than {limits.KEY_PLACES} decimal places")
         return number
 
     def weight(self, node: yaml.Node | None) -> Decimal:
@@ -217,10 +204,10 @@ class _Reader:
         weight = self.number(node, "weight")
         if node is None or weight is None:
             return Decimal(1)
-        if not 0 <= weight <= MAX_WEIGHT:
-            self.fault(node, f"weight must be from 0 to {MAX_WEIGHT}, not {weight}")
-        elif not _has_places(weight, WEIGHT_PLACES):
-            self.fault(node, f"weight has at most {WEIGHT_PLACES} decimal places")
+        if not 0 <= weight <= limits.MAX_WEIGHT:
+            self.fault(node, f"weight must be from 0 to {limits.MAX_WEIGHT}, not {weight}")
+        elif not _has_places(weight, limits.WEIGHT_PLACES):
+            self.fault(node, f"weight has at most {limits.WEIGHT_PLACES} decimal places")
         return weight
 
     def image(self, node: yaml.Node | None) -> ImageRef | None:
@@ -272,7 +259,7 @@ class _Reader:
             self.fault(node, f"correct must be true or false, not {shown(text)}")
         return _BOOLEANS.get(text.lower(), False)
 
-    def text(self, node: yaml.Node | None, name: str, *, most: int = MAX_TEXT) -> str:
+    def text(self, node: yaml.Node | None, name: str, *, most: int = limits.MAX_TEXT) -> str:
         """Read a text that can be stored and displayed; the default is empty."""
         text = self.scalar(node, name)
         if node is None or text is None:
@@ -288,9 +275,9 @@ class _Reader:
         text = self.scalar(node, name)
         if node is None or text is None:
             return ""
-        if len(text) > MAX_SLUG or not _SLUG.fullmatch(text):
+        if len(text) > limits.MAX_SLUG or not _SLUG.fullmatch(text):
             self.fault(
-                node, f"{name} {shown(text)} must be small letters, digits and single dashes, at most {MAX_SLUG}"
+                node, f"{name} {shown(text)} must be small letters, digits and single dashes, at most {limits.MAX_SLUG}"
             )
         return text
 
@@ -299,8 +286,8 @@ class _Reader:
         ident = self.scalar(node, f"a {owner}'s id")
         if node is None or ident is None:
             return ""
-        if len(ident) > MAX_IDENT or not _IDENT.fullmatch(ident):
-            self.fault(node, f"id {shown(ident)} must be letters, digits, - and _, at most {MAX_IDENT}")
+        if len(ident) > limits.MAX_IDENT or not _IDENT.fullmatch(ident):
+            self.fault(node, f"id {shown(ident)} must be letters, digits, - and _, at most {limits.MAX_IDENT}")
         if ident in seen:
             self.fault(node, f"duplicate {owner} id {shown(ident)}: the first is on line {seen[ident]}")
         seen.setdefault(ident, node.start_mark.line + 1)

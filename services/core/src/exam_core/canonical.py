@@ -1,6 +1,6 @@
-"""One byte form for each value (RFC 8785) and the digest that names it.
+"""Canonical JSON (RFC 8785) and digests of it.
 
-What is hashed or signed is always this form, so that anyone with a JSON library can check us.
+Everything that is hashed or signed has this form, so that it can be verified with any JSON library.
 """
 
 import hashlib
@@ -10,22 +10,22 @@ from typing import Any
 import rfc8785
 
 Json = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
-"""JSON without floats: money-like numbers travel as decimal strings."""
+"""JSON without floats: exact numbers are sent as decimal strings."""
 
 JsonObject = Mapping[str, Any]
 """A JSON object as parsed, before a reader has checked its members."""
 
 
 def canonical(value: Json) -> bytes:
-    """The canonical UTF-8 bytes of a JSON value; integers from 2**53 on and unpaired surrogates raise ValueError."""
+    """Return the canonical UTF-8 bytes; integers from 2**53 on and unpaired surrogates raise ValueError."""
     return rfc8785.dumps(value)
 
 
 def digest(data: bytes) -> str:
-    """SHA-256 of some bytes, as 64 lower-case hexadecimal digits."""
+    """Return the SHA-256 of bytes as 64 lower-case hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def digest_of(value: Json) -> str:
-    """The digest of a value's canonical form."""
+    """Return the digest of a value's canonical form."""
     return digest(canonical(value))

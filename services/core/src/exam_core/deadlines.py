@@ -1,8 +1,8 @@
-"""Personal deadlines and how they come about. Pure: the same window and start give the same instant anywhere.
+"""Personal deadlines and their derivation. Pure: the same window and start give the same instant in every process.
 
 ``deadline = min(started_at + duration, closes_at) + extra + paused``, where a pause counts only if it began
-before the deadline so far, and moves `closes_at` for those who had not started. What of a pause lies before the
-opening moves nothing: no clock ran that it could have stopped.
+before the deadline so far, and moves `closes_at` for attempts that had not started. The part of a pause before the
+opening moves nothing, because no attempt was running.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ class Deadline:
     """A personal deadline and its derivation; instants and spans in µs.
 
     Attributes:
-        at: the deadline, or None while a pause lasts that began before it (nobody can know it yet).
+        at: the deadline, or None during a pause that began before it, because the pause's end is unknown.
         started_at: the attempt's start.
-        duration: what the window grants an attempt.
-        closes_at: the close as it holds for this start, moved by pauses before it.
+        duration: the window's duration of an attempt.
+        closes_at: the close that applies to this start, moved by earlier pauses.
         limited_by: ``duration`` or ``closes_at``, whichever came first.
-        extra: what the student's accommodation added.
-        paused: what pauses after the start added so far.
-        stopped_at: the stop that cut it short, if one did.
+        extra: the time that the student's accommodation added.
+        paused: the time that pauses after the start have added so far.
+        stopped_at: the instant of an early stop that limits it, or None.
     """
 
     at: int | None
@@ -38,7 +38,7 @@ class Deadline:
     stopped_at: int | None
 
     def to_json(self) -> dict[str, Json]:
-        """The value and its derivation as the API returns them: RFC 3339 instants, spans in whole µs."""
+        """Return the deadline and its derivation for the API: RFC 3339 instants, spans in whole µs."""
         return {
             "at": None if self.at is None else rfc3339(self.at),
             "derivation": {
@@ -54,7 +54,7 @@ class Deadline:
 
 
 def personal_deadline(window: Window, *, started_at: int, extra: int = 0) -> Deadline:
-    """The deadline of one attempt.
+    """Compute the deadline of one attempt.
 
     Args:
         window: the sitting's window, pauses included.
@@ -89,7 +89,7 @@ def personal_deadline(window: Window, *, started_at: int, extra: int = 0) -> Dea
 
 
 def ends_at(window: Window, *, max_extra: int = 0) -> int | None:
-    """The latest personal deadline that any attempt can have; None while a pause lasts that moves it.
+    """Compute the latest personal deadline that any attempt can have; None during a pause that moves it.
 
     Args:
         window: the sitting's window.
@@ -101,12 +101,12 @@ def ends_at(window: Window, *, max_extra: int = 0) -> int | None:
             break
         if pause.ended is None:
             return window.stopped_at
-        at += _stood_still(window, pause, until=pause.ended)
+        at += _paused_while_open(window, pause, until=pause.ended)
     return at if window.stopped_at is None else min(at, window.stopped_at)
 
 
 def check_start(window: Window, *, now: int) -> None:
-    """Whether an attempt may start: ``opens_at ≤ now < closes_at``, not paused, not stopped.
+    """Check that an attempt may start: ``opens_at ≤ now < closes_at``, not paused, not stopped.
 
     Raises:
         Problem: NOT_OPEN_YET with Retry-After, PAUSED, or STARTS_OVER.
@@ -123,26 +123,28 @@ def check_start(window: Window, *, now: int) -> None:
         )
     closes_at = _closes_at(window, before=now)
     if now >= closes_at:
-        raise Problem(ProblemKind.STARTS_OVER, f"the sitting closed for starts at {rfc3339(closes_at)}")
+        raise Problem(ProblemKind.STARTS_OVER, f"the sitting stopped accepting starts at {rfc3339(closes_at)}")
     if window.paused:
         raise paused_problem()
 
 
 def paused_problem() -> Problem:
-    """What start and answer say while a pause lasts."""
-    return Problem(ProblemKind.PAUSED, "the sitting is paused; nobody's time runs, try again soon", retry_after=2)
+    """Return the problem that start and answer raise during a pause."""
+    return Problem(ProblemKind.PAUSED, "the sitting is paused and deadlines do not run; retry shortly", retry_after=2)
 
 
 def _closes_at(window: Window, *, before: int) -> int:
-    """The close as it holds for an attempt that starts at `before`: pauses until then move it."""
+    """Return the close that applies to an attempt that starts at `before`: earlier pauses move it."""
     closes_at = window.closes_at
     for pause in window.pauses:
         if pause.began >= min(before, closes_at):
             break
-        closes_at += _stood_still(window, pause, until=before if pause.ended is None else min(pause.ended, before))
+        closes_at += _paused_while_open(
+            window, pause, until=before if pause.ended is None else min(pause.ended, before)
+        )
     return closes_at
 
 
-def _stood_still(window: Window, pause: Pause, *, until: int) -> int:
-    """For how long a pause kept an open window's clock from running."""
+def _paused_while_open(window: Window, pause: Pause, *, until: int) -> int:
+    """Return how long a pause lasted while the window was open, up to `until`."""
     return max(0, until - max(pause.began, window.opens_at))

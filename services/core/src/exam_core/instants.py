@@ -1,4 +1,4 @@
-"""Instants and spans as whole microseconds, the one unit of time in the platform.
+"""Instants and spans as whole microseconds, the platform's only unit of time.
 
 An *instant* is microseconds since the Unix epoch on the platform's clock (PostgreSQL's); a *span* is a
 number of microseconds. Integers keep arithmetic exact and the canonical form free of floats.
@@ -17,22 +17,22 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_micros(moment: datetime) -> int:
-    """The instant of an aware datetime, exactly; a naive one raises ValueError."""
+    """Convert an aware datetime exactly; a naive one raises ValueError."""
     if moment.tzinfo is None:
-        raise ValueError(f"{moment!r} has no time zone: the platform only knows aware times")
+        raise ValueError(f"{moment!r} has no time zone")
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_micros(instant: int) -> datetime:
-    """The UTC datetime of an instant, exactly."""
+    """Convert an instant to a UTC datetime exactly."""
     return _EPOCH + timedelta(microseconds=instant)
 
 
 def span_to_micros(span: timedelta) -> int:
-    """A timedelta in whole microseconds, exactly."""
+    """Convert a timedelta to whole microseconds exactly."""
     return span // _MICROSECOND
 
 
 def rfc3339(instant: int) -> str:
-    """An instant as people and JSON read it: RFC 3339, UTC, microseconds kept."""
+    """Format an instant for people and JSON: RFC 3339, UTC, with microseconds."""
     return from_micros(instant).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Ed25519 keys: private ones to sign with, as JSON Web Keys (RFC 8037) or PEM, and public sets to check with."""
+"""Ed25519 keys: private keys for signing, as JSON Web Keys (RFC 8037) or PEM, and public sets for verification."""
 
 import base64
 import json
@@ -23,31 +23,31 @@ _PEM = re.compile(r"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----", re
 
 @dataclass(frozen=True)
 class PublicKeySet:
-    """Keys to check signatures with, by their id."""
+    """Keys that verify signatures, by their id."""
 
     keys: Mapping[str, Ed25519PublicKey]
 
     @classmethod
     def from_jwks(cls, jwks: object) -> Self:
-        """Read a JWK set; keys that are not Ed25519 or lack a member are passed over, as RFC 7517 says.
+        """Read a JWK set; keys that are not Ed25519 or lack a member are skipped (RFC 7517, section 5).
 
         Raises:
-            ValueError: it is no JWK set at all.
+            ValueError: it is not a JWK set.
         """
         listed = jwks.get("keys") if isinstance(jwks, Mapping) else None
         if not isinstance(listed, list):
-            raise ValueError("not a JWK set: it has no list of keys")  # noqa: TRY004 - whatever is wrong with it
+            raise ValueError("not a JWK set: it has no list of keys")  # noqa: TRY004 - one error for every malformed set
         found = ((jwk["kid"], _public_from(jwk)) for jwk in listed if _is_named_ed25519(jwk))
         return cls({kid: key for kid, key in found if key is not None})
 
     def to_jwks(self) -> dict[str, Json]:
-        """The set as ``/.well-known/jwks.json`` publishes it."""
+        """Return the set as ``/.well-known/jwks.json`` publishes it."""
         return {"keys": [_public_jwk(kid, key) for kid, key in self.keys.items()]}
 
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """Private keys in order: the first signs, the others are still honoured (rotation)."""
+    """Private keys in order: the first signs, the others only verify, so that keys can be rotated."""
 
     keys: Sequence[tuple[str, Ed25519PrivateKey]]
 
@@ -60,7 +60,7 @@ class SigningKeys:
         """Read a key file: a private JWK set, or PKCS #8 keys in PEM, one after the other, as OpenSSL makes them.
 
         Raises:
-            ValueError: it is neither; the message tells nothing of the keys.
+            ValueError: it is neither; the message contains no part of the keys.
         """
         if not text.lstrip().startswith("-----"):
             return cls.from_jwks(json.loads(text))
@@ -74,7 +74,7 @@ class SigningKeys:
         """Read a private JWK set.
 
         Raises:
-            ValueError: it is not one of Ed25519 keys; the message tells nothing of them.
+            ValueError: it does not hold Ed25519 keys; the message contains no part of them.
         """
         try:
             return cls([(jwk["kid"], Ed25519PrivateKey.from_private_bytes(_unb64(jwk["d"]))) for jwk in jwks["keys"]])
@@ -83,28 +83,28 @@ class SigningKeys:
 
     @property
     def kid(self) -> str:
-        """The id of the key that signs."""
+        """The id of the signing key."""
         return self.keys[0][0]
 
     @property
     def private(self) -> Ed25519PrivateKey:
-        """The key that signs."""
+        """The signing key."""
         return self.keys[0][1]
 
     @property
     def public(self) -> PublicKeySet:
-        """The public halves."""
+        """The public halves of all keys."""
         return PublicKeySet({kid: key.public_key() for kid, key in self.keys})
 
 
 def new_signing_jwk(private: Ed25519PrivateKey) -> dict[str, Json]:
-    """A private JWK whose id begins the RFC 7638 thumbprint (SHA-256, hexadecimal) of its public half."""
+    """Return a private JWK with its `key_id`."""
     seed = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     return _public_jwk(key_id(private), private.public_key()) | {"d": _b64(seed)}
 
 
 def key_id(private: Ed25519PrivateKey) -> str:
-    """What a key is called where nobody named it: the beginning of its thumbprint."""
+    """Return the default id of a key: the first digits of its RFC 7638 thumbprint (SHA-256, hexadecimal)."""
     return digest_of({"crv": "Ed25519", "kty": "OKP", "x": _public_x(private.public_key())})[:16]
 
 

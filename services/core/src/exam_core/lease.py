@@ -1,7 +1,7 @@
-"""The lease, as pure state: what a solver process may do, and when it stopped being allowed to.
+"""The lease as pure state: until when a solver process may admit and acknowledge answers.
 
-All instants that judge validity are the boot clock's (µs, it goes on while a machine sleeps), counted from *before* a
-renewal was sent; the platform's time is derived from PostgreSQL's at that renewal.
+Validity is measured on the boot clock (µs, it advances during suspend), from *before* a renewal was sent. The
+platform's time is derived from PostgreSQL's clock at that renewal.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class Lease:
     """One holder's lease as of its last renewal.
 
     Attributes:
-        holder: the process's name while the lease lasts; a lapsed lease is dead and its process a new holder.
+        holder: the id of the process while the lease lasts; after a lapse the process is a new holder.
         sent_at: the boot clock before the renewal was sent.
         entered_at: PostgreSQL's clock when the renewal arrived there, before it waited for any lock.
-        ttl: for how long the lease is valid from `sent_at`.
-        epoch: the highest schedule epoch this holder knows.
+        ttl: the span of validity from `sent_at`.
+        epoch: the highest schedule epoch that this holder has read.
     """
 
     holder: UUID
@@ -27,21 +27,21 @@ class Lease:
     epoch: int
 
     def valid(self, boot_now: int) -> bool:
-        """Whether the holder may still admit and acknowledge."""
+        """Return whether the holder may still admit and acknowledge."""
         return boot_now < self.sent_at + self.ttl
 
     def age(self, boot_now: int) -> int:
-        """How old this knowledge is at most (µs)."""
+        """Return the maximum age of the last renewal's data (µs)."""
         return boot_now - self.sent_at
 
     def time(self, boot_now: int) -> int:
-        """The platform's time: never earlier than PostgreSQL's own, so nothing late passes for in time."""
+        """Return the platform's time, never earlier than PostgreSQL's: no late answer is admitted as in time."""
         return self.entered_at + (boot_now - self.sent_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """The lease under which something was admitted, kept until it is acknowledged."""
+    """The lease under which a request was admitted, kept until it is acknowledged."""
 
     holder: UUID
     epoch: int
@@ -49,15 +49,15 @@ class Admission:
 
 
 def admit(lease: Lease, boot_now: int) -> Admission | None:
-    """An admission at this moment, or None when the lease is not valid."""
+    """Admit a request now; return None when the lease is not valid."""
     if not lease.valid(boot_now):
         return None
     return Admission(holder=lease.holder, epoch=lease.epoch, received_at=lease.time(boot_now))
 
 
-def unbroken(admission: Admission, lease: Lease | None, boot_now: int) -> bool:
-    """Whether the lease was valid without a gap since admission: the same holder, still valid.
+def held_since(admission: Admission, lease: Lease | None, boot_now: int) -> bool:
+    """Return whether the lease was held without a gap since admission.
 
-    A process that lapsed became a new holder, so the holder's name alone tells of a gap.
+    A process whose lease lapses becomes a new holder, so that the same valid holder proves that there was no gap.
     """
     return lease is not None and lease.holder == admission.holder and lease.valid(boot_now)

@@ -1,7 +1,7 @@
-"""The catalogue of everything that can be refused (RFC 9457), shared by all services.
+"""The catalogue of problem types (RFC 9457), shared by all services.
 
-Domain code raises `Problem`; the edge turns it into ``application/problem+json`` with `Problem.body`.
-Each entry's slug is its address: ``https://examplatform.dev/problems/<slug>``.
+Domain code raises `Problem`; HTTP handlers return it as ``application/problem+json`` with `Problem.body`.
+The type's URI ends in the entry's slug: ``https://examplatform.dev/problems/<slug>``.
 """
 
 from dataclasses import dataclass
@@ -23,77 +23,77 @@ class Kind:
 
 
 class ProblemKind(Enum):
-    """Every refusal the platform knows."""
+    """All problem types of the platform."""
 
-    # the request itself
-    MALFORMED = Kind("malformed", 400, "The request is not what this address takes")
-    INVALID = Kind("invalid", 422, "The request was understood but its content is not valid")
-    BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is larger than this address takes")
-    UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body must be application/json")
-    NOT_FOUND = Kind("not-found", 404, "There is nothing here")
-    METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "This address does not take that method")
-    CONFLICT = Kind("conflict", 409, "Somebody else changed it first")
-    EPOCH_CHANGED = Kind("epoch-changed", 412, "It has changed since it was looked at")
+    # Requests
+    MALFORMED = Kind("malformed", 400, "The request is malformed")
+    INVALID = Kind("invalid", 422, "The content of the request is not valid")
+    BODY_TOO_LARGE = Kind("body-too-large", 413, "The request body is too large")
+    UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The request body must be application/json")
+    NOT_FOUND = Kind("not-found", 404, "Not found")
+    METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "Method not allowed")
+    CONFLICT = Kind("conflict", 409, "The request conflicts with the current state")
+    EPOCH_CHANGED = Kind("epoch-changed", 412, "The resource has changed since it was read")
     TOO_MANY_REQUESTS = Kind("too-many-requests", 429, "Too many requests")
-    # who is asking
-    UNAUTHENTICATED = Kind("unauthenticated", 401, "A valid token is needed")
+    # Authentication
+    UNAUTHENTICATED = Kind("unauthenticated", 401, "A valid token is required")
     BAD_CREDENTIALS = Kind("bad-credentials", 401, "The name or the password is wrong")
     TOKEN_EXPIRED = Kind("token-expired", 401, "The token has expired")
     TOKEN_REVOKED = Kind("token-revoked", 401, "The token was revoked")
-    FORBIDDEN = Kind("forbidden", 403, "This is not yours to do")
-    # papers
-    PAPER_INVALID = Kind("paper-invalid", 422, "The paper cannot be used as it is")
-    # sittings
+    FORBIDDEN = Kind("forbidden", 403, "Permission denied")
+    # Papers
+    PAPER_INVALID = Kind("paper-invalid", 422, "The paper is not valid")
+    # Sittings
     WRONG_LEVEL = Kind("wrong-level", 403, "This sitting is for another level")
     NOT_OPEN_YET = Kind("not-open-yet", 409, "The sitting has not opened yet")
-    STARTS_OVER = Kind("starts-over", 409, "The sitting takes no more starts")
+    STARTS_OVER = Kind("starts-over", 409, "The sitting no longer accepts starts")
     PAUSED = Kind("sitting-paused", 409, "The sitting is paused")
     CANCELLED = Kind("sitting-cancelled", 409, "The sitting was cancelled")
-    WINDOW_FROZEN = Kind("window-frozen", 409, "The window may not be changed like this any more")
-    STATE_CONFLICT = Kind("state-conflict", 409, "The sitting is not in a state that allows this")
-    # answers
+    WINDOW_FROZEN = Kind("window-frozen", 409, "The window can no longer be changed in this way")
+    STATE_CONFLICT = Kind("state-conflict", 409, "The sitting's state does not allow this")
+    # Answers
     UNKNOWN_QUESTION = Kind("unknown-question", 422, "The paper has no such question")
     UNKNOWN_CHOICE = Kind("unknown-choice", 422, "The question has no such choice")
-    TOO_MANY_CHOICES = Kind("too-many-choices", 422, "More choices than the question takes")
-    BAD_NUMBER = Kind("bad-number", 422, "The answer is not a usable number")
-    WRONG_ANSWER_KIND = Kind("wrong-answer-kind", 422, "The question takes another kind of answer")
+    TOO_MANY_CHOICES = Kind("too-many-choices", 422, "More choices than the question allows")
+    BAD_NUMBER = Kind("bad-number", 422, "The answer is not a valid number")
+    WRONG_ANSWER_KIND = Kind("wrong-answer-kind", 422, "The question requires another kind of answer")
     SEQ_TOO_LOW = Kind("seq-too-low", 409, "A later answer to this question is already saved")
     LATE = Kind("deadline-passed", 409, "The answer came after the deadline and does not count")
-    TOO_MANY_ANSWERS = Kind("too-many-answers", 429, "This attempt has saved as many answers as it may")
-    # the platform's own trouble
-    OVERLOADED = Kind("overloaded", 503, "More requests are in flight than can be served well")
+    TOO_MANY_ANSWERS = Kind("too-many-answers", 429, "The attempt has reached its limit of saved answers")
+    # Service faults
+    OVERLOADED = Kind("overloaded", 503, "Too many requests are in flight")
     NOT_KNOWN_SAVED = Kind("not-known-saved", 503, "The answer is not known to be saved; send it again")
-    UNAVAILABLE = Kind("unavailable", 503, "Something this needs is not reachable now")
-    INTERNAL = Kind("internal", 500, "Something is wrong on our side")
+    UNAVAILABLE = Kind("unavailable", 503, "A required service is unavailable")
+    INTERNAL = Kind("internal", 500, "Internal server error")
 
     @property
     def slug(self) -> str:
-        """The last part of the problem's address."""
+        """The last segment of the type's URI."""
         return self.value.slug
 
     @property
     def status(self) -> int:
-        """The HTTP status an edge answers with."""
+        """The HTTP status."""
         return self.value.status
 
     @property
     def title(self) -> str:
-        """The one sentence that is the same for every occurrence."""
+        """The summary, which is the same for every occurrence."""
         return self.value.title
 
     @property
     def uri(self) -> str:
-        """The problem's address."""
+        """The type's URI."""
         return BASE + self.value.slug
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
-    """A refusal with its reason.
+    """A rejected request, with the reason.
 
     Args:
         kind: the catalogue's entry.
-        detail: what is wrong, where, and what to do, for this occurrence.
-        retry_after: seconds after which the same request may succeed, if it may.
+        detail: the fault in this occurrence, its place, and how to correct it.
+        retry_after: seconds after which the same request may succeed; None if it cannot.
         extra: members added to the body beside RFC 9457's own.
     """
 
@@ -106,14 +106,14 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
 
     @property
     def headers(self) -> dict[str, str]:
-        """The HTTP headers that belong to the refusal."""
+        """The HTTP headers of the response."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if self.kind.status == 401:  # noqa: PLR2004 - the one status with a header of its own (RFC 9110)
             headers["WWW-Authenticate"] = "Bearer"
         return headers
 
     def body(self, *, instance: str | None = None) -> dict[str, Json]:
-        """The RFC 9457 members; `instance` is the request's path or id."""
+        """Return the RFC 9457 members; `instance` is the request's path or id."""
         body: dict[str, Json] = {
             "type": self.kind.uri,
             "title": self.kind.title,

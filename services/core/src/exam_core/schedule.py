@@ -1,16 +1,17 @@
-"""What a solver knows of the sittings: the part of PostgreSQL's truth that travels with the lease."""
+"""The schedule: the data about sittings that a solver reads from PostgreSQL with each lease renewal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
+from exam_core.canonical import JsonObject
 from exam_core.windows import Window
 
 
 class State(StrEnum):
-    """A sitting's state; opening is not one, the window is judged by the clock."""
+    """A sitting's state. Open is not a state: the clock decides by the window."""
 
     SCHEDULED = "scheduled"
     CLOSING = "closing"
@@ -20,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledSitting:
-    """One sitting as a solver needs it.
+    """The data of one sitting that a solver needs.
 
     `accommodations` maps a student to extra time in µs. `buckets` is fixed at provisioning.
     """
@@ -35,8 +36,8 @@ class ScheduledSitting:
     accommodations: Mapping[int, int]
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """Read one entry of what the lease function returns (`docs/architecture.md`, «The lease»)."""
+    def from_json(cls, body: JsonObject) -> Self:
+        """Read one entry of the lease function's result (`docs/architecture.md`, «The lease»)."""
         return cls(
             id=UUID(body["id"]),
             state=State(body["state"]),

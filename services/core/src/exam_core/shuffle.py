@@ -1,7 +1,6 @@
 """The order in which a student sees questions and choices: a permutation computed from the attempt's seed.
 
-Answers always name questions and choices by their numbers in the frozen paper, so that no order is ever
-needed to read one.
+Answers identify questions and choices by their numbers in the frozen paper, so that reading an answer needs no order.
 """
 
 import hashlib
@@ -15,23 +14,23 @@ from exam_core.paper import Paper
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is shown at each place: `questions[i]` is the number of the question shown i-th; so are choices."""
+    """The order of display: `questions[i]` is the number of the question shown i-th, and likewise for choices."""
 
     questions: tuple[int, ...]
     choices: tuple[tuple[int, ...], ...]
 
     def to_json(self) -> dict[str, Json]:
-        """`choices` by question number."""
+        """Return the order; `choices` is indexed by question number."""
         return {"questions": list(self.questions), "choices": [list(order) for order in self.choices]}
 
 
 def seed_of(sitting: UUID, student: int) -> int:
-    """An attempt's seed (63 bits): the same whichever solver starts it and on whichever device it resumes."""
+    """Return an attempt's seed (63 bits), the same in every solver and on every device."""
     return int.from_bytes(hashlib.sha256(b"exam-seed\0%s%d" % (sitting.bytes, student)).digest()[:8]) >> 1
 
 
 def order_of(paper: Paper, seed: int) -> Order:
-    """The order in which the attempt with this seed shows a paper."""
+    """Return the order in which the attempt with this seed shows a paper."""
     return Order(
         questions=permutation(seed, "questions", len(paper.questions)),
         choices=tuple(permutation(seed, f"choices/{n}", q.choices) for n, q in enumerate(paper.questions)),
@@ -39,7 +38,7 @@ def order_of(paper: Paper, seed: int) -> Order:
 
 
 def permutation(seed: int, label: str, size: int) -> tuple[int, ...]:
-    """A permutation of 0 … size-1 (Fisher-Yates over a SHA-256 stream): the same in every language and release."""
+    """Return a permutation of 0 … size-1 (Fisher-Yates over a SHA-256 stream), the same in every release."""
     order = list(range(size))
     stream = _stream(seed, label)
     for last in range(size - 1, 0, -1):
@@ -49,7 +48,7 @@ def permutation(seed: int, label: str, size: int) -> tuple[int, ...]:
 
 
 def inverse(order: Sequence[int]) -> tuple[int, ...]:
-    """Where each number is shown."""
+    """Return the place of each number."""
     places = [0] * len(order)
     for place, number in enumerate(order):
         places[number] = place

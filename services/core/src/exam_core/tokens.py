@@ -75,15 +75,10 @@ class Access:
     @classmethod
     def from_claims(cls, claims: JsonObject) -> Self:
         """The inverse of `claims`; raises ValueError for a missing or malformed claim."""
-        level = claims.get("level")
         return cls(
-            subject=read_digits(claims, "sub"),
             role=Role(read_text(claims, "role")),
-            level=None if level is None else read_text(claims, "level"),
-            session=read_uuid(claims, "sid"),
-            token=read_uuid(claims, "jti"),
-            issued_at=read_instant(claims, "iat", unit=SECOND),
-            expires_at=read_instant(claims, "exp", unit=SECOND),
+            level=None if claims.get("level") is None else read_text(claims, "level"),
+            **_session_fields(claims),
         )
 
 
@@ -108,13 +103,7 @@ class Refresh:
     @classmethod
     def from_claims(cls, claims: JsonObject) -> Self:
         """The inverse of `claims`; raises ValueError for a missing or malformed claim."""
-        return cls(
-            subject=read_digits(claims, "sub"),
-            session=read_uuid(claims, "sid"),
-            token=read_uuid(claims, "jti"),
-            issued_at=read_instant(claims, "iat", unit=SECOND),
-            expires_at=read_instant(claims, "exp", unit=SECOND),
-        )
+        return cls(**_session_fields(claims))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +210,17 @@ def _read(
         return parse(claims)
     except ValueError as error:
         raise _rejected(f"its claims are malformed: {error}") from error
+
+
+def _session_fields(claims: JsonObject) -> dict[str, Any]:
+    """Read the claims that access and refresh tokens share."""
+    return {
+        "subject": read_digits(claims, "sub"),
+        "session": read_uuid(claims, "sid"),
+        "token": read_uuid(claims, "jti"),
+        "issued_at": read_instant(claims, "iat", unit=SECOND),
+        "expires_at": read_instant(claims, "exp", unit=SECOND),
+    }
 
 
 def _times(issued_at: int, expires_at: int) -> dict[str, Any]:

@@ -1,32 +1,15 @@
-"""Rules that an exam must satisfy before it can be frozen, and the limits of what its author writes.
+"""Rules that an exam must satisfy before it can be frozen.
 
-YAML import, admin and API all apply these rules. They hold for values that could be read: lengths and formats of single
-members are checked where a member is parsed, against the limits below.
+YAML import, admin and API all apply these rules. Lengths and formats of single members are checked where a member is
+parsed, against `exam_core.limits`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
+from exam_core import limits
 from exam_core.paper import MAX_CHOICES, MAX_QUESTIONS, AuthoredChoice, AuthoredQuestion, QuestionKind
-
-SLUG_PATTERN: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-MAX_SLUG: Final = 50
-IDENT_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-"""The ids of questions and choices."""
-MAX_IDENT: Final = 50
-MAX_TITLE: Final = 200
-MAX_TEXT: Final = 10_000
-MAX_CHOICE_TEXT: Final = 2000
-MIN_CHOICES: Final = 2
-MAX_WEIGHT: Final = 1000
-WEIGHT_DIGITS: Final = 4
-"""Digits of a weight before the point."""
-WEIGHT_PLACES: Final = 2
-KEY_DIGITS: Final = 22
-"""Digits before the point of a numeric question's value and tolerance."""
-KEY_PLACES: Final = 12
-"""Their decimal places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +58,8 @@ def _numeric_faults(question: AuthoredQuestion) -> Iterator[QuestionFault]:
 def _choice_faults(question: AuthoredQuestion) -> Iterator[QuestionFault]:
     choices = question.choices
     correct = sum(choice.correct for choice in choices)
-    if not MIN_CHOICES <= len(choices) <= MAX_CHOICES:
-        yield QuestionFault(f"needs {MIN_CHOICES} to {MAX_CHOICES} choices and has {len(choices)}", "choices")
+    if not limits.MIN_CHOICES <= len(choices) <= MAX_CHOICES:
+        yield QuestionFault(f"needs {limits.MIN_CHOICES} to {MAX_CHOICES} choices and has {len(choices)}", "choices")
     elif correct == 0:
         yield QuestionFault("has no key: mark a choice as correct", "choices")
     if question.value is not None:

@@ -1,22 +1,20 @@
-"""A sitting's window and how it may change.
+"""A sitting's window and the rules for changing it.
 
-`may_become` is the one rule book for changes; PostgreSQL's door (`sittings/services.py`) asks it inside the
-transaction that makes the change.
+Web calls `check_change` inside the transaction that makes the change.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
-from exam_core.canonical import Json
+from exam_core.canonical import Json, JsonObject
 from exam_core.instants import rfc3339
 from exam_core.problems import Problem, ProblemKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A stretch in which nobody's clock runs; `ended` is None while it lasts. Instants in µs."""
+    """A span in which no deadline runs; `ended` is None while it lasts. Instants in µs."""
 
     began: int
     ended: int | None = None
@@ -24,15 +22,15 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """When a paper may be started and for how long it is answered; instants and spans in µs.
+    """When attempts may start and how long they last; instants and spans in µs.
 
     Attributes:
         opens_at: the first instant at which an attempt may start.
-        closes_at: the first instant at which none may, pauses aside.
-        duration: how long an attempt lasts at most.
-        pauses: in order of time, not overlapping; only the last may still last.
-        stopped_at: when a person ended the sitting early, if so.
-        extra_past_close: whether an accommodation may reach past the close.
+        closes_at: the first instant at which none may start, before pauses are added.
+        duration: the maximum duration of an attempt.
+        pauses: in chronological order, without overlap; only the last may be open.
+        stopped_at: when the sitting was stopped early, or None.
+        extra_past_close: whether an accommodation may extend past the close.
     """
 
     opens_at: int
@@ -52,17 +50,17 @@ class Window:
             raise Problem(ProblemKind.INVALID, "a window's duration must be positive")
         for earlier, later in pairwise(self.pauses):
             if earlier.ended is None or later.began < earlier.ended:
-                raise Problem(ProblemKind.INVALID, "pauses must be in order of time and not overlap")
+                raise Problem(ProblemKind.INVALID, "pauses must be in chronological order and not overlap")
         if any(p.ended is not None and p.ended < p.began for p in self.pauses):
             raise Problem(ProblemKind.INVALID, "a pause cannot end before it began")
 
     @property
     def paused(self) -> bool:
-        """Whether a pause lasts."""
+        """Whether the sitting is paused now."""
         return bool(self.pauses) and self.pauses[-1].ended is None
 
     def to_json(self) -> dict[str, Json]:
-        """The form in which a window travels from PostgreSQL to the solvers (instants in µs)."""
+        """Return the form that PostgreSQL sends to solvers (instants in µs)."""
         return {
             "opens_at": self.opens_at,
             "closes_at": self.closes_at,
@@ -73,7 +71,7 @@ class Window:
         }
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Self:
+    def from_json(cls, body: JsonObject) -> Self:
         """The inverse of `to_json`."""
         return cls(
             opens_at=body["opens_at"],
@@ -85,23 +83,23 @@ class Window:
         )
 
 
-def may_become(old: Window, new: Window, *, now: int, ends_at: int | None, lease_ttl: int) -> None:
-    """Check a change of a window's times against the clock.
+def check_change(old: Window, new: Window, *, now: int, ends_at: int | None, lease_ttl: int) -> None:
+    """Check that a change of a window's times is allowed now.
 
     Args:
-        old: the window as it is.
-        new: the window as wished for; pauses and stops are not made this way.
+        old: the current window.
+        new: the requested window; pauses and stops are made by operations of their own.
         now: the platform's time.
         ends_at: the old window's latest personal deadline (`deadlines.ends_at`), None while paused.
-        lease_ttl: for how long a solver may still go by the old window without hearing of a change.
+        lease_ttl: for how long a solver may still apply the old window after a change.
 
     Raises:
         Problem: WINDOW_FROZEN with the rule that forbids it.
     """
     if (new.pauses, new.stopped_at) != (old.pauses, old.stopped_at):
-        raise ValueError("pauses and stops are made by their own operations, not by editing the window")
+        raise ValueError("pauses and stops have operations of their own and are not made by changing the window")
     if old.stopped_at is not None or (ends_at is not None and now >= ends_at):
-        raise Problem(ProblemKind.WINDOW_FROZEN, "every personal deadline has passed: nothing moves any more")
+        raise Problem(ProblemKind.WINDOW_FROZEN, "every personal deadline has passed: the window can no longer change")
     if now < old.opens_at - lease_ttl:
         if new.opens_at <= now:
             raise Problem(

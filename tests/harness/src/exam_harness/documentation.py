@@ -1,6 +1,6 @@
 """Checks that the documentation refers only to modules, files, sections and make targets that exist.
 
-Checked are code spans (``exam_core.windows.may_become``, ``services/core``, ``make test``), relative links with their
+Checked are code spans (``exam_core.windows.check_change``, ``services/core``, ``make test``), relative links with their
 anchors, and in code blocks the make targets and ``python -m`` modules. Modules are resolved by their source text, so
 nothing is imported.
 """

@@ -173,7 +173,7 @@ class LeaseKeeper:
 
     def held_since(self, admitted: Admitted) -> bool:
         """Whether the lease has been held without a gap since the admission, so that the work may be acknowledged."""
-        return rules.unbroken(admitted.admission, self.lease, self._clock())
+        return rules.held_since(admitted.admission, self.lease, self._clock())
 
     # the renewal loop
 

@@ -7,19 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from exam_core import limits
 from exam_core.paper import QuestionKind
-from exam_core.validation import (
-    KEY_DIGITS,
-    KEY_PLACES,
-    MAX_CHOICE_TEXT,
-    MAX_IDENT,
-    MAX_SLUG,
-    MAX_TEXT,
-    MAX_TITLE,
-    MAX_WEIGHT,
-    WEIGHT_DIGITS,
-    WEIGHT_PLACES,
-)
 from exam_web.users.models import Doctor, Level
 
 
@@ -39,8 +28,8 @@ class Image(models.Model):
 class Exam(models.Model):
     """A set of questions for a level. Sittings use frozen papers made of it, so it may change at any time."""
 
-    slug = models.SlugField(max_length=MAX_SLUG, unique=True)
-    title = models.CharField(max_length=MAX_TITLE)
+    slug = models.SlugField(max_length=limits.MAX_SLUG, unique=True)
+    title = models.CharField(max_length=limits.MAX_TITLE)
     instructions = models.TextField(blank=True)
     level = models.ForeignKey(Level, on_delete=models.PROTECT, related_name="exams")
     author = models.ForeignKey(Doctor, on_delete=models.PROTECT, null=True, blank=True, related_name="exams")
@@ -60,20 +49,24 @@ class Question(models.Model):
     """A question of an exam, with its key."""
 
     exam = models.ForeignKey(Exam, on_delete=models.CASCADE, related_name="questions")
-    ident = models.SlugField(max_length=MAX_IDENT)
+    ident = models.SlugField(max_length=limits.MAX_IDENT)
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in QuestionKind])
-    text = models.TextField(max_length=MAX_TEXT)
+    text = models.TextField(max_length=limits.MAX_TEXT)
     weight = models.DecimalField(
-        max_digits=WEIGHT_DIGITS + WEIGHT_PLACES,
-        decimal_places=WEIGHT_PLACES,
+        max_digits=limits.WEIGHT_DIGITS + limits.WEIGHT_PLACES,
+        decimal_places=limits.WEIGHT_PLACES,
         default=Decimal(1),
-        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(MAX_WEIGHT))],
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(limits.MAX_WEIGHT))],
     )
     image = models.ForeignKey(Image, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     max_choices = models.PositiveSmallIntegerField(null=True, blank=True)
-    value = models.DecimalField(max_digits=KEY_DIGITS + KEY_PLACES, decimal_places=KEY_PLACES, null=True, blank=True)
-    tolerance = models.DecimalField(max_digits=KEY_DIGITS + KEY_PLACES, decimal_places=KEY_PLACES, default=Decimal(0))
+    value = models.DecimalField(
+        max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES, null=True, blank=True
+    )
+    tolerance = models.DecimalField(
+        max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES, default=Decimal(0)
+    )
 
     class Meta:
         """An exam's questions have an order and ids of their own."""
@@ -96,9 +89,9 @@ class Choice(models.Model):
     """A choice of a question."""
 
     question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="choices")
-    ident = models.SlugField(max_length=MAX_IDENT)
+    ident = models.SlugField(max_length=limits.MAX_IDENT)
     position = models.PositiveIntegerField()
-    text = models.CharField(max_length=MAX_CHOICE_TEXT, blank=True)
+    text = models.CharField(max_length=limits.MAX_CHOICE_TEXT, blank=True)
     image = models.ForeignKey(Image, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     correct = models.BooleanField(default=False)
 

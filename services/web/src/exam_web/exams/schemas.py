@@ -6,21 +6,8 @@ from typing import Any, Literal
 
 from ninja import Field, Schema
 
+from exam_core import limits
 from exam_core.paper import MAX_CHOICES
-from exam_core.validation import (
-    IDENT_PATTERN,
-    KEY_DIGITS,
-    KEY_PLACES,
-    MAX_CHOICE_TEXT,
-    MAX_IDENT,
-    MAX_SLUG,
-    MAX_TEXT,
-    MAX_TITLE,
-    MAX_WEIGHT,
-    SLUG_PATTERN,
-    WEIGHT_DIGITS,
-    WEIGHT_PLACES,
-)
 
 Kind = Literal["single", "multiple", "numeric"]
 
@@ -28,24 +15,24 @@ Kind = Literal["single", "multiple", "numeric"]
 class ExamNew(Schema):
     """A new exam."""
 
-    slug: str = Field(max_length=MAX_SLUG, pattern=SLUG_PATTERN)
-    title: str = Field(min_length=1, max_length=MAX_TITLE)
+    slug: str = Field(max_length=limits.MAX_SLUG, pattern=limits.SLUG_PATTERN)
+    title: str = Field(min_length=1, max_length=limits.MAX_TITLE)
     level: str
-    instructions: str = Field("", max_length=MAX_TEXT)
+    instructions: str = Field("", max_length=limits.MAX_TEXT)
 
 
 class ExamChange(Schema):
     """What may change of an exam; what is left out stays."""
 
-    title: str | None = Field(None, min_length=1, max_length=MAX_TITLE)
+    title: str | None = Field(None, min_length=1, max_length=limits.MAX_TITLE)
     level: str | None = None
-    instructions: str | None = Field(None, max_length=MAX_TEXT)
+    instructions: str | None = Field(None, max_length=limits.MAX_TEXT)
 
 
 class ChoiceFields(Schema):
     """A choice as its Doctor writes it."""
 
-    text: str = Field("", max_length=MAX_CHOICE_TEXT)
+    text: str = Field("", max_length=limits.MAX_CHOICE_TEXT)
     image: str | None = None
     correct: bool = False
 
@@ -53,31 +40,35 @@ class ChoiceFields(Schema):
 class ChoiceNew(ChoiceFields):
     """A new choice."""
 
-    id: str = Field(max_length=MAX_IDENT, pattern=IDENT_PATTERN)
+    id: str = Field(max_length=limits.MAX_IDENT, pattern=limits.IDENT_PATTERN)
 
 
 class QuestionFields(Schema):
     """A question as its Doctor writes it; numbers as text keep their digits."""
 
     kind: Kind
-    text: str = Field(min_length=1, max_length=MAX_TEXT)
+    text: str = Field(min_length=1, max_length=limits.MAX_TEXT)
     weight: Decimal = Field(
         Decimal(1),
         ge=0,
-        le=MAX_WEIGHT,
-        max_digits=WEIGHT_DIGITS + WEIGHT_PLACES,
-        decimal_places=WEIGHT_PLACES,
+        le=limits.MAX_WEIGHT,
+        max_digits=limits.WEIGHT_DIGITS + limits.WEIGHT_PLACES,
+        decimal_places=limits.WEIGHT_PLACES,
     )
     image: str | None = None
     max_choices: int | None = Field(None, ge=1, le=MAX_CHOICES)
-    value: Decimal | None = Field(None, max_digits=KEY_DIGITS + KEY_PLACES, decimal_places=KEY_PLACES)
-    tolerance: Decimal = Field(Decimal(0), ge=0, max_digits=KEY_DIGITS + KEY_PLACES, decimal_places=KEY_PLACES)
+    value: Decimal | None = Field(
+        None, max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES
+    )
+    tolerance: Decimal = Field(
+        Decimal(0), ge=0, max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES
+    )
 
 
 class QuestionNew(QuestionFields):
     """A new question, with its choices or without."""
 
-    id: str = Field(max_length=MAX_IDENT, pattern=IDENT_PATTERN)
+    id: str = Field(max_length=limits.MAX_IDENT, pattern=limits.IDENT_PATTERN)
     choices: list[ChoiceNew] = Field(default_factory=list, max_length=MAX_CHOICES)
 
 

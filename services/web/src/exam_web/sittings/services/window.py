@@ -7,7 +7,7 @@ from exam_core.deadlines import ends_at
 from exam_core.instants import MILLISECOND, from_micros, rfc3339, span_to_micros, to_micros
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
-from exam_core.windows import Window, may_become
+from exam_core.windows import Window, check_change
 from exam_web.settings import ENVIRONMENT
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Accommodation, Sitting, SittingPause
@@ -41,7 +41,7 @@ def window_change(
         )
         if new == old:
             return row
-        may_become(
+        check_change(
             old,
             new,
             now=now,

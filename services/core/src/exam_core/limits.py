@@ -1,0 +1,21 @@
+"""Limits and formats of what an author writes, for the YAML reader, the API's schemas and the database's columns."""
+
+from typing import Final
+
+SLUG_PATTERN: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+MAX_SLUG: Final = 50
+IDENT_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""The ids of questions and choices."""
+MAX_IDENT: Final = 50
+MAX_TITLE: Final = 200
+MAX_TEXT: Final = 10_000
+MAX_CHOICE_TEXT: Final = 2000
+MIN_CHOICES: Final = 2
+MAX_WEIGHT: Final = 1000
+WEIGHT_DIGITS: Final = 4
+"""Digits of a weight before the point."""
+WEIGHT_PLACES: Final = 2
+KEY_DIGITS: Final = 22
+"""Digits before the point of a numeric question's value and tolerance."""
+KEY_PLACES: Final = 12
+"""Their decimal places."""
