@@ -397,7 +397,7 @@ def test_a_lower_seq_is_rejected_and_a_retry_is_idempotent(platform) -> None:
         assert again["received_at"] == first["received_at"]
     platform.finish(attempt.sitting)
     platform.assert_graded(attempt.sitting, attempt)
-    assert platform.sealed(attempt.sitting).count == 1
+    assert platform.sealed(attempt.sitting).answer_count == 1
 
 
 def test_an_answer_after_the_deadline_is_rejected_and_not_sealed(platform) -> None:

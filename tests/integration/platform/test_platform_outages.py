@@ -251,7 +251,7 @@ def test_a_solver_frozen_during_the_close_acknowledges_nothing(platform, writing
     platform.eventually("the frozen solver has a new holder id", lambda: platform.holder(frozen) != old_holder)
     assert old_holder not in {str(name) for name in platform.postgres.leases()}
     again = platform.request("PUT", f"{sitting.path}/answers/{single}", token=attempt.token, json=body, base=frozen.url)
-    platform.assert_problem(again, 409, "old_holderline-passed")
+    platform.assert_problem(again, 409, "deadline-passed")
     if writing:
         # It was written in time but never acknowledged: the seal may have it, and then the degree includes it.
         sealed = platform.sealed(sitting).students[attempt.student].answers[single]
