@@ -269,8 +269,8 @@ class ExamReport(Report):
         return [
             *super().rows(),
             *((f"phases of {name}", _timeline(seen)) for name, seen in self.phases.items()),
-            *((f"close after the last deadline, {name}", f"{ms} ms") for name, ms in self.close_skew_ms.items()),
-            *((f"graded by, {name}", ", ".join(jobs)) for name, jobs in self.graded_by.items()),
+            *((f"close skew of {name}", f"{ms} ms after its last deadline") for name, ms in self.close_skew_ms.items()),
+            *((f"grading Jobs of {name}", ", ".join(jobs)) for name, jobs in self.graded_by.items()),
         ]
 
 
