@@ -1,4 +1,4 @@
-"""People, an exam and a signing key for tests of web on its real stores."""
+"""Users, an exam and signing keys for tests of web on its real stores."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ SAMPLES = REPOSITORY / "k8s/samples/papers"
 
 @pytest.fixture(scope="session", autouse=True)
 def signing_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A signing key of this run's own."""
+    """The signing keys of this test run."""
     path = tmp_path_factory.mktemp("keys") / "web.json"
     path.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
     patch = pytest.MonkeyPatch()
@@ -45,7 +45,7 @@ def signing_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
 
 @pytest.fixture(autouse=True)
 def schedule(request: pytest.FixtureRequest, real_cache: None) -> None:
-    """The schedule's one row, which a flushed test database has lost."""
+    """The schedule's row, which flushing the test database deletes."""
     if "django_db" in {mark.name for mark in request.node.iter_markers()}:
         request.getfixturevalue("transactional_db" if _transactional(request) else "db")
         Schedule.objects.get_or_create(id=1, defaults={"epoch": 1})
@@ -58,7 +58,7 @@ def _transactional(request: pytest.FixtureRequest) -> bool:
 
 @dataclass(frozen=True)
 class People:
-    """One of each kind that a test needs."""
+    """Users of each kind."""
 
     year_1: Level
     year_2: Level
@@ -93,7 +93,7 @@ def people(schedule: None) -> People:
 
 
 class Api:
-    """A client that speaks JSON and shows a token."""
+    """A client of the public API with an access token."""
 
     def __init__(self, access: str | None = None) -> None:
         self.client = Client(headers={"Authorization": f"Bearer {access}"} if access else None)
@@ -109,7 +109,7 @@ class Api:
 
 @pytest.fixture
 def log_in(people: People) -> Callable[[User], Api]:
-    """Log a person in through the API."""
+    """Log a user in through the API."""
 
     def _log_in(user: User) -> Api:
         kind = "students" if user.kind == User.Kind.STUDENT else "doctors"
@@ -122,7 +122,7 @@ def log_in(people: People) -> Callable[[User], Api]:
 
 @pytest.fixture
 def algebra(people: People) -> Exam:
-    """The sample paper of twenty questions, a Doctor's own."""
+    """The sample exam of twenty questions, by the first Doctor."""
     document = read_exam((SAMPLES / "algebra-101.yaml").read_text(), inspect_image)
     return exam_import(document=document, author=Doctor.objects.get(pk=people.doctor.pk))
 
@@ -161,7 +161,7 @@ def open_now(provision: Callable[..., Sitting]) -> Sitting:
 
 @pytest.fixture
 def over(provision: Callable[..., Sitting]) -> Sitting:
-    """A sitting whose every deadline passed a minute ago."""
+    """A sitting whose last deadline passed a minute ago."""
     sitting = provision("over")
     now = timezone.now()
     Sitting.objects.filter(id=sitting.id).update(
@@ -171,25 +171,25 @@ def over(provision: Callable[..., Sitting]) -> Sitting:
 
 
 class Internal:
-    """A client that has a service token."""
+    """A client of the internal API."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """One call with a JSON body, or with text as it is."""
+        """Send a request with a JSON body, or with raw text."""
         data = body if isinstance(body, str) else json.dumps(body)
         headers = {"Authorization": f"Bearer {self._token}"} | headers
         return Client().generic(method, f"/internal{path}", data, content_type="application/json", headers=headers)
 
-    def knowing(self, token: str) -> Self:
-        """The same with another token."""
+    def with_token(self, token: str) -> Self:
+        """The same client with another token."""
         return type(self)(token)
 
 
 @pytest.fixture
 def internal(people: People, cassandra_env: dict[str, str], redis_server: Redis, monkeypatch) -> Internal:
-    """The service token's way in, to real Cassandra and Redis."""
+    """A client of the internal API, with real Cassandra and Redis."""
     for name, value in cassandra_env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(distribution, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"redis_url": redis_server.url}))
@@ -198,7 +198,7 @@ def internal(people: People, cassandra_env: dict[str, str], redis_server: Redis,
 
 @pytest.fixture
 def spec() -> Callable[..., dict[str, Any]]:
-    """What a sitting of algebra should be: from an hour from now, for an hour."""
+    """The spec of a sitting of algebra: from an hour from now, for an hour."""
 
     def _spec(**changes: Any) -> dict[str, Any]:
         now = timezone.now().replace(microsecond=123456)

@@ -1,4 +1,4 @@
-"""What a stranger can learn or take at the login, and what two holders of one token get."""
+"""Attacks on logins: enumeration, guessing, forged addresses, stolen refresh tokens."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -31,7 +31,7 @@ def sara(**more: Any):
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A line for each time that Argon2 does its work."""
+    """The calls of Argon2."""
     calls: list[str] = []
     for name in ("encode", "verify"):
         real = getattr(hashers.Argon2, name)
@@ -45,7 +45,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("door", "username", "password"),
+    ("endpoint", "username", "password"),
     [
         ("students", "nobody", PASSWORD),
         ("students", "noor", PASSWORD),
@@ -55,22 +55,22 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("doctors", "root", PASSWORD),
     ],
 )
-def test_every_refused_login_costs_one_hash(people, hashed, door: str, username: str, password: str) -> None:
-    """An unknown name, another kind, a wrong password and a disabled account take as long as each other."""
+def test_every_rejected_login_costs_one_hash(people, hashed, endpoint: str, username: str, password: str) -> None:
+    """An unknown name, another kind, a wrong password and a disabled account take equally long."""
     gone = User(username="gone", kind="student", level=people.year_1, is_active=False, password=people.student.password)
     gone.save()
-    answer = post(f"/api/auth/{door}/login", username=username, password=password)
+    answer = post(f"/api/auth/{endpoint}/login", username=username, password=password)
     assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (401, "bad-credentials")
     assert len(hashed) == 1
 
 
-def test_passwords_are_kept_as_owasp_recommends(people) -> None:
-    """Argon2id with 19 MiB, two passes, one lane."""
+def test_passwords_use_the_recommended_argon2_parameters(people) -> None:
+    """Argon2id with 19 MiB, two iterations, one lane."""
     assert people.student.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_refused_logins_are_counted(people, client) -> None:
-    """Operators see accepted and refused logins by kind."""
+def test_logins_are_counted_by_outcome(people, client) -> None:
+    """Metrics show accepted and rejected logins by kind of user."""
 
     def count(outcome: str) -> float:
         line = f'exam_web_logins_total{{kind="student",outcome="{outcome}"}} '
@@ -83,8 +83,8 @@ def test_refused_logins_are_counted(people, client) -> None:
     assert (count("accepted"), count("refused")) == (before[0] + 1, before[1] + 1)
 
 
-def test_guesses_from_one_address_do_not_lock_out_another(people) -> None:
-    """Who guesses at Sara's password from elsewhere does not keep Sara out; the gateway says where from."""
+def test_the_rate_limit_is_per_address(people) -> None:
+    """Failed logins from one address do not lock the user out elsewhere; the gateway reports the address."""
     for _ in range(10):
         headers = {"X-Forwarded-For": "203.0.113.9"}
         post("/api/auth/students/login", username="sara", password="guess", headers=headers)
@@ -92,8 +92,8 @@ def test_guesses_from_one_address_do_not_lock_out_another(people) -> None:
     assert sara(headers={"X-Forwarded-For": "203.0.113.10"}).status_code == 200
 
 
-def test_the_admins_door_counts_guesses_too(people) -> None:
-    """Who is refused at the API's door after ten guesses is refused at the admin's as well, and the other way round."""
+def test_the_admin_shares_the_rate_limit(people) -> None:
+    """Failed logins at the API and at the admin are counted together, and both then reject further ones."""
     browser = Client()
     for _ in range(5):
         post("/api/auth/doctors/login", username="noor", password="guess")
@@ -105,23 +105,23 @@ def test_the_admins_door_counts_guesses_too(people) -> None:
     assert other.status_code == 302
 
 
-def test_an_address_that_a_client_claims_is_not_believed(people) -> None:
-    """The gateway adds the real address last; what a client wrote before it changes nothing."""
+def test_a_forged_x_forwarded_for_is_ignored(people) -> None:
+    """The gateway adds the real address last; entries that a client wrote before it have no effect."""
     for n in range(10):
         headers = {"X-Forwarded-For": f"198.51.100.{n}, 203.0.113.9"}
         post("/api/auth/students/login", username="sara", password="guess", headers=headers)
     assert sara(headers={"X-Forwarded-For": "198.51.100.99, 203.0.113.9"}).status_code == 429
 
 
-def test_guessing_is_forgotten_after_a_while(people) -> None:
-    """The count of wrong passwords has an end: nobody is locked out for good."""
+def test_failed_logins_expire(people) -> None:
+    """The counter of failed logins expires, so no user is locked out for good."""
     post("/api/auth/students/login", username="sara", password="guess")
     redis = caches["default"]._cache.get_client()
     (key,) = redis.keys("*login-failures*")
     assert 0 < redis.ttl(key) <= 60
 
 
-def test_logins_wait_for_no_redis_that_hangs(people, redis_server: Redis) -> None:
+def test_login_with_a_frozen_redis(people, redis_server: Redis) -> None:
     """With Redis frozen a login takes a little longer and succeeds."""
     redis_server.process.pause()
     try:
@@ -141,16 +141,16 @@ def test_logins_wait_for_no_redis_that_hangs(people, redis_server: Redis) -> Non
         [],
     ],
 )
-def test_a_login_that_is_none_is_refused_by_its_content(people, client, body: Any) -> None:
-    """Missing, oversized and unprintable members are 422, whatever the body's shape, and nothing of it comes back."""
+def test_an_invalid_login_body_returns_422(people, client, body: Any) -> None:
+    """Missing, oversized and unprintable fields are 422, for any shape of the body, and the password is not echoed."""
     answer = client.post("/api/auth/students/login", body, content_type="application/json")
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
     assert PASSWORD not in answer.content.decode()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_refresh_at_once_one_wins_and_the_login_ends(people) -> None:
-    """Two holders of one refresh token are one too many: whoever comes second ends the login for both."""
+def test_two_concurrent_refreshes_revoke_the_login(people) -> None:
+    """If two clients use one refresh token, the second use revokes the login for both."""
     token = sara().json()["refresh"]
     together = Barrier(2)
 
@@ -164,46 +164,46 @@ def test_of_two_who_refresh_at_once_one_wins_and_the_login_ends(people) -> None:
     with ThreadPoolExecutor(2) as pool:
         answers = [work.result(timeout=30) for work in [pool.submit(refresh) for _ in range(2)]]
     assert sorted(answer.status_code for answer in answers) == [200, 401]
-    won = next(answer.json() for answer in answers if answer.status_code == 200)
-    assert post("/api/auth/verify", token=won["access"]).json() == {"active": False}
+    first = next(answer.json() for answer in answers if answer.status_code == 200)
+    assert post("/api/auth/verify", token=first["access"]).json() == {"active": False}
     assert LoginSession.objects.get().revoked_at is not None
     assert Revocation.objects.count() == 1
 
 
-def test_logging_out_once_leaves_other_devices_alone(people) -> None:
-    """A login is one device's: ending it leaves the person's other logins good."""
+def test_logout_keeps_other_logins(people) -> None:
+    """Logging out on one device keeps the user's other logins valid."""
     here, there = sara().json(), sara().json()
     assert post("/api/auth/logout", refresh=here["refresh"]).status_code == 204
     assert post("/api/auth/verify", token=here["access"]).json() == {"active": False}
     assert post("/api/auth/verify", token=there["access"]).json()["active"] is True
 
 
-def test_what_verify_says_is_what_the_token_says(people) -> None:
-    """Solvers that lack a key ask web and get the very claims."""
+def test_verify_returns_the_claims(people) -> None:
+    """Introspection returns the claims of the token; solvers without the key depend on them."""
     token = sara().json()["access"]
-    said = post("/api/auth/verify", token=token).json()
+    body = post("/api/auth/verify", token=token).json()
     claims = jwt.decode(token, options={"verify_signature": False})
-    assert {name: said[name] for name in ("sub", "role", "level", "sid", "jti", "iat", "exp")} == {
+    assert {name: body[name] for name in ("sub", "role", "level", "sid", "jti", "iat", "exp")} == {
         name: claims[name] for name in ("sub", "role", "level", "sid", "jti", "iat", "exp")
     }
 
 
-def test_a_refresh_does_not_make_a_login_last_longer(people) -> None:
-    """However often it is refreshed, a login ends at the hour that was set when it began."""
+def test_refreshing_does_not_extend_a_login(people) -> None:
+    """However often it is refreshed, a login ends at the time that was set at its start."""
     first = sara().json()["refresh"]
     second = post("/api/auth/refresh", refresh=first).json()["refresh"]
     ends = {jwt.decode(token, options={"verify_signature": False})["exp"] for token in (first, second)}
     assert len(ends) == 1
 
 
-def test_someone_disabled_gets_no_new_tokens(people) -> None:
-    """A refresh token of a disabled account is worth nothing, even if nobody wrote a revocation."""
+def test_a_disabled_account_cannot_refresh(people) -> None:
+    """The refresh token of a disabled account is rejected, even without a revocation."""
     token = sara().json()["refresh"]
     User.objects.filter(pk=people.student.pk).update(is_active=False)
     assert post("/api/auth/refresh", refresh=token).status_code == 401
 
 
-def test_the_key_set_may_be_kept_for_minutes(client) -> None:
+def test_the_jwks_is_cacheable(client) -> None:
     """Solvers and proxies may cache the public keys."""
     answer = client.get("/.well-known/jwks.json")
     assert answer["Cache-Control"] == "public, max-age=300"

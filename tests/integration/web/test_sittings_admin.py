@@ -1,4 +1,4 @@
-"""Sittings in the admin: marking for solving, publishing, and whose they are."""
+"""Sittings in the admin: marking for solving, publishing, permissions."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,50 +15,50 @@ LIST = reverse("admin:sittings_sitting_changelist")
 
 @pytest.fixture
 def noor(client, people):
-    """The Doctor whose exam it is, in the admin."""
+    """The exam's Doctor, logged in to the admin."""
     client.force_login(people.doctor)
     return client
 
 
-def mark(client, sitting: Sitting, **more: str):
-    """Choose «mark for solving» for a sitting."""
+def mark_for_solving(client, sitting: Sitting, **more: str):
+    """Run the action «mark for solving» on a sitting."""
     body = {"action": "mark_for_solving", "_selected_action": str(sitting.pk)}
     return client.post(LIST, body | more, follow=True)
 
 
-def test_marking_an_open_sitting_asks_before_it_ends_it(noor, open_now: Sitting) -> None:
-    """A Doctor marks an open sitting for solving: the admin asks first, and ends it only when told yes."""
-    asked = mark(noor, open_now)
-    assert "Ending a sitting cannot be undone" in asked.content.decode()
+def test_marking_an_open_sitting_needs_confirmation(noor, open_now: Sitting) -> None:
+    """If I mark an open sitting for solving, the admin asks for confirmation before it stops the sitting."""
+    confirmation = mark_for_solving(noor, open_now)
+    assert "Ending a sitting cannot be undone" in confirmation.content.decode()
     assert Sitting.objects.get().state == "scheduled"
-    mark(noor, open_now, confirmed="yes")
+    mark_for_solving(noor, open_now, confirmed="yes")
     stopped = Sitting.objects.get()
     assert (stopped.state, stopped.stopped_at is not None) == ("closing", True)
 
 
-def test_marking_what_is_over_closes_it_at_once(noor, over: Sitting) -> None:
-    """A sitting whose deadlines have passed needs no question."""
-    answer = mark(noor, over)
+def test_marking_a_finished_sitting_closes_it(noor, over: Sitting) -> None:
+    """A sitting whose deadlines have passed is closed without confirmation."""
+    answer = mark_for_solving(noor, over)
     assert "graders will seal and grade it" in answer.content.decode()
     closed = Sitting.objects.get()
     assert (closed.state, closed.stopped_at) == ("closing", None)
 
 
-def test_nobody_ends_anothers_sitting(client, people, open_now: Sitting) -> None:
-    """Another Doctor neither sees the sitting nor ends it."""
+def test_a_doctor_cannot_stop_anothers_sitting(client, people, open_now: Sitting) -> None:
+    """Another Doctor neither sees the sitting nor can stop it."""
     client.force_login(people.other_doctor)
-    mark(client, open_now, confirmed="yes")
+    mark_for_solving(client, open_now, confirmed="yes")
     assert Sitting.objects.get().state == "scheduled"
 
 
-def test_publishing_says_when_there_is_nothing_to_publish(noor, over: Sitting) -> None:
-    """Publishing before anything is graded is answered with the reason."""
+def test_publishing_an_ungraded_sitting_warns(noor, over: Sitting) -> None:
+    """Publishing before a revision is graded shows a warning."""
     answer = noor.post(LIST, {"action": "publish", "_selected_action": str(over.pk)}, follow=True)
     assert "has no graded revision" in answer.content.decode()
 
 
-def test_revisions_and_degrees_are_their_doctors(client, people, over: Sitting) -> None:
-    """A Doctor sees the revisions and degrees of the own exams, and the names of nobody else's sittings."""
+def test_a_doctor_sees_only_own_revisions_and_degrees(client, people, over: Sitting) -> None:
+    """A Doctor sees the revisions and degrees of their own exams, and no names of others' sittings."""
     revision = Revision.objects.create(
         sitting=over, number=1, key=over.key, policy={}, policy_digest="0" * 64, chunks=over.buckets
     )
@@ -73,8 +73,8 @@ def test_revisions_and_degrees_are_their_doctors(client, people, over: Sitting) 
         assert over.name not in page.content.decode(), model
 
 
-def test_the_first_administrator_is_made_by_a_command(client, people, monkeypatch, capsys) -> None:
-    """The command makes an administrator who can log in, refuses a weak password, and leaves an existing one alone."""
+def test_create_admin_creates_the_first_administrator(client, people, monkeypatch, capsys) -> None:
+    """The command creates an administrator who can log in, rejects a weak password, and keeps an existing account."""
     monkeypatch.setenv("FIRST_PASSWORD", "12345")
     with pytest.raises(CommandError, match="invalid password in FIRST_PASSWORD"):
         call_command("create_admin", username="first", password_env="FIRST_PASSWORD")

@@ -1,4 +1,4 @@
-"""The admin: every page works, and a Doctor sees, chooses and changes the own exams alone."""
+"""The admin: every page works, and a Doctor sees and changes only their own exams."""
 
 import io
 
@@ -16,7 +16,7 @@ from exam_web.users.models import LoginSession, Revocation, User
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 PASSWORD = "a long enough pass phrase"
-OURS = ("users", "exams", "sittings", "degrees")
+APPS = ("users", "exams", "sittings", "degrees")
 
 
 @pytest.fixture
@@ -43,20 +43,20 @@ def adel(people) -> Client:
     return browser
 
 
-def address(model: type, page: str, *words: object) -> str:
-    """A page of the admin."""
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=words)
+def admin_url(model: type, page: str, *arguments: object) -> str:
+    """URL of a page of the admin."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
 
 
 def png() -> SimpleUploadedFile:
-    """A picture as a browser sends it."""
+    """An image as a browser uploads it."""
     out = io.BytesIO()
     Pillow.new("RGB", (4, 4), "red").save(out, "PNG")
     return SimpleUploadedFile("x.svg", out.getvalue(), content_type="image/svg+xml")
 
 
 def question_form(question: Question, **more: object) -> dict[str, object]:
-    """What a browser sends for a question's page, its choices unchanged."""
+    """The form of a question's page, its choices unchanged."""
     choices = list(question.choices.all())
     form: dict[str, object] = {
         "exam": question.exam_id,
@@ -82,37 +82,37 @@ def question_form(question: Question, **more: object) -> dict[str, object]:
     return form | more
 
 
-def test_every_model_of_ours_has_its_pages(staff, people, log_in, provision) -> None:
-    """An administrator opens the list and every row of each model, and each form for a new one."""
+def test_every_model_has_working_pages(staff, people, log_in, provision) -> None:
+    """An administrator can open the list, some rows and the add form of each model."""
     provision()
     log_in(people.student)
-    models = [model for model in admin.site._registry if model._meta.app_label in OURS]
+    models = [model for model in admin.site._registry if model._meta.app_label in APPS]
     assert len(models) >= 20
     for model in models:
-        assert staff.get(address(model, "changelist")).status_code == 200, model
+        assert staff.get(admin_url(model, "changelist")).status_code == 200, model
         for row in model.objects.all()[:3]:
-            assert staff.get(address(model, "change", row.pk)).status_code == 200, model
-        assert staff.get(address(model, "add")).status_code in {200, 403}, model
+            assert staff.get(admin_url(model, "change", row.pk)).status_code == 200, model
+        assert staff.get(admin_url(model, "add")).status_code in {200, 403}, model
 
 
-def test_what_services_alone_may_write_is_only_shown(staff, people, provision) -> None:
-    """Nobody adds a session, a revocation or an image by hand, or edits a frozen sitting."""
+def test_models_written_by_services_are_read_only(staff, people, provision) -> None:
+    """Sessions, revocations and images cannot be added in the admin, and a frozen sitting cannot be edited."""
     sitting = provision()
     for model in (LoginSession, Revocation, Image, Sitting):
-        assert staff.get(address(model, "add")).status_code == 403, model
-    assert staff.post(address(Sitting, "change", sitting.pk), {"name": "other"}).status_code == 403
+        assert staff.get(admin_url(model, "add")).status_code == 403, model
+    assert staff.post(admin_url(Sitting, "change", sitting.pk), {"name": "other"}).status_code == 403
 
 
-def test_students_have_no_business_in_the_admin(people) -> None:
-    """A student who logs in at the admin is sent away."""
+def test_students_cannot_log_in_to_the_admin(people) -> None:
+    """A student's login at the admin is rejected."""
     browser = Client()
     answer = browser.post("/admin/login/", {"username": "sara", "password": PASSWORD})
     assert "correct username and password for a staff account" in answer.content.decode()
     assert browser.get("/admin/").status_code == 302
 
 
-def test_a_doctor_writes_an_exam_in_the_admin(adel, people) -> None:
-    """A Doctor makes an exam with a question in the admin, and it is the Doctor's own."""
+def test_a_doctor_creates_an_exam_in_the_admin(adel, people) -> None:
+    """A Doctor creates an exam with a question in the admin and becomes its author."""
     form = {
         "slug": "sums",
         "title": "Sums",
@@ -127,12 +127,12 @@ def test_a_doctor_writes_an_exam_in_the_admin(adel, people) -> None:
         "questions-0-text": "2 + 2",
         "questions-0-weight": "1",
     }
-    answer = adel.post(address(Exam, "add"), form)
+    answer = adel.post(admin_url(Exam, "add"), form)
     assert answer.status_code == 302, answer.context["errors"]
     exam = Exam.objects.get()
     assert exam.author_id == people.other_doctor.pk
-    page = adel.get(address(Exam, "change", exam.pk)).content.decode()
-    assert "question q1 has no key: give its value" in page
+    page = adel.get(admin_url(Exam, "change", exam.pk)).content.decode()
+    assert "question q1 has no key: a numeric question needs a value" in page
 
 
 def test_a_doctor_sees_only_own_exams_in_the_admin(noor, adel, algebra) -> None:
@@ -141,65 +141,65 @@ def test_a_doctor_sees_only_own_exams_in_the_admin(noor, adel, algebra) -> None:
     assert question is not None
     assert choice is not None
     for model, row in ((Exam, algebra), (Question, question), (Choice, choice)):
-        assert noor.get(address(model, "change", row.pk)).status_code == 200, model
-        assert adel.get(address(model, "change", row.pk)).status_code == 302, model
-        assert noor.get(address(model, "changelist")).context["cl"].result_count > 0, model
-        listed = adel.get(address(model, "changelist"))
+        assert noor.get(admin_url(model, "change", row.pk)).status_code == 200, model
+        assert adel.get(admin_url(model, "change", row.pk)).status_code == 302, model
+        assert noor.get(admin_url(model, "changelist")).context["cl"].result_count > 0, model
+        listed = adel.get(admin_url(model, "changelist"))
         assert listed.context["cl"].result_count == 0, model
         assert algebra.title not in listed.content.decode(), model
         body = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
-        adel.post(address(model, "changelist"), body)
-        adel.post(address(model, "delete", row.pk), {"post": "yes"})
+        adel.post(admin_url(model, "changelist"), body)
+        adel.post(admin_url(model, "delete", row.pk), {"post": "yes"})
         assert model.objects.filter(pk=row.pk).exists(), model
 
 
-def test_a_doctor_sees_only_own_sittings_and_their_filters(noor, adel, provision) -> None:
-    """The sittings of another Doctor's exams are not there for a Doctor."""
+def test_a_doctor_sees_only_own_sittings_in_the_admin(noor, adel, provision) -> None:
+    """Sittings of another Doctor's exams are not listed."""
     sitting = provision("algebra-in-may")
-    assert sitting.name in noor.get(address(Sitting, "changelist")).content.decode()
-    assert sitting.name not in adel.get(address(Sitting, "changelist")).content.decode()
+    assert sitting.name in noor.get(admin_url(Sitting, "changelist")).content.decode()
+    assert sitting.name not in adel.get(admin_url(Sitting, "changelist")).content.decode()
 
 
-def test_a_doctor_hangs_nothing_on_anothers_exam(adel, people, algebra) -> None:
-    """A form that names another Doctor's exam or question is refused, whatever the page offered."""
+def test_a_doctor_cannot_extend_anothers_exam(adel, people, algebra) -> None:
+    """A form that refers to another Doctor's exam or question is rejected, even if the page did not offer it."""
     question = Question.objects.filter(kind="single").first()
     assert question is not None
     before = Question.objects.count(), Choice.objects.count()
     form = question_form(question, ident="planted", position=99)
-    assert "Select a valid choice" in adel.post(address(Question, "add"), form).content.decode()
+    assert "Select a valid choice" in adel.post(admin_url(Question, "add"), form).content.decode()
     choice = {"question": question.pk, "position": 99, "ident": "zz", "text": "planted", "correct": "on"}
-    answer = adel.post(address(Choice, "add"), choice)
+    answer = adel.post(admin_url(Choice, "add"), choice)
     assert "Select a valid choice" in answer.content.decode()
     assert (Question.objects.count(), Choice.objects.count()) == before
 
 
-def test_a_doctor_may_not_give_an_exam_away(noor, people, algebra) -> None:
-    """The author of an exam is no field of a Doctor's form."""
-    assert b'name="author"' not in noor.get(address(Exam, "change", algebra.pk)).content
+def test_a_doctor_cannot_change_the_author(noor, people, algebra) -> None:
+    """The author is not a field of a Doctor's form."""
+    assert b'name="author"' not in noor.get(admin_url(Exam, "change", algebra.pk)).content
 
 
-def test_a_picture_is_uploaded_with_its_question(noor, algebra) -> None:
-    """A picture uploaded on a question's page is known by its content, not by what the browser calls it."""
+def test_an_image_is_uploaded_on_its_questions_page(noor, algebra) -> None:
+    """The type of an uploaded image is detected by content, not by the name that the browser sends."""
     question = Question.objects.filter(kind="single", image=None).first()
     assert question is not None
-    answer = noor.post(address(Question, "change", question.pk), question_form(question, upload=png()))
+    answer = noor.post(admin_url(Question, "change", question.pk), question_form(question, upload=png()))
     assert answer.status_code == 302, answer.context["errors"]
     image = Question.objects.get(pk=question.pk).image
     assert image is not None
     assert image.content_type == "image/png"
 
 
-def test_what_is_no_picture_is_refused_on_the_form(noor, algebra) -> None:
-    """An upload that is no picture is refused beside its field."""
+def test_an_invalid_image_is_a_form_error(noor, algebra) -> None:
+    """An upload that is not an image is an error of its field."""
     question = Question.objects.filter(kind="single", image=None).first()
     assert question is not None
     script = SimpleUploadedFile("x.png", b"<svg onload='alert(1)'/>", content_type="image/png")
-    answer = noor.post(address(Question, "change", question.pk), question_form(question, upload=script))
+    answer = noor.post(admin_url(Question, "change", question.pk), question_form(question, upload=script))
     assert "not a PNG" in answer.content.decode()
 
 
-def test_lists_show_what_the_admin_changed(noor, people, log_in, algebra, django_capture_on_commit_callbacks) -> None:
-    """A title changed in the admin shows in the students' list at once, cached or not."""
+def test_admin_changes_invalidate_lists(noor, people, log_in, algebra, django_capture_on_commit_callbacks) -> None:
+    """A title that was changed in the admin shows in the students' list at once, although lists are cached."""
     student = log_in(people.student)
     assert student.get("/api/exams").json()["results"][0]["title"] == algebra.title
     form = {
@@ -211,16 +211,16 @@ def test_lists_show_what_the_admin_changed(noor, people, log_in, algebra, django
         "questions-INITIAL_FORMS": 0,
     }
     with django_capture_on_commit_callbacks(execute=True):
-        assert noor.post(address(Exam, "change", algebra.pk), form).status_code == 302
+        assert noor.post(admin_url(Exam, "change", algebra.pk), form).status_code == 302
     assert student.get("/api/exams").json()["results"][0]["title"] == "Another title"
     with django_capture_on_commit_callbacks(execute=True):
         body = {"action": "delete_selected", "_selected_action": [algebra.pk], "post": "yes"}
-        noor.post(address(Exam, "changelist"), body)
+        noor.post(admin_url(Exam, "changelist"), body)
     assert student.get("/api/exams").json()["count"] == 0
 
 
-def test_a_new_doctor_may_enter_the_admin_and_write(staff, people) -> None:
-    """A Doctor's account made in the admin needs no further ticks to write exams."""
+def test_a_new_doctor_can_use_the_admin(staff, people) -> None:
+    """A Doctor's account created in the admin needs no further permissions to write exams."""
     form = {
         "username": "gauss",
         "usable_password": "true",
@@ -228,18 +228,18 @@ def test_a_new_doctor_may_enter_the_admin_and_write(staff, people) -> None:
         "password2": PASSWORD,
         "kind": "doctor",
     }
-    answer = staff.post(address(User, "add"), form)
+    answer = staff.post(admin_url(User, "add"), form)
     assert answer.status_code == 302, answer.context["errors"]
     browser = Client()
     assert browser.login(username="gauss", password=PASSWORD)
-    assert browser.get(address(Exam, "add")).status_code == 200
-    assert browser.get(address(User, "changelist")).status_code == 403
+    assert browser.get(admin_url(Exam, "add")).status_code == 200
+    assert browser.get(admin_url(User, "changelist")).status_code == 403
 
 
-def test_deleting_a_login_ends_it_for_solvers_too(staff, people, log_in) -> None:
-    """An administrator who deletes a login ends it everywhere."""
+def test_deleting_a_login_revokes_it(staff, people, log_in) -> None:
+    """If an administrator deletes a login, its tokens are revoked everywhere."""
     student = log_in(people.student)
     session = LoginSession.objects.get()
-    assert staff.post(address(LoginSession, "delete", session.pk), {"post": "yes"}).status_code == 302
+    assert staff.post(admin_url(LoginSession, "delete", session.pk), {"post": "yes"}).status_code == 302
     assert Revocation.objects.get().value == str(session.pk)
     assert student.get("/api/me").status_code == 401

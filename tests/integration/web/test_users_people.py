@@ -1,4 +1,4 @@
-"""People in bulk, the first administrator, and what ends when somebody leaves."""
+"""Bulk creation of users, the first administrator, and revocation when a user is disabled or deleted."""
 
 import csv
 import threading
@@ -22,15 +22,15 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 HEADER = ("username", "kind", "level", "password")
 
 
-def table(path: Path, *rows: tuple[str, ...]) -> str:
-    """A CSV file of people."""
+def write_csv(path: Path, *rows: tuple[str, ...]) -> str:
+    """Write a CSV file of users; returns its path."""
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([HEADER, *rows])
     return str(path)
 
 
-def test_a_years_list_loads_on_every_core(schedule, tmp_path, capsys, client, monkeypatch) -> None:
-    """A list is loaded at once, levels and all, its passwords hashed side by side, and everyone on it can log in."""
+def test_load_people_hashes_in_parallel(schedule, tmp_path, capsys, client, monkeypatch) -> None:
+    """A list is loaded with its levels, passwords are hashed on all cores, and everyone on it can log in."""
     threads = set()
 
     def hashed(password: str) -> str:
@@ -40,7 +40,7 @@ def test_a_years_list_loads_on_every_core(schedule, tmp_path, capsys, client, mo
     monkeypatch.setattr(people_module, "make_password", hashed)
     monkeypatch.setattr(people_module.os, "cpu_count", lambda: 2)
     rows = [(f"student-{n:03}", "student", f"year-{n % 3 + 1}", f"pass phrase {n}") for n in range(60)]
-    file = table(tmp_path / "people.csv", *rows, ("noether", "doctor", "", "another phrase"))
+    file = write_csv(tmp_path / "people.csv", *rows, ("noether", "doctor", "", "another phrase"))
     call_command("load_people", file)
     assert len(threads) == 2
     assert "61 users created, 0 already exist" in capsys.readouterr().out
@@ -50,19 +50,21 @@ def test_a_years_list_loads_on_every_core(schedule, tmp_path, capsys, client, mo
     assert answer.status_code == 200
 
 
-def test_loading_people_again_leaves_them_alone(people, tmp_path, capsys) -> None:
-    """Who is there keeps the password; who is new on the list is added."""
+def test_load_people_keeps_existing_users(people, tmp_path, capsys) -> None:
+    """Existing users keep their passwords; new ones on the list are created."""
     before = User.objects.get(username="sara").password
-    file = table(tmp_path / "people.csv", ("sara", "student", "year-1", "other"), ("new", "student", "year-1", "x y z"))
+    file = write_csv(
+        tmp_path / "people.csv", ("sara", "student", "year-1", "other"), ("new", "student", "year-1", "x y z")
+    )
     call_command("load_people", file)
     assert "1 users created, 1 already exist" in capsys.readouterr().out
     assert User.objects.get(username="sara").password == before
 
 
-def test_a_faulty_list_loads_nobody_and_names_every_line(people, tmp_path) -> None:
-    """Each wrong line of a list is named with its reason, and nobody of the list is created."""
+def test_load_people_reports_every_faulty_line(people, tmp_path) -> None:
+    """Each faulty line is reported with its reason, and no user of the list is created."""
     count = User.objects.count()
-    file = table(
+    file = write_csv(
         tmp_path / "people.csv",
         ("fine", "student", "year-1", "a b c"),
         ("x", "teacher", "", "a b c"),
@@ -74,7 +76,7 @@ def test_a_faulty_list_loads_nobody_and_names_every_line(people, tmp_path) -> No
     )
     with pytest.raises(CommandError) as refused:
         call_command("load_people", file)
-    said = str(refused.value)
+    message = str(refused.value)
     for line, reason in (
         (3, "kind must be student or doctor"),
         (4, "a student must have a level"),
@@ -85,14 +87,14 @@ def test_a_faulty_list_loads_nobody_and_names_every_line(people, tmp_path) -> No
         (7, "level: "),
         (8, "kind must be"),
     ):
-        assert f"line {line}: {reason}" in said
-    assert "line 2: " not in said
+        assert f"line {line}: {reason}" in message
+    assert "line 2: " not in message
     assert User.objects.count() == count
 
 
 @pytest.mark.parametrize("content", [b"name,password\n", b"", b"\xff\xfe\x00"])
-def test_what_is_no_list_of_people_is_refused(schedule, tmp_path, content: bytes) -> None:
-    """Another header, an empty file and a file that is no text are refused with the file's name."""
+def test_load_people_rejects_other_files(schedule, tmp_path, content: bytes) -> None:
+    """A file with another header, an empty file and a binary file are rejected with the file's name."""
     file = tmp_path / "people.csv"
     file.write_bytes(content)
     with pytest.raises(CommandError, match=r"people\.csv"):
@@ -100,8 +102,8 @@ def test_what_is_no_list_of_people_is_refused(schedule, tmp_path, content: bytes
 
 
 @pytest.mark.parametrize("password", [None, "", "password", "12345678", "boss"])
-def test_an_administrator_needs_a_real_password(schedule, monkeypatch, password: str | None) -> None:
-    """A missing, empty, common or short password makes no administrator."""
+def test_create_admin_rejects_weak_passwords(schedule, monkeypatch, password: str | None) -> None:
+    """With a missing, empty, common or short password no administrator is created."""
     monkeypatch.delenv("ADMIN_PASSWORD", raising=False)
     if password is not None:
         monkeypatch.setenv("ADMIN_PASSWORD", password)
@@ -110,8 +112,8 @@ def test_an_administrator_needs_a_real_password(schedule, monkeypatch, password:
     assert not User.objects.filter(username="boss").exists()
 
 
-def test_creating_the_administrator_again_changes_nothing(schedule, monkeypatch, capsys, client) -> None:
-    """The command says that the administrator is there; only --reset gives another password."""
+def test_create_admin_is_idempotent(schedule, monkeypatch, capsys, client) -> None:
+    """The command reports an existing administrator; only --reset changes the password."""
 
     def create(*more: str, password: str) -> str:
         monkeypatch.setenv("ADMIN_PASSWORD", password)
@@ -126,16 +128,16 @@ def test_creating_the_administrator_again_changes_nothing(schedule, monkeypatch,
     assert client.get("/admin/").status_code == 200
 
 
-def test_a_student_is_never_made_an_administrator(people, monkeypatch) -> None:
-    """Resetting a name that is a student's is refused: whoever typed it meant somebody else."""
+def test_create_admin_rejects_a_students_name(people, monkeypatch) -> None:
+    """Resetting a student's name is rejected: the name was probably a mistake."""
     monkeypatch.setenv("ADMIN_PASSWORD", "correct horse battery")
     with pytest.raises(CommandError, match="is a student, not staff"):
         call_command("create_admin", "--username", "sara", "--password-env", "ADMIN_PASSWORD", "--reset")
     assert not User.objects.get(username="sara").is_staff
 
 
-def test_taking_the_tick_from_active_ends_every_login(people, log_in, client) -> None:
-    """An administrator who disables a student in the admin ends the student's logins, and solvers hear of it."""
+def test_clearing_active_revokes_all_logins(people, log_in, client) -> None:
+    """If an administrator disables a student in the admin, the student's logins are revoked, also for solvers."""
     student = log_in(people.student)
     client.force_login(people.admin)
     page = client.get(f"/admin/users/user/{people.student.pk}/change/")
@@ -151,8 +153,8 @@ def test_taking_the_tick_from_active_ends_every_login(people, log_in, client) ->
     assert Revocation.objects.get().kind == Revocation.Kind.SUBJECT
 
 
-def test_deleting_people_ends_their_logins(people, log_in, client) -> None:
-    """Solvers know tokens, not accounts: who is deleted is revoked too."""
+def test_deleting_a_user_revokes_their_tokens(people, log_in, client) -> None:
+    """Solvers verify tokens without looking at accounts, so deleting a user also revokes their tokens."""
     log_in(people.student)
     client.force_login(people.admin)
     body = {"action": "delete_selected", "_selected_action": [people.student.pk], "post": "yes"}
@@ -161,8 +163,8 @@ def test_deleting_people_ends_their_logins(people, log_in, client) -> None:
     assert Revocation.objects.get().value == str(people.student.pk)
 
 
-def test_only_who_may_change_people_may_disable_them(people, client) -> None:
-    """A Doctor sees nobody's account in the admin, and no action on it."""
+def test_disabling_needs_permission(people, client) -> None:
+    """A Doctor sees no accounts in the admin and cannot disable any."""
     client.force_login(people.doctor)
     assert client.get("/admin/users/user/").status_code == 403
     body = {"action": "disable", "_selected_action": [people.student.pk]}
@@ -178,8 +180,8 @@ def disable(user: User) -> None:
         connection.close()
 
 
-def await_waiter(work: Future[None]) -> bool:
-    """Wait until somebody waits for a lock of ours, or the work is done without; whether somebody waits."""
+def waits_for_lock(work: Future[None]) -> bool:
+    """Wait until another transaction waits for one of our locks (True) or the work is done without (False)."""
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid::bigint = %s"
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -194,33 +196,33 @@ def await_waiter(work: Future[None]) -> bool:
 
 @pytest.mark.parametrize("locked", [True, False])
 @pytest.mark.django_db(transaction=True)
-def test_no_revocation_overtakes_another(people, monkeypatch, locked) -> None:
-    """A revocation that is not there for others to read yet holds back those with higher ids; without its lock not."""
+def test_revocations_commit_in_order(people, monkeypatch, locked) -> None:
+    """An uncommitted revocation blocks those with higher ids; without the lock it does not."""
     if not locked:
         monkeypatch.setattr(locks, "lock_exclusively", lambda _: None)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             account_disable(user=people.student, now=database_now())
             work = pool.submit(disable, people.other_student)
-            assert await_waiter(work) is locked
+            assert waits_for_lock(work) is locked
         work.result(timeout=20)
     assert Revocation.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_revocation_waits_for_a_renewal_that_reads(people) -> None:
-    """While a lease function holds the lock shared, no revocation appears below what it is about to read."""
+def test_a_revocation_waits_for_a_renewal(people) -> None:
+    """While a lease function holds the lock shared, no revocation appears below the ids that it is about to read."""
     with ThreadPoolExecutor(1) as pool, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", [locks.NAMESPACE, locks.REVOCATIONS])
         work = pool.submit(disable, people.student)
-        assert await_waiter(work)
+        assert waits_for_lock(work)
         assert not Revocation.objects.exists()
         cursor.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [locks.NAMESPACE, locks.REVOCATIONS])
         work.result(timeout=20)
     assert Revocation.objects.count() == 1
 
 
-def test_a_lock_outside_of_a_transaction_is_refused(transactional_db: None) -> None:
-    """A lock that would be gone before it served is an error of ours, told at once."""
+def test_locking_outside_a_transaction_raises(transactional_db: None) -> None:
+    """A lock that would be released at once is a programming error and raises."""
     with pytest.raises(RuntimeError, match="outside"):
         locks.lock_exclusively(locks.REVOCATIONS)

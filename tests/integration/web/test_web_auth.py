@@ -1,4 +1,4 @@
-"""Logging in and out, and what a token is worth."""
+"""Login, logout, and the validity of tokens."""
 
 import json
 from uuid import uuid4
@@ -33,7 +33,7 @@ def post(client, path: str, **body: str):
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that shows a token."""
+    """The Authorization header of a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -52,8 +52,8 @@ def access_for(user: User, *, keys: SigningKeys | None = None, issued_at: int | 
     return sign_access(access, keys or authentication.signing_keys())
 
 
-def test_students_and_doctors_log_in_at_their_own_doors(client, people) -> None:
-    """A student gets tokens at the students' login and a Doctor at the Doctors', and each learns who they are."""
+def test_students_and_doctors_have_their_own_logins(client, people) -> None:
+    """A student gets tokens at the students' login and a Doctor at the Doctors', and /api/me returns the user."""
     for kind, user in (("students", people.student), ("doctors", people.doctor)):
         answer = login(client, kind, user.username)
         assert answer.status_code == 200
@@ -65,16 +65,16 @@ def test_students_and_doctors_log_in_at_their_own_doors(client, people) -> None:
     ("kind", "username", "password"),
     [("doctors", "sara", PASSWORD), ("students", "sara", "wrong"), ("students", "nobody", PASSWORD)],
 )
-def test_every_refused_login_reads_the_same(client, people, kind: str, username: str, password: str) -> None:
-    """A wrong password, an unknown name and the wrong door cannot be told apart."""
+def test_every_rejected_login_has_the_same_error(client, people, kind: str, username: str, password: str) -> None:
+    """A wrong password, an unknown name and the other login's users cannot be told apart."""
     answer = login(client, kind, username, password)
     assert answer.status_code == 401
     assert answer["Content-Type"] == "application/problem+json"
     assert answer.json()["detail"] == "wrong username or password"
 
 
-def test_a_disabled_account_is_out_at_once(client, people) -> None:
-    """Disabling an account ends its logins, and tells the solvers."""
+def test_disabling_an_account_revokes_its_logins(client, people) -> None:
+    """Disabling an account revokes its logins, also for solvers."""
     access = login(client, "students", "sara").json()["access"]
     account_disable(user=people.student, now=database_now())
     assert client.get("/api/me", headers=bearer(access)).status_code == 401
@@ -82,19 +82,19 @@ def test_a_disabled_account_is_out_at_once(client, people) -> None:
     assert Revocation.objects.filter(kind="subject", value=str(people.student.pk)).exists()
 
 
-def test_a_refresh_token_is_good_once(client, people) -> None:
-    """Refreshing gives new tokens; showing the old refresh token again ends the whole login."""
+def test_a_refresh_token_is_valid_once(client, people) -> None:
+    """Refreshing returns new tokens; reusing the old refresh token revokes the whole login."""
     first = login(client, "students", "sara").json()
     second = post(client, "/api/auth/refresh", refresh=first["refresh"]).json()
     assert client.get("/api/me", headers=bearer(second["access"])).status_code == 200
-    stolen = post(client, "/api/auth/refresh", refresh=first["refresh"])
-    assert (stolen.status_code, stolen.json()["type"].rsplit("/", 1)[1]) == (401, "token-revoked")
+    reused = post(client, "/api/auth/refresh", refresh=first["refresh"])
+    assert (reused.status_code, reused.json()["type"].rsplit("/", 1)[1]) == (401, "token-revoked")
     assert client.get("/api/me", headers=bearer(second["access"])).status_code == 401
     assert post(client, "/api/auth/refresh", refresh=second["refresh"]).status_code == 401
 
 
-def test_logging_out_ends_the_login_everywhere(client, people) -> None:
-    """After a logout neither token works, web says so to solvers, and logging out again is harmless."""
+def test_logout_revokes_the_login(client, people) -> None:
+    """After a logout neither token works, solvers get a revocation, and a second logout succeeds."""
     tokens = login(client, "students", "sara").json()
     session = jwt.decode(tokens["access"], options={"verify_signature": False})["sid"]
     assert post(client, "/api/auth/verify", token=tokens["access"]).json()["active"] is True
@@ -106,7 +106,7 @@ def test_logging_out_ends_the_login_everywhere(client, people) -> None:
     assert Revocation.objects.get().value == session
 
 
-def test_anyone_can_check_a_token_with_the_published_keys(client, people) -> None:
+def test_tokens_verify_with_the_jwks(client, people) -> None:
     """The JWK set at /.well-known/jwks.json verifies an access token with a plain JOSE library."""
     token = login(client, "students", "sara").json()["access"]
     jwks = jwt.PyJWKSet.from_dict(client.get("/.well-known/jwks.json").json())
@@ -116,8 +116,8 @@ def test_anyone_can_check_a_token_with_the_published_keys(client, people) -> Non
     assert all("d" not in published for published in client.get("/.well-known/jwks.json").json()["keys"])
 
 
-def test_forged_tokens_open_nothing(client, people) -> None:
-    """A token under another key, without a signature, too old or of another kind is 401 in problem+json."""
+def test_invalid_tokens_return_401(client, people) -> None:
+    """A token with another key, without a signature, expired or of another kind is 401 in problem+json."""
     stranger = SigningKeys([(authentication.signing_keys().kid, Ed25519PrivateKey.generate())])
     unknown = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
     good = access_for(people.student)
@@ -138,8 +138,8 @@ def test_forged_tokens_open_nothing(client, people) -> None:
     assert client.get("/api/me").status_code == 401
 
 
-def test_guessing_passwords_is_slowed_down(client, people) -> None:
-    """After ten wrong passwords a name is refused for a while, even with the right one."""
+def test_failed_logins_are_rate_limited(client, people) -> None:
+    """After ten wrong passwords logins for a name are rejected for a while, even with the right one."""
     for _ in range(10):
         assert login(client, "students", "sara", "guess").status_code == 401
     answer = login(client, "students", "sara")
@@ -147,8 +147,8 @@ def test_guessing_passwords_is_slowed_down(client, people) -> None:
     assert login(client, "doctors", "noor").status_code == 200
 
 
-def test_logins_go_on_without_redis(client, people, redis_server: Redis, settings) -> None:
-    """With Redis away people still log in."""
+def test_logins_work_without_redis(client, people, redis_server: Redis, settings) -> None:
+    """With Redis down users can still log in."""
     settings.CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",

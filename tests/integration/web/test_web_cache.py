@@ -1,4 +1,4 @@
-"""The cache: no stampede, nothing stale, and nothing lost without it."""
+"""The cache: no stampede, no stale values, and everything works without it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -28,12 +28,12 @@ def read(load: Callable[[], Any], key: str = "list") -> Any:
 
 
 def invalidate() -> None:
-    """What a committed change does."""
+    """Invalidate as a committed change does."""
     cache._start_generation(FAMILY)
 
 
-def test_twenty_at_once_on_a_cold_key_load_once() -> None:
-    """When a list is asked for by twenty people at the same moment, the database is asked once."""
+def test_concurrent_reads_of_a_cold_key_load_once() -> None:
+    """When twenty requests read a list at the same moment, the database is queried once."""
     together, loads = threading.Barrier(20), []
 
     def load() -> list[str]:
@@ -51,14 +51,14 @@ def test_twenty_at_once_on_a_cold_key_load_once() -> None:
     assert len(loads) == 1
 
 
-def test_without_the_lease_everyone_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check above sees it when the lease is gone: twenty load."""
+def test_without_the_lock_every_reader_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control of the test above: without the lock all twenty load."""
     together, loading, loads = threading.Barrier(20), threading.Barrier(20), []
 
-    def everyone_alone(place: str, seconds: int, load: Callable[[], Any]) -> Any:
+    def load_without_lock(cache_key: str, seconds: int, load: Callable[[], Any]) -> Any:
         return load()
 
-    monkeypatch.setattr(cache, "_load_once", everyone_alone)
+    monkeypatch.setattr(cache, "_load_once", load_without_lock)
 
     def load() -> list[str]:
         loads.append(1)
@@ -75,8 +75,8 @@ def test_without_the_lease_everyone_loads(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(loads) == 20
 
 
-def test_a_change_is_seen_by_the_next_reader() -> None:
-    """After a change the old value is unreachable, in every key of the family."""
+def test_a_change_invalidates_the_family() -> None:
+    """After a change no key of the family returns its old value."""
     assert read(lambda: 1, "a") == 1
     assert read(lambda: 1, "b") == 1
     invalidate()
@@ -85,8 +85,8 @@ def test_a_change_is_seen_by_the_next_reader() -> None:
     assert read(lambda: 3, "a") == 2
 
 
-def test_a_loader_that_races_a_change_stores_nothing_stale() -> None:
-    """A list read before a change and stored after it is not shown to anybody again."""
+def test_a_load_that_races_a_change_is_not_served() -> None:
+    """A list that was read before a change and stored after it is never served."""
     reading, changed = threading.Event(), threading.Event()
 
     def slow() -> str:
@@ -103,20 +103,20 @@ def test_a_loader_that_races_a_change_stores_nothing_stale() -> None:
     assert read(lambda: "as it is") == "as it is"
 
 
-def test_nobody_waits_for_a_loader_that_died(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lease whose holder is gone keeps others for a bounded time only; then they load themselves."""
+def test_waiting_for_a_dead_loader_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock whose holder died delays others for a bounded time; then they load the value themselves."""
     monkeypatch.setattr(cache, "LOADING_SECONDS", 1)
     generation = cache._generation(FAMILY)
-    caches["default"].add(f"{FAMILY}:{generation}:list:loading", "somebody who is gone", 60)
+    caches["default"].add(f"{FAMILY}:{generation}:list:loading", "a dead process", 60)
     assert read(lambda: "loaded") == "loaded"
-    assert caches["default"].get(f"{FAMILY}:{generation}:list:loading") == "somebody who is gone"
+    assert caches["default"].get(f"{FAMILY}:{generation}:list:loading") == "a dead process"
 
 
-def test_a_load_that_fails_lets_the_next_one_try() -> None:
-    """An error is the reader's own; the key is free for whoever comes next."""
+def test_a_failed_load_releases_the_lock() -> None:
+    """An error is raised to its caller, and the next reader can load the value."""
 
     def broken() -> str:
-        raise LookupError("the database said no")
+        raise LookupError("the query failed")
 
     with pytest.raises(LookupError):
         read(broken)
@@ -125,27 +125,27 @@ def test_a_load_that_fails_lets_the_next_one_try() -> None:
 
 @pytest.fixture
 def frozen(redis_server: Redis) -> Iterator[None]:
-    """A Redis that keeps its connections and answers nothing."""
+    """A Redis that keeps its connections and does not respond."""
     redis_server.process.pause()
     yield
     redis_server.process.resume()
 
 
-def test_a_redis_that_hangs_costs_time_and_no_answer(frozen: None) -> None:
-    """With Redis frozen a list comes straight from the database."""
+def test_reads_with_a_frozen_redis(frozen: None) -> None:
+    """With Redis frozen a list is read from the database."""
     assert read(lambda: "from the database") == "from the database"
 
 
-def test_a_redis_that_is_gone_costs_nothing(settings) -> None:
-    """With Redis away lists come from the database, and changes go on."""
+def test_reads_without_redis(settings) -> None:
+    """With Redis down lists are read from the database, and changes succeed."""
     settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}
     assert read(lambda: "first") == "first"
     invalidate()
     assert read(lambda: "second") == "second"
 
 
-def test_what_is_in_redis_is_json() -> None:
-    """Who may write to Redis cannot make web run code: values are JSON, never pickles."""
+def test_cached_values_are_json() -> None:
+    """Write access to Redis must not mean code execution in web: values are JSON, never pickles."""
     read(lambda: {"slug": "algebra", "count": 3})
     redis = caches["default"]._cache.get_client()
     (key,) = redis.keys("*:list")
@@ -155,8 +155,8 @@ def test_what_is_in_redis_is_json() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_what_was_committed_invalidates() -> None:
-    """A change that is rolled back leaves the cache as it was."""
+def test_only_committed_changes_invalidate() -> None:
+    """A change that is rolled back does not invalidate the cache."""
     assert read(lambda: "kept") == "kept"
     with transaction.atomic():
         cache.invalidate_on_commit(FAMILY)

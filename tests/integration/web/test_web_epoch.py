@@ -1,4 +1,4 @@
-"""Changes of a sitting that were decided on an earlier look: only while it is still as it was looked at."""
+"""Conditional changes of a sitting: If-Match with its epoch, If-None-Match."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ def epoch(internal, spec) -> int:
 
 @pytest.fixture
 def change(internal) -> Change:
-    """Make one of the changes, decided on an epoch."""
+    """Make one of the changes with If-Match."""
 
     def _change(name: str, if_match: str) -> Any:
         method, path, body = CHANGES[name]
@@ -50,22 +50,22 @@ def change(internal) -> Change:
 
 
 def row() -> dict[str, Any]:
-    """The sitting in PostgreSQL."""
+    """The sitting's row in PostgreSQL."""
     return Sitting.objects.values().get()
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_decided_on_the_present_epoch_is_made(change: Change, epoch: int, name: str) -> None:
-    """If nothing has changed since I looked, my change is made."""
+def test_a_change_with_the_current_epoch_succeeds(change: Change, epoch: int, name: str) -> None:
+    """If nothing has changed since I read the sitting, my change succeeds."""
     answer = change(name, f'"{epoch}"')
     assert answer.status_code == 200
-    changes_nothing = name == "resume"
-    assert (answer.json()["epoch"] == epoch) == changes_nothing
+    idempotent = name == "resume"
+    assert (answer.json()["epoch"] == epoch) == idempotent
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_decided_on_an_older_epoch_is_refused(change: Change, internal, epoch: int, name: str) -> None:
-    """If the sitting has changed since I looked, my change is refused with the present epoch, and nothing happens."""
+def test_a_change_with_an_old_epoch_returns_412(change: Change, internal, epoch: int, name: str) -> None:
+    """If the sitting has changed since I read it, my change fails with the current epoch and has no effect."""
     now = internal("PATCH", "/sittings/midterm/window", {"duration_us": 60_000_000}).json()["epoch"]
     before = row()
     answer = change(name, f'"{epoch}"')
@@ -78,8 +78,8 @@ def test_a_change_decided_on_an_older_epoch_is_refused(change: Change, internal,
 
 
 @pytest.mark.parametrize("text", ["7", 'W/"7"', '"seven"', '"-1"', '""', '"1", "2"', f'"{"9" * 19}"'])
-def test_a_condition_that_cannot_be_read_is_no_condition_met(change: Change, epoch: int, text: str) -> None:
-    """If my If-Match is not an epoch in quotes, I am told so, and nothing happens."""
+def test_a_malformed_if_match_returns_400(change: Change, epoch: int, text: str) -> None:
+    """If my If-Match is not a quoted epoch, the request fails and has no effect."""
     before = row()
     answer = change("cancel", text)
     assert answer.status_code == 400
@@ -88,13 +88,13 @@ def test_a_condition_that_cannot_be_read_is_no_condition_met(change: Change, epo
     assert epoch == before["epoch"]
 
 
-def test_any_epoch_is_taken_by_who_asks_for_that(change: Change, epoch: int) -> None:
-    """If I say that any epoch will do, it does."""
+def test_if_match_star_accepts_any_epoch(change: Change, epoch: int) -> None:
+    """With If-Match: * a change succeeds at any epoch."""
     assert change("pause", "*").json()["epoch"] > epoch
 
 
-def test_of_two_changes_decided_on_one_epoch_one_is_made(change: Change, epoch: int) -> None:
-    """If two who looked at the same time change the sitting at the same time, one of them is told to look again."""
+def test_of_two_changes_with_one_epoch_one_succeeds(change: Change, epoch: int) -> None:
+    """If two clients change a sitting concurrently with the same epoch, one of them gets 412."""
     together = Barrier(2)
 
     def run(name: str) -> int:
@@ -108,8 +108,8 @@ def test_of_two_changes_decided_on_one_epoch_one_is_made(change: Change, epoch: 
         assert sorted(pool.map(run, ("pause", "window"))) == [200, 412]
 
 
-def test_who_found_no_sitting_changes_none(internal, epoch: int, spec) -> None:
-    """If I provision what I found missing and somebody was faster, theirs stays as it is, and I am told to look."""
+def test_if_none_match_rejects_an_existing_sitting(internal, epoch: int, spec) -> None:
+    """If I provision a sitting as new and it was created meanwhile, it stays unchanged and I get 412."""
     before = row()
     refused = internal("PUT", "/sittings/midterm", spec(duration_us=60_000_000), **{"If-None-Match": "*"})
     assert (refused.status_code, refused.json()["epoch"]) == (412, epoch)
@@ -119,8 +119,8 @@ def test_who_found_no_sitting_changes_none(internal, epoch: int, spec) -> None:
     assert internal("PUT", "/sittings/other", spec(**later), **{"If-None-Match": "*"}).status_code == 200
 
 
-def test_a_document_of_another_exam_is_refused(internal, people) -> None:
-    """If I write one exam and the document is of another, I am told both names, and neither is written."""
+def test_a_document_with_another_slug_returns_422(internal, people) -> None:
+    """If the document is of another exam than the URL, the error names both and no exam is written."""
     refused = internal("PUT", "/exams?slug=geometry-201", PAPER)
     assert refused.status_code == 422
     assert "'algebra-101', expected 'geometry-201'" in refused.json()["detail"]
@@ -128,8 +128,8 @@ def test_a_document_of_another_exam_is_refused(internal, people) -> None:
     assert internal("PUT", "/exams?slug=algebra-101", PAPER).status_code == 200
 
 
-def test_a_paper_that_is_written_anew_changes_no_scheduled_sitting(internal, epoch: int, spec) -> None:
-    """If an exam is written anew while a sitting is scheduled, it keeps its paper; a later one has the new."""
+def test_rewriting_an_exam_keeps_scheduled_papers(internal, epoch: int, spec) -> None:
+    """If an exam is rewritten, a scheduled sitting keeps its paper, and a later one gets the new paper."""
     before = row()
     rewritten = PAPER.replace("title: ", "title: Another ", 1).replace("weight: 2", "weight: 3", 1)
     assert rewritten != PAPER
@@ -141,13 +141,13 @@ def test_a_paper_that_is_written_anew_changes_no_scheduled_sitting(internal, epo
     assert internal("PUT", "/sittings/second", later).json()["paper"] != before["paper_id"]
 
 
-def test_a_look_costs_the_same_however_much_there_is_to_see(internal, over: Sitting) -> None:
-    """If a sitting has many revisions, looking at it asks PostgreSQL no more often than with one."""
+def test_reading_a_sitting_takes_constant_queries(internal, over: Sitting) -> None:
+    """Reading a sitting with many revisions takes as many queries as with one."""
 
     def queries() -> int:
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as captured:
             assert internal("GET", f"/sittings/{over.name}").status_code == 200
-        return len(asked)
+        return len(captured)
 
     Revision.objects.create(sitting=over, number=1, key=over.key, policy={}, state="grading", chunks=0)
     one = queries()

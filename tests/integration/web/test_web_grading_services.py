@@ -1,4 +1,4 @@
-"""From a closed sitting to published degrees: nothing twice, nothing early, nothing back."""
+"""From a closed sitting to published degrees: idempotent, in order, never back."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -27,15 +27,15 @@ from exam_web.sittings.services import (
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
-def refused(kind: ProblemKind, call, **arguments: object) -> None:
-    """Make a call that must be refused."""
+def raises(kind: ProblemKind, call, **arguments: object) -> None:
+    """Assert that a call raises a Problem of a kind."""
     with pytest.raises(Problem) as problem:
         call(**arguments)
     assert problem.value.kind is kind, problem.value.detail
 
 
 def empty(sitting: Sitting, bucket: int) -> SealedBucket:
-    """The seal of a bucket that nobody answered in."""
+    """The seal of a bucket without answers."""
     return seal_bucket(sitting=sitting.id, bucket=bucket, answers=[], starts=[], submissions=[])
 
 
@@ -54,7 +54,7 @@ def degree(student: int, total: str) -> DegreeRow:
 
 @pytest.fixture
 def sealed(over: Sitting) -> Sitting:
-    """A sitting that is sealed, nobody having come."""
+    """A sealed sitting without answers."""
     sitting_close(sitting=over.id)
     assert sitting_drain(sitting=over.id).drained
     digests = []
@@ -64,42 +64,42 @@ def sealed(over: Sitting) -> Sitting:
     return sitting_mark_sealed(sitting=over.id, root=root_digest(over.id, digests))
 
 
-def test_only_what_is_over_is_due(open_now: Sitting, provision) -> None:
+def test_a_sitting_is_due_after_its_last_deadline(open_now: Sitting, provision) -> None:
     """The periodic close finds a sitting once its last deadline has passed, extra time included."""
     assert selectors.sittings_due() == []
     Sitting.objects.filter(id=open_now.id).update(closes_at=timezone.now() - timedelta(seconds=1))
     assert [row.id for row in selectors.sittings_due()] == [open_now.id]
 
 
-def test_nothing_is_sealed_before_the_drain(over: Sitting) -> None:
-    """A bucket is recorded only once nothing acknowledged can still be on its way."""
-    refused(ProblemKind.STATE_CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=empty(over, 0))
+def test_sealing_needs_the_drain(over: Sitting) -> None:
+    """A bucket is recorded only once no acknowledged answer can still be in flight."""
+    raises(ProblemKind.STATE_CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=empty(over, 0))
     sitting_close(sitting=over.id)
-    refused(ProblemKind.STATE_CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=empty(over, 0))
+    raises(ProblemKind.STATE_CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=empty(over, 0))
     sitting_drain(sitting=over.id)
     for _ in range(2):
         sealed_bucket_record(sitting=over.id, bucket=0, sealed=empty(over, 0))
     other = seal_bucket(sitting=uuid4(), bucket=0, answers=[], starts=[], submissions=[])
-    refused(ProblemKind.CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=other)
+    raises(ProblemKind.CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=other)
 
 
-def test_a_seal_is_whole_and_has_the_right_root(over: Sitting) -> None:
-    """A sitting is sealed when every bucket is, under the root that they give."""
+def test_a_seal_needs_every_bucket_and_their_root(over: Sitting) -> None:
+    """A sitting is marked as sealed once every bucket is recorded, under their root digest."""
     sitting_close(sitting=over.id)
     sitting_drain(sitting=over.id)
-    refused(ProblemKind.STATE_CONFLICT, sitting_mark_sealed, sitting=over.id, root="0" * 64)
+    raises(ProblemKind.STATE_CONFLICT, sitting_mark_sealed, sitting=over.id, root="0" * 64)
     digests = [empty(over, bucket).digest for bucket in range(over.buckets)]
     for bucket in range(over.buckets):
         sealed_bucket_record(sitting=over.id, bucket=bucket, sealed=empty(over, bucket))
-    refused(ProblemKind.CONFLICT, sitting_mark_sealed, sitting=over.id, root="0" * 64)
+    raises(ProblemKind.CONFLICT, sitting_mark_sealed, sitting=over.id, root="0" * 64)
     root = root_digest(over.id, digests)
     assert sitting_mark_sealed(sitting=over.id, root=root).seal_digest == root
     assert sitting_mark_sealed(sitting=over.id, root=root).state == "sealed"
 
 
 def test_a_revision_freezes_its_key(sealed: Sitting) -> None:
-    """The first revision has the paper's key, a later one the corrected; numbers leave no gap."""
-    refused(ProblemKind.STATE_CONFLICT, revision_open, sitting=sealed.id, number=2)
+    """The first revision has the paper's key, a later one the corrected; revision numbers have no gaps."""
+    raises(ProblemKind.STATE_CONFLICT, revision_open, sitting=sealed.id, number=2)
     first = revision_open(sitting=sealed.id, number=1)
     choice = Choice.objects.filter(question__kind="single", correct=True).first()
     other = choice.question.choices.filter(correct=False).first()
@@ -109,8 +109,8 @@ def test_a_revision_freezes_its_key(sealed: Sitting) -> None:
     assert revision_open(sitting=sealed.id, number=2).key_id != first.key_id
 
 
-def test_a_chunk_is_graded_once(sealed: Sitting, people) -> None:
-    """A chunk delivered again changes nothing, whatever it brings; one for a deleted student harms nobody."""
+def test_recording_a_chunk_is_idempotent(sealed: Sitting, people) -> None:
+    """A chunk that is recorded again has no effect; a degree of a deleted student is skipped."""
     revision = revision_open(sitting=sealed.id, number=1)
     gone = 10**9
     assert chunk_record(revision=revision, chunk=0, degrees=[degree(people.student.pk, "7.5"), degree(gone, "1")])
@@ -121,11 +121,11 @@ def test_a_chunk_is_graded_once(sealed: Sitting, people) -> None:
     assert LedgerEntry.objects.count() == 1
 
 
-def test_a_student_sees_what_is_published_and_only_the_own(sealed: Sitting, people, log_in) -> None:
-    """Degrees show once their revision is complete and published, to their student and their Doctor."""
+def test_a_student_sees_only_own_published_degrees(sealed: Sitting, people, log_in) -> None:
+    """Degrees are shown once their revision is complete and published, to their student and their Doctor."""
     revision = revision_open(sitting=sealed.id, number=1)
-    refused(ProblemKind.STATE_CONFLICT, revision_complete, revision=revision)
-    refused(ProblemKind.STATE_CONFLICT, revision_publish, revision=revision)
+    raises(ProblemKind.STATE_CONFLICT, revision_complete, revision=revision)
+    raises(ProblemKind.STATE_CONFLICT, revision_publish, revision=revision)
     for chunk in range(revision.chunks):
         rows = [degree(people.student.pk, "7.5"), degree(people.other_student.pk, "3")] if chunk == 0 else []
         chunk_record(revision=revision, chunk=chunk, degrees=rows)
@@ -140,8 +140,8 @@ def test_a_student_sees_what_is_published_and_only_the_own(sealed: Sitting, peop
     assert log_in(people.other_doctor).get("/api/degrees").json()["count"] == 0
 
 
-def test_publishing_never_falls_back(sealed: Sitting) -> None:
-    """Once a later revision is published an earlier one cannot be."""
+def test_an_earlier_revision_cannot_be_published(sealed: Sitting) -> None:
+    """Once a later revision is published, an earlier one is rejected."""
     revisions = []
     for number in (1, 2):
         revision = revision_open(sitting=sealed.id, number=number)
@@ -150,5 +150,5 @@ def test_publishing_never_falls_back(sealed: Sitting) -> None:
         revisions.append(revision_complete(revision=revision))
     assert revision_publish(revision=revisions[1]).published_revision == 2
     assert revision_publish(revision=revisions[1]).published_revision == 2
-    refused(ProblemKind.CONFLICT, revision_publish, revision=revisions[0])
+    raises(ProblemKind.CONFLICT, revision_publish, revision=revisions[0])
     assert Sitting.objects.get().published_revision == 2

@@ -1,4 +1,4 @@
-"""What operator and tools call, on real stores: behind one token, in the order of a sitting's life."""
+"""The internal API on real stores: authentication, and the lifecycle of a sitting."""
 
 from datetime import timedelta
 
@@ -17,21 +17,21 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 PAPER = (REPOSITORY / "k8s/samples/papers/algebra-101.yaml").read_text()
 
 
-def test_only_the_service_token_opens_the_inner_door(client, internal, log_in, people) -> None:
-    """No token, a wrong one and a person's are all 401."""
+def test_internal_paths_need_the_service_token(client, internal, log_in, people) -> None:
+    """Without a token, with a wrong one and with a user's token the internal API returns 401."""
     student = log_in(people.student)
     answers = [
         client.get("/internal/sittings/x"),
-        internal.knowing("wrong")("GET", "/sittings/x"),
-        internal.knowing("wrong-é")("GET", "/sittings/x"),
+        internal.with_token("wrong")("GET", "/sittings/x"),
+        internal.with_token("wrong-é")("GET", "/sittings/x"),
         student.get("/internal/sittings/x"),
     ]
     assert [answer.status_code for answer in answers] == [401] * 4
     assert internal("GET", "/sittings/x").status_code == 404
 
 
-def test_a_faulty_paper_is_refused_by_its_lines(internal, spec) -> None:
-    """A paper with mistakes is 422 with every line and reason, and leaves no exam behind."""
+def test_a_faulty_document_returns_422_with_its_lines(internal, spec) -> None:
+    """A document with faults is 422 with the line and reason of each, and creates no exam."""
     faulty = PAPER.replace("kind: single", "kind: essay", 1).replace("title:", "tittle:", 1)
     answer = internal("PUT", "/exams", faulty)
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
@@ -41,10 +41,10 @@ def test_a_faulty_paper_is_refused_by_its_lines(internal, spec) -> None:
     assert internal("PUT", "/sittings/midterm", spec()).status_code == 404
 
 
-def test_provisioning_carries_the_paper_to_the_solvers_and_nothing_of_the_key(
+def test_provisioning_distributes_the_paper_without_the_key(
     internal, cassandra: Cassandra, redis_server: Redis, spec
 ) -> None:
-    """After provisioning Cassandra has the paper and its two pictures, Redis the paper, and neither the key."""
+    """After provisioning, Cassandra has the paper and its two images, Redis the paper, and neither the key."""
     assert internal("PUT", "/exams", PAPER).json() == {"slug": "algebra-101", "level": "year-1", "questions": 20}
     status = internal("PUT", "/sittings/midterm", spec()).json()
     assert (status["state"], status["name"], status["seal"]) == ("scheduled", "midterm", None)
@@ -65,12 +65,12 @@ def test_provisioning_carries_the_paper_to_the_solvers_and_nothing_of_the_key(
         assert b"correct" not in public
 
 
-def test_a_sitting_is_carried_through_its_life(internal, people, spec) -> None:
-    """Extend, accommodate, pause, resume, stop: each call answers with the sitting as it is then."""
+def test_the_lifecycle_of_a_sitting(internal, people, spec) -> None:
+    """Extend, accommodate, pause, resume, stop: each call returns the new status."""
     internal("PUT", "/exams", PAPER)
     first = internal("PUT", "/sittings/midterm", spec()).json()
     again = internal("PUT", "/sittings/midterm", spec(**{k: first["window"][k] for k in ("opens_at", "closes_at")}))
-    assert again.json()["epoch"] == first["epoch"], "asking again changes nothing"
+    assert again.json()["epoch"] == first["epoch"], "provisioning is idempotent"
     later = (timezone.now() + timedelta(hours=3)).isoformat()
     moved = internal("PATCH", "/sittings/midterm/window", {"closes_at": later}).json()
     assert moved["window"]["closes_at"] > first["window"]["closes_at"]
@@ -81,7 +81,7 @@ def test_a_sitting_is_carried_through_its_life(internal, people, spec) -> None:
     assert internal("POST", "/sittings/midterm/close").status_code == 409
     stopped = internal("POST", "/sittings/midterm/stop").json()
     assert (stopped["state"], stopped["drained"], stopped["waiting_for"]) == ("closing", True, [])
-    assert internal("PUT", "/sittings/midterm/revisions/1").status_code == 409, "nothing is graded before the seal"
+    assert internal("PUT", "/sittings/midterm/revisions/1").status_code == 409, "a revision needs the seal"
     assert internal("POST", "/sittings/midterm/revisions/1/publish").status_code == 404
     assert internal("POST", "/sittings/midterm/cancel").status_code == 409
     assert internal("GET", f"/sittings/{first['id']}").json()["state"] == "closing"
@@ -97,8 +97,8 @@ def test_a_sitting_is_carried_through_its_life(internal, people, spec) -> None:
         ({"closes_at": "2020-01-01T00:00:00Z"}, "close after it opens"),
     ],
 )
-def test_a_bad_wish_is_refused_by_its_field(internal, changes, where: str, spec) -> None:
-    """What is wrong with a wished-for sitting is named, and no sitting is made."""
+def test_an_invalid_spec_returns_422_with_its_field(internal, changes, where: str, spec) -> None:
+    """An invalid field of the spec is named, and no sitting is created."""
     internal("PUT", "/exams", PAPER)
     answer = internal("PUT", "/sittings/midterm", spec(**changes))
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
@@ -106,10 +106,8 @@ def test_a_bad_wish_is_refused_by_its_field(internal, changes, where: str, spec)
     assert not Sitting.objects.exists()
 
 
-def test_without_cassandra_the_sitting_is_safe_and_asking_again_finishes(
-    internal, monkeypatch, cassandra_env, spec
-) -> None:
-    """With Cassandra away provisioning is 503 with Retry-After; the sitting is kept, and asking again finishes it."""
+def test_provisioning_without_cassandra_can_be_retried(internal, monkeypatch, cassandra_env, spec) -> None:
+    """With Cassandra down provisioning is 503 with Retry-After; the sitting is kept, and a retry completes it."""
     internal("PUT", "/exams", PAPER)
     body = spec()
     monkeypatch.setenv("EXAM_CASSANDRA_PORT", "1")
@@ -123,8 +121,8 @@ def test_without_cassandra_the_sitting_is_safe_and_asking_again_finishes(
     assert done.json()["distributed"] is True
 
 
-def test_a_paper_that_was_frozen_alone_is_carried_on(internal, monkeypatch, cassandra, cassandra_env, spec) -> None:
-    """If provisioning came no further than PostgreSQL, the paper alone can be carried to the solvers afterwards."""
+def test_a_frozen_paper_can_be_distributed_later(internal, monkeypatch, cassandra, cassandra_env, spec) -> None:
+    """If provisioning failed after freezing the paper, the paper can be distributed afterwards."""
     internal("PUT", "/exams", PAPER)
     monkeypatch.setenv("EXAM_CASSANDRA_PORT", "1")
     assert internal("PUT", "/sittings/midterm", spec()).status_code == 503
@@ -136,7 +134,7 @@ def test_a_paper_that_was_frozen_alone_is_carried_on(internal, monkeypatch, cass
         assert done["paper"] in {row.digest for row in session.execute("SELECT digest FROM exam.papers")}
 
 
-def test_the_grader_may_do_what_it_must_and_no_more(people, algebra, postgres) -> None:
+def test_the_graders_role_has_least_privilege(people, algebra, postgres) -> None:
     """The grader's role reads papers and writes seals; it reads no password and changes no exam."""
     from django.db import connection  # noqa: PLC0415 - the test database's name is known only now
 

@@ -1,4 +1,4 @@
-"""The lease functions, as a solver process calls them: under a role that may do nothing else."""
+"""The lease functions, called as a solver process calls them, with its role."""
 
 import json
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ class Solver:
 
 @pytest.fixture
 def solver(schedule: None, postgres: Postgres) -> Iterator[Solver]:
-    """A solver process's way into the test database."""
+    """A solver process's connection to the test database."""
     solver = Solver(postgres.dsn("exam_solver", connection.settings_dict["NAME"]))
     yield solver
     solver.connection.close()
@@ -64,21 +64,21 @@ def epoch() -> int:
 
 
 def age_leases(seconds: float) -> None:
-    """Let every lease have been renewed some time ago."""
+    """Move the last renewal of every lease into the past."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE sittings_solverlease SET renewed_at = renewed_at - %s * interval '1 s'", [seconds])
 
 
-def test_a_new_holder_hears_everything(solver, provision, people) -> None:
+def test_a_first_renewal_returns_everything(solver, provision, people) -> None:
     """The first renewal returns the time, the epoch and every sitting, exact to the microsecond."""
     sitting = provision()
     accommodation_set(sitting=sitting.id, student=Student.objects.get(pk=people.student.pk), extra=sitting.duration / 2)
     pause_begin(sitting=sitting.id)
     before = database_now()
-    told = solver.renew()
-    assert before <= told["entered_at"] <= database_now()
-    assert (told["lapsed"], told["epoch"]) == (False, epoch())
-    (known,) = map(ScheduledSitting.from_json, told["sittings"])
+    renewal = solver.renew()
+    assert before <= renewal["entered_at"] <= database_now()
+    assert (renewal["lapsed"], renewal["epoch"]) == (False, epoch())
+    (known,) = map(ScheduledSitting.from_json, renewal["sittings"])
     sitting.refresh_from_db()
     row = type(sitting).objects.get(id=sitting.id)
     assert known.window == row.window
@@ -92,8 +92,8 @@ def test_a_new_holder_hears_everything(solver, provision, people) -> None:
     )
 
 
-def test_what_is_known_is_not_told_again(solver, provision) -> None:
-    """While nothing changed a renewal carries no sittings; any change brings them with a higher epoch."""
+def test_a_renewal_returns_sittings_only_after_a_change(solver, provision) -> None:
+    """While nothing changes, renewals return no sittings; any change returns them with a higher epoch."""
     sitting = provision()
     first = solver.renew()
     again = solver.renew(known=first["epoch"], drained=first["epoch"])
@@ -104,8 +104,8 @@ def test_what_is_known_is_not_told_again(solver, provision) -> None:
     assert len(changed["sittings"]) == 1
 
 
-def test_a_lapsed_lease_is_dead(solver, provision) -> None:
-    """After its time a holder is told that it lapsed, and stays so."""
+def test_a_lapsed_lease_cannot_be_renewed(solver, provision) -> None:
+    """After its expiry every renewal of a lease reports that it lapsed."""
     known = solver.renew()["epoch"]
     age_leases(TTL_MS / 1000 + 0.1)
     assert solver.renew(known=known, drained=known) == {"lapsed": True}
@@ -113,14 +113,14 @@ def test_a_lapsed_lease_is_dead(solver, provision) -> None:
 
 
 @pytest.mark.parametrize("ttl_ms", [0, 999, 60_001])
-def test_a_lease_has_bounds(solver, ttl_ms: int) -> None:
-    """Nobody takes a lease for ever, or for no time."""
+def test_the_ttl_has_bounds(solver, ttl_ms: int) -> None:
+    """A lease cannot be taken for ever or for no time."""
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="from 1000 to 60000 ms"):
         solver.renew(ttl_ms=ttl_ms)
 
 
-def test_the_solver_may_do_nothing_else(solver, algebra) -> None:
-    """The solver's role reads no table, not even one that the functions read for it."""
+def test_the_solvers_role_has_least_privilege(solver, algebra) -> None:
+    """The solver's role cannot read any table, not even those that the functions read."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         tables = [name for (name,) in cursor.fetchall()]
@@ -132,31 +132,31 @@ def test_the_solver_may_do_nothing_else(solver, algebra) -> None:
         solver.connection.execute("SELECT solver_sittings()")
 
 
-def test_a_close_waits_for_a_lease_that_has_not_acknowledged(solver, over) -> None:
-    """A closing sitting is drained only once the solver acknowledged the new epoch with nothing in flight."""
+def test_a_drain_waits_for_the_acknowledgement(solver, over) -> None:
+    """A closing sitting is drained once the solver has acknowledged the new epoch with nothing in flight."""
     known = solver.renew()["epoch"]
     closed = sitting_close(sitting=over.id)
     waiting = sitting_drain(sitting=over.id)
     assert [w.holder for w in waiting.waiting] == [solver.holder]
-    told = solver.renew(known=known, drained=known)
-    assert told["epoch"] == closed.epoch
-    # It has heard, but something admitted earlier is still in flight.
-    solver.renew(known=told["epoch"], drained=known)
+    renewal = solver.renew(known=known, drained=known)
+    assert renewal["epoch"] == closed.epoch
+    # It has received the epoch, but an answer admitted earlier is still in flight.
+    solver.renew(known=renewal["epoch"], drained=known)
     assert not sitting_drain(sitting=over.id).drained
-    solver.renew(known=told["epoch"], drained=told["epoch"])
+    solver.renew(known=renewal["epoch"], drained=renewal["epoch"])
     assert sitting_drain(sitting=over.id).drained
 
 
-def test_a_solver_cannot_acknowledge_what_it_was_not_told(solver, over) -> None:
-    """Claiming an epoch from the future drains nothing."""
+def test_a_future_epoch_cannot_be_acknowledged(solver, over) -> None:
+    """A solver that acknowledges a future epoch does not drain a later close."""
     known = solver.renew()["epoch"]
     solver.renew(known=known, drained=known + 100)
     sitting_close(sitting=over.id)
     assert not sitting_drain(sitting=over.id).drained
 
 
-def test_a_silent_solver_counts_until_its_lease_and_the_margin_are_over(solver, over) -> None:
-    """A process that seems gone is no proof: the close waits for its lease to expire, and a margin."""
+def test_a_drain_waits_for_expiry_and_margin(solver, over) -> None:
+    """A process that seems to be gone may still run: the drain waits for its lease to expire, plus a margin."""
     solver.renew()
     sitting_close(sitting=over.id)
     age_leases(TTL_MS / 1000 + 0.5)
@@ -165,8 +165,8 @@ def test_a_silent_solver_counts_until_its_lease_and_the_margin_are_over(solver, 
     assert sitting_drain(sitting=over.id).drained
 
 
-def test_a_released_lease_is_not_waited_for(solver, over) -> None:
-    """An orderly exit gives the lease back, and the close goes on at once."""
+def test_a_released_lease_does_not_delay_a_drain(solver, over) -> None:
+    """If a process exits in order, it releases its lease and the close continues at once."""
     solver.renew()
     sitting_stop(sitting=over.id)
     solver.release()
@@ -174,15 +174,15 @@ def test_a_released_lease_is_not_waited_for(solver, over) -> None:
     assert not SolverLease.objects.exists()
 
 
-def test_revocations_are_told_once_each(solver, people, log_in) -> None:
-    """A renewal brings the revocations above the highest known, with what they revoke."""
+def test_each_revocation_is_returned_once(solver, people, log_in) -> None:
+    """A renewal returns the revocations above the highest known id."""
     log_in(people.student)
     first = solver.renew()
     assert first["revocations"] == []
     account_disable(user=people.student, now=database_now())
-    told = solver.renew(known=first["epoch"], drained=0)["revocations"]
-    subjects = [one for one in told if one["kind"] == "subject"]
+    renewal = solver.renew(known=first["epoch"], drained=0)["revocations"]
+    subjects = [one for one in renewal if one["kind"] == "subject"]
     assert [one["value"] for one in subjects] == [str(people.student.pk)]
-    highest = max(one["id"] for one in told)
+    highest = max(one["id"] for one in renewal)
     assert solver.renew(known=first["epoch"], drained=0, revocation=highest)["revocations"] == []
     assert UUID(str(LoginSession.objects.get().id))

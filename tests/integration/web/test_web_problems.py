@@ -1,4 +1,4 @@
-"""Everything that is refused says so in one form, and everything that is answered says how it may be used."""
+"""Problem responses, headers and the OpenAPI schema of both APIs."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ SERVICE = {"Authorization": f"Bearer {ENVIRONMENT.service_token.get_secret_value
 
 
 def problem(answer: Any) -> tuple[int, str]:
-    """The status and the catalogue's name of a refusal, its form checked."""
+    """The status and slug of a problem response; checks its form."""
     body = json.loads(answer.content)
     assert answer["Content-Type"] == "application/problem+json", answer.content
     assert body["status"] == answer.status_code
@@ -30,21 +30,21 @@ def problem(answer: Any) -> tuple[int, str]:
     return answer.status_code, body["type"].removeprefix(BASE)
 
 
-def test_a_wrong_method_says_which_are_right(people, log_in) -> None:
-    """A method that an address does not take is a problem with the list of those it takes."""
+def test_a_wrong_method_returns_405_with_allow(people, log_in) -> None:
+    """A method that a path does not support is a problem that lists the allowed ones."""
     answer = log_in(people.doctor).send("DELETE", "/api/exams")
     assert problem(answer) == (405, "method-not-allowed")
     assert set(answer["Allow"].replace(" ", "").split(",")) == {"GET", "POST"}
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api/nowhere", "/api/exams/none/nowhere", "/internal/nowhere", "/"])
-def test_an_unknown_address_is_a_problem(people, path: str) -> None:
-    """What is not there is 404 in the one form, under every prefix."""
+def test_an_unknown_path_returns_404(people, path: str) -> None:
+    """Unknown paths are 404 in problem+json, under every prefix."""
     assert problem(Client().get(path)) == (404, "not-found")
 
 
-def test_a_person_in_the_admin_gets_a_page(people) -> None:
-    """Somebody who mistypes an address in the admin reads a page, not JSON."""
+def test_404_in_the_admin_is_html(people) -> None:
+    """If I mistype a URL of the admin, I get an HTML page."""
     browser = Client()
     browser.force_login(people.admin)
     answer = browser.get("/admin/exams/nothing/")
@@ -53,33 +53,33 @@ def test_a_person_in_the_admin_gets_a_page(people) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[1, 2", b"\xff\xfe", b"nonsense"])
-def test_a_body_that_is_no_json_is_malformed(people, client, body: bytes) -> None:
-    """Broken JSON is told apart from JSON with wrong content."""
+def test_invalid_json_is_rejected(people, client, body: bytes) -> None:
+    """A body that is not JSON is 400 or 422."""
     answer = client.generic("POST", "/api/auth/verify", body, content_type="application/json")
     assert problem(answer) in {(400, "malformed"), (422, "invalid")}
 
 
-def test_a_body_beyond_all_bounds_is_refused(people, client) -> None:
-    """More than five megabytes are not read."""
+def test_an_oversized_body_returns_413(people, client) -> None:
+    """A body of more than 5 MiB is rejected."""
     answer = client.generic("POST", "/api/auth/verify", b" " * (5 * 1024 * 1024 + 1), content_type="application/json")
     assert problem(answer) == (413, "body-too-large")
 
 
 @pytest.mark.parametrize("title", ["bad \0 character", "", "x" * 201])
-def test_a_text_that_cannot_be_kept_is_invalid(people, log_in, title: str) -> None:
-    """A text with a character that PostgreSQL cannot hold, an empty and a long one are refused by their content."""
+def test_a_text_that_cannot_be_stored_returns_422(people, log_in, title: str) -> None:
+    """A text with a NUL character, an empty and an oversized one are 422."""
     answer = log_in(people.doctor).send("POST", "/api/exams", {"slug": "x", "title": title, "level": "year-1"})
     assert problem(answer) == (422, "invalid")
     assert not Exam.objects.exists()
 
 
-def test_an_address_with_a_nul_finds_nothing(people, log_in) -> None:
-    """A name that no exam can have is refused, not an error."""
+def test_a_path_with_nul_is_rejected(people, log_in) -> None:
+    """A slug that no exam can have is a client error and not 500."""
     assert problem(log_in(people.doctor).get("/api/exams/a%00b"))[0] in {404, 422}
 
 
-def test_a_body_is_judged_field_by_field(people, log_in) -> None:
-    """Every wrong field is listed with its place and reason, so that a form can show it there."""
+def test_every_invalid_field_is_reported(people, log_in) -> None:
+    """Every invalid field is listed with its place and reason, so that a form can show it there."""
     body = {"slug": "No Slug", "title": "", "level": 7}
     answer = log_in(people.doctor).send("POST", "/api/exams", body)
     assert problem(answer) == (422, "invalid")
@@ -87,62 +87,62 @@ def test_a_body_is_judged_field_by_field(people, log_in) -> None:
     assert places == {"slug", "title", "level"}
 
 
-def test_an_upload_without_a_file_is_invalid(people, log_in, algebra) -> None:
-    """Forgetting the file is a problem like any other."""
+def test_an_upload_without_a_valid_file_returns_422(people, log_in, algebra) -> None:
+    """A missing or oversized file is 422."""
     doctor = log_in(people.doctor)
     assert problem(doctor.client.post("/api/exams/algebra-101/images", {})) == (422, "invalid")
     large = SimpleUploadedFile("x.png", b"\x89PNG" + bytes(3_000_000), content_type="image/png")
     assert problem(doctor.client.post("/api/exams/algebra-101/images", {"file": large})) == (422, "invalid")
 
 
-def test_a_fault_of_ours_is_told_without_its_reason(people, log_in, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error nobody thought of is a problem with the request's id, and nothing of its inside."""
+def test_an_unexpected_exception_returns_500_without_details(people, log_in, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected exception is a problem with the request's id and without its message."""
     client = log_in(people.doctor)
     client.client.raise_request_exception = False
 
     def broken(*_: object) -> None:
-        raise LookupError("the inside of it")
+        raise LookupError("a secret detail")
 
     monkeypatch.setattr("exam_web.exams.selectors.exams_visible_to", broken)
     answer = client.get("/api/exams/algebra-101")
     assert problem(answer) == (500, "internal")
-    assert "inside" not in answer.content.decode()
+    assert "secret detail" not in answer.content.decode()
     assert answer["X-Request-ID"]
 
 
 @pytest.mark.parametrize("path", ["/api/me", "/api/auth/verify", "/internal/sittings/x"])
-def test_a_store_that_is_away_is_503(people, log_in, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """While PostgreSQL is away every call says when to come back."""
+def test_without_the_database_requests_return_503(people, log_in, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """While PostgreSQL is down every request is 503 with Retry-After."""
     client = log_in(people.student).client if path == "/api/me" else Client(headers=SERVICE)
 
-    def away() -> None:
+    def unavailable() -> None:
         raise OperationalError("connection refused")
 
     for module in ("users.authentication", "users.api", "sittings.selectors"):
-        monkeypatch.setattr(f"exam_web.{module}.database_now", away)
-    monkeypatch.setattr(clock, "database_now", away)
-    monkeypatch.setattr("exam_web.sittings.selectors.sitting_named", lambda _: away())
+        monkeypatch.setattr(f"exam_web.{module}.database_now", unavailable)
+    monkeypatch.setattr(clock, "database_now", unavailable)
+    monkeypatch.setattr("exam_web.sittings.selectors.sitting_named", lambda _: unavailable())
     method = "POST" if path.endswith("verify") else "GET"
     answer = client.generic(method, path, b'{"token": "x.y.z"}', content_type="application/json")
     assert problem(answer) == (503, "unavailable")
     assert int(answer["Retry-After"]) > 0
 
 
-def test_a_request_id_travels_when_it_is_one(people) -> None:
-    """A sane request id comes back; anything else is replaced."""
-    for given in ("abcdef12-3456", "A" * 64):
-        assert Client(headers={"X-Request-ID": given}).get("/api/me")["X-Request-ID"] == given
+def test_a_valid_request_id_is_returned(people) -> None:
+    """A valid request id is returned; an invalid one is replaced."""
+    for request_id in ("abcdef12-3456", "A" * 64):
+        assert Client(headers={"X-Request-ID": request_id}).get("/api/me")["X-Request-ID"] == request_id
     seen = set()
-    for given in ("short", "x" * 65, "with space in", "läng-genug", 'quote"quote'):
-        answer = Client(headers={"X-Request-ID": given}).get("/api/me")
-        assert answer["X-Request-ID"] != given
+    for request_id in ("short", "x" * 65, "with space in", "läng-genug", 'quote"quote'):
+        answer = Client(headers={"X-Request-ID": request_id}).get("/api/me")
+        assert answer["X-Request-ID"] != request_id
         seen.add(answer["X-Request-ID"])
     assert len(seen) == 5
 
 
 @pytest.mark.parametrize("path", ["/api/me", "/admin/login/", "/nowhere", "/api/docs"])
-def test_pages_may_do_nothing_that_we_do_not_need(people, path: str) -> None:
-    """No page of ours runs foreign scripts, is framed, or is guessed at."""
+def test_security_headers(people, path: str) -> None:
+    """Pages allow no foreign scripts, no framing and no content sniffing."""
     answer = Client().get(path)
     assert "default-src 'self'" in answer["Content-Security-Policy"]
     assert "script-src" not in answer["Content-Security-Policy"]
@@ -151,20 +151,20 @@ def test_pages_may_do_nothing_that_we_do_not_need(people, path: str) -> None:
     assert "Server" not in answer
 
 
-def test_the_api_describes_itself(people) -> None:
-    """The description lists every address; its page needs nothing from elsewhere."""
-    described = Client().get("/api/openapi.json").json()
-    assert {"/api/auth/students/login", "/api/exams/{slug}", "/api/degrees", "/api/sittings"} <= set(described["paths"])
-    refusal = described["paths"]["/api/me"]["get"]["responses"]["default"]["content"]
+def test_the_openapi_schema(people) -> None:
+    """The schema lists the paths and the problem response; its page loads nothing from other hosts."""
+    schema = Client().get("/api/openapi.json").json()
+    assert {"/api/auth/students/login", "/api/exams/{slug}", "/api/degrees", "/api/sittings"} <= set(schema["paths"])
+    refusal = schema["paths"]["/api/me"]["get"]["responses"]["default"]["content"]
     assert refusal == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    assert "detail" in described["components"]["schemas"]["Problem"]["required"]
+    assert "detail" in schema["components"]["schemas"]["Problem"]["required"]
     page = Client().get("/api/docs").content.decode()
     assert "/static/ninja/swagger-ui-bundle.js" in page
     assert "http" not in page.replace("https://www.w3.org", "")
 
 
-def test_every_operation_has_a_name_of_its_own(people) -> None:
-    """Clients are generated from the description, so no two operations share a name."""
+def test_operation_ids_are_unique(people) -> None:
+    """Clients are generated from the schema, so no two operations share an id."""
     for api in (public_api, internal_api):
         operations = [each for path in api.get_openapi_schema()["paths"].values() for each in path.values()]
         names = [operation["operationId"] for operation in operations]
@@ -172,24 +172,26 @@ def test_every_operation_has_a_name_of_its_own(people) -> None:
         assert all(operation.get("description") or operation.get("summary") for operation in operations)
 
 
-def test_nothing_internal_is_described_or_open(people, log_in) -> None:
-    """The internal calls have no description, and take neither no token nor a person's."""
+def test_the_internal_api_has_no_schema_and_needs_the_service_token(people, log_in) -> None:
+    """The internal API publishes no schema and accepts no requests without a token or with a user's."""
     anyone, person = Client(), log_in(people.doctor).client
     assert anyone.get("/internal/openapi.json").status_code == 404
     assert anyone.get("/internal/docs").status_code == 404
     for path, operations in internal_api.get_openapi_schema()["paths"].items():
         for method in operations:
             for client in (anyone, person, Client(headers={"Authorization": "Bearer wrong"})):
-                asked = client.generic(method.upper(), path.format(name="x", username="sara", number=1), b"{}")
-                assert problem(asked) == (401, "unauthenticated"), (method, path)
-                assert asked["WWW-Authenticate"] == "Bearer"
+                response = client.generic(method.upper(), path.format(name="x", username="sara", number=1), b"{}")
+                assert problem(response) == (401, "unauthenticated"), (method, path)
+                assert response["WWW-Authenticate"] == "Bearer"
 
 
-def test_every_public_call_but_the_door_wants_a_token(people) -> None:
-    """Without a token only logging in, refreshing, logging out and verifying are possible."""
-    doors = {f"/api/auth/{door}" for door in ("students/login", "doctors/login", "refresh", "logout", "verify")}
+def test_public_paths_need_a_token_except_logins(people) -> None:
+    """Without a token only login, refresh, logout and verify are possible."""
+    unauthenticated = {
+        f"/api/auth/{name}" for name in ("students/login", "doctors/login", "refresh", "logout", "verify")
+    }
     names = {"slug": "x", "ident": "x", "choice": "x", "sha256": "x"}
     for path, operations in public_api.get_openapi_schema()["paths"].items():
         for method in operations:
             answer = Client().generic(method.upper(), path.format(**names), b"{}", content_type="application/json")
-            assert answer.status_code == (422 if path in doors else 401), (method, path)
+            assert answer.status_code == (422 if path in unauthenticated else 401), (method, path)

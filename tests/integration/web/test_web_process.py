@@ -1,4 +1,4 @@
-"""Web as it is deployed: a process of its own under gunicorn, with its stores and without them."""
+"""Web as it is deployed: a gunicorn process, with and without its stores."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from exam_harness.environments.processes.stack import run_python
 pytestmark = pytest.mark.integration
 
 POD = {"Host": "10.42.0.17:8000"}
-"""How Kubernetes and Prometheus address a pod."""
+"""The Host header of Kubernetes and Prometheus, which call a pod by its address."""
 
 
 class Web:
@@ -51,7 +51,7 @@ class Web:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """What web is given when neither PostgreSQL nor Redis is there."""
+    """The environment of web while neither PostgreSQL nor Redis is running."""
     nobody, nothing = free_ports(2)
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
@@ -99,7 +99,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], Web]]:
 
 @pytest.fixture
 def empty_database(postgres: Postgres) -> Iterator[str]:
-    """The address of a new database without a table; gone at the end."""
+    """The URL of a new database without tables; dropped at the end."""
     name = f"web_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.dsn(database="postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} OWNER exam_web")  # type: ignore[call-overload]  # a name of our own
@@ -107,8 +107,8 @@ def empty_database(postgres: Postgres) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
 
 
-def test_a_process_without_its_stores_lives_and_says_what_is_missing(environment, serve) -> None:
-    """With PostgreSQL and Redis away web runs, is not ready, and answers 503 with the time to come back."""
+def test_web_runs_without_its_stores(environment, serve) -> None:
+    """With PostgreSQL and Redis down web runs, is not ready, and returns 503 with Retry-After."""
     web = serve(environment)
     ready = web.get("/readyz", **POD)
     assert ready.status_code == 503
@@ -127,28 +127,28 @@ def test_a_process_without_its_stores_lives_and_says_what_is_missing(environment
     assert web.get("/.well-known/jwks.json").json()["keys"]
 
 
-def test_a_host_that_is_not_ours_is_refused_but_probes_are_not(environment, serve) -> None:
-    """Probes and metrics are answered under a pod's address; everything else wants one of our hosts."""
+def test_probes_ignore_the_host_header(environment, serve) -> None:
+    """Probes and metrics are served under a pod's address; everything else needs an allowed host."""
     web = serve(environment)
     assert web.get("/metrics", **POD).status_code == 200
     assert web.get("/.well-known/jwks.json", **POD).status_code == 400
-    counted = web.get("/metrics", **POD).text
-    assert 'exam_web_request_seconds_count{method="GET",route="/metrics",status="200"} 1.0' in counted
+    metrics = web.get("/metrics", **POD).text
+    assert 'exam_web_request_seconds_count{method="GET",route="/metrics",status="200"} 1.0' in metrics
 
 
-def test_methods_and_addresses_of_strangers_do_not_grow_the_metrics(environment, serve) -> None:
-    """Whatever is asked for, unknown methods and addresses are counted together."""
+def test_unknown_methods_and_paths_share_a_label(environment, serve) -> None:
+    """Unknown methods and paths are counted together, so that clients cannot create time series."""
     web = serve(environment)
     for n in range(5):
         web.http.request(f"FOO{n}", f"/nothing-{n}", headers={"Host": "localhost"})
-    counted = web.get("/metrics").text
-    assert 'exam_web_request_seconds_count{method="OTHER",route="unknown",status="404"} 5.0' in counted
-    assert "FOO" not in counted
-    assert "nothing-" not in counted
+    metrics = web.get("/metrics").text
+    assert 'exam_web_request_seconds_count{method="OTHER",route="unknown",status="404"} 5.0' in metrics
+    assert "FOO" not in metrics
+    assert "nothing-" not in metrics
 
 
-def test_every_line_of_the_log_is_json_and_has_the_request_id(environment, serve) -> None:
-    """Access lines, warnings and tracebacks are JSON under the request's id; probes are not logged."""
+def test_log_lines_are_json_with_the_request_id(environment, serve) -> None:
+    """Every log line is JSON, requests have their id, and probes are not logged."""
     web = serve(environment)
     web.get("/api/me", **{"Authorization": "Bearer x.y.z", "X-Request-ID": "id-of-this-request"})
     web.get("/readyz")
@@ -158,14 +158,14 @@ def test_every_line_of_the_log_is_json_and_has_the_request_id(environment, serve
     assert {line["service"] for line in web.lines()} == {"web"}
 
 
-def test_a_process_that_cannot_sign_does_not_come_up(environment, serve) -> None:
-    """Without a usable key file web stops and names the variable, rather than failing at the first login."""
+def test_web_does_not_start_without_signing_keys(environment, serve) -> None:
+    """Without a usable key file web exits and names the variable, rather than failing at the first login."""
     Path(environment["EXAM_SIGNING_KEYS_FILE"]).write_text("{}")
     with pytest.raises(HarnessError, match="EXAM_SIGNING_KEYS_FILE"):
         serve(environment)
 
 
-def test_web_is_ready_once_its_schema_is_there(environment, serve, empty_database: str, redis_server: Redis) -> None:
+def test_web_is_ready_once_migrated(environment, serve, empty_database: str, redis_server: Redis) -> None:
     """A release is ready when its migrations are applied, and stays ready without Redis."""
     environment["EXAM_DATABASE_URL"] = empty_database
     web = serve(environment)
@@ -181,8 +181,8 @@ def test_web_is_ready_once_its_schema_is_there(environment, serve, empty_databas
     assert with_redis.get("/readyz").json()["status"] == "ok"
 
 
-def test_broken_connections_are_replaced_unseen(environment, serve, empty_database: str, postgres: Postgres) -> None:
-    """After a failover the next requests are served at once: no one meets the broken connections."""
+def test_broken_connections_are_replaced(environment, serve, empty_database: str, postgres: Postgres) -> None:
+    """After a failover the next requests succeed, although their connections were closed."""
     environment["EXAM_DATABASE_URL"] = empty_database
     run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
     web = serve(environment)
@@ -195,10 +195,8 @@ def test_broken_connections_are_replaced_unseen(environment, serve, empty_databa
         assert web.post("/api/auth/verify", token="x.y.z").status_code == 200
 
 
-def test_an_administrator_logs_in_where_the_gateway_speaks_plain_http(
-    environment, serve, empty_database: str, redis_server: Redis
-) -> None:
-    """On the local stack the admin's cookies travel without TLS; elsewhere they do not."""
+def test_admin_cookies_over_plain_http(environment, serve, empty_database: str, redis_server: Redis) -> None:
+    """With EXAM_INSECURE_HTTP the admin's cookies are sent without TLS; otherwise they are not."""
     env = environment | {
         "EXAM_DATABASE_URL": empty_database,
         "EXAM_REDIS_URL": redis_server.url,
@@ -220,40 +218,46 @@ def test_an_administrator_logs_in_where_the_gateway_speaks_plain_http(
         web.child.stop()
 
 
-def _typed(words: list[str], env: dict[str, str], *lines: str) -> tuple[int, str]:
-    """Run a command at a terminal, typing a line for each thing that it asks; its exit code and what the screen had."""
-    keyboard, screen = pty.openpty()
+def _run_at_terminal(arguments: list[str], env: dict[str, str], *lines: str) -> tuple[int, str]:
+    """Run a command at a terminal and answer its prompts; returns its exit code and output."""
+    controller, terminal = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, *words], env=env, cwd="/", stdin=screen, stdout=screen, stderr=screen, start_new_session=True
+        [sys.executable, *arguments],
+        env=env,
+        cwd="/",
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
     )
-    os.close(screen)
-    seen = ""
+    os.close(terminal)
+    output = ""
     for line in lines:
-        already = len(seen)
-        while not seen[already:].endswith(": "):
-            seen += os.read(keyboard, 1024).decode()
-        os.write(keyboard, f"{line}\n".encode())
-    with suppress(OSError):  # how the end of a terminal is told
-        while rest := os.read(keyboard, 1024).decode():
-            seen += rest
-    os.close(keyboard)
-    return child.wait(30), seen
+        start = len(output)
+        while not output[start:].endswith(": "):
+            output += os.read(controller, 1024).decode()
+        os.write(controller, f"{line}\n".encode())
+    with suppress(OSError):  # raised at the end of the terminal's output
+        while rest := os.read(controller, 1024).decode():
+            output += rest
+    os.close(controller)
+    return child.wait(30), output
 
 
 @pytest.mark.timeout(120)
-def test_an_administrators_password_is_asked_for_at_the_terminal(environment, empty_database, redis_server) -> None:
-    """If I name no variable, I type the password twice, nobody can read it, and two different ones change nothing."""
+def test_create_admin_prompts_for_the_password(environment, empty_database, redis_server) -> None:
+    """If I name no variable, I type the password twice without echo, and different ones change nothing."""
     env = environment | {"EXAM_DATABASE_URL": empty_database, "EXAM_REDIS_URL": redis_server.url}
     run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], env)
     words = ["-m", "exam_web", "create_admin", "--username", "boss"]
     password = "correct horse battery"
-    code, seen = _typed(words, env, password, "another")
+    code, output = _run_at_terminal(words, env, password, "another")
     assert code == 1
-    assert "the passwords do not match: nothing changed" in seen
-    code, seen = _typed(words, env, password, password)
-    assert code == 0, seen
-    assert "boss can log in at /admin/" in seen
-    assert password not in seen
+    assert "the passwords do not match: nothing changed" in output
+    code, output = _run_at_terminal(words, env, password, password)
+    assert code == 0, output
+    assert "boss can log in at /admin/" in output
+    assert password not in output
     without = subprocess.run(
         [sys.executable, *words, "--reset"],
         env=env,

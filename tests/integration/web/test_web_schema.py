@@ -1,4 +1,4 @@
-"""The schema that migrations make is the one that the models describe, and a deployment's settings are safe."""
+"""The migrations match the models, and a deployment's settings are safe."""
 
 import pytest
 from django.core.management import call_command
@@ -6,11 +6,11 @@ from django.core.management import call_command
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 
-def test_every_change_of_a_model_has_its_migration(db: None) -> None:
-    """Nothing is left to migrate: the models and the migrations say the same."""
+def test_no_migration_is_missing(db: None) -> None:
+    """The models match the migrations."""
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
-def test_a_deployment_is_safe_by_default(db: None) -> None:
-    """Django's own checks for a deployment find nothing to warn of."""
+def test_deployment_checks_pass(db: None) -> None:
+    """Django's checks for deployments have no warnings."""
     call_command("check", deploy=True, fail_level="WARNING")

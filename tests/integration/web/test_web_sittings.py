@@ -1,4 +1,4 @@
-"""The life of a sitting: provisioned, moved, paused, ended, and never in two ways at once."""
+"""The lifecycle of a sitting: provision, change, pause, stop, close, and concurrent changes."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,16 +29,16 @@ from exam_web.users.models import Student
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
-def refused(kind: ProblemKind, call, **arguments: Any) -> str:
-    """Make a call that must be refused; the reason."""
+def raises(kind: ProblemKind, call, **arguments: Any) -> str:
+    """Assert that a call raises a Problem of a kind; returns its detail."""
     with pytest.raises(Problem) as problem:
         call(**arguments)
     assert problem.value.kind is kind
     return problem.value.detail
 
 
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Run calls in threads with connections of their own; what each returned or raised."""
+def run_concurrently(*calls: Callable[[], Any]) -> list[Any]:
+    """Run calls in threads with connections of their own; returns their results or Problems."""
 
     def run(call: Callable[[], Any]) -> Any:
         try:
@@ -52,8 +52,8 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
         return [future.result() for future in [pool.submit(run, call) for call in calls]]
 
 
-def test_asking_again_changes_nothing(provision) -> None:
-    """The same spec under the same name is the same sitting, untouched."""
+def test_provisioning_is_idempotent(provision) -> None:
+    """The same spec under the same name returns the same sitting, unchanged."""
     first = provision(opens=3600)
     again = Sitting.objects.get(name="midterm")
     assert provision(opens=3600).id == first.id
@@ -61,30 +61,30 @@ def test_asking_again_changes_nothing(provision) -> None:
     assert again.paper_id == first.paper_id
 
 
-def test_one_name_is_one_exam(provision, people) -> None:
-    """A name that is a sitting of another exam is refused."""
+def test_a_name_of_another_exams_sitting_is_rejected(provision, people) -> None:
+    """A name that belongs to a sitting of another exam is a conflict."""
     provision()
     Exam.objects.create(slug="other", title="Other", level=people.year_1)
-    assert "not of other" in refused(ProblemKind.CONFLICT, provision, exam="other")
+    assert "not of other" in raises(ProblemKind.CONFLICT, provision, exam="other")
 
 
-def test_an_exam_without_questions_cannot_be_sat(provision, people) -> None:
-    """An empty exam is refused with the reason, and so is one that does not exist."""
+def test_an_empty_exam_cannot_be_scheduled(provision, people) -> None:
+    """An exam without questions is rejected with the reason, and so is one that does not exist."""
     Exam.objects.create(slug="empty", title="Empty", level=people.year_1)
-    assert "questions and has 0" in refused(ProblemKind.PAPER_INVALID, provision, exam="empty")
-    refused(ProblemKind.NOT_FOUND, provision, exam="nowhere")
+    assert "questions and has 0" in raises(ProblemKind.PAPER_INVALID, provision, exam="empty")
+    raises(ProblemKind.NOT_FOUND, provision, exam="nowhere")
     assert not Sitting.objects.exists()
 
 
-def test_windows_of_one_exam_do_not_overlap(provision) -> None:
-    """Two sittings of one exam at the same time are refused with the other's name; one after the other is fine."""
+def test_windows_of_one_exam_must_not_overlap(provision) -> None:
+    """Overlapping sittings of one exam are rejected with the other's name; consecutive ones are accepted."""
     provision("morning", opens=3600, closes=7200)
-    assert "morning" in refused(ProblemKind.CONFLICT, provision, name="clash", opens=5000, closes=9000)
+    assert "morning" in raises(ProblemKind.CONFLICT, provision, name="clash", opens=5000, closes=9000)
     provision("noon", opens=7300, closes=9000)
 
 
-def test_every_change_raises_the_epoch(provision, people) -> None:
-    """Extending, pausing, accommodating and ending each raise the one epoch and stamp it on the sitting."""
+def test_every_change_increments_the_epoch(provision, people) -> None:
+    """Extending, pausing, accommodating and stopping each increment the epoch and stamp it on the sitting."""
     sitting = provision().id
     student = Student.objects.get(pk=people.student.pk)
     closes = Sitting.objects.get().closes_at
@@ -103,8 +103,8 @@ def test_every_change_raises_the_epoch(provision, people) -> None:
     assert epochs == sorted(set(epochs))
 
 
-def test_an_open_window_may_be_extended_not_shortened(open_now) -> None:
-    """Once open, a window grows, and neither shrinks nor moves its opening or duration."""
+def test_an_open_window_can_only_be_extended(open_now) -> None:
+    """Once open, a window can be extended; it cannot shrink, and its opening and duration are fixed."""
     later = open_now.closes_at + timedelta(minutes=10)
     assert window_change(sitting=open_now.id, closes_at=later).closes_at == later
     for change in (
@@ -112,35 +112,35 @@ def test_an_open_window_may_be_extended_not_shortened(open_now) -> None:
         {"opens_at": timezone.now() + timedelta(minutes=1)},
         {"duration": timedelta(minutes=1)},
     ):
-        assert "open" in refused(ProblemKind.WINDOW_FROZEN, window_change, sitting=open_now.id, **change)
+        assert "open" in raises(ProblemKind.WINDOW_FROZEN, window_change, sitting=open_now.id, **change)
 
 
-def test_nothing_moves_once_every_deadline_has_passed(over) -> None:
-    """An over sitting is extended, paused or accommodated no more, closed or not."""
+def test_a_sitting_is_immutable_after_its_last_deadline(over) -> None:
+    """After its last deadline a sitting cannot be extended or paused, closed or not."""
     later = timezone.now() + timedelta(hours=1)
-    refused(ProblemKind.WINDOW_FROZEN, window_change, sitting=over.id, closes_at=later)
-    refused(ProblemKind.WINDOW_FROZEN, pause_begin, sitting=over.id)
+    raises(ProblemKind.WINDOW_FROZEN, window_change, sitting=over.id, closes_at=later)
+    raises(ProblemKind.WINDOW_FROZEN, pause_begin, sitting=over.id)
 
 
-def test_a_pause_moves_the_end_and_a_paused_sitting_never_closes(open_now) -> None:
-    """While a pause lasts nobody can say when the sitting ends; afterwards it ends later by as much."""
+def test_a_pause_extends_the_end_and_prevents_closing(open_now) -> None:
+    """While a sitting is paused its end is unknown; afterwards it ends later by the length of the pause."""
     end = selectors.sitting_ends_at(open_now)
     paused = pause_begin(sitting=open_now.id)
-    assert pause_begin(sitting=open_now.id).epoch == paused.epoch, "pausing twice changes nothing"
+    assert pause_begin(sitting=open_now.id).epoch == paused.epoch, "pausing is idempotent"
     assert selectors.sitting_ends_at(paused) is None
-    assert "paused" in refused(ProblemKind.STATE_CONFLICT, sitting_close, sitting=open_now.id)
+    assert "paused" in raises(ProblemKind.STATE_CONFLICT, sitting_close, sitting=open_now.id)
     resumed = pause_end(sitting=open_now.id)
     (pause,) = resumed.pauses.all()
     assert selectors.sitting_ends_at(resumed) == end + to_micros(pause.ended_at) - to_micros(pause.began_at)
 
 
-def test_extra_time_reaches_past_the_close(open_now, people) -> None:
-    """An accommodation moves the end of the sitting, and only grows once the window is open."""
+def test_extra_time_extends_past_the_close(open_now, people) -> None:
+    """An accommodation extends the end of the sitting, and can only grow once the window is open."""
     student = Student.objects.get(pk=people.student.pk)
     end = selectors.sitting_ends_at(open_now)
     accommodation_set(sitting=open_now.id, student=student, extra=timedelta(minutes=10))
     assert selectors.sitting_ends_at(Sitting.objects.get(id=open_now.id)) == end + 600_000_000
-    refused(
+    raises(
         ProblemKind.WINDOW_FROZEN,
         accommodation_set,
         sitting=open_now.id,
@@ -148,12 +148,12 @@ def test_extra_time_reaches_past_the_close(open_now, people) -> None:
         extra=timedelta(minutes=5),
     )
     other = Student.objects.get(pk=people.other_student.pk)
-    refused(ProblemKind.INVALID, accommodation_set, sitting=open_now.id, student=other, extra=timedelta(1))
+    raises(ProblemKind.INVALID, accommodation_set, sitting=open_now.id, student=other, extra=timedelta(1))
 
 
 def test_a_sitting_closes_only_after_its_last_deadline(open_now, over_again) -> None:
-    """Closing early is refused with the time; closing when all is over works, and again changes nothing."""
-    assert "deadlines until" in refused(ProblemKind.STATE_CONFLICT, sitting_close, sitting=open_now.id)
+    """Closing early is rejected with the time of the last deadline; after it closing succeeds and is idempotent."""
+    assert "deadlines until" in raises(ProblemKind.STATE_CONFLICT, sitting_close, sitting=open_now.id)
     closed = sitting_close(sitting=over_again.id)
     assert (closed.state, closed.stopped_at) == ("closing", None)
     assert sitting_close(sitting=over_again.id).epoch == closed.epoch
@@ -170,31 +170,31 @@ def over_again(open_now, people, provision):
     return Sitting.objects.get(id=sitting.id)
 
 
-def test_a_stop_ends_an_open_sitting_and_a_cancelled_one_stays_cancelled(open_now, provision) -> None:
-    """Stopping closes at once and says when; a cancelled sitting is neither closed nor stopped."""
+def test_stopping_and_cancelling_are_final(open_now, provision) -> None:
+    """Stopping closes at once and records when; a cancelled sitting can be neither closed nor stopped."""
     stopped = sitting_stop(sitting=open_now.id)
     assert stopped.state == "closing"
     assert stopped.stopped_at == stopped.closed_at
     assert sitting_stop(sitting=open_now.id).epoch == stopped.epoch
-    refused(ProblemKind.STATE_CONFLICT, sitting_cancel, sitting=open_now.id)
+    raises(ProblemKind.STATE_CONFLICT, sitting_cancel, sitting=open_now.id)
     other = provision("to-cancel", opens=8000, closes=9000)
     assert sitting_cancel(sitting=other.id).state == "cancelled"
     for call in (sitting_close, sitting_stop, pause_begin):
-        refused(ProblemKind.STATE_CONFLICT, call, sitting=other.id)
+        raises(ProblemKind.STATE_CONFLICT, call, sitting=other.id)
 
 
-def test_two_closers_close_once(over) -> None:
-    """However many close a sitting at the same moment, its epoch rises once."""
+def test_concurrent_closes_increment_the_epoch_once(over) -> None:
+    """However many close a sitting at the same moment, its epoch is incremented once."""
     before = Schedule.objects.get().epoch
-    results = at_once(*[lambda: sitting_close(sitting=over.id)] * 6)
+    results = run_concurrently(*[lambda: sitting_close(sitting=over.id)] * 6)
     assert {row.state for row in results} == {"closing"}
     assert Schedule.objects.get().epoch == before + 1
 
 
-def test_a_stop_and_an_extension_do_not_both_win_in_silence(open_now) -> None:
-    """When a stop and an extension race, the sitting is stopped, and a late extension is told so."""
+def test_a_concurrent_extension_of_a_stopped_sitting_fails(open_now) -> None:
+    """When a stop and an extension race, the sitting is stopped, and an extension after the stop raises."""
     later = open_now.closes_at + timedelta(hours=1)
-    stopped, extended = at_once(
+    stopped, extended = run_concurrently(
         lambda: sitting_stop(sitting=open_now.id),
         lambda: window_change(sitting=open_now.id, closes_at=later),
     )
@@ -204,16 +204,16 @@ def test_a_stop_and_an_extension_do_not_both_win_in_silence(open_now) -> None:
     assert isinstance(extended, Problem) != (row.closes_at == later)
 
 
-def test_the_same_exam_is_frozen_once(provision, algebra) -> None:
-    """Sittings provisioned at the same moment share one paper, numbered once."""
+def test_an_exam_is_frozen_once(provision, algebra) -> None:
+    """Sittings that are provisioned concurrently share one paper."""
     calls = [lambda n=n: provision(f"race-{n}", opens=3600 + 10_000 * n, closes=7200 + 10_000 * n) for n in range(4)]
-    results = at_once(*calls)
+    results = run_concurrently(*calls)
     assert {type(row) for row in results} == {Sitting}
     assert Paper.objects.count() == 1
 
 
-def test_a_corrected_key_is_a_new_key_to_the_same_paper(provision) -> None:
-    """Correcting a choice gives another key; changing a question's text is refused for a regrade."""
+def test_a_corrected_key_keeps_the_paper(provision) -> None:
+    """Correcting a choice gives another key; a regrade with a changed question text is rejected."""
     sitting = provision()
     question = Question.objects.filter(kind="single").first()
     right = question.choices.get(correct=True)
@@ -225,11 +225,11 @@ def test_a_corrected_key_is_a_new_key_to_the_same_paper(provision) -> None:
     assert corrected.digest != sitting.key_id
     assert corrected.paper_id == sitting.paper_id
     Question.objects.filter(pk=question.pk).update(text="Something else")
-    refused(ProblemKind.CONFLICT, key_current, sitting=sitting)
+    raises(ProblemKind.CONFLICT, key_current, sitting=sitting)
 
 
-def test_the_paper_holds_nothing_of_the_key(provision, algebra) -> None:
-    """Two exams that differ in their keys alone freeze to the same paper."""
+def test_the_paper_does_not_depend_on_the_key(provision, algebra) -> None:
+    """Two exams that differ only in their keys freeze to the same paper."""
     first = provision("before", opens=3600, closes=7200).paper
     Question.objects.filter(kind="numeric").update(tolerance=9)
     second = provision("after", opens=8000, closes=9000)

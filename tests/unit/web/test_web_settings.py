@@ -1,4 +1,4 @@
-"""What web reads from its environment, and what it makes of it."""
+"""Web's settings from environment variables."""
 
 import os
 import subprocess
@@ -9,27 +9,27 @@ import pytest
 from exam_runtime.settings import SettingsError, load_settings
 from exam_web.settings.variables import WebSettings
 
-GOOD = {
+VARIABLES = {
     "EXAM_DATABASE_URL": "postgresql://web:x@db.example:5433/exam",
     "EXAM_REDIS_URL": "redis://redis.example:6379/0",
-    "EXAM_SECRET_KEY": "several words that nobody could guess, 0123456789 and more",
-    "EXAM_SERVICE_TOKEN": "other words that nobody could guess, 9876543210 and more",
+    "EXAM_SECRET_KEY": "several words that are hard to guess, 0123456789 and more",
+    "EXAM_SERVICE_TOKEN": "other words that are hard to guess, 9876543210 and more",
     "EXAM_SIGNING_KEYS_FILE": "/no/such/file",
 }
 
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment with nothing but what a deployment must give."""
+    """An environment with only the variables that a deployment must set."""
     for name in [name for name in os.environ if name.startswith("EXAM_")]:
         monkeypatch.delenv(name)
-    for name, value in GOOD.items():
+    for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
 
 
-def shown(code: str, **more: str) -> str:
-    """What a fresh process prints after it read the settings."""
-    env = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "exam_web.settings", **GOOD, **more}
+def printed(code: str, **more: str) -> str:
+    """The output of a fresh process that reads the settings."""
+    env = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "exam_web.settings", **VARIABLES, **more}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], env=env, capture_output=True, text=True, check=False
     )
@@ -37,43 +37,43 @@ def shown(code: str, **more: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("name", GOOD)
-def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Without one of the variables it needs, web stops at once and says which."""
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Without one of the required variables web does not start and names it."""
     monkeypatch.delenv(name)
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(SettingsError) as raised:
         load_settings(WebSettings)
-    assert name in str(refused.value)
+    assert name in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN"])
-def test_a_short_secret_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A secret that could be guessed is none; the message names it and keeps it."""
+def test_a_short_secret_is_rejected_and_not_printed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A secret that could be guessed is rejected; the message names its variable and omits its value."""
     monkeypatch.setenv(name, "hunter2")
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(SettingsError) as raised:
         load_settings(WebSettings)
-    assert name in str(refused.value)
-    assert "hunter2" not in str(refused.value)
+    assert name in str(raised.value)
+    assert "hunter2" not in str(raised.value)
 
 
-def test_a_revocation_must_outlive_the_tokens_it_revokes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forgetting a revocation while a refresh token still lives is refused at start-up."""
+def test_revocations_must_outlive_refresh_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgetting a revocation while a refresh token is still valid is rejected at start-up."""
     monkeypatch.setenv("EXAM_REVOCATION_SECONDS", str(24 * 3600))
     monkeypatch.setenv("EXAM_REFRESH_TOKEN_SECONDS", str(25 * 3600))
     with pytest.raises(SettingsError, match="EXAM_REVOCATION_SECONDS"):
         load_settings(WebSettings)
 
 
-def test_the_grader_needs_none_of_webs_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The grader works on web's models without a key to sign with or a token to show."""
+def test_the_grader_needs_no_secrets_of_web(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The grader uses web's models without signing keys or service token."""
     for name in ("EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN", "EXAM_SIGNING_KEYS_FILE"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("EXAM_COMPONENT", "grader")
     assert load_settings(WebSettings).component == "grader"
 
 
-def test_a_database_address_is_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standby hosts, encoded passwords and TLS parameters of the address all reach PostgreSQL's client."""
+def test_the_database_url_is_used_completely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standby hosts, encoded passwords and TLS parameters of the URL reach libpq."""
     address = "postgresql://web:p%40ss%2Fw%25rd@one.example,two.example:5433/exam?sslmode=verify-full&connect_timeout=3"
     monkeypatch.setenv("EXAM_DATABASE_URL", address)
     database = load_settings(WebSettings).database()
@@ -84,15 +84,25 @@ def test_a_database_address_is_taken_whole(monkeypatch: pytest.MonkeyPatch) -> N
     assert options["pool"]["max_size"] == 12
 
 
-def test_settings_reach_for_no_file_and_no_server() -> None:
-    """Reading the settings with addresses that lead nowhere succeeds: tools may read them."""
+def test_settings_need_no_file_and_no_server() -> None:
+    """Reading the settings opens no file and no connection, so that tools can read them."""
     code = "from django.conf import settings; print(settings.DATABASES['default']['HOST'], settings.DEBUG)"
-    assert shown(code) == "db.example False"
+    assert printed(code) == "db.example False"
 
 
-def test_secure_is_what_one_gets_without_asking() -> None:
-    """Cookies want TLS and browsers are told to insist on it, unless the local stack says otherwise."""
+def test_settings_are_secure_by_default() -> None:
+    """Cookies need TLS and HSTS is sent, unless EXAM_INSECURE_HTTP is set."""
     names = "SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.SECURE_HSTS_SECONDS > 0"
     code = f"from django.conf import settings; print(settings.{names})"
-    assert shown(code) == "True True True"
-    assert shown(code, EXAM_INSECURE_HTTP="1") == "False False False"
+    assert printed(code) == "True True True"
+    assert printed(code, EXAM_INSECURE_HTTP="1") == "False False False"
+
+
+def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If several variables are wrong, one message names all of them."""
+    monkeypatch.setenv("EXAM_SECRET_KEY", "short")
+    monkeypatch.delenv("EXAM_SIGNING_KEYS_FILE")
+    with pytest.raises(SettingsError) as raised:
+        load_settings(WebSettings)
+    assert "EXAM_SECRET_KEY" in str(raised.value)
+    assert "EXAM_SIGNING_KEYS_FILE" in str(raised.value)
