@@ -1,6 +1,6 @@
-"""The stores that the answer log's contract is held against: memory, and a real Cassandra.
+"""The implementations that the answer log's contract is tested against: memory, and a real Cassandra.
 
-A keyspace is made once a run; every test has sittings of its own in it.
+A keyspace is created once per run; every test uses sittings of its own in it.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -22,14 +22,14 @@ from exam_harness.environments.processes.servers.cassandra import Cassandra
 
 @pytest.fixture(scope="session")
 def cassandra_settings(cassandra: Cassandra) -> CassandraSettings:
-    """A keyspace of this run's own, not made yet."""
+    """The settings of this run's keyspace, which is not created yet."""
     return CassandraSettings(
         hosts=(cassandra.host,),
         port=cassandra.port,
         username=cassandra.username,
         password=cassandra.password,
         keyspace=f"contract_{uuid4().hex[:12]}",
-        # A busy machine is not an outage; those have tests of their own.
+        # A slow machine must not look like an outage; outages have tests of their own.
         timeout_ms=10_000,
     )
 
@@ -56,7 +56,7 @@ async def cassandra_log(cassandra_settings: CassandraSettings, admin: Session) -
 
 @pytest.fixture(params=["memory", pytest.param("cassandra", marks=pytest.mark.integration)])
 def log(request: pytest.FixtureRequest) -> AnswerLog:
-    """Each answer log in turn."""
+    """Each implementation in turn."""
     if request.param == "memory":
         return MemoryAnswerLog()
     found: CassandraAnswerLog = request.getfixturevalue("cassandra_log")
@@ -65,12 +65,12 @@ def log(request: pytest.FixtureRequest) -> AnswerLog:
 
 @pytest.fixture
 def tamper(log: AnswerLog, request: pytest.FixtureRequest) -> Callable[[UUID, int, bytes], Awaitable[None]]:
-    """Do what nobody should: replace the bytes of a seal behind the log's back."""
+    """Replaces the bytes of a seal directly in the store."""
 
     async def in_memory(sitting: UUID, bucket: int, data: bytes) -> None:
         assert isinstance(log, MemoryAnswerLog)
-        kept = log.tables[SEALED.name]
-        kept[sitting, bucket] = replace(kept[sitting, bucket], data=data)
+        rows = log.tables[SEALED.name]
+        rows[sitting, bucket] = replace(rows[sitting, bucket], data=data)
 
     async def in_cassandra(sitting: UUID, bucket: int, data: bytes) -> None:
         admin = request.getfixturevalue("admin")

@@ -1,4 +1,4 @@
-"""What every answer log promises, whatever keeps it."""
+"""The contract of the answer log, for every implementation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ OTHER_SOLVER = UUID(int=2)
 NOON = 1_790_000_000_000_000
 
 
-def answer(  # what may differ, each by its name
+def answer(
     student: int = 7,
     question: int = 0,
     seq: int = 1,
@@ -48,44 +48,44 @@ def answer(  # what may differ, each by its name
 
 
 def start(student: int = 7, *, started_at: int = NOON, solver: UUID = SOLVER) -> Start:
-    """A student begins."""
+    """The start of an attempt."""
     return Start(student=student, started_at=started_at, solver=solver, epoch=3, seed=2**63 - 1)
 
 
 def submission(student: int = 7) -> Submission:
-    """A student says they are done."""
+    """A submission."""
     return Submission(student=student, submitted_at=NOON + 9, solver=SOLVER, epoch=3)
 
 
 def sealed(sitting: UUID, bucket: int, rows: Rows) -> SealedBucket:
-    """The seal of what was read."""
+    """The seal of rows that were read."""
     return seal_bucket(
         sitting=sitting, bucket=bucket, answers=rows.answers, starts=rows.starts, submissions=rows.submissions
     )
 
 
-async def test_everything_appended_is_read_back_as_it_was(log: AnswerLog) -> None:
-    """I answer, and what is kept is what I said."""
+async def test_appended_rows_are_read_back_unchanged(log: AnswerLog) -> None:
+    """I answer, and the log holds exactly what I sent."""
     sitting = uuid4()
-    said = {
+    written = {
         answer(question=0, value=AnswerValue(choice=0b101)),
         answer(question=1, value=AnswerValue(value="-3.14")),
         answer(question=2, value=AnswerValue(choice=0)),
         answer(question=3, value=AnswerValue(value="")),
         answer(question=4, value=AnswerValue(choice=2**26 - 1), seq=2**53 - 1, student=2**53 - 1),
     }
-    await log.append_answers(sitting, 0, list(said))
+    await log.append_answers(sitting, 0, list(written))
     await log.append_start(sitting, 0, start())
     await log.append_submission(sitting, 0, submission())
 
     rows = await log.read_bucket(sitting, 0)
 
-    assert set(rows.answers) == said
+    assert set(rows.answers) == written
     assert rows.starts == (start(),)
     assert rows.submissions == (submission(),)
 
 
-async def test_a_write_repeated_is_kept_once(log: AnswerLog) -> None:
+async def test_a_repeated_write_is_stored_once(log: AnswerLog) -> None:
     """The network was bad and my device sent everything again: it counts once."""
     sitting = uuid4()
     for _ in range(2):
@@ -99,7 +99,7 @@ async def test_a_write_repeated_is_kept_once(log: AnswerLog) -> None:
 
 
 async def test_a_retry_through_another_solver_counts_once(log: AnswerLog) -> None:
-    """My retry reached another solver: both events are kept, one answer counts."""
+    """My retry reached another solver: both events are stored, one answer counts."""
     sitting = uuid4()
     first = answer()
     retry = replace(first, solver=OTHER_SOLVER, received_at=first.received_at + 5)
@@ -112,8 +112,8 @@ async def test_a_retry_through_another_solver_counts_once(log: AnswerLog) -> Non
     assert sealed(sitting, 0, rows).count == 1
 
 
-async def test_a_change_of_mind_keeps_both_and_counts_the_later(log: AnswerLog) -> None:
-    """I changed my mind: the answer with the higher number counts, the other stays on record."""
+async def test_a_changed_answer_is_stored_beside_the_earlier_one(log: AnswerLog) -> None:
+    """I change my answer: the one with the higher seq counts, the other stays on record."""
     sitting = uuid4()
     await log.append_answers(sitting, 0, [answer(seq=2, value=AnswerValue(choice=4))])
     await log.append_answers(sitting, 0, [answer(seq=1, value=AnswerValue(choice=2))])
@@ -124,16 +124,16 @@ async def test_a_change_of_mind_keeps_both_and_counts_the_later(log: AnswerLog) 
     assert fold_answers(rows.answers)[7, 0].answer == AnswerValue(choice=4)
 
 
-async def test_no_answers_at_all_is_no_error(log: AnswerLog) -> None:
-    """Nothing to append is nothing to do."""
+async def test_an_empty_append_is_not_an_error(log: AnswerLog) -> None:
+    """Appending nothing changes nothing."""
     sitting = uuid4()
     await log.append_answers(sitting, 0, [])
 
     assert await log.read_bucket(sitting, 0) == Rows(answers=(), starts=(), submissions=())
 
 
-async def test_a_late_answer_is_read_by_no_seal(log: AnswerLog) -> None:
-    """I was late: it is on record, but no read that counts ever shows it."""
+async def test_late_answers_are_not_read(log: AnswerLog) -> None:
+    """I was late: my answer is on record, but not among those that count."""
     sitting = uuid4()
     late = answer(received_at=NOON + 60_000_001)
     await log.append_late(sitting, 0, [late])
@@ -142,8 +142,8 @@ async def test_a_late_answer_is_read_by_no_seal(log: AnswerLog) -> None:
     assert (await log.read_student(sitting, 0, late.student)).answers == ()
 
 
-async def test_a_student_read_shows_that_student_alone(log: AnswerLog) -> None:
-    """I resume on another device and get what I did, not what my neighbour did."""
+async def test_read_student_returns_only_that_student(log: AnswerLog) -> None:
+    """I resume on another device and get my answers, not those of another student."""
     sitting = uuid4()
     for student in (7, 8):
         await log.append_answers(sitting, 0, [answer(student), answer(student, question=1)])
@@ -157,8 +157,8 @@ async def test_a_student_read_shows_that_student_alone(log: AnswerLog) -> None:
     assert rows.submissions == (submission(7),)
 
 
-async def test_buckets_and_sittings_are_apart(log: AnswerLog) -> None:
-    """What one bucket of one sitting holds shows nowhere else."""
+async def test_buckets_and_sittings_are_separate(log: AnswerLog) -> None:
+    """The answers of one bucket of one sitting appear in no other."""
     sitting, other = uuid4(), uuid4()
     await log.append_answers(sitting, 0, [answer(1)])
     await log.append_answers(sitting, 1, [answer(2)])
@@ -169,7 +169,7 @@ async def test_buckets_and_sittings_are_apart(log: AnswerLog) -> None:
     assert (await log.read_bucket(other, 0)).answers == (answer(3),)
 
 
-async def test_of_two_starts_the_earliest_holds(log: AnswerLog) -> None:
+async def test_the_earliest_of_two_starts_holds(log: AnswerLog) -> None:
     """Two devices started me at once: both starts are on record, the earlier one is mine."""
     sitting = uuid4()
     earlier, later = start(started_at=NOON), start(started_at=NOON + 1, solver=OTHER_SOLVER)
@@ -182,41 +182,41 @@ async def test_of_two_starts_the_earliest_holds(log: AnswerLog) -> None:
     assert earliest_start(rows.starts) == earlier
 
 
-async def test_absent_is_not_blank(log: AnswerLog) -> None:
-    """Who never came is not in the seal; who came and said nothing is; who took an answer back has a blank one."""
+async def test_absent_students_differ_from_blank_attempts(log: AnswerLog) -> None:
+    """Absent students are not in the seal; blank attempts are; a withdrawn answer is sealed as a blank one."""
     sitting = uuid4()
-    came, took_back = 1, 2
-    await log.append_start(sitting, 0, start(came))
-    await log.append_start(sitting, 0, start(took_back))
-    await log.append_answers(sitting, 0, [answer(took_back), answer(took_back, seq=2, value=AnswerValue(choice=0))])
+    started, withdrew = 1, 2
+    await log.append_start(sitting, 0, start(started))
+    await log.append_start(sitting, 0, start(withdrew))
+    await log.append_answers(sitting, 0, [answer(withdrew), answer(withdrew, seq=2, value=AnswerValue(choice=0))])
 
-    students = {sat.student: sat for sat in sealed(sitting, 0, await log.read_bucket(sitting, 0)).students}
+    students = {attempt.student: attempt for attempt in sealed(sitting, 0, await log.read_bucket(sitting, 0)).students}
 
-    assert set(students) == {came, took_back}
-    assert students[came].answers == ()
-    assert [counted.answer.blank for counted in students[took_back].answers] == [True]
+    assert set(students) == {started, withdrew}
+    assert students[started].answers == ()
+    assert [counted.answer.blank for counted in students[withdrew].answers] == [True]
 
 
-async def test_a_large_bucket_is_read_whole(log: AnswerLog) -> None:
+async def test_a_large_bucket_is_read_completely(log: AnswerLog) -> None:
     """Twelve thousand answers in one bucket: the seal's read returns every one of them."""
     sitting = uuid4()
-    said = [answer(student, question) for student in range(120) for question in range(100)]
-    calls = (said[place : place + 40] for place in range(0, len(said), 40))
+    written = [answer(student, question) for student in range(120) for question in range(100)]
+    calls = (written[place : place + 40] for place in range(0, len(written), 40))
     await asyncio.gather(*(log.append_answers(sitting, 0, call) for call in calls))
 
     rows = await log.read_bucket(sitting, 0)
 
     assert len(rows.answers) == 12_000
-    assert set(rows.answers) == set(said)
+    assert set(rows.answers) == set(written)
 
 
 async def test_an_unsealed_bucket_has_no_seal(log: AnswerLog) -> None:
-    """Nobody sealed it yet."""
+    """Before a bucket is sealed, there is no seal to read."""
     assert await log.read_sealed(uuid4(), 0) is None
 
 
-async def test_racing_seals_agree_on_one_winner(log: AnswerLog) -> None:
-    """Two coordinators seal the same bucket at once: one set of answers counts, and both are told which."""
+async def test_concurrent_seals_agree_on_one_winner(log: AnswerLog) -> None:
+    """Two coordinators seal the same bucket at once: one set of answers counts, and both receive it."""
     sitting = uuid4()
     seals = [
         seal_bucket(sitting=sitting, bucket=0, answers=[answer(student)], starts=[], submissions=[])
@@ -231,7 +231,7 @@ async def test_racing_seals_agree_on_one_winner(log: AnswerLog) -> None:
 
 
 async def test_a_seal_is_never_replaced(log: AnswerLog) -> None:
-    """Sealing again, with whatever, returns the seal that holds."""
+    """Sealing again, with any content, returns the stored seal."""
     sitting = uuid4()
     first = seal_bucket(sitting=sitting, bucket=0, answers=[answer()], starts=[start()], submissions=[])
     empty = seal_bucket(sitting=sitting, bucket=0, answers=[], starts=[], submissions=[])
@@ -241,8 +241,8 @@ async def test_a_seal_is_never_replaced(log: AnswerLog) -> None:
     assert await log.read_sealed(sitting, 0) == first
 
 
-async def test_a_seal_whose_bytes_were_altered_is_refused(log: AnswerLog, tamper: Tamper) -> None:
-    """Somebody changed a seal in the store: nobody grades from it, nobody seals over it."""
+async def test_an_altered_seal_is_rejected(log: AnswerLog, tamper: Tamper) -> None:
+    """A seal that was changed in the store can be neither read nor replaced."""
     sitting = uuid4()
     honest = seal_bucket(sitting=sitting, bucket=0, answers=[answer()], starts=[], submissions=[])
     await log.seal(sitting, 0, honest)
@@ -254,8 +254,8 @@ async def test_a_seal_whose_bytes_were_altered_is_refused(log: AnswerLog, tamper
         await log.seal(sitting, 0, honest)
 
 
-async def test_a_paper_part_is_returned_byte_for_byte(log: AnswerLog) -> None:
-    """A solver starts with web and Redis down: the paper and its images are in the store."""
+async def test_a_paper_part_is_returned_unchanged(log: AnswerLog) -> None:
+    """A solver that starts while web and Redis are down finds the paper and its images in the store."""
     digest = uuid4().hex
     paper = PaperPart(content_type="application/json", data=b'{"format":1}')
     image = PaperPart(content_type="image/png", data=bytes(range(256)) * 4_096)
@@ -269,8 +269,8 @@ async def test_a_paper_part_is_returned_byte_for_byte(log: AnswerLog) -> None:
     assert await log.get_paper_part(uuid4().hex, "paper") is None
 
 
-async def test_a_store_that_works_answers_a_ping(log: AnswerLog) -> None:
-    """Readiness asks the store itself."""
+async def test_ping_returns_while_the_store_works(log: AnswerLog) -> None:
+    """A readiness check reaches the store itself."""
     await log.ping()
 
 
@@ -280,10 +280,10 @@ values = st.one_of(
 )
 
 
-def admitted(**said: Any) -> Answer:
-    """An answer in time or late, as solvers record it: what one takes at one instant it judges by one deadline."""
-    deadline = NOON + (said["student"] + said["solver"].int + said["received_at"]) % 4
-    return answer(deadline_at=deadline, **said)
+def admitted(**fields: Any) -> Answer:
+    """An answer in time or late, as solvers record it: under one deadline for each solver and instant."""
+    deadline = NOON + (fields["student"] + fields["solver"].int + fields["received_at"]) % 4
+    return answer(deadline_at=deadline, **fields)
 
 
 answers = st.builds(
@@ -299,15 +299,15 @@ answers = st.builds(
 
 @given(calls=st.lists(st.lists(answers, max_size=5), max_size=6), data=st.data())
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_the_seal_depends_on_what_was_appended_alone(
+async def test_the_seal_depends_only_on_the_appended_answers(
     log: AnswerLog, calls: list[list[Answer]], data: st.DataObject
 ) -> None:
-    """However my answers arrive, in which order, at once or apart, with which repeats: the seal is the same."""
+    """The seal is the same for any order, concurrency and repetition of my answers."""
     sitting = uuid4()
     repeats = data.draw(st.permutations([*calls, *calls[:2]]))
     await asyncio.gather(*(log.append_answers(sitting, 0, call) for call in repeats))
 
     read = sealed(sitting, 0, await log.read_bucket(sitting, 0))
 
-    said = Rows(answers=tuple(one for call in calls for one in call), starts=(), submissions=())
-    assert read == sealed(sitting, 0, said)
+    written = Rows(answers=tuple(one for call in calls for one in call), starts=(), submissions=())
+    assert read == sealed(sitting, 0, written)

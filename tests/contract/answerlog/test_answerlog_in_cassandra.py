@@ -1,4 +1,4 @@
-"""How the answer log uses Cassandra: durably, in agreement, and so that partitions stay readable."""
+"""How the answer log uses Cassandra: consistency levels, conditional writes, tombstones, batches."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -35,11 +35,11 @@ def answer(student: int, value: AnswerValue) -> Answer:
 
 
 async def use_everything(log: CassandraAnswerLog, sitting: UUID) -> None:
-    """Call whatever writes or reads."""
-    said = [answer(1, AnswerValue(choice=0)), answer(2, AnswerValue(value="")), answer(3, AnswerValue(choice=5))]
-    await log.append_answers(sitting, 0, said)
-    await log.append_answers(sitting, 0, said[:1])
-    await log.append_late(sitting, 0, said)
+    """Call every method that writes or reads."""
+    answers = [answer(1, AnswerValue(choice=0)), answer(2, AnswerValue(value="")), answer(3, AnswerValue(choice=5))]
+    await log.append_answers(sitting, 0, answers)
+    await log.append_answers(sitting, 0, answers[:1])
+    await log.append_late(sitting, 0, answers)
     await log.append_start(sitting, 0, Start(student=1, started_at=0, solver=SOLVER, epoch=1, seed=0))
     await log.append_submission(sitting, 0, Submission(student=1, submitted_at=9, solver=SOLVER, epoch=1))
     await log.put_paper_part(sitting.hex, "paper", PaperPart(content_type="application/json", data=b"{}"))
@@ -55,8 +55,8 @@ async def use_everything(log: CassandraAnswerLog, sitting: UUID) -> None:
 
 
 @dataclass
-class Sent:
-    """One request as it went to Cassandra."""
+class SentRequest:
+    """A request that was sent to Cassandra."""
 
     text: str
     consistency: int
@@ -65,17 +65,17 @@ class Sent:
 
 
 @dataclass
-class Ear:
-    """Hears every request of a session."""
+class RequestRecorder:
+    """Records every request of a session."""
 
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[SentRequest] = field(default_factory=list)
 
     def __call__(self, request: ResponseFuture) -> None:
-        """Note a request; the driver calls this before it sends."""
+        """Record a request; the driver calls this before it sends."""
         statement, message = request.query, request.message
         prepared = getattr(statement, "prepared_statement", None)
         self.sent.append(
-            Sent(
+            SentRequest(
                 text=prepared.query_string if prepared else str(statement),
                 consistency=message.consistency_level,
                 serial=message.serial_consistency_level,
@@ -85,17 +85,17 @@ class Ear:
 
 
 @pytest.fixture
-async def sent(cassandra_log: CassandraAnswerLog) -> list[Sent]:
-    """All that was sent while everything was used once."""
-    ear = Ear()
-    (await cassandra_log._sessions.session()).session.add_request_init_listener(ear)
+async def sent(cassandra_log: CassandraAnswerLog) -> list[SentRequest]:
+    """The requests of one call of every method."""
+    recorder = RequestRecorder()
+    (await cassandra_log._sessions.session()).session.add_request_init_listener(recorder)
     await use_everything(cassandra_log, uuid4())
-    return ear.sent
+    return recorder.sent
 
 
 def tombstones_read(admin: Session, table: str, where: str) -> int:
-    """How many tombstones a read steps over, by Cassandra's own trace of it."""
-    read = admin.execute(f"SELECT * FROM {table} WHERE {where}", trace=True)  # noqa: S608  # made here
+    """Return how many tombstones a read scans, according to Cassandra's trace."""
+    read = admin.execute(f"SELECT * FROM {table} WHERE {where}", trace=True)  # noqa: S608  # constants
     trace = read.get_query_trace(max_wait_sec=10)
     counts = [
         int(event.description.split(" live rows and ")[1].split(" tombstone")[0])
@@ -106,8 +106,8 @@ def tombstones_read(admin: Session, table: str, where: str) -> int:
     return sum(counts)
 
 
-async def test_what_is_acknowledged_reached_a_quorum(sent: list[Sent]) -> None:
-    """Every write, and every read that follows one, is at LOCAL_QUORUM; seals alone are read serially."""
+async def test_writes_and_reads_use_quorums(sent: list[SentRequest]) -> None:
+    """Every write, and every read that follows one, is at LOCAL_QUORUM; only seals are read serially."""
     seals = [one for one in sent if "sealed" in one.text]
     others = [one for one in sent if "sealed" not in one.text]
 
@@ -119,8 +119,8 @@ async def test_what_is_acknowledged_reached_a_quorum(sent: list[Sent]) -> None:
     ]
 
 
-async def test_seals_alone_are_conditional(sent: list[Sent]) -> None:
-    """An answer on its way waits for no vote among replicas; a seal always does."""
+async def test_only_seals_are_conditional(sent: list[SentRequest]) -> None:
+    """An answer never waits for a Paxos round among replicas; a seal always does."""
     assert {one.text for one in sent if "IF NOT EXISTS" in one.text} == {
         one.text for one in sent if one.text.startswith("INSERT INTO sealed")
     }
@@ -129,8 +129,8 @@ async def test_seals_alone_are_conditional(sent: list[Sent]) -> None:
     }
 
 
-async def test_no_write_leaves_a_tombstone(cassandra_log: CassandraAnswerLog, admin: Session) -> None:
-    """A partition is read as fast at the end of an exam as at its beginning: no null was ever written."""
+async def test_writes_leave_no_tombstones(cassandra_log: CassandraAnswerLog, admin: Session) -> None:
+    """A partition is read as fast at the end of an exam as at its beginning, because no null is written."""
     sitting = uuid4()
     await use_everything(cassandra_log, sitting)
 
@@ -139,18 +139,18 @@ async def test_no_write_leaves_a_tombstone(cassandra_log: CassandraAnswerLog, ad
         where = bucket if "sitting" in table.columns else f"digest = '{sitting.hex}' AND part = 'paper'"
         assert tombstones_read(admin, table.name, where) == 0, table.name
 
-    # The control: this is what a null looks like to the same measurement.
+    # Negative control: the same measurement detects a null.
     row = f"{bucket} AND student = 3 AND question = 0 AND seq = 1 AND request = {UUID(int=3)} AND received_at = 1"
-    admin.execute(f"UPDATE answers SET value = null WHERE {row} AND solver = {SOLVER}")  # noqa: S608  # made here
+    admin.execute(f"UPDATE answers SET value = null WHERE {row} AND solver = {SOLVER}")  # noqa: S608  # constants
     assert tombstones_read(admin, "answers", bucket) == 1
 
 
-async def test_answers_that_come_together_are_written_together(cassandra_log: CassandraAnswerLog) -> None:
-    """A thousand students answer in the same moment: their bucket sees a few dozen writes, not a thousand."""
+async def test_concurrent_answers_share_writes(cassandra_log: CassandraAnswerLog) -> None:
+    """A thousand students answer at the same time: their bucket receives a few dozen writes, not a thousand."""
     sitting = uuid4()
     session = (await cassandra_log._sessions.session()).session
-    ear = Ear()
-    session.add_request_init_listener(ear)
+    recorder = RequestRecorder()
+    session.add_request_init_listener(recorder)
 
     await asyncio.gather(
         *(
@@ -159,5 +159,5 @@ async def test_answers_that_come_together_are_written_together(cassandra_log: Ca
         )
     )
 
-    assert len(ear.sent) <= 1_000 / 64 + 1
+    assert len(recorder.sent) <= 1_000 / 64 + 1
     assert len((await cassandra_log.read_bucket(sitting, 0)).answers) == 1_000

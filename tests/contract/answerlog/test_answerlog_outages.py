@@ -1,4 +1,4 @@
-"""What happens to the answer log when Cassandra goes away, and when it comes back."""
+"""The answer log during outages of Cassandra and after them."""
 
 import asyncio
 import os
@@ -23,8 +23,8 @@ TIMEOUT = 0.5
 DRIVERS_OWN_TIMEOUT = 10
 
 
-class Wire:
-    """A proxy between the driver and Cassandra that can be cut, mended and frozen."""
+class Proxy:
+    """A TCP proxy between the driver and Cassandra that can be opened, cut, frozen and thawed."""
 
     def __init__(self, host: str, port: int, *, at: str = "127.0.0.1", listens_on: int = 0) -> None:
         self.host, self.port = host, port
@@ -34,13 +34,13 @@ class Wire:
         self._flows = asyncio.Event()
         self._flows.set()
 
-    async def mend(self) -> None:
-        """Take connections, on the same port as ever."""
+    async def open(self) -> None:
+        """Accept connections, always on the same port."""
         self._server = await asyncio.start_server(self._serve, self.at, self.listens_on)
         self.listens_on = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
-        """Drop every connection and refuse new ones."""
+        """Abort all connections and refuse new ones."""
         if self._server:
             self._server.close()
             for writer in tuple(self._writers):
@@ -49,11 +49,11 @@ class Wire:
             self._server = None
 
     def freeze(self) -> None:
-        """Keep every connection and let nothing through."""
+        """Keep all connections open and forward nothing."""
         self._flows.clear()
 
     def thaw(self) -> None:
-        """Let everything through again, what was held back first."""
+        """Forward again, beginning with the data that was held back."""
         self._flows.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,29 +69,29 @@ class Wire:
                 writer.write(data)
                 await writer.drain()
         except ConnectionError:
-            pass  # cut: what the wire is for
+            pass  # the proxy was cut
         finally:
             writer.close()
 
 
 @pytest.fixture
-async def wire(cassandra_settings: CassandraSettings, admin: Session) -> AsyncIterator[Wire]:
-    """A wire to Cassandra with a port of its own, cut so far."""
-    wire = Wire(cassandra_settings.hosts[0], cassandra_settings.port)
-    await wire.mend()
-    await wire.cut()
-    yield wire
-    wire.thaw()
-    await wire.cut()
+async def proxy(cassandra_settings: CassandraSettings, admin: Session) -> AsyncIterator[Proxy]:
+    """A proxy to Cassandra on a port of its own, initially cut."""
+    proxy = Proxy(cassandra_settings.hosts[0], cassandra_settings.port)
+    await proxy.open()
+    await proxy.cut()
+    yield proxy
+    proxy.thaw()
+    await proxy.cut()
 
 
 @pytest.fixture
-async def log(cassandra_settings: CassandraSettings, wire: Wire) -> AsyncIterator[CassandraAnswerLog]:
-    """An answer log that reaches Cassandra over the wire alone."""
-    over_wire = cassandra_settings.model_copy(
-        update={"hosts": ("127.0.0.1",), "port": wire.listens_on, "timeout_ms": int(TIMEOUT * 1_000)}
+async def log(cassandra_settings: CassandraSettings, proxy: Proxy) -> AsyncIterator[CassandraAnswerLog]:
+    """An answer log that reaches Cassandra only through the proxy."""
+    through_proxy = cassandra_settings.model_copy(
+        update={"hosts": ("127.0.0.1",), "port": proxy.listens_on, "timeout_ms": int(TIMEOUT * 1_000)}
     )
-    log = CassandraAnswerLog.connect(over_wire)
+    log = CassandraAnswerLog.connect(through_proxy)
     yield log
     await log.close()
 
@@ -111,8 +111,8 @@ def answer(student: int = 7) -> Answer:
     )
 
 
-async def answers_again(log: CassandraAnswerLog) -> None:
-    """Return when the log has a session that works; pytest's timeout bounds it."""
+async def recovered(log: CassandraAnswerLog) -> None:
+    """Return when the log has an open session; pytest's timeout applies."""
     while True:
         try:
             await log.ping()
@@ -122,8 +122,8 @@ async def answers_again(log: CassandraAnswerLog) -> None:
             return
 
 
-async def test_every_call_says_unavailable_while_cassandra_is_down(log: CassandraAnswerLog) -> None:
-    """I answer while Cassandra is down: I am told to send it again, not that something broke."""
+async def test_calls_raise_unavailable_while_cassandra_is_down(log: CassandraAnswerLog) -> None:
+    """I answer while Cassandra is down: I am asked to send the answer again."""
     sitting = uuid4()
     calls = (
         log.ping(),
@@ -139,113 +139,115 @@ async def test_every_call_says_unavailable_while_cassandra_is_down(log: Cassandr
             await call
 
 
-async def test_a_process_that_starts_before_cassandra_becomes_ready_later(log: CassandraAnswerLog, wire: Wire) -> None:
-    """The solver starts first, Cassandra second: nobody restarts anything."""
-    with pytest.raises(AnswerLogUnavailableError, match="no Cassandra node answers"):
+async def test_a_process_may_start_before_cassandra(log: CassandraAnswerLog, proxy: Proxy) -> None:
+    """The solver starts before Cassandra and becomes ready without a restart."""
+    with pytest.raises(AnswerLogUnavailableError, match="no Cassandra node responds"):
         await log.ping()
 
-    await wire.mend()
+    await proxy.open()
 
-    await answers_again(log)
+    await recovered(log)
 
 
-async def test_it_works_again_by_itself_after_cassandra_was_away(log: CassandraAnswerLog, wire: Wire) -> None:
-    """Cassandra restarts in the middle of a sitting: answers are refused, then taken again, and none was lost."""
+async def test_the_log_recovers_after_an_outage(log: CassandraAnswerLog, proxy: Proxy) -> None:
+    """Cassandra restarts during a sitting: answers are rejected, then accepted again, and none is lost."""
     sitting = uuid4()
-    await wire.mend()
-    await answers_again(log)
+    await proxy.open()
+    await recovered(log)
     await log.append_answers(sitting, 0, [answer(1)])
 
-    await wire.cut()
+    await proxy.cut()
     with pytest.raises(AnswerLogUnavailableError):
         await log.append_answers(sitting, 0, [answer(2)])
 
-    await wire.mend()
-    await answers_again(log)
+    await proxy.open()
+    await recovered(log)
     await log.append_answers(sitting, 0, [answer(2)])
     assert set((await log.read_bucket(sitting, 0)).answers) == {answer(1), answer(2)}
 
 
-async def test_an_answer_that_is_not_confirmed_in_time_is_refused_in_time(log: CassandraAnswerLog, wire: Wire) -> None:
-    """Cassandra hangs: I am told within the timeout, and when it goes on, so do I, on the same session."""
+async def test_an_unconfirmed_append_times_out(log: CassandraAnswerLog, proxy: Proxy) -> None:
+    """Cassandra hangs: my answer fails within the timeout, and the same session works again afterwards."""
     sitting = uuid4()
-    await wire.mend()
-    await answers_again(log)
+    await proxy.open()
+    await recovered(log)
 
-    wire.freeze()
+    proxy.freeze()
     loop = asyncio.get_running_loop()
     before = loop.time()
     with pytest.raises(AnswerLogUnavailableError):
         await log.append_answers(sitting, 0, [answer()])
-    # Not before its time, and by the timeout, not by whatever the driver would wait for by itself (10 s).
+    # After the configured timeout, before the driver's own default of 10 s.
     assert TIMEOUT * 0.9 <= loop.time() - before <= DRIVERS_OWN_TIMEOUT
 
-    wire.thaw()
-    await answers_again(log)
+    proxy.thaw()
+    await recovered(log)
     await log.append_answers(sitting, 0, [answer()])
     assert (await log.read_bucket(sitting, 0)).answers == (answer(),)
 
 
-async def test_nobody_waits_behind_everybody_else(log: CassandraAnswerLog, wire: Wire) -> None:
-    """Cassandra hangs while a thousand answers arrive: the last one is told about as soon as the first."""
+async def test_queued_appends_time_out_together(log: CassandraAnswerLog, proxy: Proxy) -> None:
+    """Cassandra hangs while a thousand answers arrive: the last one fails as soon as the first."""
     sitting = uuid4()
-    await wire.mend()
-    await answers_again(log)
+    await proxy.open()
+    await recovered(log)
 
-    wire.freeze()
+    proxy.freeze()
     loop = asyncio.get_running_loop()
     before = loop.time()
     appends = (log.append_answers(sitting, 0, [answer(student)]) for student in range(1_000))
     outcomes = await asyncio.gather(*appends, return_exceptions=True)
 
     assert {type(outcome) for outcome in outcomes} == {AnswerLogUnavailableError}
-    # One group after the other would take at least this long.
+    # Timeouts of one group after the other would take at least this long.
     assert loop.time() - before < TIMEOUT * 1_000 / MAX_ROWS
 
 
-async def test_it_follows_cassandra_to_a_new_address(
-    cassandra_settings: CassandraSettings, wire: Wire, monkeypatch: pytest.MonkeyPatch
+async def test_the_log_follows_cassandra_to_a_new_address(
+    cassandra_settings: CassandraSettings, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cassandra's pod was moved: the old address swallows everything, the name leads to a new one, and I can go on."""
+    """If Cassandra's pod moves, so that its name resolves to another address, the log recovers."""
     resolve = socket.getaddrinfo
-    address = [wire.at]
+    address = [proxy.at]
 
-    def moved(host: str, *rest: Any, **named: Any) -> Any:  # as the standard library has it
+    def moved(host: str, *rest: Any, **named: Any) -> Any:  # the standard library's signature
         return resolve(address[0] if host == "cassandra.test" else host, *rest, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", moved)
     monkeypatch.setattr(session, "HEARTBEAT", 0.2)
     monkeypatch.setattr(session, "CONNECT_TIMEOUT", 1.0)
-    await wire.mend()
-    new = Wire(wire.host, wire.port, at="127.0.0.2", listens_on=wire.listens_on)
+    await proxy.open()
+    new = Proxy(proxy.host, proxy.port, at="127.0.0.2", listens_on=proxy.listens_on)
     log = CassandraAnswerLog.connect(
-        cassandra_settings.model_copy(update={"hosts": ("cassandra.test",), "port": wire.listens_on, "timeout_ms": 500})
+        cassandra_settings.model_copy(
+            update={"hosts": ("cassandra.test",), "port": proxy.listens_on, "timeout_ms": 500}
+        )
     )
-    await answers_again(log)
+    await recovered(log)
 
-    await new.mend()
-    wire.freeze()
+    await new.open()
+    proxy.freeze()
     address[0] = new.at
     with pytest.raises(AnswerLogUnavailableError):
         await log.ping()
-    await answers_again(log)
+    await recovered(log)
 
     await log.close()
     await new.cut()
 
 
-async def test_one_who_stops_waiting_breaks_nobody_else(log: CassandraAnswerLog, wire: Wire) -> None:
-    """My browser hung up while my answer was written together with others: theirs are acknowledged."""
+async def test_a_cancelled_append_does_not_affect_its_batch(log: CassandraAnswerLog, proxy: Proxy) -> None:
+    """I disconnect while my answer is written in a batch with others: theirs are acknowledged."""
     sitting = uuid4()
-    await wire.mend()
-    await answers_again(log)
+    await proxy.open()
+    await recovered(log)
 
-    wire.freeze()
+    proxy.freeze()
     waiting = [asyncio.ensure_future(log.append_answers(sitting, 0, [answer(student)])) for student in range(6)]
-    await asyncio.sleep(0)  # they are on their way
+    await asyncio.sleep(0)  # they are being sent
     waiting[0].cancel()
     waiting[3].cancel()
-    wire.thaw()
+    proxy.thaw()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
 
     assert [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes] == [
@@ -260,35 +262,35 @@ async def test_one_who_stops_waiting_breaks_nobody_else(log: CassandraAnswerLog,
     assert {answer(n) for n in (1, 2, 4, 5)} <= set((await log.read_bucket(sitting, 0)).answers)
 
 
-async def test_closing_waits_for_what_is_being_written(
+async def test_close_waits_for_appends_in_progress(
     cassandra_settings: CassandraSettings, cassandra_log: CassandraAnswerLog
 ) -> None:
-    """The solver is told to stop while answers are on their way: they are written before it goes."""
+    """The solver is stopped while answers are being sent: they are written before it exits."""
     sitting = uuid4()
-    leaving = CassandraAnswerLog.connect(cassandra_settings)
-    written = [asyncio.ensure_future(leaving.append_answers(sitting, 0, [answer(n)])) for n in range(100)]
-    await asyncio.sleep(0)  # they are on their way
+    closing = CassandraAnswerLog.connect(cassandra_settings)
+    written = [asyncio.ensure_future(closing.append_answers(sitting, 0, [answer(n)])) for n in range(100)]
+    await asyncio.sleep(0)  # they are being sent
 
-    await leaving.close()
+    await closing.close()
 
     assert await asyncio.gather(*written) == [None] * 100
     assert len((await cassandra_log.read_bucket(sitting, 0)).answers) == 100
     with pytest.raises(AnswerLogUnavailableError, match="closed"):
-        await leaving.ping()
+        await closing.ping()
 
 
-async def test_closing_works_while_cassandra_is_down(cassandra_settings: CassandraSettings, wire: Wire) -> None:
+async def test_close_works_while_cassandra_is_down(cassandra_settings: CassandraSettings, proxy: Proxy) -> None:
     """A solver that never reached Cassandra can be stopped."""
     log = CassandraAnswerLog.connect(
-        cassandra_settings.model_copy(update={"hosts": ("127.0.0.1",), "port": wire.listens_on})
+        cassandra_settings.model_copy(update={"hosts": ("127.0.0.1",), "port": proxy.listens_on})
     )
     await asyncio.wait_for(log.close(), 10)
 
 
-async def test_one_made_before_a_fork_is_refused(
+async def test_a_log_from_before_a_fork_is_rejected(
     cassandra_log: CassandraAnswerLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Celery worker that inherits its parent's log is told to connect itself, instead of hanging for ever."""
+    """A Celery worker that inherits its parent's log gets an error instead of hanging."""
     await cassandra_log.ping()
     parent = os.getpid()
     monkeypatch.setattr(os, "getpid", lambda: parent + 1)
@@ -297,16 +299,16 @@ async def test_one_made_before_a_fork_is_refused(
         await cassandra_log.ping()
 
 
-async def test_a_keyspace_without_tables_says_what_to_do(cassandra_settings: CassandraSettings, admin: Session) -> None:
-    """The migration has not run yet: the message names it."""
-    log = CassandraAnswerLog.connect(cassandra_settings.model_copy(update={"keyspace": "nobody_made_this"}))
+async def test_a_missing_keyspace_names_the_migration(cassandra_settings: CassandraSettings, admin: Session) -> None:
+    """If the migration has not run yet, the error names its command."""
+    log = CassandraAnswerLog.connect(cassandra_settings.model_copy(update={"keyspace": "missing_keyspace"}))
     with pytest.raises(AnswerLogUnavailableError, match="exam_answerlog migrate"):
         await log.ping()
     await log.close()
 
 
-async def test_hosts_of_another_data_centre_are_named(cassandra_settings: CassandraSettings, admin: Session) -> None:
-    """A wrong data centre is told from a Cassandra that is down."""
+async def test_a_wrong_data_centre_is_named(cassandra_settings: CassandraSettings, admin: Session) -> None:
+    """A wrong data centre has another error than a Cassandra that is down."""
     log = CassandraAnswerLog.connect(cassandra_settings.model_copy(update={"local_dc": "atlantis"}))
     with pytest.raises(AnswerLogUnavailableError, match=r"EXAM_CASSANDRA_LOCAL_DC is 'atlantis'.*datacenter1"):
         await log.ping()

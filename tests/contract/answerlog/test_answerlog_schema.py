@@ -1,4 +1,4 @@
-"""Making the schema, making it twice, making it at once, and noticing when it is not what the models say."""
+"""Migrations: first, repeated and concurrent runs, and detection of a schema that differs from the models."""
 
 import asyncio
 import sys
@@ -31,7 +31,7 @@ def session(cassandra_settings: CassandraSettings) -> Iterator[Session]:
 
 @pytest.fixture
 def empty(cassandra_settings: CassandraSettings, session: Session) -> Iterator[CassandraSettings]:
-    """A keyspace of the test's own, not made yet."""
+    """The settings of a keyspace that does not exist yet."""
     own = cassandra_settings.model_copy(update={"keyspace": f"schema_{uuid4().hex[:12]}"})
     yield own
     session.execute(f"DROP KEYSPACE IF EXISTS {own.keyspace}")
@@ -39,14 +39,14 @@ def empty(cassandra_settings: CassandraSettings, session: Session) -> Iterator[C
 
 @pytest.fixture
 def migrated(empty: CassandraSettings, session: Session) -> CassandraSettings:
-    """A keyspace as a fresh installation has it."""
+    """A keyspace after a first migration."""
     migrate(session, empty, lambda _line: None)
     session.set_keyspace(empty.keyspace)
     return empty
 
 
 def environment(settings: CassandraSettings) -> dict[str, str]:
-    """What the command reads its settings from."""
+    """The variables that the command reads."""
     return {
         "EXAM_CASSANDRA_HOSTS": ",".join(settings.hosts),
         "EXAM_CASSANDRA_PORT": str(settings.port),
@@ -57,7 +57,7 @@ def environment(settings: CassandraSettings) -> dict[str, str]:
 
 
 async def command(settings: CassandraSettings, *arguments: str) -> tuple[int | None, str, str]:
-    """Run `python -m exam_answerlog …`: exit code, output, errors."""
+    """Run `python -m exam_answerlog`; return exit code, stdout and stderr."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-W", "error", "-m", "exam_answerlog", *arguments),
@@ -69,8 +69,8 @@ async def command(settings: CassandraSettings, *arguments: str) -> tuple[int | N
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_the_command_makes_the_schema_and_says_so(empty: CassandraSettings) -> None:
-    """I install the platform: one command makes the tables and tells me what it did."""
+async def test_migrate_creates_the_schema(empty: CassandraSettings) -> None:
+    """I install the platform: one command creates the tables and reports what it did."""
     code, out, err = await command(empty, "check")
     assert (code, out) == (1, "")
     assert "run `python -m exam_answerlog migrate`" in err
@@ -85,14 +85,14 @@ async def test_the_command_makes_the_schema_and_says_so(empty: CassandraSettings
 
 
 def test_a_second_migration_changes_nothing(migrated: CassandraSettings, session: Session) -> None:
-    """An upgrade that brings no migration leaves the schema alone."""
+    """An upgrade without a new migration does not change the schema."""
     lines: list[str] = []
     migrate(session, migrated, lines.append)
     assert lines == [f"keyspace {migrated.keyspace} is at version 1 and equals the models"]
 
 
-async def test_two_migrations_at_once_apply_each_step_once(empty: CassandraSettings) -> None:
-    """Kubernetes started the migration's program twice: both end well, one did the work."""
+async def test_concurrent_migrations_apply_each_step_once(empty: CassandraSettings) -> None:
+    """Kubernetes started the migration twice: both succeed, and one of them applied it."""
     outcomes = await asyncio.gather(*(command(empty, "migrate") for _ in range(2)))
 
     assert [(code, err) for code, _, err in outcomes] == [(0, "")] * 2
@@ -107,10 +107,10 @@ async def test_check_waits_for_the_migration(empty: CassandraSettings) -> None:
     assert code == 0, out
 
 
-def test_a_migration_that_failed_half_way_is_finished_by_the_next(
+def test_an_interrupted_migration_is_completed_by_the_next(
     empty: CassandraSettings, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The migration broke in the middle: nothing claims that it was applied, and the next one ends well."""
+    """A migration that fails half-way is not recorded as applied, and the next run completes it."""
     whole = schema.MIGRATIONS[0]
     broken = Migration(whole.version, whole.name, (*whole.statements[:2], "CREATE TABLE nonsense"))
     monkeypatch.setattr(schema, "MIGRATIONS", (broken,))
@@ -123,37 +123,37 @@ def test_a_migration_that_failed_half_way_is_finished_by_the_next(
     migrate(session, empty, lambda _line: None)
 
 
-def test_the_lock_of_a_migration_that_was_killed_expires(migrated: CassandraSettings, session: Session) -> None:
-    """The node died in the middle of a migration: the next one waits a while, says for whom, and goes on."""
+def test_the_lock_of_a_killed_migration_expires(migrated: CassandraSettings, session: Session) -> None:
+    """After a migration was killed, the next one reports whose lock it waits for, and continues when that expires."""
     dead = uuid4()
     session.execute(f"INSERT INTO schema_lock (name, holder) VALUES ('migrate', {dead}) IF NOT EXISTS USING TTL 5")  # noqa: S608
     lines: list[str] = []
     migrate(session, migrated, lines.append)
-    assert lines[0] == f"another migration is running ({dead}): waiting for it"
+    assert lines[0] == f"another migration is running ({dead}): waiting for it to finish"
     assert lines[-1].endswith("equals the models")
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
-        ("ALTER TABLE answers ADD note text", "answers.note is in no model"),
+        ("ALTER TABLE answers ADD note text", "answers.note is not in the models"),
         ("ALTER TABLE answers DROP value", "answers.value is missing"),
         ("DROP TABLE sealed", "table sealed is missing"),
-        ("CREATE TABLE notes (id int PRIMARY KEY)", "table notes is in no model"),
+        ("CREATE TABLE notes (id int PRIMARY KEY)", "table notes is not in the models"),
     ],
 )
-def test_a_schema_changed_by_hand_is_noticed(
-    migrated: CassandraSettings, session: Session, change: str, told: str
+def test_a_schema_changed_by_hand_is_detected(
+    migrated: CassandraSettings, session: Session, change: str, message: str
 ) -> None:
-    """Somebody changed a table: the check names the table, the column and the difference."""
+    """If a table was changed by hand, the check names the table, the column and the difference."""
     check(session, migrated.keyspace)
     session.execute(change)
-    with pytest.raises(SchemaError, match=told):
+    with pytest.raises(SchemaError, match=message):
         check(session, migrated.keyspace)
 
 
-def test_a_column_of_another_type_is_noticed(migrated: CassandraSettings, session: Session) -> None:
-    """A column has the right name and the wrong type or place in the key: the check says both."""
+def test_a_column_of_another_type_is_detected(migrated: CassandraSettings, session: Session) -> None:
+    """If a column has the wrong type or place in the key, the check names both values."""
     session.execute("DROP TABLE papers")
     session.execute(
         "CREATE TABLE papers (digest text, part text, content_type blob, data blob, PRIMARY KEY (digest, part))"
@@ -164,10 +164,10 @@ def test_a_column_of_another_type_is_noticed(migrated: CassandraSettings, sessio
     assert "papers.part is text (clustering 0), the model says text (partition_key 1)" in str(error.value)
 
 
-def test_an_older_release_refuses_a_newer_schema(
+def test_an_older_release_rejects_a_newer_schema(
     migrated: CassandraSettings, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a rollback the old release says that the schema is newer, and touches nothing."""
+    """After a rollback the old release reports that the schema is newer, and changes nothing."""
     newer = (*schema.MIGRATIONS, Migration(2, "later", ()))
     monkeypatch.setattr(schema, "MIGRATIONS", newer)
     with pytest.raises(SchemaError, match="lacks migration 2"):
@@ -181,18 +181,18 @@ def test_an_older_release_refuses_a_newer_schema(
         migrate(session, migrated, lambda _line: None)
 
 
-def test_a_released_migration_that_was_rewritten_is_refused(
+def test_a_changed_migration_is_rejected(
     migrated: CassandraSettings, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody edited a migration that others have applied: it is refused before it does harm."""
+    """A migration that was edited after it had been applied is rejected before it runs."""
     rewritten = replace(schema.MIGRATIONS[0], statements=("CREATE TABLE IF NOT EXISTS other (id int PRIMARY KEY)",))
     monkeypatch.setattr(schema, "MIGRATIONS", (rewritten,))
     with pytest.raises(SchemaError, match="a released migration must not change"):
         migrate(session, migrated, lambda _line: None)
 
 
-def test_a_role_with_rights_on_its_keyspace_alone_is_enough(empty: CassandraSettings, session: Session) -> None:
-    """My administrator makes the keyspace and gives me rights on it and nothing else: I can migrate."""
+def test_a_role_needs_permissions_only_on_its_keyspace(empty: CassandraSettings, session: Session) -> None:
+    """My administrator creates the keyspace and grants me permissions on it alone: I can migrate."""
     role = f"role_{uuid4().hex[:12]}"
     own = empty.model_copy(update={"username": role, "password": "secret"})
     session.execute(f"CREATE KEYSPACE {own.keyspace} WITH replication = {SIMPLE}")
@@ -210,8 +210,8 @@ def test_a_role_with_rights_on_its_keyspace_alone_is_enough(empty: CassandraSett
         session.execute(f"DROP ROLE {role}")
 
 
-def test_a_keyspace_that_exists_is_left_as_it_is(empty: CassandraSettings, session: Session) -> None:
-    """My administrator made the keyspace with other replication: the migration says so and goes on."""
+def test_an_existing_keyspace_keeps_its_replication(empty: CassandraSettings, session: Session) -> None:
+    """My administrator created the keyspace with another replication: the migration reports it and continues."""
     session.execute(f"CREATE KEYSPACE {empty.keyspace} WITH replication = {SIMPLE}")
     lines: list[str] = []
     migrate(session, empty, lines.append)

@@ -9,7 +9,7 @@ import pytest
 from cassandra.cluster import NoHostAvailable
 
 from exam_answerlog.log import AnswerLogUnavailableError
-from exam_answerlog.roles import BORN, replace_default_superuser
+from exam_answerlog.roles import DEFAULT_SUPERUSER, replace_default_superuser
 from exam_answerlog.session import connect_cluster, make_cluster
 from exam_answerlog.settings import CassandraSettings
 from exam_harness.environments.processes.paths import new_run_folder
@@ -53,7 +53,7 @@ def _is_rejected(settings) -> bool:
 
 
 def _default_superuser(settings) -> CassandraSettings:
-    return settings.model_copy(update={"username": BORN, "password": BORN})
+    return settings.model_copy(update={"username": DEFAULT_SUPERUSER, "password": DEFAULT_SUPERUSER})
 
 
 def test_the_default_superuser_is_replaced(settings) -> None:
@@ -82,7 +82,7 @@ def test_the_default_superuser_is_replaced(settings) -> None:
         replace_default_superuser(settings.model_copy(update={"password": "another"}), print)
 
 
-@pytest.mark.parametrize("username", [None, BORN])
+@pytest.mark.parametrize("username", [None, DEFAULT_SUPERUSER])
 def test_a_role_has_to_be_named(username) -> None:
     """If no role is configured, or the default one, the error names the variable to set."""
     password = None if username is None else "secret"

@@ -1,4 +1,4 @@
-"""The switches of the memory double, on which other tests rely."""
+"""Failures and holds of the in-memory double, which other tests use."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -13,8 +13,8 @@ SITTING = uuid4()
 START = Start(student=7, started_at=1, solver=UUID(int=1), epoch=1, seed=1)
 
 
-async def test_it_fails_as_told_until_told_otherwise() -> None:
-    """The store is down, then it is back; nothing was written meanwhile."""
+async def test_calls_fail_until_the_error_is_reset() -> None:
+    """While the store is down nothing is written."""
     log = MemoryAnswerLog()
     log.fail_with(AnswerLogUnavailableError("down"))
     with pytest.raises(AnswerLogUnavailableError, match="down"):
@@ -26,8 +26,8 @@ async def test_it_fails_as_told_until_told_otherwise() -> None:
     assert (await log.read_bucket(SITTING, 0)).starts == ()
 
 
-async def test_it_can_fail_after_it_wrote() -> None:
-    """A timeout tells nothing: what was not confirmed may be there all the same."""
+async def test_calls_can_fail_after_the_write() -> None:
+    """After a timeout the rows may have been written."""
     log = MemoryAnswerLog()
     log.fail_with(AnswerLogUnavailableError("too slow"), written=True)
     with pytest.raises(AnswerLogUnavailableError):
@@ -37,8 +37,8 @@ async def test_it_can_fail_after_it_wrote() -> None:
     assert (await log.read_bucket(SITTING, 0)).starts == (START,)
 
 
-async def test_it_holds_calls_until_they_are_released() -> None:
-    """A write is under way for as long as the test needs it to be."""
+async def test_calls_are_held_until_released() -> None:
+    """A write stays in progress as long as the test needs it."""
     log = MemoryAnswerLog()
     with log.hold() as hold:
         held = asyncio.ensure_future(log.append_start(SITTING, 0, START))
@@ -49,8 +49,8 @@ async def test_it_holds_calls_until_they_are_released() -> None:
     assert (await log.read_bucket(SITTING, 0)).starts == (START,)
 
 
-async def test_a_hold_ends_with_its_block() -> None:
-    """A test that fails inside the block leaves nothing hanging."""
+async def test_a_hold_ends_with_its_context() -> None:
+    """A test that fails inside the context leaves no call blocked."""
     log = MemoryAnswerLog()
     with log.hold() as hold:
         held = asyncio.ensure_future(log.ping())

@@ -1,4 +1,4 @@
-"""Tables as typed models: the CQL they give and the rows they keep."""
+"""Typed tables: their CQL and the conversion of rows."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -25,7 +25,7 @@ from exam_core.answers import Answer, AnswerValue, Start, Submission
 from exam_core.fold import seal_bucket
 
 RELEASED = {1: "5be82f75f3e7948c65d79555f4b4d58289b0048d616cb96165362d379c4f1485"}
-"""The digest of every migration that a release has brought to somebody: history, which nobody may rewrite."""
+"""The digests of all released migrations, which must not change."""
 
 bigints = st.integers(-(2**63), 2**63 - 1)
 answers = st.builds(
@@ -64,8 +64,8 @@ def test_cql_is_derived_from_the_model() -> None:
     assert notes.select("place", "number") == "SELECT place, number, text FROM notes WHERE place = ? AND number = ?"
 
 
-def test_a_model_that_makes_no_sense_is_refused() -> None:
-    """A key that may be missing, a key that is no column, a column without a type: an error at import, not at night."""
+def test_an_invalid_model_is_rejected() -> None:
+    """An optional key, an unknown key column or a column without a type is an error at import."""
 
     @dataclass
     class Untyped:
@@ -75,23 +75,23 @@ def test_a_model_that_makes_no_sense_is_refused() -> None:
         Table("notes", Note, partition=("place",), clustering=("text",))
     with pytest.raises(TypeError, match="are not fields of Note"):
         Table("notes", Note, partition=("plaice",))
-    with pytest.raises(TypeError, match="names no CQL type"):
+    with pytest.raises(TypeError, match="has no CQL type"):
         Table("notes", Untyped, partition=("number",))
 
 
 @given(answer=answers, sitting=st.uuids(), bucket=st.integers(0, 2**31 - 1))
-def test_an_answer_survives_its_row(answer: Answer, sitting: UUID, bucket: int) -> None:
-    """What I answered is what is read, whatever I answered."""
+def test_an_answer_is_read_from_its_row_unchanged(answer: Answer, sitting: UUID, bucket: int) -> None:
+    """My answer is read back exactly, whatever its content."""
     row = AnswerRow.of(sitting, bucket, answer)
     assert ANSWERS.row(ANSWERS.values(row)).answer() == answer
     assert ANSWERS.values(row).count(None) == 1
 
 
 @given(student=bigints, moment=bigints, solver=st.uuids(), epoch=bigints, seed=st.integers(0, 2**63 - 1))
-def test_starts_and_submissions_survive_their_rows(
+def test_starts_and_submissions_are_read_from_their_rows_unchanged(
     student: int, moment: int, solver: UUID, epoch: int, seed: int
 ) -> None:
-    """When I began and when I submitted is what is read."""
+    """The times of my start and submission are read back exactly."""
     start = Start(student=student, started_at=moment, solver=solver, epoch=epoch, seed=seed)
     submission = Submission(student=student, submitted_at=moment, solver=solver, epoch=epoch)
     assert AttemptRow.of(solver, 0, start).start() == start
@@ -99,8 +99,8 @@ def test_starts_and_submissions_survive_their_rows(
 
 
 @given(one=answers, other=answers)
-def test_two_answers_share_a_row_only_when_they_are_one_event(one: Answer, other: Answer) -> None:
-    """Nothing that I answered can be overwritten by something else that I, or anyone, answered."""
+def test_only_the_same_event_shares_a_row(one: Answer, other: Answer) -> None:
+    """None of my answers can be overwritten by another one, of mine or of another student."""
     sitting = UUID(int=1)
     keys = {ANSWERS.key(AnswerRow.of(sitting, 0, each)) for each in (one, other, replace(one, seq=one.seq % 9 + 1))}
     events = {
@@ -110,15 +110,15 @@ def test_two_answers_share_a_row_only_when_they_are_one_event(one: Answer, other
     assert len(keys) == len(events)
 
 
-def test_late_answers_have_the_same_columns_elsewhere() -> None:
-    """A late answer is kept in full, and in no table that a seal reads."""
+def test_late_answers_have_a_table_of_the_same_columns() -> None:
+    """A late answer is stored completely, in a table that no seal reads."""
     assert ANSWERS_LATE.columns == ANSWERS.columns
     assert ANSWERS_LATE.primary_key == ANSWERS.primary_key
     assert ANSWERS_LATE.name != ANSWERS.name
 
 
-def test_a_seal_survives_its_row_and_an_altered_one_does_not() -> None:
-    """Graders read what was sealed, or are told that it was altered."""
+def test_a_seal_is_read_unless_it_was_altered() -> None:
+    """Graders read the sealed bytes, or get an error that they were altered."""
     seal = seal_bucket(sitting=UUID(int=1), bucket=0, answers=[], starts=[], submissions=[])
     row = SealedRow.of(UUID(int=1), 0, seal)
     assert SEALED.row(SEALED.values(row)).sealed() == seal
@@ -127,25 +127,25 @@ def test_a_seal_survives_its_row_and_an_altered_one_does_not() -> None:
             altered.sealed()
 
 
-def test_a_paper_part_survives_its_row() -> None:
+def test_a_paper_part_is_read_from_its_row_unchanged() -> None:
     """An image is returned byte for byte."""
     part = PaperPart(content_type="image/png", data=bytes(range(256)))
     assert PAPERS.row(PAPERS.values(PaperRow.of("00", "ab", part))).content() == part
 
 
-def test_released_migrations_are_history() -> None:
-    """I changed a model: this says that the old text must be kept and a migration added."""
+def test_released_migrations_do_not_change() -> None:
+    """If I change a model, I must keep the old statements and add a migration."""
     assert {migration.version: migration.digest for migration in MIGRATIONS} == RELEASED, (
         "write the statements that the models gave before into schema.MIGRATIONS and add a migration to the new ones"
     )
 
 
 def test_migrations_are_numbered_in_order() -> None:
-    """No version is missing or taken twice."""
+    """No version is missing or used twice."""
     assert [migration.version for migration in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
 
 
-def test_numbers_have_the_width_of_their_values() -> None:
+def test_large_numbers_are_bigints() -> None:
     """Instants and students are 64 bits wide; a choice mask is one such number."""
     wide = ("student", "seq", "received_at", "deadline_at", "choice", "epoch")
     assert {ANSWERS.columns[name] for name in wide} == {"bigint"}

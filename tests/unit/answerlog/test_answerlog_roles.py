@@ -1,4 +1,4 @@
-"""Which nodes count where roles are copied; a take-over of a real node is an integration test."""
+"""The nodes that replicate roles. Replacing the superuser of a real node is an integration test."""
 
 from cassandra.connection import DefaultEndPoint
 from cassandra.policies import SimpleConvictionPolicy
@@ -14,7 +14,7 @@ def _node(number: int, data_center: str, *, up: bool) -> Host:
     return node
 
 
-def test_nodes_of_other_data_centers_keep_no_copies() -> None:
-    """If the cluster has other data centres, or nodes that are down, those are no place for copies of ours."""
+def test_only_local_nodes_hold_replicas() -> None:
+    """Nodes of other data centres, and nodes that are down, do not count as replicas."""
     here, down, there = _node(1, "here", up=True), _node(2, "here", up=False), _node(3, "there", up=True)
     assert nodes_up([there, down, here], "here") == [here]

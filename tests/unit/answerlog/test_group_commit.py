@@ -1,4 +1,4 @@
-"""Group commit: who is told what, and when, whatever the store and the waiters do."""
+"""Group commit: batches, and the outcome that each waiter receives."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ MAX_ROWS = 4
 
 
 class StoreError(Exception):
-    """The store refused a write."""
+    """The store rejected a write."""
 
 
 @dataclass(eq=False)
 class Write:
-    """One write that the store was handed; it ends when the test says so."""
+    """A write that the store received; the test completes it."""
 
     lane: str
     rows: list[int]
     end: "asyncio.Future[None]"
 
     @property
-    def under_way(self) -> bool:
-        """Whether the store has not answered yet."""
+    def in_progress(self) -> bool:
+        """Whether it is not completed."""
         return not self.end.done()
 
     @property
@@ -38,29 +38,29 @@ class Write:
 
 @dataclass
 class Store:
-    """A store whose every answer is the test's to give."""
+    """A store whose writes the test completes."""
 
     writes: list[Write] = field(default_factory=list)
 
     async def write(self, lane: str, rows: Sequence[int]) -> None:
-        """Take a write and wait for the test."""
-        assert not [write for write in self.under_way if write.lane == lane], "two writes of a lane at once"
+        """Accept a write and wait until the test completes it."""
+        assert not [write for write in self.in_progress if write.lane == lane], "two writes of a lane at once"
         write = Write(lane, list(rows), asyncio.get_running_loop().create_future())
         self.writes.append(write)
         await write.end
 
     @property
-    def under_way(self) -> list[Write]:
-        """The writes that are not answered yet."""
-        return [write for write in self.writes if write.under_way]
+    def in_progress(self) -> list[Write]:
+        """The writes that are not completed."""
+        return [write for write in self.writes if write.in_progress]
 
-    def holding(self, row: int) -> list[Write]:
-        """The writes that a row was in."""
+    def containing(self, row: int) -> list[Write]:
+        """The writes that contain a row."""
         return [write for write in self.writes if row in write.rows]
 
 
 async def settled() -> None:
-    """Let everything run that can run without the store."""
+    """Run the event loop until only the store can make progress."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -70,25 +70,25 @@ def confirm(write: Write) -> None:
     write.end.set_result(None)
 
 
-def refuse(write: Write) -> None:
-    """The store refuses a write."""
+def reject(write: Write) -> None:
+    """The store rejects a write."""
     write.end.set_exception(StoreError())
 
 
 async def test_an_append_to_an_idle_lane_is_written_at_once() -> None:
-    """I am alone: my answer waits for nobody."""
+    """Without concurrent appends my answer is written immediately."""
     store = Store()
     commits = GroupCommit(store.write)
     mine = asyncio.ensure_future(commits.append("a", [1]))
     await settled()
-    assert [write.rows for write in store.under_way] == [[1]]
+    assert [write.rows for write in store.in_progress] == [[1]]
 
     confirm(store.writes[0])
     await mine
 
 
-async def test_what_comes_while_a_write_is_under_way_is_written_together() -> None:
-    """The store is slow: everyone who came meanwhile goes with the next write, in order."""
+async def test_appends_during_a_write_share_the_next_one() -> None:
+    """All appends that arrive during a slow write share the next one, in order."""
     store = Store()
     commits = GroupCommit(store.write)
     waiting = [asyncio.ensure_future(commits.append("a", [1]))]
@@ -107,7 +107,7 @@ async def test_what_comes_while_a_write_is_under_way_is_written_together() -> No
 
 
 async def test_lanes_do_not_wait_for_each_other() -> None:
-    """Another bucket's slow write is none of my business."""
+    """A slow write of another bucket does not delay mine."""
     store = Store()
     commits = GroupCommit(store.write)
     slow = asyncio.ensure_future(commits.append("a", [1]))
@@ -120,15 +120,15 @@ async def test_lanes_do_not_wait_for_each_other() -> None:
     await slow
 
 
-async def test_a_refused_write_fails_its_own_waiters_alone() -> None:
-    """The store refused one write: those in it are told, those before and after are not."""
+async def test_a_rejected_write_fails_only_its_own_waiters() -> None:
+    """When the store rejects one write, the waiters of earlier and later writes are not affected."""
     store = Store()
     commits = GroupCommit(store.write, max_rows=2)
     waiting = [asyncio.ensure_future(commits.append("a", [row])) for row in range(6)]
     await settled()
     confirm(store.writes[0])
     await settled()
-    refuse(store.writes[1])
+    reject(store.writes[1])
     await settled()
     confirm(store.writes[2])
 
@@ -136,8 +136,8 @@ async def test_a_refused_write_fails_its_own_waiters_alone() -> None:
     assert [type(outcome) for outcome in outcomes] == [type(None)] * 2 + [StoreError] * 2 + [type(None)] * 2
 
 
-async def test_what_nobody_waits_for_any_more_is_not_written() -> None:
-    """I hung up before my answer's turn came: the store is not troubled with it, and nobody else notices."""
+async def test_an_append_cancelled_in_the_queue_is_not_written() -> None:
+    """If I disconnect while my answer is queued, it is not written, and other appends are not affected."""
     store = Store()
     commits = GroupCommit(store.write)
     waiting = [asyncio.ensure_future(commits.append("a", [0]))]
@@ -152,21 +152,21 @@ async def test_what_nobody_waits_for_any_more_is_not_written() -> None:
     await asyncio.gather(waiting[1], waiting[3])
 
 
-async def test_an_append_in_the_moment_a_lane_falls_idle_is_written() -> None:
-    """The last write ended in this very moment: mine is not forgotten between two looks."""
+async def test_an_append_is_not_lost_when_its_lane_becomes_idle() -> None:
+    """An append that arrives just as the last write ends is still written."""
     store = Store()
     commits = GroupCommit(store.write)
     first = asyncio.ensure_future(commits.append("a", [1]))
     await settled()
     confirm(store.writes[0])
-    second = asyncio.ensure_future(commits.append("a", [2]))  # runs right after the writer looked for the last time
+    second = asyncio.ensure_future(commits.append("a", [2]))  # runs right after the writer's last check
     await settled()
     confirm(store.writes[1])
     await asyncio.gather(first, second)
 
 
 async def test_a_large_append_is_confirmed_when_all_of_it_is_written() -> None:
-    """I send more than fits one write: I am told when the last part is there."""
+    """If I send more than fits one write, my append returns after the last part is written."""
     store = Store()
     commits = GroupCommit(store.write, max_rows=2)
     mine = asyncio.ensure_future(commits.append("a", [1, 2, 3, 4, 5]))
@@ -178,11 +178,11 @@ async def test_a_large_append_is_confirmed_when_all_of_it_is_written() -> None:
     await mine
 
 
-async def test_closing_writes_what_was_taken_and_takes_no_more() -> None:
-    """The process is told to stop: what it took is written first."""
+async def test_close_completes_accepted_appends_and_rejects_new_ones() -> None:
+    """When the process stops, accepted appends are written first."""
     store = Store()
     commits = GroupCommit(store.write)
-    taken = [asyncio.ensure_future(commits.append("a", [row])) for row in (1, 2)]
+    accepted = [asyncio.ensure_future(commits.append("a", [row])) for row in (1, 2)]
     await settled()
     closing = asyncio.ensure_future(commits.close())
     await settled()
@@ -192,11 +192,11 @@ async def test_closing_writes_what_was_taken_and_takes_no_more() -> None:
 
     confirm(store.writes[0])
     await closing
-    assert await asyncio.gather(*taken) == [None, None]
+    assert await asyncio.gather(*accepted) == [None, None]
 
 
-def test_a_loop_that_is_torn_down_leaves_nobody_behind() -> None:
-    """A program was interrupted while it wrote: its next loop can write to the same lane."""
+def test_a_closed_loop_leaves_no_waiter_pending() -> None:
+    """After a program was interrupted during a write, its next loop can write to the same lane."""
     store = Store()
     commits = GroupCommit(store.write)
 
@@ -218,37 +218,37 @@ def test_a_loop_that_is_torn_down_leaves_nobody_behind() -> None:
 
 
 @dataclass
-class Day:
-    """A store, everyone who appended to it, and what must be true of them at any moment."""
+class Scenario:
+    """A store, all appends to it, and their invariants."""
 
     store: Store = field(default_factory=Store)
     waiting: list["asyncio.Task[None]"] = field(default_factory=list)
     rows: list[list[int]] = field(default_factory=list)
-    hung_up: set[int] = field(default_factory=set)
+    cancelled: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.commits = GroupCommit(self.store.write, max_rows=MAX_ROWS)
 
-    def step(self, what: str, lane: str, number: int) -> None:
-        """Somebody appends or hangs up, or the store answers one of its writes."""
-        if what == "append":
+    def step(self, action: str, lane: str, number: int) -> None:
+        """Append, cancel an append, or complete one of the store's writes."""
+        if action == "append":
             first = sum(map(len, self.rows))
             self.rows.append(list(range(first, first + number)))
             self.waiting.append(asyncio.create_task(self.commits.append(lane, self.rows[-1])))
-        elif what == "hang up" and self.waiting:
+        elif action == "cancel" and self.waiting:
             place = number % len(self.waiting)
             if self.waiting[place].cancel():
-                self.hung_up.add(place)
-        elif what in {"confirm", "refuse"} and self.store.under_way:
-            write = self.store.under_way[number % len(self.store.under_way)]
-            (confirm if what == "confirm" else refuse)(write)
+                self.cancelled.add(place)
+        elif action in {"confirm", "reject"} and self.store.in_progress:
+            write = self.store.in_progress[number % len(self.store.in_progress)]
+            (confirm if action == "confirm" else reject)(write)
 
     def check(self) -> None:
-        """Who was told that their rows are written has them written; who was told otherwise was in a refused write."""
+        """A confirmed append has all its rows written; a failed one had rows in a rejected write."""
         for place, one in enumerate(self.waiting):
-            if not one.done() or place in self.hung_up:
+            if not one.done() or place in self.cancelled:
                 continue
-            writes = [write for row in self.rows[place] for write in self.store.holding(row)]
+            writes = [write for row in self.rows[place] for write in self.store.containing(row)]
             if one.exception() is None:
                 assert len(writes) == len(self.rows[place])
                 assert all(write.succeeded for write in writes)
@@ -257,36 +257,36 @@ class Day:
                 assert any(write.end.done() and not write.succeeded for write in writes)
 
     def check_writes(self) -> None:
-        """Every write had its size; rows were written once, in order, and all of those that somebody waited for."""
+        """Writes respect the maximum size; rows are written once and in order, unless their append was cancelled."""
         written = [row for write in self.store.writes for row in write.rows]
         assert len(written) == len(set(written))
         assert all(0 < len(write.rows) <= MAX_ROWS for write in self.store.writes)
         for lane in "ab":
             of_lane = [row for write in self.store.writes if write.lane == lane for row in write.rows]
             assert of_lane == sorted(of_lane)
-        for place, said in enumerate(self.rows):
-            assert place in self.hung_up or set(said) <= set(written)
+        for place, rows in enumerate(self.rows):
+            assert place in self.cancelled or set(rows) <= set(written)
 
 
 appends = st.tuples(st.just("append"), st.sampled_from("ab"), st.integers(0, 2 * MAX_ROWS + 1), st.booleans())
-chances = st.tuples(st.sampled_from(["confirm", "refuse", "hang up"]), st.just(""), st.integers(0, 30), st.booleans())
+chances = st.tuples(st.sampled_from(["confirm", "reject", "cancel"]), st.just(""), st.integers(0, 30), st.booleans())
 
 
 @given(script=st.lists(st.one_of(appends, chances), max_size=40))
-async def test_whatever_happens_everyone_is_told_the_truth(script: list[tuple[str, str, int, bool]]) -> None:
-    """Answers come, writes succeed or fail, people hang up, in any order: a confirmed answer is a written one."""
-    day = Day()
-    for what, lane, number, rest in script:
-        day.step(what, lane, number)
+async def test_a_confirmed_append_is_written(script: list[tuple[str, str, int, bool]]) -> None:
+    """For any order of appends, outcomes of writes and cancellations, a confirmed answer is written."""
+    scenario = Scenario()
+    for action, lane, number, rest in script:
+        scenario.step(action, lane, number)
         if rest:
             await settled()
-            day.check()
+            scenario.check()
     await settled()
-    while day.store.under_way:
-        for write in day.store.under_way:
+    while scenario.store.in_progress:
+        for write in scenario.store.in_progress:
             confirm(write)
         await settled()
 
-    day.check()
-    day.check_writes()
-    assert all(one.done() for one in day.waiting), "somebody waits for ever"
+    scenario.check()
+    scenario.check_writes()
+    assert all(one.done() for one in scenario.waiting), "an append never completes"

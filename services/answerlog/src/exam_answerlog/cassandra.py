@@ -1,7 +1,7 @@
 """The answer log in Cassandra.
 
-Writes and reads are at LOCAL_QUORUM, so that a read that begins after a write was confirmed sees it; seals are decided
-and read at LOCAL_SERIAL. Nothing is retried here: all writes are idempotent, and whoever sent an answer sends it again.
+Writes and reads use LOCAL_QUORUM, so that a read that begins after a write was confirmed sees it; seals are decided and
+read at LOCAL_SERIAL. Nothing is retried here: writes are idempotent, and clients send an unconfirmed answer again.
 """
 
 import asyncio
@@ -51,12 +51,12 @@ UNCONFIRMED = (
     ServerError,
     TruncateError,
 )
-"""How the driver says that the store did not confirm. Anything else is a fault of ours, and raised as what it is."""
+"""Errors of the driver for an unconfirmed request. Any other error is a bug and is raised unchanged."""
 
 PAGE = 2_000
-"""Rows fetched at once."""
+"""Rows per page."""
 DRIVER_GRACE = 0.5
-"""Seconds that the driver gets beyond the request timeout to report it; then nobody waits for the driver any longer."""
+"""Seconds beyond the request timeout in which the driver may report the timeout itself."""
 
 _BUCKET = ("sitting", "bucket")
 _STUDENT = (*_BUCKET, "student")
@@ -73,15 +73,15 @@ _STATEMENTS = (
 )
 
 Lane = tuple[str, UUID, int]
-"""What one batch may hold rows of: a table's name and one of its partitions."""
+"""The rows that may share a batch: a table's name and one of its partitions."""
 
 
 class CassandraAnswerLog(AnswerLog):
     """The answer log of one process, used from its event loop.
 
-    `connect` returns at once and works while Cassandra is down: until there is a session every method raises
-    `AnswerLogUnavailableError`, and when Cassandra is back it works again by itself. Connect in the process that uses
-    it, which for Celery's prefork pool is the child (`worker_process_init`).
+    `connect` returns at once, even while Cassandra is down: until a session is open every method raises
+    `AnswerLogUnavailableError`, and the session is restored in the background. Connect in the process that uses the
+    log, which for Celery's prefork pool is the child (`worker_process_init`).
     """
 
     def __init__(self, settings: CassandraSettings) -> None:
@@ -91,36 +91,36 @@ class CassandraAnswerLog(AnswerLog):
 
     @classmethod
     def connect(cls, settings: CassandraSettings) -> Self:
-        """Begin to connect, in the background."""
+        """Start connecting in the background."""
         return cls(settings)
 
     async def close(self) -> None:
-        """Finish the appends under way, then give up the session."""
+        """Finish the appends in progress, then close the session."""
         await self._commits.close()
         await asyncio.to_thread(self._sessions.close)
 
     async def append_answers(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
-        """Write answers of one bucket durably; those of one bucket that come together are written together."""
+        """Write answers of one bucket durably; concurrent appends to one bucket share a write."""
         await self._append_answers(ANSWERS, sitting, bucket, answers)
 
     async def append_late(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
-        """Keep answers that came too late, in their own table."""
+        """Store late answers, in a table of their own."""
         await self._append_answers(ANSWERS_LATE, sitting, bucket, answers)
 
     async def append_start(self, sitting: UUID, bucket: int, start: Start) -> None:
-        """Record that a student began."""
+        """Record the start of an attempt."""
         await self._write(ATTEMPTS, AttemptRow.of(sitting, bucket, start))
 
     async def append_submission(self, sitting: UUID, bucket: int, submission: Submission) -> None:
-        """Record that a student said they are done."""
+        """Record a submission."""
         await self._write(SUBMISSIONS, SubmissionRow.of(sitting, bucket, submission))
 
     async def read_student(self, sitting: UUID, bucket: int, student: int) -> Rows:
-        """What one student did."""
+        """Read one student's rows."""
         return await self._read_rows(_STUDENT, sitting, bucket, student)
 
     async def read_bucket(self, sitting: UUID, bucket: int) -> Rows:
-        """What everyone in a bucket did, page by page."""
+        """Read all rows of a bucket, page by page."""
         return await self._read_rows(_BUCKET, sitting, bucket)
 
     async def put_paper_part(self, digest: str, part: str, content: PaperPart) -> None:
@@ -128,15 +128,15 @@ class CassandraAnswerLog(AnswerLog):
         await self._write(PAPERS, PaperRow.of(digest, part, content))
 
     async def get_paper_part(self, digest: str, part: str) -> PaperPart | None:
-        """A part of a paper, or None."""
+        """Return a part of a paper, or None."""
         rows = await self._read(PAPERS, _READ_PART, digest, part)
         return rows[0].content() if rows else None
 
     async def seal(self, sitting: UUID, bucket: int, sealed: SealedBucket) -> SealedBucket:
-        """Write a bucket's seal unless there is one; return the one that holds.
+        """Write a bucket's seal unless one exists; return the stored one.
 
-        What the conditional write answers is not looked at: the serial read that follows finishes or discards whatever
-        is under way before it tells the winner, and only what it tells counts.
+        The result of the conditional write is ignored: the serial read that follows completes or discards writes in
+        progress before it returns, so that it alone is authoritative.
         """
         row = SealedRow.of(sitting, bucket, sealed)
         await self._execute(lambda on: on.prepared[_SEAL].bind(SEALED.values(row)))
@@ -146,27 +146,29 @@ class CassandraAnswerLog(AnswerLog):
         return sealed if winner == sealed else winner  # equal bytes: `sealed` need not be parsed again
 
     async def read_sealed(self, sitting: UUID, bucket: int) -> SealedBucket | None:
-        """A bucket's seal, read serially, or None; raises ValueError when bytes and stored digest disagree."""
+        """Read a bucket's seal serially, or None; raises ValueError when its bytes do not match its digest."""
         rows = await self._read(SEALED, _READ_SEAL, sitting, bucket, consistency=ConsistencyLevel.LOCAL_SERIAL)
         return rows[0].sealed() if rows else None
 
     async def ping(self) -> None:
-        """Whether a quorum answers, asked through a table of ours."""
+        """Read a row that does not exist, to check that a quorum responds."""
         await self._read(PAPERS, _READ_PART, "ping", "ping")
 
     async def _append_answers(
         self, table: Table[AnswerRow], sitting: UUID, bucket: int, answers: Sequence[Answer]
     ) -> None:
-        """Append through the group commit, with patience for the write before ours and for our own."""
+        """Append through the group commit; the timeout covers the preceding write and this one."""
         rows = [AnswerRow.of(sitting, bucket, answer) for answer in answers]
         try:
             async with asyncio.timeout(2 * self._timeout):
                 await self._commits.append((table.name, sitting, bucket), rows)
         except TimeoutError:
-            raise AnswerLogUnavailableError(f"Cassandra is behind: not confirmed in {2 * self._timeout:g} s") from None
+            raise AnswerLogUnavailableError(
+                f"Cassandra is overloaded: not confirmed within {2 * self._timeout:g} s"
+            ) from None
 
     async def _write_answers(self, lane: Lane, rows: Sequence[AnswerRow]) -> None:
-        """One write of one partition, so a batch costs the store no more than a row does."""
+        """Write rows of one partition as one batch, which costs Cassandra no more than a single row."""
         cql = _APPEND[lane[0]]
 
         def build(on: OpenSession) -> Statement:
@@ -212,7 +214,7 @@ class CassandraAnswerLog(AnswerLog):
         return rows
 
     async def _execute(self, build: Callable[[OpenSession], Statement], paging_state: bytes | None = None) -> ResultSet:
-        """Run one request in the session of the moment; what the driver calls unconfirmed becomes our error."""
+        """Run one request in the current session; raise the driver's errors as `AnswerLogUnavailableError`."""
         on = await self._sessions.session()
         try:
             async with asyncio.timeout(self._timeout + DRIVER_GRACE):
@@ -228,7 +230,7 @@ class CassandraAnswerLog(AnswerLog):
 
 
 def _bound(values: tuple[Any, ...]) -> list[Any]:
-    """Values as they are bound: what a row lacks is left unset, for a null would be a tombstone."""
+    """Return values to bind: absent columns stay unset, because a null would write a tombstone."""
     return [UNSET_VALUE if value is None else value for value in values]
 
 
@@ -238,7 +240,7 @@ def _idempotent(statement: Statement) -> Statement:
 
 
 def _outcome_of(request: Any) -> asyncio.Future[Any]:  # noqa: ANN401  # the driver has no types
-    """A driver request's outcome as a future of the running loop; to cancel it only means not to wait."""
+    """Wrap a driver request in a future of the running loop; cancelling the future does not cancel the request."""
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[Any] = loop.create_future()
 
@@ -254,7 +256,7 @@ def _outcome_of(request: Any) -> asyncio.Future[Any]:  # noqa: ANN401  # the dri
         try:
             loop.call_soon_threadsafe(settle, result)
         except RuntimeError:
-            if not loop.is_closed():  # a loop that is gone has nobody left to tell
+            if not loop.is_closed():  # after the loop is closed no waiter is left
                 raise
 
     request.add_callbacks(deliver, deliver)

@@ -1,7 +1,7 @@
-"""Group commit: many small appends become few larger writes, and nobody waits for a timer.
+"""Group commit: combine many small appends into few larger writes, without a timer.
 
-An append whose lane is idle is written at once. What arrives in a lane while a write of it is under way is gathered
-into the next write, so that batches grow exactly as the store slows down.
+An append to an idle lane is written at once. Appends that arrive in a lane during a write are combined into the next
+write, so that batches grow as the store slows down.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ LaneT = TypeVar("LaneT", bound=Hashable)
 RowT = TypeVar("RowT")
 
 MAX_ROWS = 64
-"""Larger batches hardly write faster, but make everyone in them wait for the slowest."""
+"""Larger batches are hardly faster, but delay all their appends until the slowest row is written."""
 
 
 @dataclass(slots=True, eq=False)
 class _Entry(Generic[RowT]):
-    """Rows that go into one write together, and the outcome that their waiter is told."""
+    """Rows that are written together, and the future of their waiter."""
 
     rows: Sequence[RowT]
     outcome: asyncio.Future[None]
@@ -28,18 +28,18 @@ class _Entry(Generic[RowT]):
 
 @dataclass(slots=True, eq=False)
 class _Lane(Generic[RowT]):
-    """What is being written, and what waits for that to end."""
+    """The entries of the write in progress, and those queued behind it."""
 
     writing: list[_Entry[RowT]] = field(default_factory=list)
     waiting: deque[_Entry[RowT]] = field(default_factory=deque)
 
 
 class GroupCommit(Generic[LaneT, RowT]):
-    """Gathers appends by lane (here: a partition) and hands them to `write`, one write of a lane at a time.
+    """Combines appends by lane (here: a partition) and calls `write` for one batch of a lane at a time.
 
-    Every append is told the outcome of the writes that its own rows were in. An append that is cancelled before its
-    rows were taken up is not written; later its rows are written all the same, and only nobody waits for it. Use it
-    from one event loop at a time.
+    Every append receives the outcome of the writes that contain its own rows. An append that is cancelled before its
+    rows are taken into a batch is not written; after that its rows are written without a waiter. Use it from one event
+    loop at a time.
     """
 
     def __init__(self, write: Callable[[LaneT, Sequence[RowT]], Awaitable[None]], *, max_rows: int = MAX_ROWS) -> None:
@@ -50,9 +50,9 @@ class GroupCommit(Generic[LaneT, RowT]):
         self._closed = False
 
     async def append(self, name: LaneT, rows: Sequence[RowT]) -> None:
-        """Return when all rows are written; raise what a write raised when some of them may not be."""
+        """Return when all rows are written; raise the error of a write that failed."""
         if self._closed:
-            raise RuntimeError("this group commit is closed: it takes nothing more")
+            raise RuntimeError("this group commit is closed")
         loop = asyncio.get_running_loop()
         entries = [
             _Entry(rows[start : start + self._max_rows], loop.create_future())
@@ -70,7 +70,7 @@ class GroupCommit(Generic[LaneT, RowT]):
         await asyncio.gather(*(entry.outcome for entry in entries))
 
     async def close(self) -> None:
-        """Take nothing more and return when everything taken is written or has failed."""
+        """Reject further appends and return when all accepted ones are written or have failed."""
         self._closed = True
         if self._writers:
             await asyncio.wait(self._writers)
@@ -78,13 +78,13 @@ class GroupCommit(Generic[LaneT, RowT]):
     async def _drain(self, name: LaneT, lane: _Lane[RowT]) -> None:
         while self._take(lane):
             await self._write_batch(name, lane)
-        del self._lanes[name]  # in the same step as the last look at it, so that the next append opens a new one
+        del self._lanes[name]  # without an await since the last check, so that the next append creates a new lane
 
     async def _write_batch(self, name: LaneT, lane: _Lane[RowT]) -> None:
         rows = [row for entry in lane.writing for row in entry.rows]
         try:
             await self._write(name, rows)
-        except Exception as error:  # noqa: BLE001  # not ours to judge: every waiter of this batch raises it
+        except Exception as error:  # noqa: BLE001  # every waiter of this batch raises it
             for entry in lane.writing:
                 if not entry.outcome.done():
                     entry.outcome.set_exception(error)
@@ -94,7 +94,7 @@ class GroupCommit(Generic[LaneT, RowT]):
                     entry.outcome.set_result(None)
 
     def _take(self, lane: _Lane[RowT]) -> bool:
-        """Take up as many waiting entries, in order, as fit one write; those whose waiter is gone are dropped."""
+        """Move as many queued entries, in order, as fit one write into it; drop those that were cancelled."""
         lane.writing = []
         size = 0
         while lane.waiting:
@@ -108,7 +108,7 @@ class GroupCommit(Generic[LaneT, RowT]):
         return bool(lane.writing)
 
     def _ended(self, name: LaneT, lane: _Lane[RowT], writer: asyncio.Task[None]) -> None:
-        """However a writer ended, also when its loop was torn down: no waiter stays without an outcome."""
+        """Cancel the waiters that are left when a writer ends in any way, including shutdown of its loop."""
         self._writers.discard(writer)
         if self._lanes.get(name) is lane:
             del self._lanes[name]

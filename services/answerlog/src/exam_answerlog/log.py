@@ -14,12 +14,12 @@ from exam_core.fold import SealedBucket
 
 
 class AnswerLogUnavailableError(Exception):
-    """The store did not confirm in time. What was written may or may not be there; writing again is safe."""
+    """The store did not confirm in time. The rows may or may not be written; writing them again is safe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Everything the log holds of one student or one bucket; late answers are never among them."""
+    """All rows of one student or one bucket, without late answers."""
 
     answers: tuple[Answer, ...]
     starts: tuple[Start, ...]
@@ -28,7 +28,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperPart:
-    """A part of the students' half of a paper: ``paper`` or an image's digest."""
+    """A part of the students' half of a paper: the paper itself (``paper``) or an image (its digest)."""
 
     content_type: str
     data: bytes
@@ -43,38 +43,38 @@ class AnswerLog(Protocol):
     async def append_answers(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
         """Write answers of one bucket durably (LOCAL_QUORUM); idempotent.
 
-        All of them are written when it returns; when it raises, any of them may be.
+        When it returns all of them are written; when it raises any of them may be.
         """
 
     async def append_late(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
-        """Keep answers that came too late, where no seal reads."""
+        """Store late answers where no seal reads them."""
 
     async def append_start(self, sitting: UUID, bucket: int, start: Start) -> None:
-        """Record that a student began."""
+        """Record the start of an attempt."""
 
     async def append_submission(self, sitting: UUID, bucket: int, submission: Submission) -> None:
-        """Record that a student said they are done."""
+        """Record a submission."""
 
     async def read_student(self, sitting: UUID, bucket: int, student: int) -> Rows:
-        """What one student did (LOCAL_QUORUM)."""
+        """Read one student's rows (LOCAL_QUORUM)."""
 
     async def read_bucket(self, sitting: UUID, bucket: int) -> Rows:
-        """What everyone in a bucket did (LOCAL_QUORUM), for the seal."""
+        """Read all rows of a bucket (LOCAL_QUORUM), for the seal."""
 
     async def put_paper_part(self, digest: str, part: str, content: PaperPart) -> None:
         """Store a part of a paper; idempotent."""
 
     async def get_paper_part(self, digest: str, part: str) -> PaperPart | None:
-        """A part of a paper, or None."""
+        """Return a part of a paper, or None."""
 
     async def seal(self, sitting: UUID, bucket: int, sealed: SealedBucket) -> SealedBucket:
-        """Write a bucket's seal unless there is one; return the one that holds, as read serially.
+        """Write a bucket's seal unless one exists; return the stored one, read serially.
 
-        Raises ValueError when the one that holds was altered.
+        Raises ValueError when the stored seal was altered.
         """
 
     async def read_sealed(self, sitting: UUID, bucket: int) -> SealedBucket | None:
-        """A bucket's seal, or None; raises ValueError when bytes and stored digest disagree."""
+        """Return a bucket's seal, or None; raises ValueError when its bytes do not match its digest."""
 
     async def ping(self) -> None:
-        """Return when the store, as a quorum, answers."""
+        """Return when a quorum of the store responds."""

@@ -1,7 +1,7 @@
-"""Tables as typed models: CQL and row conversion are derived from a row's class and written nowhere else.
+"""Tables as typed models, from which all CQL and the conversion of rows are derived.
 
-A row class is a dataclass that says what a row holds, with Cassandra's type beside Python's; a `Table` says which
-columns are its key. Nothing here knows the driver, so that the memory double keeps the very same rows.
+A row class is a dataclass whose fields have a Python type and a Cassandra type; a `Table` names the columns of its key.
+The module does not use the driver, so that the in-memory double stores the same rows.
 """
 
 from collections.abc import Callable
@@ -29,10 +29,10 @@ Blob = Annotated[bytes, Cql("blob")]
 
 
 class Table(Generic[RowT]):
-    """A table: its rows' class, its partition key and the clustering key that orders a partition.
+    """A table: its row class, its partition key and the clustering key that orders a partition.
 
-    An optional field is a column that a row may lack; it is left unset when written, never null, for a null is a
-    tombstone that every later read has to step over.
+    An optional field is a column that a row may lack. It is left unset, never written as null: a null is a tombstone
+    that slows every later read.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Table(Generic[RowT]):
         for field in fields(row):  # type: ignore[arg-type]  # "a dataclass" has no name in typing
             cql, optional = _column_type(hints[field.name])
             if optional and field.name in self.primary_key:
-                raise TypeError(f"{name}.{field.name} is part of the key, so no row may lack it")
+                raise TypeError(f"{name}.{field.name} is part of the key and cannot be optional")
             self.columns[field.name] = cql
         if unknown := set(self.primary_key) - set(self.columns):
             raise TypeError(f"{name}: key columns {sorted(unknown)} are not fields of {row.__name__}")
@@ -56,51 +56,51 @@ class Table(Generic[RowT]):
 
     @property
     def primary_key(self) -> tuple[str, ...]:
-        """Partition key, then clustering key: what tells one row from another."""
+        """The partition key, then the clustering key."""
         return (*self.partition, *self.clustering)
 
     def create(self) -> str:
-        """The CQL that makes the table unless it exists."""
+        """Return the CQL that creates the table unless it exists."""
         columns = ", ".join(f"{name} {cql}" for name, cql in self.columns.items())
         key = ", ".join([f"({', '.join(self.partition)})", *self.clustering])
         return f"CREATE TABLE IF NOT EXISTS {self.name} ({columns}, PRIMARY KEY ({key}))"
 
     def insert(self, *, once: bool = False) -> str:
-        """The CQL that writes a row, values in the order of `values`; `once` makes the first writer win (LWT)."""
+        """Return the CQL that inserts a row, in the order of `values`; `once`: only the first insert applies (LWT)."""
         places = ", ".join("?" * len(self.columns))
-        text = f"INSERT INTO {self.name} ({', '.join(self.columns)}) VALUES ({places})"  # noqa: S608  # our own names
+        text = f"INSERT INTO {self.name} ({', '.join(self.columns)}) VALUES ({places})"  # noqa: S608  # names of models
         return f"{text} IF NOT EXISTS" if once else text
 
     def select(self, *by: str) -> str:
-        """The CQL that reads rows by some columns of the key, in the order that `row` takes."""
+        """Return the CQL that reads rows by columns of the key, in the order that `row` takes."""
         where = " AND ".join(f"{name} = ?" for name in by)
-        return f"SELECT {', '.join(self.columns)} FROM {self.name} WHERE {where}"  # noqa: S608  # our own names
+        return f"SELECT {', '.join(self.columns)} FROM {self.name} WHERE {where}"  # noqa: S608  # names of models
 
     def values(self, row: RowT) -> tuple[Any, ...]:
-        """A row's values; None where the row lacks the column."""
+        """Return a row's values; None for an absent column."""
         return self._values(row)
 
     def key(self, row: RowT) -> tuple[Any, ...]:
-        """A row's primary key."""
+        """Return a row's primary key."""
         return self._key(row)
 
     def row(self, values: tuple[Any, ...]) -> RowT:
-        """The row that a SELECT returned."""
+        """Convert a result of `select` to a row."""
         return self._row(*values)
 
 
 def _column_type(hint: Any) -> tuple[str, bool]:  # noqa: ANN401  # any type hint
-    """A hint's CQL type, and whether a row may lack the column."""
+    """Return a type hint's CQL type, and whether the column is optional."""
     choices = [hint] if hasattr(hint, "__metadata__") else [a for a in get_args(hint) if hasattr(a, "__metadata__")]
     for annotated in choices:
         for note in annotated.__metadata__:
             if isinstance(note, Cql):
                 return note.name, type(None) in get_args(hint)
-    raise TypeError(f"{hint!r} names no CQL type")
+    raise TypeError(f"{hint!r} has no CQL type")
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
-    """A row's fields as a tuple, also where it is only one."""
+    """Return a getter of fields as a tuple, also for a single field."""
     if len(names) == 1:
         get = attrgetter(names[0])
         return lambda row: (get(row),)

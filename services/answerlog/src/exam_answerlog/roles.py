@@ -1,4 +1,4 @@
-"""The superuser that a new Cassandra is born with, and how one whose password nobody knows takes its place."""
+"""Replace the default superuser of a new Cassandra cluster, whose password is public."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,68 +9,71 @@ from cassandra.pool import Host
 from cassandra.query import SimpleStatement
 
 from exam_answerlog.log import AnswerLogUnavailableError
-from exam_answerlog.schema import REQUEST_TIMEOUT, Say, replication_of
+from exam_answerlog.schema import REQUEST_TIMEOUT, Report, replication_of
 from exam_answerlog.session import connect_cluster, make_cluster
 from exam_answerlog.settings import CassandraSettings
 from exam_runtime.settings import SettingsError
 
-BORN = "cassandra"
+DEFAULT_SUPERUSER = "cassandra"
 """Name and password of the superuser of a new cluster."""
 ROLES = "system_auth"
-"""The keyspace in which Cassandra keeps roles and what they may do."""
+"""The keyspace that holds roles and permissions."""
 
 
-def replace_default_superuser(settings: CassandraSettings, say: Say) -> None:
-    """Make the settings' role the superuser, take the born one's login away, keep as many copies of roles as of data.
+def replace_default_superuser(settings: CassandraSettings, report: Report) -> None:
+    """Create the settings' role as superuser, disable the default one, and replicate roles like data.
 
-    May be repeated at any time, and after an interruption. Nobody else's roles are touched.
+    Idempotent, also after an interruption. Other roles are not changed.
 
     Raises:
-        SettingsError: no role is named, or it is the born one.
-        NoHostAvailable, DriverException, AnswerLogUnavailableError: Cassandra does not answer, has fewer nodes than
-            there are to be copies, or knows neither role.
+        SettingsError: no role is named, or the default one.
+        NoHostAvailable, DriverException, AnswerLogUnavailableError: Cassandra does not respond, has fewer nodes than
+            the replication needs, or accepts neither role.
     """
-    if settings.username is None or settings.username == BORN:
-        raise SettingsError(f"EXAM_CASSANDRA_USERNAME must name the role to make, another than {BORN!r}")
+    if settings.username is None or settings.username == DEFAULT_SUPERUSER:
+        raise SettingsError(f"EXAM_CASSANDRA_USERNAME must name the role to create, other than {DEFAULT_SUPERUSER!r}")
     try:
-        _settle(settings, say)
+        _apply(settings, report)
     except NoHostAvailable:
-        # Nobody has done it yet, or nobody answers: then the born one does not either.
-        with _session(settings.model_copy(update={"username": BORN, "password": BORN})) as (_, session):
+        # The role does not exist yet, or no node responds; then logging in as the default superuser fails as well.
+        with _session(settings.model_copy(update={"username": DEFAULT_SUPERUSER, "password": DEFAULT_SUPERUSER})) as (
+            _,
+            session,
+        ):
             session.execute(
                 f"CREATE ROLE IF NOT EXISTS {settings.username} "
                 "WITH PASSWORD = %s AND SUPERUSER = true AND LOGIN = true",
                 (settings.password,),
             )
-        _settle(settings, say)
+        _apply(settings, report)
 
 
 def nodes_up(hosts: Iterable[Host], local_dc: str) -> list[Host]:
-    """The nodes that copies may be kept on now: those of other data centres keep none of ours."""
+    """Return the nodes that can hold replicas now: only those of the local data centre do."""
     return [host for host in hosts if host.is_up and host.datacenter == local_dc]
 
 
-def _settle(settings: CassandraSettings, say: Say) -> None:
+def _apply(settings: CassandraSettings, report: Report) -> None:
     with _session(settings) as (cluster, session):
         up = nodes_up(cluster.metadata.all_hosts(), settings.local_dc)
-        # Of one node for all of it: another may not know yet who we are, while copies of roles are on their way to it.
+        # Use one node throughout: another may not have the new role yet while roles are being replicated.
         node = up[0]
-        session.execute(f"ALTER ROLE {BORN} WITH LOGIN = false AND SUPERUSER = false", host=node)
-        raised = _raise_copies(settings, session, node, nodes=len(up))
+        session.execute(f"ALTER ROLE {DEFAULT_SUPERUSER} WITH LOGIN = false AND SUPERUSER = false", host=node)
+        added = _replicate_roles(settings, session, node, nodes=len(up))
         if settings.replication == 1:
             return
         try:
-            _fill_copies(session, node)
+            _repair_replicas(session, node)
         except Unavailable:
-            if raised:
+            if added:
                 raise
-            say("a Cassandra node is away: whether every copy of the roles is whole was not looked at")
+            report("a Cassandra node is down: the replicas of the roles were not checked")
 
 
-def _raise_copies(settings: CassandraSettings, session: Session, node: Host, *, nodes: int) -> bool:
-    """Keep as many copies of roles as of data; whether there were not.
+def _replicate_roles(settings: CassandraSettings, session: Session, node: Host, *, nodes: int) -> bool:
+    """Replicate roles like data; return whether that was a change.
 
-    Of roles a new cluster keeps one copy: with that node down, nobody could log in anywhere.
+    A new cluster has one replica of its roles: with that node down, all logins would fail.
     """
     if replication_of(session, ROLES, node) == settings.copies:
         return False
@@ -80,8 +83,8 @@ def _raise_copies(settings: CassandraSettings, session: Session, node: Host, *, 
     return True
 
 
-def _fill_copies(session: Session, node: Host) -> None:
-    """Give new copies what the old ones have: a read of all copies repairs those that lack something."""
+def _repair_replicas(session: Session, node: Host) -> None:
+    """Fill new replicas: a read at consistency ALL repairs incomplete ones."""
     query = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s"
     for (table,) in session.execute(query, (ROLES,), host=node):
         every = SimpleStatement(f"SELECT * FROM {ROLES}.{table}", consistency_level=ConsistencyLevel.ALL)  # noqa: S608

@@ -1,8 +1,8 @@
-"""The link to Cassandra: one driver session, made in a thread of its own and made anew when it is lost.
+"""Keep one driver session to Cassandra open, from a background thread.
 
-The driver mends single nodes and connections by itself. What it does not survive is to start while nothing answers, and
-to find every address it knows dead (in a cluster, a restarted pod has a new address). Both are one case here: there is
-no session, so names are resolved again and a new session is made, every second or so, for as long as it takes.
+The driver reconnects to single nodes by itself. It cannot start while no node responds, nor recover when all addresses
+that it has are unreachable (in a cluster, a restarted pod has a new address). In both cases no session is open: host
+names are resolved again and a new session is created, about every second until it succeeds.
 """
 
 import asyncio
@@ -39,23 +39,23 @@ except DependencyException:
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds for one step of connecting; longer than a request's, for it happens on machines that are just starting."""
+"""Seconds for one step of connecting; longer than a request's timeout, because nodes may still be starting."""
 HEARTBEAT = 5.0
-"""Seconds after which a silent connection is asked for a sign of life, and is given up without one."""
+"""Seconds after which an idle connection is probed, and closed when it does not respond."""
 BACKOFF = (0.1, 0.2, 0.4, 0.8)
 MAX_BACKOFF = 1.0
-"""Seconds between attempts to connect: first a few short ones, then this for as long as it takes."""
+"""Seconds between attempts to connect, after the short ones of `BACKOFF`."""
 
 _CLOSED = "this answer log is closed"
 
 
 class DriverPartsMissingError(RuntimeError):
-    """The driver runs without its compiled parts: it would work, at a fraction of the speed."""
+    """The driver lacks its compiled parts: it would work, but much slower."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenSession:
-    """A session that works, and the statements prepared in it by their CQL."""
+    """An open session, and its prepared statements by their CQL."""
 
     cluster: Cluster
     session: Session
@@ -64,7 +64,7 @@ class OpenSession:
 
 def assert_compiled() -> None:
     """Raise unless the driver has libev and its Cython parts."""
-    missing = [name for name, there in (("libev", LibevConnection), ("Cython", HAVE_CYTHON)) if not there]
+    missing = [name for name, present in (("libev", LibevConnection), ("Cython", HAVE_CYTHON)) if not present]
     if missing:
         raise DriverPartsMissingError(
             f"cassandra-driver is installed without {' and '.join(missing)}: "
@@ -73,11 +73,11 @@ def assert_compiled() -> None:
 
 
 def make_cluster(settings: CassandraSettings, *, request_timeout: float) -> Cluster:
-    """A driver cluster as this platform uses it; names are resolved here, `connect` reaches out."""
+    """Create a configured driver cluster; host names are resolved here, connections are opened by `connect`."""
     assert_compiled()
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(settings.local_dc)),
-        retry_policy=FallthroughRetryPolicy(),  # whoever asked decides about another try; the driver hides none
+        retry_policy=FallthroughRetryPolicy(),  # callers decide about retries
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
         request_timeout=request_timeout,
@@ -86,7 +86,7 @@ def make_cluster(settings: CassandraSettings, *, request_timeout: float) -> Clus
     try:
         return _cluster(settings, profile)
     except UnresolvableContactPoints as error:
-        raise AnswerLogUnavailableError(f"no name server knows {settings.address} (EXAM_CASSANDRA_HOSTS)") from error
+        raise AnswerLogUnavailableError(f"cannot resolve {settings.address} (EXAM_CASSANDRA_HOSTS)") from error
 
 
 def _cluster(settings: CassandraSettings, profile: ExecutionProfile) -> Cluster:
@@ -97,8 +97,8 @@ def _cluster(settings: CassandraSettings, profile: ExecutionProfile) -> Cluster:
         protocol_version=ProtocolVersion.V5,
         connection_class=LibevConnection,
         compression=False,
-        # The driver sends in pieces of 4 kB; without this each piece of a batch waits until TCP acknowledges the one
-        # before, 40 ms each.
+        # The driver sends in pieces of 4 kB; without this each piece of a batch waits 40 ms until TCP acknowledges the
+        # one before.
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         reconnection_policy=ExponentialReconnectionPolicy(BACKOFF[0], MAX_BACKOFF),
@@ -112,7 +112,7 @@ def _cluster(settings: CassandraSettings, profile: ExecutionProfile) -> Cluster:
 
 
 def open_session(settings: CassandraSettings, statements: Iterable[str]) -> OpenSession:
-    """Connect and prepare the statements; blocks, and leaves nothing open when it fails."""
+    """Connect and prepare the statements. Blocks; closes everything when it fails."""
     cluster = make_cluster(settings, request_timeout=settings.timeout)
     try:
         session = connect_cluster(cluster, settings)
@@ -120,7 +120,7 @@ def open_session(settings: CassandraSettings, statements: Iterable[str]) -> Open
             prepared = {cql: session.prepare(cql, keyspace=settings.keyspace) for cql in statements}
         except InvalidRequest as error:
             raise AnswerLogUnavailableError(
-                f"Cassandra answers, but keyspace {settings.keyspace} is not as this release needs it: {error}. "
+                f"Cassandra responds, but keyspace {settings.keyspace} lacks the schema of this release: {error}. "
                 "Run `python -m exam_answerlog migrate`"
             ) from error
     except BaseException:
@@ -130,7 +130,7 @@ def open_session(settings: CassandraSettings, statements: Iterable[str]) -> Open
 
 
 def connect_cluster(cluster: Cluster, settings: CassandraSettings) -> Session:
-    """Connect; says so when the nodes were found, but none of them is in the local data centre."""
+    """Connect; raise a specific error when none of the nodes is in the local data centre."""
     try:
         return cluster.connect()
     except NoHostAvailable as error:
@@ -144,10 +144,10 @@ def connect_cluster(cluster: Cluster, settings: CassandraSettings) -> Session:
 
 
 class SessionManager:
-    """Keeps one open session while it can, and says why not while it cannot.
+    """Keeps one session open; while none is, keeps the reason.
 
-    Made by one process for itself: threads and sockets do not survive a fork, so a process that forks (Celery's prefork
-    pool) makes its link in the child. To use one that was made before the fork raises RuntimeError.
+    Threads and sockets do not survive a fork, so that a process that forks (Celery's prefork pool) creates its manager
+    in the child. Using a manager that was created before the fork raises RuntimeError.
     """
 
     def __init__(self, settings: CassandraSettings, statements: Iterable[str]) -> None:
@@ -157,16 +157,16 @@ class SessionManager:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._outcome = _pending()
-        self._patience = CONNECT_TIMEOUT
+        self._wait_seconds = CONNECT_TIMEOUT
         self._stop = threading.Event()
         self._renew = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="answerlog-session", daemon=True)
         self._thread.start()
 
     async def session(self) -> OpenSession:
-        """The open session; waits for an attempt that is under way, but not for another after one has failed."""
+        """Return the open session; wait for an attempt in progress, but not for the next one after a failure."""
         if self._pid != os.getpid():
-            raise RuntimeError("this answer log was made before a fork: connect in the process that uses it")
+            raise RuntimeError("this answer log was created before a fork: connect in the process that uses it")
         outcome = self._outcome
         if not outcome.done():
             await self._wait(outcome)
@@ -176,51 +176,51 @@ class SessionManager:
         raise AnswerLogUnavailableError(describe(result)) from result
 
     def lost(self, session: OpenSession) -> None:
-        """Say that no node answered in this session: it is given up and a new one made."""
+        """Report that no node responds in this session, so that a new one replaces it."""
         with self._lock:
             if self._outcome.done() and self._outcome.result() is session:
                 self._outcome = _pending()
                 self._renew.set()
 
     def close(self) -> None:
-        """Give up the session, or the attempt to have one; blocks until sockets and threads are gone."""
+        """Close the session or cancel the attempt to open one; blocks until sockets and threads are closed."""
         self._stop.set()
         self._renew.set()
         self._thread.join()
 
     async def _wait(self, outcome: "Future[OpenSession | Exception]") -> None:
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._wait_seconds):
                 await asyncio.wrap_future(outcome)
         except TimeoutError:
             raise AnswerLogUnavailableError(
-                f"still connecting to Cassandra at {self._settings.address} after {self._patience:g} s"
+                f"still connecting to Cassandra at {self._settings.address} after {self._wait_seconds:g} s"
             ) from None
 
     def _keep(self) -> None:
         delays = _delays()
-        given_up: OpenSession | None = None
+        replaced: OpenSession | None = None
         while not self._stop.is_set():
             result = self._attempt()
             self._publish(result)
-            if given_up:
-                given_up.cluster.shutdown()  # waits for its threads, so nobody should wait for it
-                given_up = None
+            if replaced:
+                replaced.cluster.shutdown()  # slow: it joins its threads, so that the new session is published first
+                replaced = None
             if isinstance(result, OpenSession):
                 delays = _delays()
                 self._renew.wait()
                 self._renew.clear()
-                given_up = result
+                replaced = result
             else:
                 self._stop.wait(next(delays))
         self._publish(AnswerLogUnavailableError(_CLOSED))
-        if given_up:
-            given_up.cluster.shutdown()
+        if replaced:
+            replaced.cluster.shutdown()
 
     def _attempt(self) -> OpenSession | Exception:
         try:
             return open_session(self._settings, self._statements)
-        except Exception as error:  # noqa: BLE001  # kept, and raised to everyone who asks until an attempt succeeds
+        except Exception as error:  # noqa: BLE001  # kept, and raised to callers until an attempt succeeds
             return error
 
     def _publish(self, result: OpenSession | Exception) -> None:
@@ -229,7 +229,7 @@ class SessionManager:
             if self._outcome.done():
                 self._outcome = _pending()
             self._outcome.set_result(result)
-            self._patience = self._settings.timeout  # the first attempt alone may take longer than a request
+            self._wait_seconds = self._settings.timeout  # only the first attempt may take longer than a request
         if isinstance(result, OpenSession):
             logger.info("connected to Cassandra at %s", self._settings.address)
         elif str(result) not in {str(before), _CLOSED}:
@@ -237,7 +237,7 @@ class SessionManager:
 
 
 def _pending() -> "Future[Any]":
-    """A future that a waiter's cancellation cannot cancel for the others."""
+    """Return a future that one waiter's cancellation cannot cancel for the others."""
     outcome: Future[Any] = Future()
     outcome.set_running_or_notify_cancel()
     return outcome
@@ -248,7 +248,7 @@ def _delays() -> Iterator[float]:
 
 
 def describe(error: Exception) -> str:
-    """What went wrong, for a person: the driver's lists of errors by node read as a sentence."""
+    """Format an error for a person; the driver's errors by node become one sentence."""
     if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict):
-        return "no Cassandra node answers: " + "; ".join(f"{node}: {cause}" for node, cause in error.errors.items())
+        return "no Cassandra node responds: " + "; ".join(f"{node}: {cause}" for node, cause in error.errors.items())
     return str(error)

@@ -1,4 +1,4 @@
-"""What the answer log keeps, as typed rows, and the tables that keep them."""
+"""The answer log's rows and tables."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,9 +12,9 @@ from exam_core.fold import SealedBucket
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """An answer. Its key holds all that makes it this event, so that the same write twice is one row.
+    """An answer; its id is the column `request`. The key identifies the event, so that a repeated write is one row.
 
-    The deadline and the epoch are not in it: one solver takes one request at one instant under one of each.
+    The deadline and the epoch are not part of the key: a solver admits an answer at one instant under one of each.
     """
 
     sitting: Uuid
@@ -32,7 +32,7 @@ class AnswerRow:
 
     @classmethod
     def of(cls, sitting: UUID, bucket: int, answer: Answer) -> Self:
-        """The row that records an answer."""
+        """Return the row of an answer."""
         return cls(
             sitting,
             bucket,
@@ -49,7 +49,7 @@ class AnswerRow:
         )
 
     def answer(self) -> Answer:
-        """The answer that the row records."""
+        """Return the answer."""
         return Answer(
             student=self.student,
             question=self.question,
@@ -65,7 +65,7 @@ class AnswerRow:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """A student began. Two solvers may both record it; the earliest start wins when it is read."""
+    """The start of an attempt. Two solvers may both record one; the earliest start holds when it is read."""
 
     sitting: Uuid
     bucket: Int
@@ -77,11 +77,11 @@ class AttemptRow:
 
     @classmethod
     def of(cls, sitting: UUID, bucket: int, start: Start) -> Self:
-        """The row that records a start."""
+        """Return the row of a start."""
         return cls(sitting, bucket, start.student, start.started_at, start.solver, start.epoch, start.seed)
 
     def start(self) -> Start:
-        """The start that the row records."""
+        """Return the start."""
         return Start(
             student=self.student,
             started_at=self.started_at,
@@ -93,7 +93,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRow:
-    """A student said that they are done."""
+    """A submission."""
 
     sitting: Uuid
     bucket: Int
@@ -104,17 +104,17 @@ class SubmissionRow:
 
     @classmethod
     def of(cls, sitting: UUID, bucket: int, submission: Submission) -> Self:
-        """The row that records a submission."""
+        """Return the row of a submission."""
         return cls(sitting, bucket, submission.student, submission.submitted_at, submission.solver, submission.epoch)
 
     def submission(self) -> Submission:
-        """The submission that the row records."""
+        """Return the submission."""
         return Submission(student=self.student, submitted_at=self.submitted_at, solver=self.solver, epoch=self.epoch)
 
 
 @dataclass(frozen=True, slots=True)
 class PaperRow:
-    """A part of the students' half of a paper; each part a partition of its own, for images may be large."""
+    """A part of the students' half of a paper; each part is a partition, because images may be large."""
 
     digest: Text
     part: Text
@@ -123,17 +123,17 @@ class PaperRow:
 
     @classmethod
     def of(cls, digest: str, part: str, content: PaperPart) -> Self:
-        """The row that holds a part."""
+        """Return the row of a part."""
         return cls(digest, part, content.content_type, content.data)
 
     def content(self) -> PaperPart:
-        """The part that the row holds."""
+        """Return the part."""
         return PaperPart(content_type=self.content_type, data=self.data)
 
 
 @dataclass(frozen=True, slots=True)
 class SealedRow:
-    """A bucket's seal. `n`, how many answers count, is for people who look; what is trusted is checked by digest."""
+    """A bucket's seal. `n`, the number of answers that count, is informational; the digest is what is verified."""
 
     sitting: Uuid
     bucket: Int
@@ -143,11 +143,11 @@ class SealedRow:
 
     @classmethod
     def of(cls, sitting: UUID, bucket: int, sealed: SealedBucket) -> Self:
-        """The row that holds a seal."""
+        """Return the row of a seal."""
         return cls(sitting, bucket, sealed.count, bytes.fromhex(sealed.digest), sealed.data)
 
     def sealed(self) -> SealedBucket:
-        """The seal that the row holds; ValueError when its bytes are not those that were sealed."""
+        """Return the seal; raises ValueError when its bytes do not match its digest."""
         sealed = SealedBucket(self.data)
         if sealed.digest != self.digest.hex():
             raise ValueError(
@@ -159,7 +159,7 @@ class SealedRow:
 
 @dataclass(frozen=True, slots=True)
 class SchemaVersionRow:
-    """A migration that was applied; `digest` is of its statements, so that history cannot be rewritten unseen."""
+    """An applied migration; `digest` is that of its statements, so that a later change of them is detected."""
 
     version: Int
     name: Text
@@ -168,7 +168,7 @@ class SchemaVersionRow:
 
 @dataclass(frozen=True, slots=True)
 class SchemaLockRow:
-    """Who is migrating; the row expires, so that a migration that was killed blocks the next one only for a while."""
+    """The lock of a running migration; it expires, so that a killed migration blocks the next one only for a while."""
 
     name: Text
     holder: Uuid
@@ -179,15 +179,15 @@ _ANSWER_ORDER = ("student", "question", "seq", "request", "received_at", "solver
 
 ANSWERS = Table("answers", AnswerRow, partition=_BUCKET, clustering=_ANSWER_ORDER)
 ANSWERS_LATE = Table("answers_late", AnswerRow, partition=_BUCKET, clustering=_ANSWER_ORDER)
-"""Kept for people to look into; no seal reads it."""
+"""For inspection; no seal reads it."""
 ATTEMPTS = Table("attempts", AttemptRow, partition=_BUCKET, clustering=("student", "started_at", "solver"))
 SUBMISSIONS = Table("submissions", SubmissionRow, partition=_BUCKET, clustering=("student", "submitted_at", "solver"))
 PAPERS = Table("papers", PaperRow, partition=("digest", "part"))
 SEALED = Table("sealed", SealedRow, partition=_BUCKET)
-"""Written by LWT only, so that one set of answers counts whoever seals."""
+"""Written by LWT only, so that concurrent sealers agree on one set of answers."""
 SCHEMA_VERSION = Table("schema_version", SchemaVersionRow, partition=("version",))
 SCHEMA_LOCK = Table("schema_lock", SchemaLockRow, partition=("name",))
 
 TABLES: tuple[Table[Any], ...] = (ANSWERS, ANSWERS_LATE, ATTEMPTS, SUBMISSIONS, PAPERS, SEALED)
 BOOKKEEPING: tuple[Table[Any], ...] = (SCHEMA_VERSION, SCHEMA_LOCK)
-"""What migrations need to exist before the first of them runs."""
+"""Tables that migrations need before the first of them runs."""

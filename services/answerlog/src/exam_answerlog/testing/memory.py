@@ -1,4 +1,4 @@
-"""The answer log in memory: a double for tests that keeps the very rows the tables would, and breaks on request."""
+"""The answer log in memory: a double for tests that stores the same rows and can block or fail on demand."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ RowT = TypeVar("RowT")
 
 
 class Hold:
-    """Calls that wait inside the store until they are let go."""
+    """Calls that block inside the store until they are released."""
 
     def __init__(self) -> None:
         self.waiting = 0
@@ -37,16 +37,16 @@ class Hold:
         self._released = asyncio.Event()
 
     async def reached(self, calls: int = 1) -> None:
-        """Return when so many calls wait."""
+        """Return when this many calls are blocked."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: self.waiting >= calls)
 
     def release(self) -> None:
-        """Let all calls go, those that come later too."""
+        """Release all calls, later ones too."""
         self._released.set()
 
     async def wait(self) -> None:
-        """Wait as a call does."""
+        """Block like a call."""
         async with self._arrived:
             self.waiting += 1
             self._arrived.notify_all()
@@ -59,8 +59,8 @@ class Hold:
 class MemoryAnswerLog(AnswerLog):
     """An answer log that lasts as long as the object.
 
-    A call waits while it is held, then fails if it is told to, either before anything is written or (what a timeout may
-    mean) after.
+    A call blocks while it is held and then raises the configured error, either before anything is written or, like a
+    timeout, after.
     """
 
     def __init__(self) -> None:
@@ -70,12 +70,12 @@ class MemoryAnswerLog(AnswerLog):
         self._hold: Hold | None = None
 
     def fail_with(self, error: Exception | None, *, written: bool = False) -> None:
-        """Make every call raise `error` until told otherwise (None); `written`: after it did its work."""
+        """Make every call raise `error` until reset with None; `written`: after it has written."""
         self._error, self._fails_written = error, written
 
     @contextmanager
     def hold(self) -> Iterator[Hold]:
-        """Hold every call that begins inside the block until it is released, at the latest when the block ends."""
+        """Block calls that begin inside the context until they are released, at the latest at its end."""
         hold = self._hold = Hold()
         try:
             yield hold
@@ -88,23 +88,23 @@ class MemoryAnswerLog(AnswerLog):
         await self._write(ANSWERS, [AnswerRow.of(sitting, bucket, answer) for answer in answers])
 
     async def append_late(self, sitting: UUID, bucket: int, answers: Sequence[Answer]) -> None:
-        """Keep answers that came too late."""
+        """Store late answers."""
         await self._write(ANSWERS_LATE, [AnswerRow.of(sitting, bucket, answer) for answer in answers])
 
     async def append_start(self, sitting: UUID, bucket: int, start: Start) -> None:
-        """Record that a student began."""
+        """Record the start of an attempt."""
         await self._write(ATTEMPTS, [AttemptRow.of(sitting, bucket, start)])
 
     async def append_submission(self, sitting: UUID, bucket: int, submission: Submission) -> None:
-        """Record that a student said they are done."""
+        """Record a submission."""
         await self._write(SUBMISSIONS, [SubmissionRow.of(sitting, bucket, submission)])
 
     async def read_student(self, sitting: UUID, bucket: int, student: int) -> Rows:
-        """What one student did."""
+        """Read one student's rows."""
         return await self._read(sitting, bucket, student)
 
     async def read_bucket(self, sitting: UUID, bucket: int) -> Rows:
-        """What everyone in a bucket did."""
+        """Read all rows of a bucket."""
         return await self._read(sitting, bucket)
 
     async def put_paper_part(self, digest: str, part: str, content: PaperPart) -> None:
@@ -112,14 +112,14 @@ class MemoryAnswerLog(AnswerLog):
         await self._write(PAPERS, [PaperRow.of(digest, part, content)])
 
     async def get_paper_part(self, digest: str, part: str) -> PaperPart | None:
-        """A part of a paper, or None."""
+        """Return a part of a paper, or None."""
         await self._begin()
         rows = self._find(PAPERS, digest, part)
         self._end()
         return rows[0].content() if rows else None
 
     async def seal(self, sitting: UUID, bucket: int, sealed: SealedBucket) -> SealedBucket:
-        """Write a bucket's seal unless there is one; return the one that holds."""
+        """Write a bucket's seal unless one exists; return the stored one."""
         await self._begin()
         row = SealedRow.of(sitting, bucket, sealed)
         stored: SealedRow = self.tables[SEALED.name].setdefault(SEALED.key(row), row)
@@ -128,14 +128,14 @@ class MemoryAnswerLog(AnswerLog):
         return sealed if winner == sealed else winner
 
     async def read_sealed(self, sitting: UUID, bucket: int) -> SealedBucket | None:
-        """A bucket's seal, or None; raises ValueError when bytes and stored digest disagree."""
+        """Return a bucket's seal, or None; raises ValueError when its bytes do not match its digest."""
         await self._begin()
         rows = self._find(SEALED, sitting, bucket)
         self._end()
         return rows[0].sealed() if rows else None
 
     async def ping(self) -> None:
-        """Whether the store is told to work."""
+        """Return unless the store is configured to fail."""
         await self._begin()
         self._end()
 
