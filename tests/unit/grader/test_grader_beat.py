@@ -1,4 +1,4 @@
-"""The periodic task is sent while somebody takes it, and beat outlives its broker."""
+"""Beat: periodic tasks are sent while workers process them, and an unavailable broker is retried."""
 
 from dataclasses import dataclass, field
 
@@ -8,11 +8,11 @@ from celery.beat import ScheduleEntry
 from pydantic import PostgresDsn, RedisDsn
 
 from exam_grader.broker.celery_app import CLOSE_DUE, create_app
-from exam_grader.commands.beat import MAX_WAITING, scheduler_class
-from exam_grader.health.consumer import Pulse
+from exam_grader.commands.beat import MAX_QUEUE_DEPTH, scheduler_class
+from exam_grader.health.loop import LoopMonitor
 from exam_grader.settings import GraderSettings
 
-NOBODY = GraderSettings(
+UNREACHABLE = GraderSettings(
     database_url=PostgresDsn("postgresql://nobody:none@127.0.0.1:1/none"),
     redis_url=RedisDsn("redis://127.0.0.1:1/0"),
 )
@@ -20,37 +20,37 @@ NOBODY = GraderSettings(
 
 @dataclass
 class FakeBroker:
-    """A broker in which so many control tasks wait; None: away."""
+    """A broker with a fixed depth of every queue; None: unavailable."""
 
-    waiting: int | None = 0
+    depth: int | None = 0
 
-    def depth(self, _queue: str) -> int:
-        """So many, or no answer."""
-        if self.waiting is None:
+    def queue_depth(self, _queue: str) -> int:
+        """The depth, or a connection error."""
+        if self.depth is None:
             raise redis.ConnectionError("connection refused")
-        return self.waiting
+        return self.depth
 
 
 @dataclass
 class Sent:
-    """What a scheduler sent."""
+    """The names of the tasks that a scheduler sent."""
 
     names: list[str] = field(default_factory=list)
 
     def apply_async(self, entry: ScheduleEntry, **_: object) -> None:
-        """Keep the name."""
+        """Record the name."""
         self.names.append(entry.task)
 
 
 @pytest.fixture
 def sent() -> Sent:
-    """Nothing yet."""
+    """No task yet."""
     return Sent()
 
 
-def tick(broker: FakeBroker, sent: Sent, pulse: Pulse | None = None) -> None:
-    """Let a new scheduler run once, when its task is due."""
-    scheduler = scheduler_class(broker, pulse or Pulse())(create_app(NOBODY))  # type: ignore[arg-type]
+def tick(broker: FakeBroker, sent: Sent, monitor: LoopMonitor | None = None) -> None:
+    """Run one iteration of a new scheduler whose task is due."""
+    scheduler = scheduler_class(broker, monitor or LoopMonitor())(create_app(UNREACHABLE))  # type: ignore[arg-type]
     scheduler.producer = None
     scheduler.apply_async = sent.apply_async
     for entry in scheduler.schedule.values():
@@ -58,28 +58,28 @@ def tick(broker: FakeBroker, sent: Sent, pulse: Pulse | None = None) -> None:
     scheduler.tick()
 
 
-def test_what_is_over_is_looked_for(sent: Sent) -> None:
-    """Beat asks the workers to look for sittings that are over."""
+def test_the_close_due_task_is_sent(sent: Sent) -> None:
+    """Sittings that are over are closed without an operator or a person."""
     tick(FakeBroker(), sent)
     assert sent.names == [CLOSE_DUE]
 
 
-def test_without_workers_the_queue_stays_short(sent: Sent) -> None:
-    """A weekend without workers does not fill the broker with the same wish."""
-    tick(FakeBroker(MAX_WAITING), sent)
+def test_no_task_is_sent_while_the_queue_is_full(sent: Sent) -> None:
+    """A weekend without workers does not fill the broker with periodic tasks."""
+    tick(FakeBroker(MAX_QUEUE_DEPTH), sent)
     assert sent.names == []
 
 
-def test_a_broker_that_is_away_is_waited_for(sent: Sent) -> None:
-    """Beat goes on when the broker is away."""
+def test_an_unavailable_broker_does_not_end_beat(sent: Sent) -> None:
+    """Beat skips its task while the broker is unavailable, and keeps running."""
     tick(FakeBroker(None), sent)
     assert sent.names == []
 
 
-def test_each_turn_is_a_sign_of_life(sent: Sent) -> None:
-    """Beat's health is that its loop turns."""
-    pulse = Pulse(turning=True)
-    pulse.last = 0.0
-    tick(FakeBroker(), sent, pulse)
-    pulse.check()
-    assert pulse.last > 0
+def test_each_tick_is_recorded_for_the_liveness_probe(sent: Sent) -> None:
+    """Beat is alive while its loop runs."""
+    monitor = LoopMonitor(expected=True)
+    monitor.last_iteration = 0.0
+    tick(FakeBroker(), sent, monitor)
+    monitor.check()
+    assert monitor.last_iteration > 0

@@ -1,4 +1,4 @@
-"""A coordinator may be killed anywhere, run twice, and be lied to by the broker: the end is the same."""
+"""The coordinator reaches the same end when it is killed anywhere, run twice, or loses tasks in the broker."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,21 +7,22 @@ import pytest
 
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
-from exam_grader.coordination.coordinator import Coordinator, Halt, Phase, Report
-from exam_grader.coordination.next_step import RevisionView, View
-from exam_grader.errors import HaltedError, SealDamagedError, StuckError
+from exam_grader.coordination.coordinator import Coordinator
+from exam_grader.coordination.next_step import RevisionSnapshot, SittingSnapshot
+from exam_grader.coordination.port import Phase, Report, StopRequested
+from exam_grader.errors import NoProgressError, SealDamagedError, StopRequestedError
 
 BUCKETS = 4
 STALL = 15.0
 
 
 class KilledError(BaseException):
-    """The process dies: nobody may catch this."""
+    """The process is killed; not an Exception, so that it is not caught."""
 
 
 @dataclass
 class World:
-    """PostgreSQL, Cassandra and the broker as far as a coordinator can tell; every change is counted as one write."""
+    """PostgreSQL, Cassandra and the broker in memory; every change counts as one write."""
 
     state: State = State.SCHEDULED
     over: bool = True
@@ -33,62 +34,62 @@ class World:
     graded: bool = False
     published: int = 0
     queue: list[int] = field(default_factory=list)
-    handed_out_at: float | None = None
-    ledger_grew_at: float = 0.0
+    enqueued_at: float | None = None
+    last_entry_at: float = 0.0
     now: float = 0.0
     damaged: bool = False
     writes: int = 0
-    die_at: int | None = None
-    die_after: bool = False
+    killed_at: int | None = None
+    killed_after: bool = False
 
     def write(self, change: Callable[[], None]) -> None:
-        """One write; the process may die right before it or right after it."""
+        """Write once; the process may be killed right before or right after it."""
         self.writes += 1
-        if self.writes == self.die_at and not self.die_after:
+        if self.writes == self.killed_at and not self.killed_after:
             raise KilledError
         change()
-        if self.writes == self.die_at:
+        if self.writes == self.killed_at:
             raise KilledError
 
     def grade(self, chunk: int) -> bool:
-        """What a grader does: once a chunk, however often it is asked."""
+        """Grade a chunk as a grader does: idempotently."""
         if chunk in self.ledger:
             return False
         self.write(lambda: self.ledger.append(chunk))
-        self.ledger_grew_at = self.now
+        self.last_entry_at = self.now
         return True
 
     def work(self) -> None:
-        """Let graders take all that waits."""
+        """Have graders process the whole queue."""
         while self.queue:
             self.grade(self.queue.pop(0))
 
     @property
     def end(self) -> tuple[object, ...]:
-        """What is left when all is done."""
+        """The final state."""
         return (self.state, self.sealed, sorted(self.ledger), self.graded, self.published)
 
 
-THE_END = (State.SEALED, set(range(BUCKETS)), list(range(BUCKETS)), True, 1)
+FINISHED = (State.SEALED, set(range(BUCKETS)), list(range(BUCKETS)), True, 1)
 
 
 class FakeSitting:
-    """A desk in a world."""
+    """A sitting in a world."""
 
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def look(self) -> View:
-        """What PostgreSQL would say."""
+    def snapshot(self) -> SittingSnapshot:
+        """The current facts."""
         world = self.world
-        revision = RevisionView(
+        revision = RevisionSnapshot(
             graded=world.graded,
             due_for_publication=world.graded and world.automatic and world.published < 1,
             chunks=BUCKETS,
             missing=tuple(c for c in range(BUCKETS) if c not in world.ledger),
-            idle=world.now - world.ledger_grew_at,
+            idle_seconds=world.now - world.last_entry_at,
         )
-        return View(
+        return SittingSnapshot(
             name="algebra",
             state=world.state,
             over=world.over,
@@ -102,73 +103,75 @@ class FakeSitting:
         self.world.write(lambda: setattr(self.world, "over", True))
 
     def close(self) -> None:
-        """Close, unless somebody did."""
+        """Close the sitting unless it is closed."""
         self._require(self.world.state is State.SCHEDULED)
         self.world.write(lambda: setattr(self.world, "state", State.CLOSING))
 
-    def awaited(self) -> Sequence[str]:
+    def drain_blockers(self) -> Sequence[str]:
         """One solver, until it is drained."""
         return () if self.world.drained else ("solver 1 until 10:00:32",)
 
-    def seal(self, tell: Callable[[int, int], None], halt: Halt) -> None:
+    def seal(self, on_progress: Callable[[int, int], None], stop_requested: StopRequested) -> None:
         """Seal each bucket, then the sitting."""
         for bucket in range(BUCKETS):
-            if halt():
-                raise HaltedError
+            if stop_requested():
+                raise StopRequestedError
             self.world.write(lambda bucket=bucket: self.world.sealed.add(bucket))  # type: ignore[misc]
-            tell(bucket + 1, BUCKETS)
+            on_progress(bucket + 1, BUCKETS)
         self._require(self.world.state is State.CLOSING)
         self.world.write(lambda: setattr(self.world, "state", State.SEALED))
 
     def open_revision(self) -> None:
-        """Open it; the ledger's idle time starts."""
+        """Open the revision; the ledger's idle time starts."""
         self.world.write(lambda: setattr(self.world, "opened", True))
-        self.world.ledger_grew_at = self.world.now
+        self.world.last_entry_at = self.world.now
 
     def enqueue(self, chunks: Sequence[int]) -> None:
-        """Put chunks into the queue."""
+        """Append chunks to the queue."""
         self.world.write(lambda: self.world.queue.extend(chunks))
-        self.world.handed_out_at = self.world.now
+        self.world.enqueued_at = self.world.now
 
-    def handed_out(self) -> bool:
-        """As the broker's note tells, which expires."""
-        handed_out_at = self.world.handed_out_at
-        return handed_out_at is not None and self.world.now - handed_out_at < STALL
+    def recently_enqueued(self) -> bool:
+        """Whether the mark exists, which expires."""
+        enqueued_at = self.world.enqueued_at
+        return enqueued_at is not None and self.world.now - enqueued_at < STALL
 
-    def queued(self) -> int:
-        """What waits."""
+    def queue_depth(self) -> int:
+        """The length of the queue."""
         return len(self.world.queue)
 
-    def verify(self, chunks: Sequence[int]) -> None:
-        """Refuse when the seal is damaged."""
+    def verify_seals(self, chunks: Sequence[int]) -> None:
+        """Raise if the seal is damaged."""
         if self.world.damaged:
-            raise SealDamagedError(None, chunks[0], "its bytes are others")  # type: ignore[arg-type]
+            raise SealDamagedError(None, chunks[0], "other bytes")  # type: ignore[arg-type]
 
-    def grade(self, chunk: int) -> bool:
+    def grade_chunk(self, chunk: int) -> bool:
         """Grade in this process."""
         return self.world.grade(chunk)
 
-    def complete(self) -> None:
-        """Only with a full ledger."""
+    def complete_revision(self) -> None:
+        """Complete the revision; requires a complete ledger."""
         self._require(len(self.world.ledger) == BUCKETS)
         self.world.write(lambda: setattr(self.world, "graded", True))
 
-    def publish(self) -> None:
+    def publish_revision(self) -> None:
         """Show the degrees."""
         self.world.write(lambda: setattr(self.world, "published", 1))
 
-    def _require(self, fine: bool) -> None:  # noqa: FBT001 - a condition, like assert's
-        if not fine:
-            raise Problem(ProblemKind.CONFLICT, "somebody else changed it first")
+    def _require(self, condition: bool) -> None:  # noqa: FBT001 - a condition, like assert's
+        if not condition:
+            raise Problem(ProblemKind.CONFLICT, "changed concurrently")
 
 
-def coordinator(world: World, **more: object) -> Coordinator:
-    """A coordinator that just started."""
-    return Coordinator(desk=FakeSitting(world), number=1, tell=lambda _report: None, stall_seconds=STALL, **more)  # type: ignore[arg-type]
+def coordinator(world: World, **options: object) -> Coordinator:
+    """A new coordinator."""
+    return Coordinator(
+        sitting=FakeSitting(world), number=1, on_report=lambda _report: None, stall_seconds=STALL, **options
+    )  # type: ignore[arg-type]
 
 
-def run_to_completion(world: World, *, local: bool = False) -> Report:
-    """Run a coordinator, with graders at work beside it, until it is done."""
+def run(world: World, *, local: bool = False) -> Report:
+    """Run a coordinator and graders until the revision is done."""
     runner = coordinator(world, local=local)
     for _ in range(100):
         report = runner.advance()
@@ -176,28 +179,28 @@ def run_to_completion(world: World, *, local: bool = False) -> Report:
             return report
         world.work()
         world.now += 1
-    raise AssertionError(f"never done: {report}")
+    raise AssertionError(f"not done: {report}")
 
 
 @pytest.mark.parametrize("local", [False, True])
-def test_a_sitting_that_is_over_ends_published(*, local: bool) -> None:
-    """I start the coordinator and, in the end, every chunk is graded and the degrees are shown."""
+def test_a_sitting_that_is_over_is_graded_and_published(*, local: bool) -> None:
+    """I start the coordinator; at the end every chunk is graded and the degrees are published."""
     world = World()
-    run_to_completion(world, local=local)
-    assert world.end == THE_END
+    run(world, local=local)
+    assert world.end == FINISHED
 
 
-def test_without_automatic_publishing_the_degrees_stay_hidden() -> None:
-    """A Doctor who wants to look first is the one who publishes."""
+def test_degrees_are_not_published_unless_automatic() -> None:
+    """A Doctor who wants to review the degrees publishes them by hand."""
     world = World(automatic=False)
-    report = run_to_completion(world)
+    report = run(world)
     assert (world.graded, world.published) == (True, 0)
     assert report.text.endswith("revision 1 is graded, not published")
 
 
 def _writes(local: bool) -> int:  # noqa: FBT001 - a parametrisation's value
     world = World()
-    run_to_completion(world, local=local)
+    run(world, local=local)
     return world.writes
 
 
@@ -205,28 +208,28 @@ def _writes(local: bool) -> int:  # noqa: FBT001 - a parametrisation's value
 @pytest.mark.parametrize(
     ("local", "write"), [(local, write) for local in (False, True) for write in range(1, _writes(local) + 1)]
 )
-def test_killed_anywhere_and_run_again_it_ends_the_same(*, local: bool, write: int, after: bool) -> None:
-    """Whatever the coordinator was doing when it was killed, the next one finishes as if nothing had happened."""
-    world = World(die_at=write, die_after=after)
+def test_it_resumes_after_being_killed_at_any_write(*, local: bool, write: int, after: bool) -> None:
+    """Wherever the coordinator was killed, the next one reaches the same end."""
+    world = World(killed_at=write, killed_after=after)
     with pytest.raises(KilledError):
-        run_to_completion(world, local=local)
-    run_to_completion(world, local=local)
-    assert world.end == THE_END
+        run(world, local=local)
+    run(world, local=local)
+    assert world.end == FINISHED
 
 
-def test_it_waits_for_solvers_and_says_for_whom() -> None:
-    """While a solver may still acknowledge answers nothing is sealed, and I am told who is waited for."""
+def test_it_reports_the_solvers_that_block_the_drain() -> None:
+    """While a solver may still acknowledge answers nothing is sealed, and I see which solver is awaited."""
     world = World(drained=False)
     report = coordinator(world).advance()
     assert (report.phase, world.sealed) == (Phase.DRAINING, set())
     assert "waiting for solver 1 until 10:00:32" in report.text
     world.drained = True
-    run_to_completion(world)
-    assert world.end == THE_END
+    run(world)
+    assert world.end == FINISHED
 
 
-def test_an_open_window_is_refused_and_stays_open() -> None:
-    """Grading before the end is refused, and nobody's exam is ended by it."""
+def test_an_open_window_is_rejected_and_stays_open() -> None:
+    """Grading before the end is rejected and ends no exam."""
     world = World(over=False)
     with pytest.raises(Problem, match="--stop"):
         coordinator(world).advance()
@@ -234,16 +237,16 @@ def test_an_open_window_is_refused_and_stays_open() -> None:
 
 
 def test_stop_ends_an_open_window_first() -> None:
-    """With --stop the window ends now and grading goes on from there."""
+    """With --stop the window ends now, and grading follows."""
     world = World(over=False)
     assert coordinator(world, stop=True).advance().phase is Phase.GRADING
     assert world.state is State.SEALED
 
 
-def test_what_the_broker_dropped_is_handed_out_again() -> None:
-    """A task that the broker lost is handed out again once the ledger has stood still."""
-    world, again = World(), list[int]()
-    runner = coordinator(world, reenqueued=again.append)
+def test_tasks_that_the_broker_lost_are_enqueued_again() -> None:
+    """Lost tasks are enqueued again after the ledger has stalled."""
+    world, reenqueued = World(), list[int]()
+    runner = coordinator(world, on_reenqueue=reenqueued.append)
     runner.advance()
     world.queue = [2]
     world.work()
@@ -253,13 +256,13 @@ def test_what_the_broker_dropped_is_handed_out_again() -> None:
         runner.advance()
         world.now += 1
     runner.advance()
-    assert (world.queue, again) == ([0, 1, 3], [3])
-    run_to_completion(world)
-    assert world.end == THE_END
+    assert (world.queue, reenqueued) == ([0, 1, 3], [3])
+    run(world)
+    assert world.end == FINISHED
 
 
-def test_without_graders_the_queue_does_not_grow() -> None:
-    """While nobody takes chunks, handing out more would only fill the broker."""
+def test_the_queue_does_not_grow_without_graders() -> None:
+    """While no grader runs, enqueueing again would only fill the broker."""
     world = World()
     runner = coordinator(world)
     for _ in range(100):
@@ -268,8 +271,8 @@ def test_without_graders_the_queue_does_not_grow() -> None:
     assert len(world.queue) == BUCKETS
 
 
-def test_a_slow_ledger_that_grows_is_left_alone() -> None:
-    """As long as chunks are being graded nothing is handed out twice."""
+def test_nothing_is_enqueued_again_while_the_ledger_grows() -> None:
+    """As long as chunks are graded, however slowly, none is enqueued twice."""
     world = World()
     runner = coordinator(world)
     runner.advance()
@@ -281,8 +284,8 @@ def test_a_slow_ledger_that_grows_is_left_alone() -> None:
         assert world.queue == []
 
 
-def test_a_damaged_seal_ends_the_wait_loudly() -> None:
-    """When chunks are missing because their seal is damaged I am told so instead of waiting for ever."""
+def test_a_damaged_seal_is_raised_instead_of_waited_for() -> None:
+    """If chunks are missing because their seal is damaged, I see that error and do not wait for ever."""
     world = World(damaged=True)
     runner = coordinator(world)
     runner.advance()
@@ -293,8 +296,8 @@ def test_a_damaged_seal_ends_the_wait_loudly() -> None:
     assert world.ledger == []
 
 
-def test_whoever_comes_second_goes_on_from_what_the_first_did() -> None:
-    """Two coordinators at once do no harm: the one who loses a race looks again."""
+def test_a_concurrent_change_is_not_an_error() -> None:
+    """Two concurrent coordinators are safe: after a conflict the snapshot is read again."""
     world = World()
 
     class Overtaken(FakeSitting):
@@ -302,52 +305,52 @@ def test_whoever_comes_second_goes_on_from_what_the_first_did() -> None:
             self.world.state = State.CLOSING
             super().close()
 
-        def complete(self) -> None:
+        def complete_revision(self) -> None:
             self.world.graded = True
-            raise Problem(ProblemKind.CONFLICT, "somebody else changed it first")
+            raise Problem(ProblemKind.CONFLICT, "changed concurrently")
 
-    runner = Coordinator(desk=Overtaken(world), number=1, tell=lambda _report: None, local=True)
+    runner = Coordinator(sitting=Overtaken(world), number=1, on_report=lambda _report: None, local=True)
     assert runner.advance().phase is Phase.DONE
-    assert world.end == THE_END
+    assert world.end == FINISHED
 
 
-def test_a_refusal_that_is_no_race_is_raised() -> None:
-    """When the door refuses although nobody else was there, I see the refusal."""
+def test_a_repeated_conflict_is_raised() -> None:
+    """If a step conflicts although nothing changed, I see the error."""
 
-    class Refusing(FakeSitting):
+    class Rejecting(FakeSitting):
         def close(self) -> None:
-            raise Problem(ProblemKind.CONFLICT, "somebody else changed it first")
+            raise Problem(ProblemKind.CONFLICT, "changed concurrently")
 
-    with pytest.raises(Problem, match="somebody else"):
-        Coordinator(desk=Refusing(World()), number=1, tell=lambda _report: None).advance()
+    with pytest.raises(Problem, match="changed concurrently"):
+        Coordinator(sitting=Rejecting(World()), number=1, on_report=lambda _report: None).advance()
 
 
-def test_a_step_that_changes_nothing_is_a_fault_and_no_loop() -> None:
-    """A door that says yes and does nothing must not keep me busy for ever."""
+def test_a_step_without_effect_is_an_error() -> None:
+    """A change that succeeds without effect does not loop for ever."""
 
     class Idle(FakeSitting):
         def close(self) -> None:
             pass
 
-    with pytest.raises(StuckError, match="CLOSE"):
-        Coordinator(desk=Idle(World()), number=1, tell=lambda _report: None).advance()
+    with pytest.raises(NoProgressError, match="CLOSE"):
+        Coordinator(sitting=Idle(World()), number=1, on_report=lambda _report: None).advance()
 
 
-def test_told_to_stop_it_stops_between_two_pieces() -> None:
-    """When I stop the coordinator it stops soon, and the next one goes on from there."""
+def test_a_stop_request_takes_effect_between_chunks() -> None:
+    """When I stop the coordinator it stops soon, and the next one resumes."""
     world = World()
-    with pytest.raises(HaltedError):
-        coordinator(world, local=True, halt=lambda: len(world.ledger) == 2).advance()
+    with pytest.raises(StopRequestedError):
+        coordinator(world, local=True, stop_requested=lambda: len(world.ledger) == 2).advance()
     assert len(world.ledger) == 2
-    run_to_completion(world)
-    assert world.end == THE_END
+    run(world)
+    assert world.end == FINISHED
 
 
-def test_beside_another_coordinator_it_only_watches() -> None:
-    """While another coordinator holds the sitting I see that, and its end ends my wait."""
+def test_watching_writes_nothing() -> None:
+    """While another coordinator holds the lock I see that, and my wait ends when it is done."""
     world = World()
     watcher = coordinator(world)
     assert watcher.watch().phase is Phase.WAITING
     assert world.writes == 0
-    run_to_completion(world)
+    run(world)
     assert watcher.watch().phase is Phase.DONE

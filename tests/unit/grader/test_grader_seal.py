@@ -1,4 +1,4 @@
-"""Sealing records what was read back, once, whoever seals and however often."""
+"""Sealing: what was read back is recorded, and repeated sealing gives the same seal."""
 
 from collections.abc import Iterator, Mapping
 from uuid import UUID
@@ -11,8 +11,8 @@ from exam_answerlog.testing.memory import MemoryAnswerLog
 from exam_core.answers import Answer, AnswerValue, Start, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.fold import SealedBucket, root_digest
-from exam_grader.answerlog import Store
-from exam_grader.errors import HaltedError, SealDamagedError
+from exam_grader.answerlog import SyncAnswerLog
+from exam_grader.errors import SealDamagedError, StopRequestedError
 from exam_grader.sealing.seal import read_verified, seal_sitting
 
 SITTING = UUID(int=7)
@@ -21,23 +21,23 @@ BUCKETS = 5
 STUDENTS = 40
 
 
-class Register:
-    """PostgreSQL's side, as a dictionary."""
+class MemoryRecords:
+    """Implements `SealRecords` in memory."""
 
     def __init__(self) -> None:
-        self.digests: dict[int, str] = {}
+        self.recorded: dict[int, str] = {}
         self.root: str | None = None
 
-    def recorded(self) -> Mapping[int, str]:
-        """What is recorded."""
-        return dict(self.digests)
+    def digests(self) -> Mapping[int, str]:
+        """The recorded digests."""
+        return dict(self.recorded)
 
     def record(self, bucket: int, sealed: SealedBucket) -> None:
-        """Record a bucket once."""
-        assert self.digests.setdefault(bucket, sealed.digest) == sealed.digest
+        """Record a bucket; the same digest again is accepted."""
+        assert self.recorded.setdefault(bucket, sealed.digest) == sealed.digest
 
-    def finish(self, root: str) -> None:
-        """Keep the root."""
+    def complete(self, root: str) -> None:
+        """Record the root digest."""
         self.root = root
 
 
@@ -59,114 +59,118 @@ def an_answer(student: int, question: int, seq: int, choice: int, received_at: i
 
 @pytest.fixture
 def answers() -> MemoryAnswerLog:
-    """The log that the store opens."""
+    """An answer log in memory."""
     return MemoryAnswerLog()
 
 
 @pytest.fixture
-def store(answers: MemoryAnswerLog) -> Iterator[Store]:
-    """A store in which everybody began and answered each of three questions twice."""
-    store = Store(lambda: answers)
+def answerlog(answers: MemoryAnswerLog) -> Iterator[SyncAnswerLog]:
+    """An answer log in which each student started and answered each of three questions twice."""
+    answerlog = SyncAnswerLog(lambda: answers)
     for student in range(STUDENTS):
         bucket = bucket_of(student, BUCKETS)
         start = Start(student=student, started_at=student, solver=SOLVER, epoch=1, seed=1)
         rows = [an_answer(student, q, seq, 1 << seq) for q in range(3) for seq in (1, 2)]
-        store.run(lambda log, bucket=bucket, start=start: log.append_start(SITTING, bucket, start))  # type: ignore[misc]
-        store.run(lambda log, bucket=bucket, rows=rows: log.append_answers(SITTING, bucket, rows))  # type: ignore[misc]
-    yield store
-    store.close()
+        answerlog.run(lambda log, bucket=bucket, start=start: log.append_start(SITTING, bucket, start))  # type: ignore[misc]
+        answerlog.run(lambda log, bucket=bucket, rows=rows: log.append_answers(SITTING, bucket, rows))  # type: ignore[misc]
+    yield answerlog
+    answerlog.close()
 
 
-def seal(store: Store, register: Register, *, halt_after: int | None = None, parallelism: int = 2) -> list[int]:
-    """Seal the sitting; what `tell` heard."""
-    heard: list[int] = []
+def seal(
+    answerlog: SyncAnswerLog, records: MemoryRecords, *, stop_after: int | None = None, parallelism: int = 2
+) -> list[int]:
+    """Seal the sitting; returns the numbers of sealed buckets that were reported."""
+    reported: list[int] = []
     seal_sitting(
         sitting=SITTING,
         buckets=BUCKETS,
-        store=store,
-        register=register,
+        answerlog=answerlog,
+        records=records,
         parallelism=parallelism,
-        tell=lambda sealed, _buckets: heard.append(sealed),
-        halt=lambda: halt_after is not None and len(register.digests) >= halt_after,
+        on_progress=lambda sealed, _buckets: reported.append(sealed),
+        stop_requested=lambda: stop_after is not None and len(records.recorded) >= stop_after,
     )
-    return heard
+    return reported
 
 
-def test_the_root_names_all_buckets_in_order(store: Store) -> None:
-    """The published digest stands for the whole counted set."""
-    register = Register()
-    assert seal(store, register) == [0, 2, 4, 5]
-    assert sorted(register.digests) == list(range(BUCKETS))
-    assert register.root == root_digest(SITTING, [register.digests[b] for b in range(BUCKETS)])
+def test_the_root_digest_covers_all_buckets_in_order(answerlog: SyncAnswerLog) -> None:
+    """The published digest identifies all answers that count."""
+    records = MemoryRecords()
+    assert seal(answerlog, records) == [0, 2, 4, 5]
+    assert sorted(records.recorded) == list(range(BUCKETS))
+    assert records.root == root_digest(SITTING, [records.recorded[b] for b in range(BUCKETS)])
 
 
-def test_every_student_is_in_the_seal_once(store: Store) -> None:
-    """Nobody who sat is missing from the counted set."""
-    register = Register()
-    seal(store, register)
+def test_every_student_is_in_the_seal_once(answerlog: SyncAnswerLog) -> None:
+    """No student who started is missing from the seal."""
+    records = MemoryRecords()
+    seal(answerlog, records)
     sealed = [
-        store.run(lambda log, b=b: read_verified(log, SITTING, b, register.digests[b]))  # type: ignore[misc]
+        answerlog.run(lambda log, b=b: read_verified(log, SITTING, b, records.recorded[b]))  # type: ignore[misc]
         for b in range(BUCKETS)
     ]
-    assert sorted(sat.student for bucket in sealed for sat in bucket.students) == list(range(STUDENTS))
+    assert sorted(attempt.student for bucket in sealed for attempt in bucket.students) == list(range(STUDENTS))
     assert sum(bucket.count for bucket in sealed) == 3 * STUDENTS
 
 
-def test_a_sealing_that_was_stopped_goes_on_where_it_was(store: Store) -> None:
-    """A coordinator that died while sealing costs only what it had not recorded."""
-    register = Register()
-    with pytest.raises(HaltedError):
-        seal(store, register, halt_after=2)
-    assert (len(register.digests), register.root) == (2, None)
-    assert seal(store, register) == [2, 4, 5]
-    whole = Register()
-    seal(store, whole)
-    assert (register.digests, register.root) == (whole.digests, whole.root)
+def test_an_interrupted_sealing_is_resumed(answerlog: SyncAnswerLog) -> None:
+    """After an interruption only the buckets that were not recorded are sealed."""
+    records = MemoryRecords()
+    with pytest.raises(StopRequestedError):
+        seal(answerlog, records, stop_after=2)
+    assert (len(records.recorded), records.root) == (2, None)
+    assert seal(answerlog, records) == [2, 4, 5]
+    whole = MemoryRecords()
+    seal(answerlog, whole)
+    assert (records.recorded, records.root) == (whole.recorded, whole.root)
 
 
-def test_what_came_to_light_after_the_first_seal_changes_nothing(store: Store, answers: MemoryAnswerLog) -> None:
-    """The first seal of a bucket holds for everyone who seals it later."""
-    first, second = Register(), Register()
-    seal(store, first)
+def test_rows_that_appear_after_the_first_seal_do_not_change_it(
+    answerlog: SyncAnswerLog, answers: MemoryAnswerLog
+) -> None:
+    """The first seal of a bucket is the one that all later sealers record."""
+    first, second = MemoryRecords(), MemoryRecords()
+    seal(answerlog, first)
     late = an_answer(1, 0, 9, 1)
-    store.run(lambda log: log.append_answers(SITTING, bucket_of(1, BUCKETS), [late]))
-    seal(store, second)
-    assert first.digests == second.digests
+    answerlog.run(lambda log: log.append_answers(SITTING, bucket_of(1, BUCKETS), [late]))
+    seal(answerlog, second)
+    assert first.recorded == second.recorded
     assert answers.tables["answers"]
 
 
-def test_a_recorded_bucket_whose_bytes_changed_stops_everything(store: Store, answers: MemoryAnswerLog) -> None:
-    """If somebody touched a seal, the sitting is not declared sealed and I am told which bucket it is."""
-    register = Register()
-    with pytest.raises(HaltedError):
-        seal(store, register, halt_after=2)
+def test_a_recorded_bucket_with_other_bytes_is_an_error(answerlog: SyncAnswerLog, answers: MemoryAnswerLog) -> None:
+    """If a seal was modified, the sitting is not declared sealed, and the error names the bucket."""
+    records = MemoryRecords()
+    with pytest.raises(StopRequestedError):
+        seal(answerlog, records, stop_after=2)
     rows = answers.tables[SEALED.name]
     other = next(row for row in rows.values() if row.bucket == 1)
     forged = SealedBucket(other.data.replace(b'"answers":[[', b'"answers":[ [', 1))
     rows[SITTING, 1] = type(other).of(SITTING, 1, forged)
     with pytest.raises(SealDamagedError, match="bucket 1 is damaged: its bytes have digest") as damage:
-        seal(store, register)
-    assert (damage.value.bucket, register.root) == (1, None)
+        seal(answerlog, records)
+    assert (damage.value.bucket, records.root) == (1, None)
 
 
-def test_a_recorded_bucket_that_is_gone_stops_everything(store: Store, answers: MemoryAnswerLog) -> None:
-    """A lost seal is never silently made anew."""
-    register = Register()
-    with pytest.raises(HaltedError):
-        seal(store, register, halt_after=2)
+def test_a_recorded_bucket_without_a_seal_is_an_error(answerlog: SyncAnswerLog, answers: MemoryAnswerLog) -> None:
+    """A lost seal is never silently written again."""
+    records = MemoryRecords()
+    with pytest.raises(StopRequestedError):
+        seal(answerlog, records, stop_after=2)
     del answers.tables[SEALED.name][SITTING, 0]
     with pytest.raises(SealDamagedError, match="Cassandra has none"):
-        seal(store, register)
+        seal(answerlog, records)
 
 
-def test_an_outage_keeps_what_is_recorded(store: Store, answers: MemoryAnswerLog) -> None:
-    """When the answer log goes away while sealing, I get its own error and lose nothing."""
-    register = Register()
-    with pytest.raises(HaltedError):
-        seal(store, register, halt_after=2)
+def test_recorded_buckets_survive_an_outage(answerlog: SyncAnswerLog, answers: MemoryAnswerLog) -> None:
+    """If the answer log fails while sealing, its error is raised and no record is lost."""
+    records = MemoryRecords()
+    with pytest.raises(StopRequestedError):
+        seal(answerlog, records, stop_after=2)
     answers.fail_with(AnswerLogUnavailableError("no node answers"))
     with pytest.raises(AnswerLogUnavailableError):
-        seal(store, register)
+        seal(answerlog, records)
     answers.fail_with(None)
-    seal(store, register)
-    assert register.root is not None
+    seal(answerlog, records)
+    assert records.root is not None

@@ -1,1 +1,1 @@
-"""The graders: seal, grade, publish."""
+"""The grader: seals, grades and publishes sittings."""

@@ -1,6 +1,6 @@
-"""The answer log as the grader's synchronous code uses it: one event loop and one session in each process.
+"""A synchronous adapter of the answer log: one event loop and one session per process.
 
-Neither survives a fork, so both are made on first use and made anew in a process that inherited them.
+Neither survives a fork, so both are created on first use, and again in a process that inherited them.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from exam_answerlog.settings import CassandraSettings
 T = TypeVar("T")
 
 
-class Store:
-    """An answer log behind a synchronous door.
+class SyncAnswerLog:
+    """Runs operations on an answer log to completion.
 
     Args:
-        connect: begins to connect; called in the process (and in the loop) that will use the log.
-        close: gives the log up, where it has anything to give up.
+        connect: creates the answer log and starts connecting; called in the process and event loop that use it.
+        close: closes the answer log; None if it needs no closing.
     """
 
     def __init__(
@@ -28,44 +28,45 @@ class Store:
     ) -> None:
         self._connect = connect
         self._close = close
-        self._open: tuple[int, asyncio.AbstractEventLoop, AnswerLog] | None = None
+        self._connection: tuple[int, asyncio.AbstractEventLoop, AnswerLog] | None = None
 
-    def run(self, use: Callable[[AnswerLog], Awaitable[T]]) -> T:
-        """Run something on the log to its end."""
-        loop, log = self.open()
-        return loop.run_until_complete(_awaited(use, log))
+    def run(self, operation: Callable[[AnswerLog], Awaitable[T]]) -> T:
+        """Run an operation on the answer log and return its result."""
+        loop, answers = self.connect()
+        return loop.run_until_complete(_run(operation, answers))
 
-    def open(self) -> tuple[asyncio.AbstractEventLoop, AnswerLog]:
-        """Begin to connect unless this process did; a child does it early, so that its first task need not wait."""
-        if self._open is None or self._open[0] != os.getpid():
+    def connect(self) -> tuple[asyncio.AbstractEventLoop, AnswerLog]:
+        """Start connecting unless this process has; a forked child calls it early, before its first task."""
+        if self._connection is None or self._connection[0] != os.getpid():
             loop = asyncio.new_event_loop()
-            self._open = (os.getpid(), loop, loop.run_until_complete(_called(self._connect)))
-        return self._open[1:]
+            self._connection = (os.getpid(), loop, loop.run_until_complete(_call(self._connect)))
+        return self._connection[1:]
 
     def close(self) -> None:
-        """Give up what this process opened."""
-        if self._open is None or self._open[0] != os.getpid():
+        """Close what this process opened."""
+        if self._connection is None or self._connection[0] != os.getpid():
             return
-        _, loop, log = self._open
-        self._open = None
+        _, loop, answers = self._connection
+        self._connection = None
         if self._close is not None:
-            loop.run_until_complete(_awaited(self._close, log))
+            loop.run_until_complete(_run(self._close, answers))
         loop.close()
 
 
-def cassandra_store(settings: CassandraSettings) -> Store:
-    """A store whose answer log is Cassandra's."""
+def cassandra_answerlog(settings: CassandraSettings) -> SyncAnswerLog:
+    """The answer log in Cassandra."""
 
-    async def close(log: AnswerLog) -> None:
-        if isinstance(log, CassandraAnswerLog):
-            await log.close()
+    async def close(answers: AnswerLog) -> None:
+        if isinstance(answers, CassandraAnswerLog):
+            await answers.close()
 
-    return Store(lambda: CassandraAnswerLog.connect(settings), close)
-
-
-async def _awaited(use: Callable[[AnswerLog], Awaitable[T]], log: AnswerLog) -> T:
-    return await use(log)
+    return SyncAnswerLog(lambda: CassandraAnswerLog.connect(settings), close)
 
 
-async def _called(make: Callable[[], AnswerLog]) -> AnswerLog:
-    return make()
+async def _run(operation: Callable[[AnswerLog], Awaitable[T]], answers: AnswerLog) -> T:
+    return await operation(answers)
+
+
+async def _call(create: Callable[[], AnswerLog]) -> AnswerLog:
+    """Call `create` while the event loop runs, which the driver needs."""
+    return create()

@@ -1,6 +1,7 @@
-"""What every command does first: read the environment, set up the logs and Django, and only then load its own modules.
+"""Start-up of every command: load settings, configure logging and Django, then import and run the command.
 
-Imported by `exam_grader.__main__` when the environment is as Celery and Prometheus' client want to find it.
+`exam_grader.__main__` imports this module after it has set the environment variables that Celery and Prometheus' client
+read on import.
 """
 
 import argparse
@@ -8,32 +9,21 @@ import sys
 from importlib import import_module
 
 import django
-from pydantic import ValidationError
 
-from exam_grader.logs import configure_logs
-from exam_grader.settings import read_environment
-from exam_runtime.settings import SettingsError
-
-WRONG_ENVIRONMENT = 78
+from exam_answerlog.settings import CassandraSettings
+from exam_grader.settings import SERVICE, GraderSettings
+from exam_runtime.logging import configure_logging
+from exam_runtime.settings import EXIT_CONFIG, SettingsError, load_settings
 
 
-def run_command(given: argparse.Namespace) -> int:
-    """Run the command that was asked for; its exit code."""
+def run_command(arguments: argparse.Namespace) -> int:
+    """Run a command and return its exit code."""
     try:
-        environment = read_environment()
-        configure_logs(environment.log_level)
-        # Models can be imported after this alone; it opens no connection.
-        django.setup()
-        code: int = import_module(f"exam_grader.commands.{given.command}").run(given, environment)
-    except ValidationError as error:
-        faults = "".join(f"{_variable(fault['loc'])}: {fault['msg']}\n" for fault in error.errors())
-        sys.stderr.write(f"the environment is not as it must be:\n{faults}")
-        return WRONG_ENVIRONMENT
+        settings, cassandra = load_settings(GraderSettings, CassandraSettings)
+        configure_logging(service=SERVICE, level=settings.log_level)
+        django.setup()  # makes models importable; opens no connection
     except SettingsError as error:
-        sys.stderr.write(f"the environment is not as it must be:\n{error}\n")
-        return WRONG_ENVIRONMENT
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CONFIG
+    code: int = import_module(f"exam_grader.commands.{arguments.command}").run(arguments, settings, cassandra)
     return code
-
-
-def _variable(place: tuple[int | str, ...]) -> str:
-    return "_".join(("EXAM", *(str(part).upper() for part in place[:1]))) if place else "together"

@@ -1,1 +1,1 @@
-"""The broker: Celery on Redis."""
+"""Celery on Redis: the app, the queues and the request ids of tasks."""

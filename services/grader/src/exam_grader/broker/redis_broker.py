@@ -1,6 +1,6 @@
-"""The Redis behind Celery: how Celery is to use it, and the few things asked of it directly.
+"""Redis as the broker: queue names, transport options for Celery, and the queries that bypass Celery.
 
-Nothing here is true beyond the moment: Redis may be emptied at any time, and PostgreSQL's ledger makes good for it.
+Redis may be emptied at any time without loss: PostgreSQL's ledger tells which chunks are missing.
 """
 
 import socket
@@ -12,48 +12,51 @@ from exam_grader.settings import GraderSettings
 PREFIX = "exam:grader:"
 CHUNKS = "chunks"
 CONTROL = "control"
-"""Chunks and control tasks wait apart and are taken in turns: thousands of chunks hold up no other sitting's close."""
+"""Control tasks have their own queue, so that thousands of chunks do not delay another sitting's close."""
 QUEUES = (CHUNKS, CONTROL)
-CONNECT_SECONDS = 2.0
-ANSWER_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 2.0
+RESPONSE_TIMEOUT_SECONDS = 10.0
 
 
-class Broker:
-    """Redis as it is asked without Celery."""
+class RedisBroker:
+    """Direct queries to the broker."""
 
     def __init__(self, url: str) -> None:
         self._redis = redis.Redis.from_url(
-            url, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS, decode_responses=True
+            url,
+            socket_timeout=CONNECT_TIMEOUT_SECONDS,
+            socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            decode_responses=True,
         )
 
-    def depth(self, queue: str) -> int:
-        """How many tasks wait in a queue; those that a worker took are not among them."""
+    def queue_depth(self, queue: str) -> int:
+        """The number of tasks waiting in a queue, without those that a worker has received."""
         return int(self._redis.llen(PREFIX + queue))
 
-    def note_handed_out(self, revision: int, seconds: float) -> None:
-        """Remember for a while that a revision's chunks were handed out."""
-        self._redis.set(f"{PREFIX}handed-out:{revision}", "1", px=max(1, int(seconds * 1000)))
+    def mark_enqueued(self, revision: int, seconds: float) -> None:
+        """Mark a revision's chunks as enqueued; the mark expires after `seconds`."""
+        self._redis.set(_mark(revision), "1", px=max(1, int(seconds * 1000)))
 
-    def handed_out(self, revision: int) -> bool:
-        """Whether that is remembered; forgotten with everything else when Redis is emptied."""
-        return bool(self._redis.exists(f"{PREFIX}handed-out:{revision}"))
+    def is_marked_enqueued(self, revision: int) -> bool:
+        """Whether the mark of `mark_enqueued` exists; it is lost when Redis is emptied."""
+        return bool(self._redis.exists(_mark(revision)))
 
     def ping(self) -> None:
-        """Raise when Redis does not answer."""
+        """Raise unless Redis answers."""
         self._redis.ping()
 
 
-def transport_options(environment: GraderSettings) -> dict[str, object]:
-    """How Celery's transport treats Redis."""
+def transport_options(settings: GraderSettings) -> dict[str, object]:
+    """Options of Celery's Redis transport."""
     return {
         "global_keyprefix": PREFIX,
-        "visibility_timeout": environment.grader_visibility_seconds,
-        # Look for tasks that nobody confirmed every so many seconds, each time; by default it is every hundred.
-        "unacked_restore_interval": min(5, environment.grader_visibility_seconds),
+        "visibility_timeout": settings.grader_visibility_seconds,
+        # Restore unacknowledged tasks this often, in every process; the default is once in a hundred polls.
+        "unacked_restore_interval": min(5, settings.grader_visibility_seconds),
         "unacked_restore_throttle": 1,
-        "socket_connect_timeout": CONNECT_SECONDS,
-        "socket_timeout": ANSWER_SECONDS,
-        # A broker whose machine vanished says nothing: the kernel has to notice, be the connection idle or not.
+        "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "socket_timeout": RESPONSE_TIMEOUT_SECONDS,
+        # A broker whose machine disappeared closes no connection: only keepalive detects it, on idle and busy ones.
         "socket_keepalive": True,
         "socket_keepalive_options": {
             socket.TCP_KEEPIDLE: 10,
@@ -62,3 +65,7 @@ def transport_options(environment: GraderSettings) -> dict[str, object]:
             socket.TCP_USER_TIMEOUT: 25_000,
         },
     }
+
+
+def _mark(revision: int) -> str:
+    return f"{PREFIX}enqueued:{revision}"

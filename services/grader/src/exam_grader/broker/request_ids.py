@@ -1,46 +1,39 @@
-"""The request id travels with each task, so that one search finds all that came of one request."""
+"""Passes the request id with each task, so that all log events of one request can be found by it."""
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import structlog
 from celery.signals import before_task_publish, task_postrun, task_prerun
 
+from exam_runtime.request_id import FIELD, current_request_id, new_request_id
+
 if TYPE_CHECKING:
     from celery import Task
 
-HEADER = "request_id"
+
+def connect_request_ids() -> None:
+    """Send the current request id with every task, and log under a task's request id while it runs."""
+    before_task_publish.connect(_add_header, weak=False, dispatch_uid="exam_grader.add_request_id")
+    task_prerun.connect(_bind_context, weak=False, dispatch_uid="exam_grader.bind_request_id")
+    task_postrun.connect(_clear_context, weak=False, dispatch_uid="exam_grader.clear_request_id")
 
 
-def connect_propagation() -> None:
-    """Pass the request id on with every task this process sends, and log under the one that a task came with."""
-    before_task_publish.connect(_send_along, weak=False, dispatch_uid="exam_grader.send_along")
-    task_prerun.connect(_take_up, weak=False, dispatch_uid="exam_grader.take_up")
-    task_postrun.connect(_let_go, weak=False, dispatch_uid="exam_grader.let_go")
+def ensure_request_id(request_id: str | None = None) -> str:
+    """Bind a request id to all further log events: the argument, else the current one, else a new one."""
+    bound = request_id or current_request_id() or new_request_id()
+    structlog.contextvars.bind_contextvars(**{FIELD: bound})
+    return bound
 
 
-def ensure_request_id(given: str | None = None) -> str:
-    """Log under a request id from here on: the given one, the one there is, or a new one."""
-    request_id = given or current_request_id() or str(uuid4())
-    structlog.contextvars.bind_contextvars(**{HEADER: request_id})
-    return request_id
+def _add_header(headers: dict[str, Any], **_: object) -> None:
+    headers[FIELD] = current_request_id() or new_request_id()
 
 
-def current_request_id() -> str | None:
-    """The request id that this process logs under now."""
-    found: str | None = structlog.contextvars.get_contextvars().get(HEADER)
-    return found
-
-
-def _send_along(headers: dict[str, Any], **_: object) -> None:
-    headers[HEADER] = current_request_id() or str(uuid4())
-
-
-def _take_up(task_id: str, task: "Task[..., object]", **_: object) -> None:
+def _bind_context(task_id: str, task: "Task[..., object]", **_: object) -> None:
     structlog.contextvars.clear_contextvars()
-    request = vars(task.request)
-    structlog.contextvars.bind_contextvars(**{HEADER: request.get(HEADER) or task_id}, task=task.name, task_id=task_id)
+    headers = vars(task.request)
+    structlog.contextvars.bind_contextvars(**{FIELD: headers.get(FIELD) or task_id}, task=task.name, task_id=task_id)
 
 
-def _let_go(**_: object) -> None:
+def _clear_context(**_: object) -> None:
     structlog.contextvars.clear_contextvars()

@@ -1,1 +1,1 @@
-"""The commands of `python -m exam_grader`, each imported when it is asked for."""
+"""The commands of ``python -m exam_grader``, each imported only when it runs."""

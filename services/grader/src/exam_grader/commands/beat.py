@@ -1,72 +1,68 @@
-"""``python -m exam_grader beat``: has sittings that are over looked for. Two at once only look twice."""
+"""``python -m exam_grader beat``: sends the periodic tasks. Several instances only send them more often."""
 
 import argparse
 from typing import Any
 
 import structlog
 from celery.beat import ScheduleEntry, Scheduler
-from celery.signals import setup_logging
 
-from exam_grader.broker.celery_app import create_app
-from exam_grader.broker.redis_broker import CONTROL, Broker
-from exam_grader.broker.request_ids import connect_propagation
+from exam_answerlog.settings import CassandraSettings
+from exam_grader.broker.celery_app import create_app, keep_logging_configuration
+from exam_grader.broker.redis_broker import CONTROL, RedisBroker
+from exam_grader.broker.request_ids import connect_request_ids
 from exam_grader.errors import RETRYABLE_BROKER_ERRORS
-from exam_grader.health.consumer import Pulse
-from exam_grader.health.probes import ProbeServer
-from exam_grader.metrics import exposition
+from exam_grader.health.loop import LoopMonitor
+from exam_grader.health.server import ProbeServer
+from exam_grader.metrics import scrape
 from exam_grader.settings import GraderSettings
 
 log = structlog.get_logger(__name__)
 
-MAX_WAITING = 100
+MAX_QUEUE_DEPTH = 100
 
 
-def run(_given: argparse.Namespace, environment: GraderSettings) -> int:
-    """Send the periodic tasks until told to stop."""
-    broker = Broker(str(environment.redis_url))
-    pulse = Pulse(turning=True)
-    if environment.metrics_port is not None:
+def run(_arguments: argparse.Namespace, settings: GraderSettings, _cassandra: CassandraSettings) -> int:
+    """Send the periodic tasks until the process is asked to stop."""
+    broker = RedisBroker(str(settings.redis_url))
+    monitor = LoopMonitor(expected=True)
+    if settings.metrics_port is not None:
         ProbeServer(
-            environment.metrics_port,
-            metrics=exposition(broker),
-            live={"loop": pulse.check},
-            ready={"broker": broker.ping},
+            settings.metrics_port,
+            metrics=scrape(broker),
+            liveness={"loop": monitor.check},
+            readiness={"broker": broker.ping},
         )
-    connect_propagation()
-    setup_logging.connect(_keep_ours, weak=False)
-    app = create_app(environment)
+    connect_request_ids()
+    keep_logging_configuration()
+    app = create_app(settings)
     app.Beat(
-        scheduler=scheduler_class(broker, pulse),  # type: ignore[arg-type]  # a name or a class, says Celery
-        max_interval=max(1, int(environment.close_poll_seconds)),
-        loglevel=environment.log_level.upper(),
+        scheduler=scheduler_class(broker, monitor),  # type: ignore[arg-type]  # a name or a class, says Celery
+        max_interval=max(1, int(settings.close_poll_seconds)),
+        loglevel=settings.log_level,
         quiet=True,
     ).run()
     return 0
 
 
-def scheduler_class(broker: Broker, pulse: Pulse) -> type[Scheduler]:
-    """A scheduler that keeps nothing on disk: what it would remember, when it last looked, is worth nothing."""
+def scheduler_class(broker: RedisBroker, monitor: LoopMonitor) -> type[Scheduler]:
+    """A scheduler without a file: when the tasks were last sent need not survive a restart."""
 
     class MemoryScheduler(Scheduler):
-        def tick(self, *args: Any, **options: Any) -> float:  # noqa: ANN401 - Celery's own
-            pulse.beat()
+        def tick(self, *args: Any, **options: Any) -> float:  # noqa: ANN401 - Celery's signature
+            monitor.record_iteration()
             delay: float = super().tick(*args, **options)
             return delay
 
-        def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:  # noqa: ANN401 - Celery's own
-            """Send a task, unless no worker takes any: then the queue would only grow."""
+        def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:  # noqa: ANN401 - Celery's signature
+            """Send a task unless no worker processes the queue, which would only grow."""
             try:
-                waiting = broker.depth(CONTROL)
+                depth = broker.queue_depth(CONTROL)
             except RETRYABLE_BROKER_ERRORS as error:
-                log.warning("the broker is away: nothing is sent now", error=str(error))
+                log.warning("periodic_task_skipped", reason="the broker is unavailable", error=str(error))
                 return
-            if waiting >= MAX_WAITING:
-                log.warning("no worker takes control tasks: nothing is sent now", waiting=waiting)
+            if depth >= MAX_QUEUE_DEPTH:
+                log.warning("periodic_task_skipped", reason="no worker processes control tasks", queue_depth=depth)
                 return
             super().apply_entry(entry, producer=producer)
 
     return MemoryScheduler
-
-
-def _keep_ours(**_: object) -> None:
-    """Celery leaves the logs as they are when somebody answers this signal."""

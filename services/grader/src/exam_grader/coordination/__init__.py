@@ -1,1 +1,1 @@
-"""Coordination of one sitting: which step is next, doing it, repeating until the revision is graded."""
+"""Coordination: takes one sitting from its end to a graded and, if automatic, published revision."""

@@ -1,243 +1,173 @@
-"""The coordinator: carries one sitting from its end to a graded revision, one repeatable step after the other.
+"""The coordinator: takes one sitting from its end to a graded revision, one idempotent step after the other.
 
-`Coordinator.advance` does everything that can be done now and says what it waits for. The grading Job calls it in a
-loop (`run.run_to_completion`), the periodic task every few seconds: neither keeps anything that the other would miss.
+`Coordinator.advance` performs all steps that are possible now. The grading Job calls it in a loop
+(`run.run_to_completion`), the periodic task once every few seconds: neither keeps state that the other would need.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
 
 import structlog
 
 from exam_core.problems import Problem, ProblemKind
-from exam_grader.coordination.next_step import RevisionView, Step, View, next_step
-from exam_grader.errors import HaltedError, StuckError
+from exam_grader.coordination.next_step import RevisionSnapshot, SittingSnapshot, Step, next_step
+from exam_grader.coordination.port import OnReport, Phase, Report, SittingPort, StopRequested
+from exam_grader.errors import NoProgressError, StopRequestedError
 
 log = structlog.get_logger(__name__)
 
-LOST_RACE = frozenset({ProblemKind.CONFLICT, ProblemKind.STATE_CONFLICT})
-"""What PostgreSQL's one door says when somebody else was faster; the view that made us try is outdated then."""
-
-
-class Phase(StrEnum):
-    """Where a sitting is on its way, as people and the operator read it."""
-
-    CLOSING = "closing"
-    DRAINING = "draining"
-    SEALING = "sealing"
-    GRADING = "grading"
-    PUBLISHING = "publishing"
-    WAITING = "waiting"
-    AWAY = "away"
-    DONE = "done"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Where a sitting is and, while it is not done, what it waits for."""
-
-    phase: Phase
-    text: str
-    done: int = 0
-    total: int = 0
-
-
-Tell = Callable[[Report], None]
-Halt = Callable[[], bool]
-
-
-class SittingPort(Protocol):
-    """What a coordinator can see and do of one sitting and one revision; every call may be repeated."""
-
-    def look(self) -> View:
-        """The facts, read anew."""
-
-    def stop(self) -> None:
-        """End the window early."""
-
-    def close(self) -> None:
-        """Let solvers admit nothing more."""
-
-    def awaited(self) -> Sequence[str]:
-        """Who may still acknowledge an answer, and until when; nobody once the sitting is drained."""
-
-    def seal(self, tell: Callable[[int, int], None], halt: Halt) -> None:
-        """Seal every bucket and then the sitting; `tell` hears (buckets sealed, buckets)."""
-
-    def open_revision(self) -> None:
-        """Freeze key and policy."""
-
-    def enqueue(self, chunks: Sequence[int]) -> None:
-        """Hand chunks of this revision to the graders."""
-
-    def handed_out(self) -> bool:
-        """Whether chunks of this revision were handed out within `stall_seconds`, as far as the broker remembers."""
-
-    def queued(self) -> int:
-        """How many chunks, of anyone's, wait for a grader."""
-
-    def verify(self, chunks: Sequence[int]) -> None:
-        """Raise SealDamagedError when a chunk's seal is not what was sealed."""
-
-    def grade(self, chunk: int) -> bool:
-        """Grade a chunk here; False when somebody else did."""
-
-    def complete(self) -> None:
-        """Declare the revision graded; refused unless its ledger is full."""
-
-    def publish(self) -> None:
-        """Show the degrees to the students."""
+CONFLICT_KINDS = frozenset({ProblemKind.CONFLICT, ProblemKind.STATE_CONFLICT})
+"""The problems that a concurrent change causes; the snapshot that led to the attempt is stale then."""
 
 
 @dataclass
 class Coordinator:
-    """Carries one sitting to one graded revision.
+    """Takes one sitting to one graded revision.
 
-    It remembers nothing from one `advance` to the next, so that a new one may take over at any time.
+    It keeps no state between two calls of `advance`, so that another coordinator can take over at any time.
 
     Args:
-        desk: the sitting and the revision.
+        sitting: the sitting and the revision.
         number: the revision's number.
-        tell: hears of progress.
-        halt: says when to stop between two pieces of a long step.
-        stop: whether an open sitting is to be ended early.
-        local: grade here instead of handing chunks to the graders.
-        stall_seconds: for how long the ledger may stand still before its missing chunks are handed out again.
-        reenqueued: hears how many chunks were handed out again.
+        on_report: called with each report.
+        stop_requested: checked between two parts of a long step.
+        stop: whether to end an open window early.
+        local: whether to grade in this process instead of enqueueing chunks.
+        stall_seconds: after how long without a new ledger entry missing chunks are enqueued again.
+        on_reenqueue: called with the number of chunks that are enqueued again.
     """
 
-    desk: SittingPort
+    sitting: SittingPort
     number: int
-    tell: Tell
-    halt: Halt = lambda: False
+    on_report: OnReport
+    stop_requested: StopRequested = lambda: False
     stop: bool = False
     local: bool = False
     stall_seconds: float = 15.0
-    reenqueued: Callable[[int], None] = lambda _chunks: None
+    on_reenqueue: Callable[[int], None] = lambda _chunks: None
 
     def advance(self) -> Report:
-        """Do all that can be done now; the report says what is waited for, or that all is done.
+        """Perform all steps that are possible now; the report says what is awaited, or that the revision is done.
 
         Raises:
-            Problem: the sitting cannot be graded as things are.
-            SealDamagedError: a seal is not what was sealed.
-            HaltedError: the process is to stop.
+            Problem: the sitting cannot be graded in its state.
+            SealDamagedError: a seal differs from its record.
+            StopRequestedError: `stop_requested` returned True.
         """
-        tried: tuple[Step, View] | None = None
-        lost: Step | None = None
+        succeeded: tuple[Step, SittingSnapshot] | None = None
+        conflicted: Step | None = None
         while True:
-            if self.halt():
-                raise HaltedError("told to stop")
-            view = self.desk.look()
-            step = next_step(view, stop=self.stop)
-            if tried == (step, view) and lost is None:
-                raise StuckError(f"{view.name}: {step.name} ended well but changed nothing: this is a fault of ours")
+            if self.stop_requested():
+                raise StopRequestedError("stop requested")
+            snapshot = self.sitting.snapshot()
+            step = next_step(snapshot, stop=self.stop)
+            if succeeded == (step, snapshot):
+                raise NoProgressError(f"{snapshot.name}: {step.name} succeeded but changed nothing")
             try:
-                report = self._do(step, view)
+                report = self._perform(step, snapshot)
             except Problem as problem:
-                if problem.kind not in LOST_RACE or step is lost:
+                # One conflict may be a concurrent coordinator's change: read again. The same step twice is not.
+                if problem.kind not in CONFLICT_KINDS or step is conflicted:
                     raise
-                log.info("refused: looking again, somebody may have been faster", step=step.name, why=problem.detail)
-                lost = step
+                log.info("step_conflicted", step=step.name, detail=problem.detail)
+                succeeded, conflicted = None, step
             else:
-                lost = None
+                succeeded, conflicted = (step, snapshot), None
                 if report is not None:
-                    self.tell(report)
+                    self.on_report(report)
                     return report
-            tried = (step, view)
 
     def watch(self) -> Report:
-        """What to report while another coordinator does the work."""
-        view = self.desk.look()
-        if next_step(view, stop=self.stop) is Step.REST:
-            return self._done(view)
-        report = Report(phase=Phase.WAITING, text=f"{view.name}: another coordinator is at work on it")
-        self.tell(report)
+        """Report progress while another coordinator does the work."""
+        snapshot = self.sitting.snapshot()
+        if next_step(snapshot, stop=self.stop) is Step.FINISH:
+            return self._finished(snapshot)
+        report = Report(phase=Phase.WAITING, text=f"{snapshot.name}: another coordinator holds the lock")
+        self.on_report(report)
         return report
 
-    def _do(self, step: Step, view: View) -> Report | None:
-        """One step; a report when there is nothing more to do now."""
+    def _perform(self, step: Step, snapshot: SittingSnapshot) -> Report | None:
+        """Perform one step; returns a report if no further step is possible now."""
         match step:
             case Step.STOP:
-                self.tell(Report(phase=Phase.CLOSING, text=f"{view.name}: ended early"))
-                self.desk.stop()
+                self.on_report(Report(phase=Phase.CLOSING, text=f"{snapshot.name}: ending the window early"))
+                self.sitting.stop()
             case Step.CLOSE:
-                self.tell(Report(phase=Phase.CLOSING, text=f"{view.name}: closing"))
-                self.desk.close()
+                self.on_report(Report(phase=Phase.CLOSING, text=f"{snapshot.name}: closing"))
+                self.sitting.close()
             case Step.SEAL:
-                return self._seal(view)
+                return self._seal(snapshot)
             case Step.OPEN:
-                self.desk.open_revision()
-            case Step.GRADE if view.revision is not None:
-                return self._grade(view, view.revision)
+                self.sitting.open_revision()
+            case Step.GRADE if snapshot.revision is not None:
+                return self._grade(snapshot, snapshot.revision)
             case Step.COMPLETE:
-                self.desk.complete()
+                self.sitting.complete_revision()
             case Step.PUBLISH:
-                self.tell(Report(phase=Phase.PUBLISHING, text=f"{view.name}: publishing revision {self.number}"))
-                self.desk.publish()
+                text = f"{snapshot.name}: publishing revision {self.number}"
+                self.on_report(Report(phase=Phase.PUBLISHING, text=text))
+                self.sitting.publish_revision()
             case _:
-                return self._done(view)
+                return self._finished(snapshot)
         return None
 
-    def _seal(self, view: View) -> Report | None:
-        if awaited := self.desk.awaited():
-            return Report(phase=Phase.DRAINING, text=f"{view.name}: waiting for {'; '.join(awaited)}")
-        self.desk.seal(
-            lambda sealed, buckets: self.tell(
+    def _seal(self, snapshot: SittingSnapshot) -> Report | None:
+        if blockers := self.sitting.drain_blockers():
+            return Report(phase=Phase.DRAINING, text=f"{snapshot.name}: waiting for {'; '.join(blockers)}")
+        self.sitting.seal(
+            lambda sealed, buckets: self.on_report(
                 Report(
                     phase=Phase.SEALING,
-                    text=f"{view.name}: {sealed} of {buckets} buckets sealed",
+                    text=f"{snapshot.name}: {sealed} of {buckets} buckets sealed",
                     done=sealed,
                     total=buckets,
                 )
             ),
-            self.halt,
+            self.stop_requested,
         )
         return None
 
-    def _grade(self, view: View, revision: RevisionView) -> Report | None:
+    def _grade(self, snapshot: SittingSnapshot, revision: RevisionSnapshot) -> Report | None:
         if self.local:
-            self._grade_here(view, revision)
+            self._grade_locally(snapshot, revision)
             return None
-        self._hand_out(revision)
-        return self._graded(view, revision.chunks - len(revision.missing), revision.chunks)
+        self._enqueue_missing(revision)
+        return self._graded(snapshot, revision.chunks - len(revision.missing), revision.chunks)
 
-    def _grade_here(self, view: View, revision: RevisionView) -> None:
+    def _grade_locally(self, snapshot: SittingSnapshot, revision: RevisionSnapshot) -> None:
         done = revision.chunks - len(revision.missing)
         for chunk in revision.missing:
-            if self.halt():
-                raise HaltedError("told to stop")
-            self.desk.grade(chunk)
+            if self.stop_requested():
+                raise StopRequestedError("stop requested")
+            self.sitting.grade_chunk(chunk)
             done += 1
-            self.tell(self._graded(view, done, revision.chunks))
+            self.on_report(self._graded(snapshot, done, revision.chunks))
 
-    def _hand_out(self, revision: RevisionView) -> None:
-        """Hand out what the ledger misses: once at the beginning, and again whenever it stands still.
+    def _enqueue_missing(self, revision: RevisionSnapshot) -> None:
+        """Enqueue the chunks that the ledger misses: once at the beginning, and again whenever the ledger stalls.
 
-        The broker is never trusted to still have what it was given. But while at least as many chunks wait there as are
-        missing here, more would help nobody: graders take them and fewer are left, or there is no grader.
+        The broker may have lost them. But while at least as many chunks wait in its queue as are missing here,
+        enqueueing more would not help: either graders take them and fewer are left, or no grader runs.
         """
-        if self.desk.handed_out():
+        if self.sitting.recently_enqueued():
             return
         untouched = len(revision.missing) == revision.chunks
-        stalled = revision.idle >= self.stall_seconds
+        stalled = revision.idle_seconds >= self.stall_seconds
         if not untouched and not stalled:
             return
         if stalled:
-            self.desk.verify(revision.missing)
-            if self.desk.queued() >= len(revision.missing):
+            self.sitting.verify_seals(revision.missing)
+            if self.sitting.queue_depth() >= len(revision.missing):
                 return
-            log.warning("the ledger stands still", missing=len(revision.missing), idle=round(revision.idle, 1))
-            self.reenqueued(len(revision.missing))
-        self.desk.enqueue(revision.missing)
-        log.info("chunks handed out", chunks=len(revision.missing))
+            log.warning("ledger_stalled", missing=len(revision.missing), idle_seconds=round(revision.idle_seconds, 1))
+            self.on_reenqueue(len(revision.missing))
+        self.sitting.enqueue(revision.missing)
+        log.info("chunks_enqueued", chunks=len(revision.missing))
 
-    def _graded(self, view: View, done: int, chunks: int) -> Report:
-        text = f"{view.name}: {done} of {chunks} chunks of revision {self.number} graded"
+    def _graded(self, snapshot: SittingSnapshot, done: int, chunks: int) -> Report:
+        text = f"{snapshot.name}: {done} of {chunks} chunks of revision {self.number} graded"
         return Report(phase=Phase.GRADING, text=text, done=done, total=chunks)
 
-    def _done(self, view: View) -> Report:
-        shown = "published" if view.published >= self.number else "graded, not published"
-        return Report(phase=Phase.DONE, text=f"{view.name}: revision {self.number} is {shown}")
+    def _finished(self, snapshot: SittingSnapshot) -> Report:
+        outcome = "published" if snapshot.published >= self.number else "graded, not published"
+        return Report(phase=Phase.DONE, text=f"{snapshot.name}: revision {self.number} is {outcome}")

@@ -1,7 +1,7 @@
-"""What to do next with a sitting: a pure reading of what PostgreSQL says.
+"""Derives the next step for a sitting from what PostgreSQL has recorded. Pure.
 
-No step is remembered anywhere else. So a coordinator may be killed between any two of them, and the next one, or
-another one running at the same time, reads the same facts and goes on.
+No other state is kept. So a coordinator may be killed between any two steps: the next one, or another one running
+concurrently, derives the same step from the same facts.
 """
 
 from dataclasses import dataclass, field
@@ -13,34 +13,34 @@ from exam_core.schedule import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionView:
+class RevisionSnapshot:
     """A revision and its ledger.
 
     Attributes:
         graded: whether it was declared complete.
         due_for_publication: whether it is to be published automatically and is not yet.
         chunks: how many chunks it has.
-        missing: those that the ledger lacks.
-        idle: seconds since the ledger last grew, or since the revision was opened.
+        missing: the chunks that are not in the ledger.
+        idle_seconds: time since the last ledger entry, or since the revision was opened.
     """
 
     graded: bool
     due_for_publication: bool = False
     chunks: int
     missing: tuple[int, ...]
-    idle: float = field(compare=False)
+    idle_seconds: float = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """A sitting as PostgreSQL has it at one moment.
+class SittingSnapshot:
+    """A sitting as recorded in PostgreSQL at one moment.
 
     Attributes:
-        name: what people call it.
+        name: its name, for messages.
         state: its state.
-        over: whether every personal deadline has passed.
-        ends_at: the latest personal deadline possible; None while the sitting is paused.
-        revision: the revision asked for, None while it was not opened.
+        over: whether the last personal deadline has passed.
+        ends_at: the latest possible personal deadline; None while the sitting is paused.
+        revision: the requested revision, None until it is opened.
         published: the number of the published revision, 0 for none.
     """
 
@@ -48,12 +48,12 @@ class View:
     state: State
     over: bool
     ends_at: int | None
-    revision: RevisionView | None
+    revision: RevisionSnapshot | None
     published: int
 
 
 class Step(Enum):
-    """Everything a coordinator may do."""
+    """The steps of a coordinator."""
 
     STOP = auto()
     CLOSE = auto()
@@ -62,43 +62,43 @@ class Step(Enum):
     GRADE = auto()
     COMPLETE = auto()
     PUBLISH = auto()
-    REST = auto()
+    FINISH = auto()
 
 
-def next_step(view: View, *, stop: bool = False) -> Step:
-    """The one step that is next on the way to a graded (and, if automatic, published) revision.
+def next_step(snapshot: SittingSnapshot, *, stop: bool = False) -> Step:
+    """The next step towards a graded and, if automatic, published revision.
 
     Args:
-        view: what is known.
-        stop: whether an open sitting is to be ended early.
+        snapshot: the sitting and its revision.
+        stop: whether to end an open window early.
 
     Raises:
-        Problem: STATE_CONFLICT when the window is still open, CANCELLED when there is nothing to grade.
+        Problem: STATE_CONFLICT while the window is open, CANCELLED for a cancelled sitting.
     """
-    match view.state:
+    match snapshot.state:
         case State.CANCELLED:
-            raise Problem(ProblemKind.CANCELLED, f"{view.name} was cancelled: there is nothing to grade")
-        case State.SCHEDULED if view.over:
+            raise Problem(ProblemKind.CANCELLED, f"{snapshot.name} was cancelled: there is nothing to grade")
+        case State.SCHEDULED if snapshot.over:
             return Step.CLOSE
         case State.SCHEDULED if stop:
             return Step.STOP
         case State.SCHEDULED:
-            raise Problem(ProblemKind.STATE_CONFLICT, _still_open(view))
+            raise Problem(ProblemKind.STATE_CONFLICT, _still_open(snapshot))
         case State.CLOSING:
             return Step.SEAL
         case State.SEALED:
-            return _grading_step(view)
+            return _grading_step(snapshot.revision)
 
 
-def _grading_step(view: View) -> Step:
-    if view.revision is None:
+def _grading_step(revision: RevisionSnapshot | None) -> Step:
+    if revision is None:
         return Step.OPEN
-    if not view.revision.graded:
-        return Step.GRADE if view.revision.missing else Step.COMPLETE
-    return Step.PUBLISH if view.revision.due_for_publication else Step.REST
+    if not revision.graded:
+        return Step.GRADE if revision.missing else Step.COMPLETE
+    return Step.PUBLISH if revision.due_for_publication else Step.FINISH
 
 
-def _still_open(view: View) -> str:
-    if view.ends_at is None:
-        return f"{view.name} is paused: resume it and let it end, or end it now with --stop"
-    return f"{view.name} is not over before {rfc3339(view.ends_at)}: wait for it, or end it now with --stop"
+def _still_open(snapshot: SittingSnapshot) -> str:
+    if snapshot.ends_at is None:
+        return f"{snapshot.name} is paused: resume it and wait for its end, or end it now with --stop"
+    return f"{snapshot.name} is not over before {rfc3339(snapshot.ends_at)}: wait for it, or end it now with --stop"

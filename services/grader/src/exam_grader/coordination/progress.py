@@ -1,22 +1,22 @@
-"""Progress as a program reads it (JSON log lines) or as a person does (one line on a terminal that keeps changing)."""
+"""Prints a coordinator's reports: as log events, or as one line on a terminal that is overwritten."""
 
 import logging
 from typing import TextIO
 
 import structlog
 
-from exam_grader.coordination.coordinator import Phase, Report
+from exam_grader.coordination.port import Phase, Report
 
 log = structlog.get_logger(__name__)
 
-_CLEAR = "\r\x1b[K"
+_CLEAR_LINE = "\r\x1b[K"
 
 
 class Progress:
-    """Tells each report once, however often it comes.
+    """Prints each report once, even if it is repeated.
 
     Args:
-        terminal: where a person looks; None to log.
+        terminal: the terminal to print on; None to log.
     """
 
     def __init__(self, terminal: TextIO | None) -> None:
@@ -24,20 +24,27 @@ class Progress:
         self._last: Report | None = None
 
     def __call__(self, report: Report) -> None:
-        """Tell a report, unless it is the last one again."""
+        """Print a report unless it equals the last one."""
         if report == self._last:
             return
         if self._terminal is None:
-            level = logging.WARNING if report.phase is Phase.AWAY else logging.INFO
-            log.log(level, report.text, phase=report.phase.value, done=report.done, total=report.total)
+            level = logging.WARNING if report.phase is Phase.UNAVAILABLE else logging.INFO
+            log.log(
+                level,
+                "progress_reported",
+                phase=report.phase.value,
+                detail=report.text,
+                done=report.done,
+                total=report.total,
+            )
         else:
-            self._show(report, self._terminal)
+            self._print(report, self._terminal)
         self._last = report
 
-    def _show(self, report: Report, terminal: TextIO) -> None:
-        """A phase's reports overwrite one another; the last one of each phase stays."""
+    def _print(self, report: Report, terminal: TextIO) -> None:
+        """Overwrite the line within a phase; keep the last line of each phase."""
         if self._last is not None and self._last.phase is not report.phase:
             terminal.write("\n")
         end = "\n" if report.phase is Phase.DONE else ""
-        terminal.write(f"{_CLEAR}{report.phase.value:>10}  {report.text}{end}")
+        terminal.write(f"{_CLEAR_LINE}{report.phase.value:>11}  {report.text}{end}")
         terminal.flush()

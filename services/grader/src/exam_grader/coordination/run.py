@@ -1,35 +1,36 @@
-"""Seeing a sitting through: a coordinator called again and again until all is done, whatever is away meanwhile."""
+"""Runs a coordinator repeatedly until the revision is done, and retries while a store is unavailable."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from exam_grader.coordination.coordinator import Coordinator, Phase, Report, Tell
-from exam_grader.errors import RETRYABLE_ERRORS, HaltedError
+from exam_grader.coordination.coordinator import Coordinator
+from exam_grader.coordination.port import OnReport, Phase, Report
+from exam_grader.errors import RETRYABLE_ERRORS, StopRequestedError
 
 POLL_SECONDS = 0.25
-TROUBLE_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 
 class Lock(Protocol):
-    """The courtesy among coordinators."""
+    """The lock that one of several coordinators of a sitting holds."""
 
-    def take(self) -> bool:
-        """Whether the sitting is ours to coordinate now."""
+    def acquire(self) -> bool:
+        """Acquire the lock without blocking; returns whether it is held."""
 
 
 class TimedOutError(Exception):
-    """Time ran out; the last report says what was waited for. Running again goes on from there."""
+    """The timeout passed; the message has the last report. The command is resumable."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How waiting is done.
+    """How to wait between two attempts.
 
     Attributes:
-        clock: a clock that only goes forward, in seconds.
-        wait: waits so many seconds; True when the process was told to stop.
-        timeout: after how many seconds to give up.
+        clock: a monotonic clock in seconds.
+        wait: waits for so many seconds; returns True if the process was asked to stop.
+        timeout: after how many seconds to raise TimedOutError.
     """
 
     clock: Callable[[], float]
@@ -37,32 +38,32 @@ class RetryPolicy:
     timeout: float
 
 
-def run_to_completion(coordinator: Coordinator, lock: Lock, *, tell: Tell, patience: RetryPolicy) -> Report:
-    """Coordinate until the revision is graded (and, if automatic, published).
+def run_to_completion(coordinator: Coordinator, lock: Lock, *, on_report: OnReport, retry: RetryPolicy) -> Report:
+    """Coordinate until the revision is graded and, if automatic, published.
 
-    A store that is away is reported and waited for: every step can be repeated, so nothing is hidden by trying again.
+    An unavailable store is reported and retried; every step is idempotent, so retrying is safe.
 
     Raises:
-        Problem: the sitting cannot be graded as things are.
-        SealDamagedError: a seal is not what was sealed.
-        TimedOutError: time ran out.
-        HaltedError: the process was told to stop.
+        Problem: the sitting cannot be graded in its state.
+        SealDamagedError: a seal differs from its record.
+        TimedOutError: the timeout passed.
+        StopRequestedError: the process was asked to stop.
     """
-    give_up_at = patience.clock() + patience.timeout
+    deadline = retry.clock() + retry.timeout
     while True:
-        report, pause = _turn(coordinator, lock)
-        tell(report)
+        report, delay = _attempt(coordinator, lock)
+        on_report(report)
         if report.phase is Phase.DONE:
             return report
-        if patience.clock() + pause > give_up_at:
-            raise TimedOutError(f"not done after {patience.timeout:g} s: {report.text}")
-        if patience.wait(pause):
-            raise HaltedError("told to stop")
+        if retry.clock() + delay > deadline:
+            raise TimedOutError(f"timed out after {retry.timeout:g} s: {report.text}")
+        if retry.wait(delay):
+            raise StopRequestedError("stop requested")
 
 
-def _turn(coordinator: Coordinator, lock: Lock) -> tuple[Report, float]:
-    """One call, and how long to wait before the next."""
+def _attempt(coordinator: Coordinator, lock: Lock) -> tuple[Report, float]:
+    """Call the coordinator once; returns its report and the delay before the next call."""
     try:
-        return (coordinator.advance() if lock.take() else coordinator.watch()), POLL_SECONDS
+        return (coordinator.advance() if lock.acquire() else coordinator.watch()), POLL_SECONDS
     except RETRYABLE_ERRORS as error:
-        return Report(phase=Phase.AWAY, text=f"a store is away: {error}"), TROUBLE_SECONDS
+        return Report(phase=Phase.UNAVAILABLE, text=f"a store is unavailable: {error}"), RETRY_SECONDS

@@ -1,4 +1,4 @@
-"""A coordinator's desk in the real world: web's services for every change, the answer log, the broker."""
+"""The sitting as the coordinator reads and changes it: web's selectors and services, the answer log, the broker."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from exam_core.fold import SealedBucket
 from exam_core.instants import SECOND, rfc3339, to_micros
 from exam_core.schedule import State
 from exam_grader import metrics
-from exam_grader.answerlog import Store
+from exam_grader.answerlog import SyncAnswerLog
 from exam_grader.broker.celery_app import GRADE_CHUNK
-from exam_grader.broker.redis_broker import CHUNKS, Broker
-from exam_grader.coordination.next_step import RevisionView, View
+from exam_grader.broker.redis_broker import CHUNKS, RedisBroker
+from exam_grader.coordination.next_step import RevisionSnapshot, SittingSnapshot
 from exam_grader.grading.chunk import grade_chunk
 from exam_grader.sealing.seal import seal_sitting, verify_buckets
 from exam_web.common.clock import database_now
@@ -25,45 +25,45 @@ from exam_web.sittings.models import SealedBucket as SealedBucketRow
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tools:
-    """What a desk works with, besides web's models.
+class SittingDependencies:
+    """What `DjangoSitting` uses besides web's models.
 
     Attributes:
         app: sends chunks to the graders.
-        broker: tells what became of them, as far as it remembers.
-        store: the answer log.
-        stall_seconds: for how long chunks count as handed out.
-        seal_parallelism: how many buckets are sealed at once.
+        broker: queue depths, and the mark of enqueued chunks.
+        answerlog: the answer log.
+        stall_seconds: for how long chunks count as recently enqueued.
+        seal_parallelism: how many buckets are sealed concurrently.
     """
 
     app: Celery
-    broker: Broker
-    store: Store
+    broker: RedisBroker
+    answerlog: SyncAnswerLog
     stall_seconds: float
     seal_parallelism: int
 
 
 class DjangoSitting:
-    """One sitting and one revision of it; see `coordinator.SittingPort`."""
+    """Implements `port.SittingPort` for one sitting and one revision."""
 
-    def __init__(self, tools: Tools, sitting: UUID, number: int) -> None:
-        self._tools = tools
+    def __init__(self, dependencies: SittingDependencies, sitting: UUID, number: int) -> None:
+        self._dependencies = dependencies
         self._sitting = sitting
         self._number = number
 
-    def look(self) -> View:
-        """The facts, read anew."""
+    def snapshot(self) -> SittingSnapshot:
+        """Read the current facts."""
         if connection.errors_occurred:
             connection.close_if_unusable_or_obsolete()
         row = Sitting.objects.prefetch_related("pauses").get(id=self._sitting)
-        open_still = row.state == State.SCHEDULED
-        ends_at = selectors.sitting_ends_at(row) if open_still else None
-        return View(
+        scheduled = row.state == State.SCHEDULED
+        ends_at = selectors.sitting_ends_at(row) if scheduled else None
+        return SittingSnapshot(
             name=row.name,
             state=State(row.state),
-            over=open_still and ends_at is not None and database_now() > ends_at,
+            over=scheduled and ends_at is not None and database_now() > ends_at,
             ends_at=ends_at,
-            revision=self._look_at_revision(),
+            revision=self._revision_snapshot(),
             published=row.published_revision,
         )
 
@@ -72,91 +72,90 @@ class DjangoSitting:
         services.sitting_stop(sitting=self._sitting)
 
     def close(self) -> None:
-        """Close the sitting, if its every deadline has passed."""
+        """Close the sitting if its last deadline has passed."""
         services.sitting_close(sitting=self._sitting)
 
-    def awaited(self) -> Sequence[str]:
+    def drain_blockers(self) -> Sequence[str]:
         """The solver processes that may still acknowledge an answer."""
         drain = services.sitting_drain(sitting=self._sitting)
-        return [
-            f"solver process {wait.holder} (at the latest until {rfc3339(wait.expires_at)})" for wait in drain.waiting
-        ]
+        return [f"solver process {lease.holder} (until {rfc3339(lease.expires_at)} at most)" for lease in drain.waiting]
 
-    def seal(self, tell: Callable[[int, int], None], halt: Callable[[], bool]) -> None:
-        """Seal every bucket and then the sitting."""
+    def seal(self, on_progress: Callable[[int, int], None], stop_requested: Callable[[], bool]) -> None:
+        """Seal every bucket, then the sitting."""
         seal_sitting(
             sitting=self._sitting,
             buckets=Sitting.objects.values_list("buckets", flat=True).get(id=self._sitting),
-            store=self._tools.store,
-            register=DatabaseRegister(self._sitting),
-            parallelism=self._tools.seal_parallelism,
-            tell=tell,
-            halt=halt,
-            took=metrics.SEAL_SECONDS.observe,
+            answerlog=self._dependencies.answerlog,
+            records=DjangoSealRecords(self._sitting),
+            parallelism=self._dependencies.seal_parallelism,
+            on_progress=on_progress,
+            stop_requested=stop_requested,
+            observe=metrics.SEAL_SECONDS.observe,
         )
 
     def open_revision(self) -> None:
-        """Freeze key and policy."""
+        """Open the revision, which records key and policy."""
         services.revision_open(sitting=self._sitting, number=self._number)
 
     def enqueue(self, chunks: Sequence[int]) -> None:
         """Send a task for each chunk."""
-        with self._tools.app.producer_or_acquire() as producer:
+        app = self._dependencies.app
+        with app.producer_or_acquire() as producer:
             for chunk in chunks:
-                self._tools.app.send_task(GRADE_CHUNK, (str(self._sitting), self._number, chunk), producer=producer)
-        self._tools.broker.note_handed_out(self._revision().pk, self._tools.stall_seconds)
+                app.send_task(GRADE_CHUNK, (str(self._sitting), self._number, chunk), producer=producer)
+        self._dependencies.broker.mark_enqueued(self._revision().pk, self._dependencies.stall_seconds)
 
-    def handed_out(self) -> bool:
-        """Whether the broker remembers that chunks of this revision were handed out lately."""
-        return self._tools.broker.handed_out(self._revision().pk)
+    def recently_enqueued(self) -> bool:
+        """Whether the broker still has the mark that chunks of this revision were enqueued."""
+        return self._dependencies.broker.is_marked_enqueued(self._revision().pk)
 
-    def queued(self) -> int:
-        """How many chunks wait for a grader."""
-        return self._tools.broker.depth(CHUNKS)
+    def queue_depth(self) -> int:
+        """The number of chunks that wait for a grader."""
+        return self._dependencies.broker.queue_depth(CHUNKS)
 
-    def verify(self, chunks: Sequence[int]) -> None:
-        """Compare the chunks' seals with what was recorded."""
-        recorded = DatabaseRegister(self._sitting).recorded()
-        self._tools.store.run(
-            lambda answers: verify_buckets(answers, self._sitting, {chunk: recorded[chunk] for chunk in chunks})
+    def verify_seals(self, chunks: Sequence[int]) -> None:
+        """Check the chunks' seals against their recorded digests."""
+        digests = DjangoSealRecords(self._sitting).digests()
+        self._dependencies.answerlog.run(
+            lambda answers: verify_buckets(answers, self._sitting, {chunk: digests[chunk] for chunk in chunks})
         )
 
-    def grade(self, chunk: int) -> bool:
+    def grade_chunk(self, chunk: int) -> bool:
         """Grade a chunk in this process."""
-        return grade_chunk(self._tools.store, self._revision(), chunk)
+        return grade_chunk(self._dependencies.answerlog, self._revision(), chunk)
 
-    def complete(self) -> None:
+    def complete_revision(self) -> None:
         """Declare the revision graded."""
         services.revision_complete(revision=self._revision())
 
-    def publish(self) -> None:
-        """Show its degrees."""
+    def publish_revision(self) -> None:
+        """Show its degrees to the students."""
         services.revision_publish(revision=self._revision())
 
     def _revision(self) -> Revision:
         return Revision.objects.select_related("sitting").get(sitting=self._sitting, number=self._number)
 
-    def _look_at_revision(self) -> RevisionView | None:
+    def _revision_snapshot(self) -> RevisionSnapshot | None:
         row = Revision.objects.filter(sitting=self._sitting, number=self._number).first()
         if row is None:
             return None
-        grew_at = row.ledger.aggregate(last=Max("graded_at"))["last"] or row.started_at
-        return RevisionView(
+        last_entry_at = row.ledger.aggregate(last=Max("graded_at"))["last"] or row.started_at
+        return RevisionSnapshot(
             graded=row.state == Revision.State.GRADED,
             due_for_publication=selectors.is_due_for_publication(row),
             chunks=row.chunks,
             missing=tuple(selectors.missing_chunks(row)),
-            idle=(database_now() - to_micros(grew_at)) / SECOND,
+            idle_seconds=(database_now() - to_micros(last_entry_at)) / SECOND,
         )
 
 
-class DatabaseRegister:
-    """PostgreSQL's side of a seal; see `seal.SealRegister`."""
+class DjangoSealRecords:
+    """Implements `seal.SealRecords` in PostgreSQL."""
 
     def __init__(self, sitting: UUID) -> None:
         self._sitting = sitting
 
-    def recorded(self) -> Mapping[int, str]:
+    def digests(self) -> Mapping[int, str]:
         """The digest of each recorded bucket."""
         return dict(SealedBucketRow.objects.filter(sitting=self._sitting).values_list("bucket", "digest"))
 
@@ -164,6 +163,6 @@ class DatabaseRegister:
         """Record a bucket."""
         services.sealed_bucket_record(sitting=self._sitting, bucket=bucket, sealed=sealed)
 
-    def finish(self, root: str) -> None:
+    def complete(self, root: str) -> None:
         """Declare the sitting sealed."""
         services.sitting_mark_sealed(sitting=self._sitting, root=root)

@@ -1,1 +1,1 @@
-"""Grading: from one sealed bucket to the degrees of its students."""
+"""Grading: scores a sealed bucket into the degrees of its students."""

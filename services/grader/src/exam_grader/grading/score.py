@@ -1,7 +1,7 @@
-"""Grading one chunk, purely: from a sealed bucket to the degrees of everyone who sat.
+"""Scores a sealed bucket. Pure: no store is read or written.
 
-Absent is not blank: who never began is not in the seal and gets no degree; who began and answered nothing gets a degree
-of zero points.
+Absent is not blank: a student who never started is not in the seal and gets no degree; a student who started and
+answered nothing gets a degree of zero points.
 """
 
 from exam_core.fold import SealedAttempt, SealedBucket
@@ -11,19 +11,19 @@ from exam_core.scoring import Policy, score
 from exam_web.degrees.services import DegreeRow
 
 
-def grade_bucket(paper: Paper, key: Key, policy: Policy, sealed: SealedBucket) -> list[DegreeRow]:
-    """The degree of each student in a sealed bucket, by student."""
-    return [_degree(paper, key, policy, sat) for sat in sealed.students]
+def score_bucket(paper: Paper, key: Key, policy: Policy, sealed: SealedBucket) -> list[DegreeRow]:
+    """The degrees of all students in a sealed bucket, in the order of their ids."""
+    return [_score_attempt(paper, key, policy, attempt) for attempt in sealed.students]
 
 
-def _degree(paper: Paper, key: Key, policy: Policy, sat: SealedAttempt) -> DegreeRow:
-    result = score(paper, key, policy, ((answer.question, answer.answer) for answer in sat.answers))
+def _score_attempt(paper: Paper, key: Key, policy: Policy, attempt: SealedAttempt) -> DegreeRow:
+    result = score(paper, key, policy, ((answer.question, answer.answer) for answer in attempt.answers))
     return DegreeRow(
-        student=sat.student,
+        student=attempt.student,
         total=result.total,
         maximum=result.maximum,
         points=result.to_json(),
         answered=result.answered,
-        started_at=None if sat.started_at is None else from_micros(sat.started_at),
-        submitted_at=None if sat.submitted_at is None else from_micros(sat.submitted_at),
+        started_at=None if attempt.started_at is None else from_micros(attempt.started_at),
+        submitted_at=None if attempt.submitted_at is None else from_micros(attempt.submitted_at),
     )

@@ -1,1 +1,1 @@
-"""Liveness, readiness and the HTTP server of /healthz, /readyz and /metrics."""
+"""Probes: monitors of the main loops, checks of the stores, and the HTTP server that reports them."""

@@ -1,6 +1,5 @@
-"""Whether a worker's loop still turns and still takes tasks, and the steps that tie this into Celery's worker."""
+"""Liveness of a worker's consumer, and the boot steps that connect monitor and probe server to Celery's worker."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -8,145 +7,133 @@ from typing import Any, Protocol
 from celery import Celery, Task, bootsteps
 from celery.worker.request import Request
 
-from exam_grader.health.probes import CheckFailedError, ProbeServer
+from exam_grader.health.loop import LoopMonitor
+from exam_grader.health.server import ProbeServer
 
-SILENCE_SECONDS = 60.0
 
-
-class Confirmed(Protocol):
-    """A task's message: the connection it came from, and whether the broker was told that it is done."""
+class Message(Protocol):
+    """The message of a task: the channel that delivered it, and whether its acknowledgement was sent."""
 
     @property
     def channel(self) -> object:
-        """The connection that it came from."""
+        """The channel that delivered it."""
 
     @property
     def acknowledged(self) -> bool:
-        """Whether its confirmation was sent."""
+        """Whether its acknowledgement was sent."""
 
 
 @dataclass
-class Pulse:
-    """When the loop last turned, and whether it can be expected to.
-
-    While a worker looks for its broker the loop stands still on purpose: to restart it would not help.
+class ConsumerMonitor(LoopMonitor):
+    """Monitors the loop of a worker's consumer and the acknowledgements that it sends.
 
     Attributes:
-        turning: whether the loop should turn.
-        last: when it last did.
-        channel: the connection to the broker that tasks come from now; None while there is none.
-        deaf: whether something was lost on that connection that only another connection mends.
-        awaited: confirmations made since the loop last turned; Celery sends them a little later, from the loop.
-        overdue: those made before that; by now they have been sent or are lost.
+        channel: the channel that tasks come from; None while there is no connection.
+        consumer_lost: whether an acknowledgement was lost on this channel; only a new connection helps.
+        pending: messages acknowledged since the last iteration; Celery sends acknowledgements from the loop, later.
+        overdue: messages acknowledged before that; their acknowledgements have been sent or are lost.
     """
 
-    turning: bool = False
-    last: float = field(default_factory=time.monotonic)
     channel: object = None
-    deaf: bool = False
-    awaited: list[Confirmed] = field(default_factory=list)
-    overdue: list[Confirmed] = field(default_factory=list)
+    consumer_lost: bool = False
+    pending: list[Message] = field(default_factory=list)
+    overdue: list[Message] = field(default_factory=list)
 
-    def beat(self) -> None:
-        """The loop turned."""
-        self.last = time.monotonic()
+    def record_iteration(self) -> None:
+        """Record that the loop ran, and look for lost acknowledgements."""
+        super().record_iteration()
         if any(message.channel is self.channel and not message.acknowledged for message in self.overdue):
-            self.deaf = True
-        self.overdue, self.awaited = self.awaited, []
+            self.consumer_lost = True
+        self.overdue, self.pending = self.pending, []
 
     def connected(self, channel: object) -> None:
-        """Tasks come from this connection now, and from no other."""
-        self.channel, self.deaf, self.turning = channel, False, True
-        self.last = time.monotonic()
+        """Record that tasks now come from this channel and no other."""
+        self.channel, self.consumer_lost, self.expected = channel, False, True
+        super().record_iteration()
 
     def disconnected(self) -> None:
-        """Tasks come from nowhere."""
-        self.channel, self.turning = None, False
+        """Record that there is no connection."""
+        self.channel, self.expected = None, False
 
-    def note_confirmation(self, message: Confirmed) -> None:
-        """A task is being confirmed on the connection that it came from."""
-        self.awaited.append(message)
-
-    def check(self) -> None:
-        """Raise when the loop should turn and does not."""
-        silence = time.monotonic() - self.last
-        if self.turning and silence > SILENCE_SECONDS:
-            raise CheckFailedError(f"the main loop has not turned for {silence:.0f} s")
+    def track(self, message: Message) -> None:
+        """Track the acknowledgement of a message."""
+        self.pending.append(message)
 
 
-def attend_to_confirmations(app: Celery, pulse: Pulse) -> None:
-    """Have the pulse told of confirmations that did not reach the broker.
+def track_acknowledgements(app: Celery, monitor: ConsumerMonitor) -> None:
+    """Report every acknowledgement to the monitor.
 
-    Celery logs such a failure and goes on counting the task as taken. With as many lost ones as a worker has processes
-    it takes nothing any more, and does not even listen: it would stay deaf when the broker is back.
+    Celery logs a failure to acknowledge and goes on counting the task as reserved. With as many failures as a worker
+    has processes it reserves nothing any more and stops reading the socket: it would not even notice that the broker
+    is back.
     """
 
-    class AttentiveRequest(Request):
+    class TrackedRequest(Request):
         def acknowledge(self) -> None:
-            """Confirm the task; noticed when that fails."""
+            """Acknowledge the task."""
             super().acknowledge()
-            pulse.note_confirmation(self.message)
+            monitor.track(self.message)
 
-        def reject(self, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery's own
-            """Give the task back; noticed when that fails."""
+        def reject(self, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery's signature
+            """Return the task to the queue."""
             super().reject(requeue)
-            pulse.note_confirmation(self.message)
+            monitor.track(self.message)
 
-    class AttentiveTask(Task[Any, Any]):
+    class TrackedTask(Task[Any, Any]):
         abstract = True
 
-    AttentiveTask.Request = AttentiveRequest  # type: ignore[assignment]  # a class or its name
-    app.task_cls = AttentiveTask  # type: ignore[assignment]  # a class or its name
+    TrackedTask.Request = TrackedRequest  # type: ignore[assignment]  # a class or its name
+    app.task_cls = TrackedTask  # type: ignore[assignment]  # a class or its name
 
 
-def pulse_step(pulse: Pulse) -> type[bootsteps.StartStopStep]:
-    """A step of Celery's consumer that beats while the consumer is connected, and has it reconnect when it is deaf."""
+def consumer_monitor_step(monitor: ConsumerMonitor) -> type[bootsteps.StartStopStep]:
+    """A boot step of Celery's consumer that records its iterations and reconnects when the consumer is lost."""
 
-    class PulseStep(bootsteps.StartStopStep):
+    class ConsumerMonitorStep(bootsteps.StartStopStep):
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
-        def __init__(self, consumer: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own
+        def __init__(self, consumer: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's signature
             self._timer: Any = None
             super().__init__(consumer, **options)
 
-        def start(self, consumer: Any) -> None:  # noqa: ANN401 - Celery's own
-            pulse.connected(consumer.task_consumer.channel)
-            self._timer = consumer.timer.call_repeatedly(1.0, _turn)
+        def start(self, consumer: Any) -> None:  # noqa: ANN401 - Celery's signature
+            monitor.connected(consumer.task_consumer.channel)
+            self._timer = consumer.timer.call_repeatedly(1.0, _record_iteration)
 
-        def stop(self, _consumer: Any) -> None:  # noqa: ANN401 - Celery's own
-            pulse.disconnected()
+        def stop(self, _consumer: Any) -> None:  # noqa: ANN401 - Celery's signature
+            monitor.disconnected()
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
 
-    def _turn() -> None:
-        pulse.beat()
-        if pulse.deaf:
-            # A connection error in the loop is what makes Celery connect anew.
-            raise ConnectionError("a task's confirmation was lost with the connection it came from")
+    def _record_iteration() -> None:
+        monitor.record_iteration()
+        if monitor.consumer_lost:
+            # Celery reconnects on a connection error in its loop.
+            raise ConnectionError("an acknowledgement was lost with the connection of its task")
 
-    return PulseStep
+    return ConsumerMonitorStep
 
 
-def probe_step(serve: Callable[[], ProbeServer]) -> type[bootsteps.StartStopStep]:
-    """A step of Celery's worker that serves probes once its children are forked, broker or no broker."""
+def probe_server_step(serve: Callable[[], ProbeServer]) -> type[bootsteps.StartStopStep]:
+    """A boot step of Celery's worker that starts the probe server after its children are forked, broker or not."""
 
-    class ProbeStep(bootsteps.StartStopStep):
+    class ProbeServerStep(bootsteps.StartStopStep):
         requires = ("celery.worker.components:Pool",)
 
-        def __init__(self, worker: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own
+        def __init__(self, worker: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's signature
             self._server: ProbeServer | None = None
             super().__init__(worker, **options)
 
-        def start(self, _worker: Any) -> None:  # noqa: ANN401 - Celery's own
+        def start(self, _worker: Any) -> None:  # noqa: ANN401 - Celery's signature
             self._server = serve()
 
-        def stop(self, _worker: Any) -> None:  # noqa: ANN401 - Celery's own
+        def stop(self, _worker: Any) -> None:  # noqa: ANN401 - Celery's signature
             if self._server is not None:
                 self._server.close()
                 self._server = None
 
-        def terminate(self, worker: Any) -> None:  # noqa: ANN401 - Celery's own
+        def terminate(self, worker: Any) -> None:  # noqa: ANN401 - Celery's signature
             self.stop(worker)
 
-    return ProbeStep
+    return ProbeServerStep

@@ -1,1 +1,1 @@
-"""Sealing: folds the answer log of a sitting into the set of answers that counts."""
+"""Sealing: reduces the answer log of a sitting to the answers that count."""

@@ -1,7 +1,7 @@
-"""Sealing: from everything the answer log holds of a sitting to the set that counts, bucket by bucket.
+"""Seals a sitting: folds each bucket of the answer log into the answers that count, and records its digest.
 
-What is recorded in PostgreSQL is only what was read back serially, so every sealer, however many there are and wherever
-they die, records the same digests. A bucket that is recorded already is not sealed again, but its bytes are looked at.
+PostgreSQL records only seals that were read back serially, so concurrent or restarted sealers all record the same
+digests. A bucket that is recorded is not sealed again, but its bytes are verified.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ import structlog
 
 from exam_answerlog.log import AnswerLog
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
-from exam_grader.answerlog import Store
-from exam_grader.errors import HaltedError, SealDamagedError
+from exam_grader.answerlog import SyncAnswerLog
+from exam_grader.errors import SealDamagedError, StopRequestedError
 
 log = structlog.get_logger(__name__)
 
@@ -25,16 +25,16 @@ Seconds = float
 T = TypeVar("T")
 
 
-class SealRegister(Protocol):
-    """Where counts and digests are written down: PostgreSQL's side of a seal."""
+class SealRecords(Protocol):
+    """Records counts and digests of sealed buckets."""
 
-    def recorded(self) -> Mapping[int, str]:
-        """The digest of each bucket that is recorded."""
+    def digests(self) -> Mapping[int, str]:
+        """The digest of each recorded bucket."""
 
     def record(self, bucket: int, sealed: SealedBucket) -> None:
-        """Write down a bucket; the same again changes nothing, another digest is refused."""
+        """Record a bucket. Idempotent; another digest for a recorded bucket is rejected."""
 
-    def finish(self, root: str) -> None:
+    def complete(self, root: str) -> None:
         """Declare the sitting sealed under its root digest."""
 
 
@@ -42,63 +42,65 @@ def seal_sitting(
     *,
     sitting: UUID,
     buckets: int,
-    store: Store,
-    register: SealRegister,
+    answerlog: SyncAnswerLog,
+    records: SealRecords,
     parallelism: int,
-    tell: Callable[[int, int], None],
-    halt: Callable[[], bool],
-    took: Callable[[Seconds], None] = lambda _seconds: None,
+    on_progress: Callable[[int, int], None],
+    stop_requested: Callable[[], bool],
+    observe: Callable[[Seconds], None] = lambda _seconds: None,
 ) -> None:
-    """Seal every bucket that is not recorded, look at those that are, then the sitting.
+    """Verify the recorded buckets, seal the others, then declare the sitting sealed.
 
     Args:
         sitting: the sitting's id.
         buckets: how many buckets it has.
-        store: the answer log.
-        register: where digests are recorded.
-        parallelism: how many buckets are worked on at once.
-        tell: hears (buckets sealed, buckets) as it goes.
-        halt: says when to stop between buckets.
-        took: hears how long each bucket took.
+        answerlog: the answer log.
+        records: where digests are recorded.
+        parallelism: how many buckets are processed concurrently.
+        on_progress: called with (buckets sealed, buckets).
+        stop_requested: checked between buckets.
+        observe: called with the duration of each bucket.
 
     Raises:
-        SealDamagedError: a recorded bucket is not what is stored.
-        HaltedError: `halt` said so.
-        AnswerLogUnavailableError: the store did not confirm; what was recorded stays recorded.
+        SealDamagedError: a stored bucket differs from its record.
+        StopRequestedError: `stop_requested` returned True.
+        AnswerLogUnavailableError: a read or write was not confirmed; recorded buckets stay recorded.
     """
-    digests = dict(register.recorded())
+    digests = dict(records.digests())
     for group in _groups(sorted(digests), parallelism):
-        _check_halt(halt)
-        store.run(partial(verify_buckets, sitting=sitting, digests={bucket: digests[bucket] for bucket in group}))
-    tell(len(digests), buckets)
+        _check_stop(stop_requested)
+        answerlog.run(partial(verify_buckets, sitting=sitting, digests={bucket: digests[bucket] for bucket in group}))
+    on_progress(len(digests), buckets)
     for group in _groups((b for b in range(buckets) if b not in digests), parallelism):
-        _check_halt(halt)
-        sealed = store.run(partial(_seal_group, sitting=sitting, buckets=group, took=took))
+        _check_stop(stop_requested)
+        sealed = answerlog.run(partial(_seal_group, sitting=sitting, buckets=group, observe=observe))
         for bucket, winner in zip(group, sealed, strict=True):
-            register.record(bucket, winner)
+            records.record(bucket, winner)
             digests[bucket] = winner.digest
-        tell(len(digests), buckets)
-    register.finish(root_digest(sitting, (digests[bucket] for bucket in range(buckets))))
+        on_progress(len(digests), buckets)
+    records.complete(root_digest(sitting, (digests[bucket] for bucket in range(buckets))))
 
 
 async def seal_one(answers: AnswerLog, sitting: UUID, bucket: int) -> SealedBucket:
-    """Fold one bucket and seal it; the seal that holds, which may be an earlier sealer's."""
+    """Fold and seal one bucket; returns the effective seal, which may be an earlier sealer's."""
     rows = await answers.read_bucket(sitting, bucket)
-    ours = seal_bucket(
+    folded = seal_bucket(
         sitting=sitting, bucket=bucket, answers=rows.answers, starts=rows.starts, submissions=rows.submissions
     )
-    winner = await answers.seal(sitting, bucket, ours)
-    if winner.digest != ours.digest:
-        # Legitimate only when a write that was never acknowledged came to light between two sealers' reads.
-        log.warning("an earlier seal holds", sitting=str(sitting), bucket=bucket, ours=ours.digest, holds=winner.digest)
+    winner = await answers.seal(sitting, bucket, folded)
+    if winner.digest != folded.digest:
+        # Legitimate only if a write that was never acknowledged became visible between the two sealers' reads.
+        log.warning(
+            "earlier_seal_kept", sitting=str(sitting), bucket=bucket, digest=folded.digest, kept_digest=winner.digest
+        )
     return winner
 
 
 async def read_verified(answers: AnswerLog, sitting: UUID, bucket: int, digest: str) -> SealedBucket:
-    """A bucket's seal, if it is the one that PostgreSQL recorded.
+    """Read a bucket's seal and check its digest against the recorded one.
 
     Raises:
-        SealDamagedError: it is not there, or not what was recorded.
+        SealDamagedError: the seal is missing or has another digest.
     """
     try:
         sealed = await answers.read_sealed(sitting, bucket)
@@ -112,25 +114,25 @@ async def read_verified(answers: AnswerLog, sitting: UUID, bucket: int, digest: 
 
 
 async def verify_buckets(answers: AnswerLog, sitting: UUID, digests: Mapping[int, str]) -> None:
-    """Check that each bucket's seal is what was recorded; raises as `read_verified`."""
-    await _together(read_verified(answers, sitting, bucket, digest) for bucket, digest in digests.items())
+    """Check each bucket's seal against its recorded digest; raises as `read_verified`."""
+    await _gather(read_verified(answers, sitting, bucket, digest) for bucket, digest in digests.items())
 
 
 async def _seal_group(
-    answers: AnswerLog, sitting: UUID, buckets: Sequence[int], took: Callable[[Seconds], None]
+    answers: AnswerLog, sitting: UUID, buckets: Sequence[int], observe: Callable[[Seconds], None]
 ) -> list[SealedBucket]:
     async def timed(bucket: int) -> SealedBucket:
-        began = time.monotonic()
+        started = time.monotonic()
         sealed = await seal_one(answers, sitting, bucket)
-        took(time.monotonic() - began)
+        observe(time.monotonic() - started)
         return sealed
 
-    return await _together(map(timed, buckets))
+    return await _gather(map(timed, buckets))
 
 
-async def _together(jobs: Iterable[Awaitable[T]]) -> list[T]:
-    """The jobs' results in order; all of them end before the first fault is raised, so that none is left behind."""
-    results = await asyncio.gather(*jobs, return_exceptions=True)
+async def _gather(operations: Iterable[Awaitable[T]]) -> list[T]:
+    """Results in order. Waits for all operations before raising the first error, so that none is left running."""
+    results = await asyncio.gather(*operations, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
@@ -143,6 +145,6 @@ def _groups(buckets: Iterable[int], size: int) -> Iterable[list[int]]:
         yield group
 
 
-def _check_halt(halt: Callable[[], bool]) -> None:
-    if halt():
-        raise HaltedError("told to stop while sealing; what is sealed stays sealed")
+def _check_stop(stop_requested: Callable[[], bool]) -> None:
+    if stop_requested():
+        raise StopRequestedError("stopped while sealing; sealed buckets are kept")

@@ -1,4 +1,4 @@
-"""Grading a sealed bucket agrees with the simplest scorer one could write."""
+"""Scoring a sealed bucket agrees with an independent, naive scorer."""
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -22,7 +22,7 @@ from exam_core.paper import (
     mask_of,
 )
 from exam_core.scoring import MultipleRule, Policy
-from exam_grader.grading.score import grade_bucket
+from exam_grader.grading.score import score_bucket
 
 SITTING = UUID(int=7)
 SOLVER = UUID(int=9)
@@ -30,7 +30,7 @@ NOON = 1_790_000_000_000_000
 
 
 def choices(*correct: bool) -> tuple[AuthoredChoice, ...]:
-    """Choices, right or wrong."""
+    """Choices, each correct or not."""
     return tuple(AuthoredChoice(id=str(n), text=str(n), correct=right) for n, right in enumerate(correct))
 
 
@@ -63,35 +63,35 @@ PAPER, KEY = freeze(EXAM, lambda n: list(range(n)))
 
 
 @dataclass(frozen=True)
-class Said:
-    """What one student last said, by question: choice numbers, a number's text, or None for an answer taken back."""
+class LastAnswers:
+    """A student's last answers by question: choice numbers, a number as text, or None for a withdrawn answer."""
 
     single: list[int] | None
     multiple: list[int] | None
     numeric: str | None
 
 
-def naive(said: Said, rule: MultipleRule) -> Decimal:
-    """Points as a person would count them."""
+def naive(last: LastAnswers, rule: MultipleRule) -> Decimal:
+    """The points, computed directly."""
     points = Fraction(0)
-    if said.single == [1]:
+    if last.single == [1]:
         points += Fraction("1.5")
-    if said.multiple:
+    if last.multiple:
         if rule is MultipleRule.ALL_OR_NOTHING:
-            points += 2 if sorted(said.multiple) == [0, 1, 2] else 0
+            points += 2 if sorted(last.multiple) == [0, 1, 2] else 0
         else:
-            right = len(set(said.multiple) & {0, 1, 2}) - len(set(said.multiple) - {0, 1, 2})
+            right = len(set(last.multiple) & {0, 1, 2}) - len(set(last.multiple) - {0, 1, 2})
             points += 2 * Fraction(max(0, right), 3)
-    if said.numeric and abs(Fraction(said.numeric) - Fraction("3.14")) <= Fraction("0.01"):
+    if last.numeric and abs(Fraction(last.numeric) - Fraction("3.14")) <= Fraction("0.01"):
         points += Fraction("0.7")
     exact = Decimal(points.numerator) / Decimal(points.denominator)
     return exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
 
 
-def sealed(said: dict[int, Said], *, absent: bool = False) -> SealedBucket:
-    """A bucket in which these students sat and said this."""
+def sealed(last_answers: dict[int, LastAnswers], *, absent: bool = False) -> SealedBucket:
+    """A bucket with these attempts and answers."""
     answers: list[Answer] = []
-    for student, one in said.items():
+    for student, one in last_answers.items():
         values = (
             AnswerValue(choice=mask_of(one.single or [])),
             AnswerValue(choice=mask_of(one.multiple or [])),
@@ -112,63 +112,65 @@ def sealed(said: dict[int, Said], *, absent: bool = False) -> SealedBucket:
                     answer=value,
                 )
             )
-    starts = [Start(student=student, started_at=NOON, solver=SOLVER, epoch=1, seed=1) for student in said]
+    starts = [Start(student=student, started_at=NOON, solver=SOLVER, epoch=1, seed=1) for student in last_answers]
     return seal_bucket(sitting=SITTING, bucket=0, answers=answers, starts=[] if absent else starts, submissions=[])
 
 
-SAID = st.builds(
-    Said,
+LAST_ANSWERS = st.builds(
+    LastAnswers,
     single=st.none() | st.lists(st.integers(0, 2), max_size=1),
     multiple=st.none() | st.lists(st.integers(0, 3), unique=True, max_size=4),
     numeric=st.none() | st.sampled_from(["3.13", "3.14", "3.15", "3.1500001", "-3.14", "0", "314"]),
 )
 
 
-@given(st.dictionaries(st.integers(1, 500), SAID, max_size=20), st.sampled_from(MultipleRule))
-def test_every_total_is_what_a_person_would_count(said: dict[int, Said], rule: MultipleRule) -> None:
-    """My degree is the sum of what my last answers earn, and everyone who sat has exactly one."""
-    degrees = grade_bucket(PAPER, KEY, Policy(multiple=rule), sealed(said))
-    assert {row.student: row.total for row in degrees} == {who: naive(one, rule) for who, one in said.items()}
-    assert len(degrees) == len(said)
+@given(st.dictionaries(st.integers(1, 500), LAST_ANSWERS, max_size=20), st.sampled_from(MultipleRule))
+def test_totals_agree_with_a_naive_scorer(last_answers: dict[int, LastAnswers], rule: MultipleRule) -> None:
+    """My degree is the sum of the points of my last answers, and every student who started has exactly one."""
+    degrees = score_bucket(PAPER, KEY, Policy(multiple=rule), sealed(last_answers))
+    assert {row.student: row.total for row in degrees} == {
+        student: naive(last, rule) for student, last in last_answers.items()
+    }
+    assert len(degrees) == len(last_answers)
     assert {row.maximum for row in degrees} <= {Decimal("4.2")}
 
 
-def test_absent_is_not_blank() -> None:
-    """Who never came has no degree; who came and answered nothing has one, of zero points."""
+def test_an_absent_student_has_no_degree_and_a_blank_one_has_zero_points() -> None:
+    """A student who never started has no degree; one who answered nothing has a degree of zero points."""
     start = Start(student=5, started_at=NOON, solver=SOLVER, epoch=1, seed=1)
     bucket = seal_bucket(sitting=SITTING, bucket=0, answers=[], starts=[start], submissions=[])
-    (blank,) = grade_bucket(PAPER, KEY, Policy(), bucket)
+    (blank,) = score_bucket(PAPER, KEY, Policy(), bucket)
     assert (blank.student, blank.total, blank.answered, blank.points) == (5, Decimal(0), 0, [None, None, None])
-    nobody = seal_bucket(sitting=SITTING, bucket=0, answers=[], starts=[], submissions=[])
-    assert grade_bucket(PAPER, KEY, Policy(), nobody) == []
+    empty = seal_bucket(sitting=SITTING, bucket=0, answers=[], starts=[], submissions=[])
+    assert score_bucket(PAPER, KEY, Policy(), empty) == []
 
 
-def test_an_answer_taken_back_is_unanswered_and_a_wrong_one_is_zero() -> None:
-    """My degree tells what I left open from what I got wrong."""
-    bucket = sealed({1: Said(single=[0], multiple=[], numeric=None)})
-    (degree,) = grade_bucket(PAPER, KEY, Policy(), bucket)
+def test_a_withdrawn_answer_has_no_points_and_a_wrong_one_has_zero() -> None:
+    """My degree distinguishes unanswered questions from wrong answers."""
+    bucket = sealed({1: LastAnswers(single=[0], multiple=[], numeric=None)})
+    (degree,) = score_bucket(PAPER, KEY, Policy(), bucket)
     assert (degree.points, degree.answered) == (["0", None, None], 1)
 
 
-def test_a_degree_carries_when_it_was_begun_and_handed_in() -> None:
-    """A degree tells when its attempt began and, if it was, when it was submitted."""
+def test_a_degree_has_the_times_of_start_and_submission() -> None:
+    """A degree shows when its attempt started and, if it was submitted, when."""
     start = Start(student=5, started_at=NOON, solver=SOLVER, epoch=1, seed=1)
     submission = Submission(student=5, submitted_at=NOON + 7, solver=SOLVER, epoch=1)
     bucket = seal_bucket(sitting=SITTING, bucket=0, answers=[], starts=[start], submissions=[submission])
-    (degree,) = grade_bucket(PAPER, KEY, Policy(), bucket)
+    (degree,) = score_bucket(PAPER, KEY, Policy(), bucket)
     assert (degree.started_at, degree.submitted_at) == (from_micros(NOON), from_micros(NOON + 7))
 
 
-def test_answers_without_a_start_still_count() -> None:
-    """An acknowledged answer counts even where its start's row is not in the seal."""
-    bucket = sealed({1: Said(single=[1], multiple=None, numeric=None)}, absent=True)
-    (degree,) = grade_bucket(PAPER, KEY, Policy(), bucket)
+def test_answers_without_a_start_count() -> None:
+    """An acknowledged answer counts even if the seal has no start for it."""
+    bucket = sealed({1: LastAnswers(single=[1], multiple=None, numeric=None)}, absent=True)
+    (degree,) = score_bucket(PAPER, KEY, Policy(), bucket)
     assert (degree.started_at, degree.total) == (None, Decimal("1.5"))
 
 
-def test_the_key_decides_and_not_the_paper() -> None:
-    """A corrected key gives other degrees for the same seal."""
-    bucket = sealed({1: Said(single=[0], multiple=None, numeric=None)})
+def test_another_key_gives_other_degrees() -> None:
+    """A corrected key changes the degrees of the same seal."""
+    bucket = sealed({1: LastAnswers(single=[0], multiple=None, numeric=None)})
     other = Key.of(paper=PAPER.digest, entries=[KEY.entries[0].__class__(choices=1), *KEY.entries[1:]])
-    totals = [grade_bucket(Paper(PAPER.body), key, Policy(), bucket)[0].total for key in (KEY, other)]
+    totals = [score_bucket(Paper(PAPER.body), key, Policy(), bucket)[0].total for key in (KEY, other)]
     assert totals == [Decimal(0), Decimal("1.5")]
