@@ -1,4 +1,4 @@
-"""A sitting with thousands of answers in the real stores, and what its degrees must be."""
+"""A sitting with thousands of answers in the real stores, and its expected degrees."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_
 from exam_core.buckets import bucket_of
 from exam_core.instants import MINUTE, to_micros
 from exam_core.paper import mask_of
-from exam_grader.answerlog import Store, cassandra_store
+from exam_grader.answerlog import SyncAnswerLog, cassandra_answerlog
 from exam_web.degrees.models import Degree
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.sittings.models import LedgerEntry, Revision, Schedule, Sitting
@@ -33,17 +33,17 @@ CANDIDATES = 2000
 """Many more than come, so that the sitting has many buckets: 20."""
 HALF_AN_HOUR = 30 * MINUTE
 
-Said = dict[int, frozenset[str] | str]
-"""What one student last said, by question: the texts of the choices, or the text of a number."""
+LastAnswers = dict[int, frozenset[str] | str]
+"""One student's last answers by question: the texts of the choices, or the text of a number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seeded:
-    """A sitting with answers, and what each student last said."""
+    """A sitting with answers, and each student's last answers."""
 
     sitting: UUID
     name: str
-    said: dict[int, Said]
+    last_answers: dict[int, LastAnswers]
 
     @property
     def row(self) -> Sitting:
@@ -62,9 +62,9 @@ class Seeded:
         return totals
 
     def expected(self) -> dict[int, Decimal]:
-        """Every total by student, counted as simply as can be from what was said and the exam as it is now."""
+        """Every total by student, counted naively from the last answers and the current exam."""
         questions = list(Question.objects.filter(exam=self.row.exam).order_by("position").prefetch_related("choices"))
-        return {student: _naive_total(questions, said) for student, said in self.said.items()}
+        return {student: _naive_total(questions, last_answers) for student, last_answers in self.last_answers.items()}
 
     def ledger(self, number: int = 1) -> list[int]:
         """The chunks in the ledger, sorted."""
@@ -77,15 +77,15 @@ class Seeded:
         return Revision.objects.filter(sitting=self.sitting, number=number, state=graded).exists()
 
     def assert_graded_once(self, number: int = 1) -> None:
-        """Every chunk is in the ledger once, and every degree is what a person would count."""
+        """Assert that every chunk is in the ledger once and every degree equals the naive count."""
         assert self.ledger(number) == list(range(self.row.buckets))
         assert self.degrees(number) == self.expected()
 
 
-def _naive_total(questions: Sequence[Question], said: Said) -> Decimal:
+def _naive_total(questions: Sequence[Question], last_answers: LastAnswers) -> Decimal:
     points = Fraction(0)
     for number, question in enumerate(questions):
-        answer = said.get(number)
+        answer = last_answers.get(number)
         if not answer:
             continue
         if question.kind == "numeric":
@@ -101,31 +101,31 @@ def _naive_total(questions: Sequence[Question], said: Said) -> Decimal:
 
 @pytest.fixture
 def database(transactional_db: None) -> None:
-    """A database that other processes see; its one schedule is there although other tests empty tables."""
+    """A database that other processes see, with its schedule row even if other tests truncated tables."""
     Schedule.objects.get_or_create(id=1)
 
 
 @pytest.fixture(scope="session")
-def store(cassandra_env: dict[str, str]) -> Iterator[Store]:
+def store(cassandra_env: dict[str, str]) -> Iterator[SyncAnswerLog]:
     """The real answer log."""
-    store = cassandra_store(settings_from(cassandra_env | {"EXAM_CASSANDRA_TIMEOUT_MS": "10000"}))
+    store = cassandra_answerlog(settings_from(cassandra_env | {"EXAM_CASSANDRA_TIMEOUT_MS": "10000"}))
     yield store
     store.close()
 
 
 @pytest.fixture
-def seeded(database: None, store: Store) -> Seeded:
-    """A sitting that is over: a paper of every kind of question, students who answered and changed their minds."""
+def seeded(database: None, store: SyncAnswerLog) -> Seeded:
+    """A sitting that is over: a paper of every kind of question, and students who changed their answers."""
     return seed(store)
 
 
 @pytest.fixture
-def seeded_open(database: None, store: Store) -> Seeded:
+def seeded_open(database: None, store: SyncAnswerLog) -> Seeded:
     """The same, but its window is still open."""
     return seed(store, over=False)
 
 
-def seed(store: Store, *, publish: Sitting.Publish = Sitting.Publish.AUTOMATIC, over: bool = True) -> Seeded:
+def seed(store: SyncAnswerLog, *, publish: Sitting.Publish = Sitting.Publish.AUTOMATIC, over: bool = True) -> Seeded:
     """A new sitting with its answers in the answer log."""
     chance = random.Random(20)
     exam = _new_exam(f"exam-{uuid4().hex[:12]}")
@@ -141,11 +141,11 @@ def seed(store: Store, *, publish: Sitting.Publish = Sitting.Publish.AUTOMATIC, 
     )
     sitting = sitting_provision(name=f"{exam.slug}-sitting", spec=spec, permute=lambda n: chance.sample(range(n), n))
     if over:
-        # Nobody waits an hour in a test: the past is written into the window, as if the hour had gone by.
+        # The window's end is moved into the past instead of waiting for an hour.
         Sitting.objects.filter(id=sitting.id).update(closes_at=now - timedelta(minutes=1))
-    said = {student: _what_is_said(chance, exam) for student in students}
-    store.run(lambda log: _write_answers(log, sitting, said, chance))
-    return Seeded(sitting=sitting.id, name=sitting.name, said=said)
+    last_answers = {student: _random_answers(chance, exam) for student in students}
+    store.run(lambda log: _write_answers(log, sitting, last_answers, chance))
+    return Seeded(sitting=sitting.id, name=sitting.name, last_answers=last_answers)
 
 
 def _new_exam(slug: str) -> Exam:
@@ -180,35 +180,37 @@ def _new_exam(slug: str) -> Exam:
 def _new_students(level: Level, count: int) -> list[int]:
     run = uuid4().hex[:8]
     rows = [
-        User(username=f"s{n}-{run}", password="!", kind=User.Kind.STUDENT, level=level)  # nobody logs in here
+        User(username=f"s{n}-{run}", password="!", kind=User.Kind.STUDENT, level=level)  # no login in these tests
         for n in range(count)
     ]
     return [row.pk for row in User.objects.bulk_create(rows)]
 
 
-def _what_is_said(chance: random.Random, exam: Exam) -> Said:
-    said: Said = {}
+def _random_answers(chance: random.Random, exam: Exam) -> LastAnswers:
+    last_answers: LastAnswers = {}
     for question in exam.questions.order_by("position"):
         if chance.random() < 0.1:
             continue
         if question.kind == "numeric":
-            said[question.position] = chance.choice(["2.5", "2.75", "2.2500", "2.7500001", "-2.5", ""])
+            last_answers[question.position] = chance.choice(["2.5", "2.75", "2.2500", "2.7500001", "-2.5", ""])
         elif question.kind == "single":
-            said[question.position] = frozenset(chance.sample([f"choice {n}" for n in range(3)], 1))
+            last_answers[question.position] = frozenset(chance.sample([f"choice {n}" for n in range(3)], 1))
         else:
-            said[question.position] = chance.choice(
+            last_answers[question.position] = chance.choice(
                 [frozenset({"choice 1", "choice 3"}), frozenset({"choice 1"}), frozenset[str]()]
             )
-    return said
+    return last_answers
 
 
-async def _write_answers(log: AnswerLog, sitting: Sitting, said: dict[int, Said], chance: random.Random) -> None:
-    """Everyone begins twice (two devices), answers everything twice, every other one submits, some are late."""
+async def _write_answers(
+    log: AnswerLog, sitting: Sitting, last_answers: dict[int, LastAnswers], chance: random.Random
+) -> None:
+    """Each student starts twice (two devices), answers everything twice, every other one submits, some are late."""
     began = to_micros(sitting.opens_at)
     solvers = (uuid4(), uuid4())
     turn = asyncio.Semaphore(16)
 
-    async def write(student: int, last: Said) -> None:
+    async def write(student: int, last: LastAnswers) -> None:
         bucket = bucket_of(student, sitting.buckets)
         async with turn:
             for solver, after in ((solvers[0], 0), (solvers[1], 9)):
@@ -221,17 +223,17 @@ async def _write_answers(log: AnswerLog, sitting: Sitting, said: dict[int, Said]
                 done = Submission(student=student, submitted_at=began + 5, solver=solvers[0], epoch=sitting.epoch)
                 await log.append_submission(sitting.id, bucket, done)
 
-    await asyncio.gather(*(write(student, last) for student, last in said.items()))
+    await asyncio.gather(*(write(student, last) for student, last in last_answers.items()))
 
 
 def _rows_of(
-    sitting: Sitting, student: int, last: Said, began: int, solver: UUID, chance: random.Random
+    sitting: Sitting, student: int, last: LastAnswers, began: int, solver: UUID, chance: random.Random
 ) -> list[Answer]:
-    """Two answers to each question, in any order: a first thought, and what was meant."""
+    """Two answers to each question, in any order: an earlier one and the last one."""
     paper = json.loads(bytes(sitting.paper.body))
     rows: list[Answer] = []
     for question, meant in last.items():
-        values = [_other_than(paper["questions"][question]), _value(paper["questions"][question], meant)]
+        values = [_discarded_value(paper["questions"][question]), _value(paper["questions"][question], meant)]
         for seq, value in enumerate(values, start=1):
             rows.append(_answer(sitting, student, question, seq, value, began + seq, began, solver))
     chance.shuffle(rows)
@@ -261,7 +263,7 @@ def _answer(
 
 
 def _value(question: dict[str, object], meant: frozenset[str] | str) -> AnswerValue:
-    """What was meant, in the frozen paper's numbers."""
+    """An answer in the frozen paper's choice numbers."""
     if isinstance(meant, str):
         return AnswerValue(value=meant)
     shown = question["choices"]
@@ -269,6 +271,6 @@ def _value(question: dict[str, object], meant: frozenset[str] | str) -> AnswerVa
     return AnswerValue(choice=mask_of(n for n, choice in enumerate(shown) if choice["text"] in meant))
 
 
-def _other_than(question: dict[str, object]) -> AnswerValue:
-    """A first thought that does not count."""
+def _discarded_value(question: dict[str, object]) -> AnswerValue:
+    """An earlier answer, which does not count."""
     return AnswerValue(value="2.5") if question["kind"] == "numeric" else AnswerValue(choice=1)

@@ -1,4 +1,4 @@
-"""Grader processes as they are deployed, and the few ways in which a test holds and drives them."""
+"""Grader processes as they are deployed, and fixtures that drive and block them."""
 
 import os
 import subprocess
@@ -14,10 +14,10 @@ from django.db import connection
 from pydantic import PostgresDsn, RedisDsn
 
 from exam_answerlog.testing.settings import settings_from
-from exam_grader.answerlog import Store, cassandra_store
+from exam_grader.answerlog import SyncAnswerLog, cassandra_answerlog
 from exam_grader.broker.celery_app import create_app
-from exam_grader.broker.redis_broker import Broker
-from exam_grader.service import Grader
+from exam_grader.broker.redis_broker import RedisBroker
+from exam_grader.service import GraderService
 from exam_grader.settings import GraderSettings
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.servers.postgres import Postgres
@@ -26,11 +26,11 @@ PYTHON = [sys.executable, "-W", "error::ResourceWarning", "-m", "exam_grader"]
 WAIT_SECONDS = 60
 
 
-def wait_until(done: Callable[[], bool], what: str, *, seconds: float = WAIT_SECONDS) -> None:
-    """Wait for a condition; it must come."""
+def wait_until(condition: Callable[[], bool], description: str, *, seconds: float = WAIT_SECONDS) -> None:
+    """Wait until a condition holds; fail after a timeout."""
     deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
+    while not condition():
+        assert time.monotonic() < deadline, f"timed out after {seconds:g} s: {description}"
         time.sleep(0.02)
 
 
@@ -46,7 +46,7 @@ def broker(redis_url: str) -> Iterator["redis.Redis"]:
 def grader_env(
     database: None, postgres: Postgres, broker: "redis.Redis", cassandra_env: dict[str, str], tmp_path: Path
 ) -> dict[str, str]:
-    """What grader processes are given: their own role, no secret of web's."""
+    """The environment of grader processes: their own database role, no secret of web."""
     name = connection.settings_dict["NAME"]
     kwargs = broker.connection_pool.connection_kwargs
     return cassandra_env | {
@@ -105,7 +105,7 @@ def _wait_until() -> Callable[..., None]:
 
 @pytest.fixture
 def in_process(grader_env: dict[str, str]) -> GraderSettings:
-    """What the grader's modules are given when the test calls them itself."""
+    """The grader's settings for tests that call its modules directly."""
     return GraderSettings(
         database_url=PostgresDsn(grader_env["EXAM_DATABASE_URL"]), redis_url=RedisDsn(grader_env["EXAM_REDIS_URL"])
     )
@@ -113,21 +113,21 @@ def in_process(grader_env: dict[str, str]) -> GraderSettings:
 
 @pytest.fixture
 def send(in_process: GraderSettings) -> Iterator[Callable[..., None]]:
-    """Sends a task as anyone could who reaches the broker."""
+    """Sends a task through the broker."""
     app = create_app(in_process)
     yield lambda name, *args: app.send_task(name, args)
     app.close()
 
 
 @pytest.fixture
-def make_grader(in_process: GraderSettings, cassandra_env: dict[str, str]) -> Iterator[Callable[[], Grader]]:
+def make_grader(in_process: GraderSettings, cassandra_env: dict[str, str]) -> Iterator[Callable[[], GraderService]]:
     """Graders that the test calls itself, each with connections of its own."""
-    stores: list[Store] = []
+    stores: list[SyncAnswerLog] = []
     app = create_app(in_process)
 
-    def make() -> Grader:
-        stores.append(cassandra_store(settings_from(cassandra_env)))
-        return Grader(in_process, stores[-1], app, Broker(str(in_process.redis_url)))
+    def make() -> GraderService:
+        stores.append(cassandra_answerlog(settings_from(cassandra_env)))
+        return GraderService(in_process, stores[-1], app, RedisBroker(str(in_process.redis_url)))
 
     yield make
     for store in stores:
@@ -139,7 +139,7 @@ def make_grader(in_process: GraderSettings, cassandra_env: dict[str, str]) -> It
 def graders_blocked(postgres: Postgres, database: None) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """Holds every grader in the middle of a chunk's transaction: its ledger row is written, its degrees are not.
 
-    Closing the connection lets them go on.
+    Closing the connection unblocks them.
     """
     dsn = postgres.dsn("exam_web", connection.settings_dict["NAME"])
     with psycopg.connect(dsn) as blocker:
@@ -149,7 +149,7 @@ def graders_blocked(postgres: Postgres, database: None) -> Iterator[psycopg.Conn
 
 @pytest.fixture
 def graders_waiting() -> Callable[[], int]:
-    """Tells how many graders are held by `graders_blocked`."""
+    """Counts the graders that `graders_blocked` blocks."""
 
     def count() -> int:
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The grader's own small dealings with PostgreSQL and Redis."""
+"""The grader's lock in PostgreSQL, its marks in Redis, and the revisions that its periodic task finds."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from exam_grader.broker.redis_broker import CHUNKS, CONTROL, Broker
+from exam_grader.broker.redis_broker import CHUNKS, CONTROL, RedisBroker
 from exam_grader.coordination.lock import SittingLock
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.sittings.models import Revision, Sitting
@@ -24,60 +24,60 @@ def dsn(postgres, database) -> str:
     return postgres.dsn("exam_grader", connection.settings_dict["NAME"])
 
 
-def test_one_coordinator_a_sitting_holds_the_lock(dsn, wait_until) -> None:
+def test_one_coordinator_per_sitting_holds_the_lock(dsn, wait_until) -> None:
     """Two coordinators of one sitting take turns; those of two sittings do not wait for each other."""
     sitting = uuid4()
     with SittingLock(dsn, sitting) as first, SittingLock(dsn, sitting) as second, SittingLock(dsn, uuid4()) as other:
-        assert first.take()
-        assert not second.take()
-        assert other.take()
-        assert first.take()
+        assert first.acquire()
+        assert not second.acquire()
+        assert other.acquire()
+        assert first.acquire()
         first.release()
-        wait_until(second.take, "PostgreSQL noticed that the connection is closed")
-        assert not first.take()
+        wait_until(second.acquire, "PostgreSQL noticed that the connection is closed")
+        assert not first.acquire()
 
 
 def test_the_lock_of_a_coordinator_that_died_is_free(dsn, postgres, wait_until) -> None:
     """When a coordinator is killed the next one need not wait; and one that lost its connection asks anew."""
     sitting = UUID(int=2**127 + 5)
     with SittingLock(dsn, sitting) as lock, SittingLock(dsn, sitting) as next_one:
-        assert lock.take()
+        assert lock.acquire()
         with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%lock'")
-        wait_until(next_one.take, "PostgreSQL ended the connection")
+        wait_until(next_one.acquire, "PostgreSQL ended the connection")
         with pytest.raises(psycopg.OperationalError):
-            lock.take()
-        assert not lock.take()
+            lock.acquire()
+        assert not lock.acquire()
 
 
-def test_what_was_handed_out_is_remembered_for_a_while_only(broker, in_process, wait_until) -> None:
-    """The note that chunks were handed out ends by itself, and with the broker's memory."""
-    ours = Broker(str(in_process.redis_url))
-    assert not ours.handed_out(7)
-    ours.note_handed_out(7, 600)
-    assert (ours.handed_out(7), ours.handed_out(8)) == (True, False)
+def test_the_mark_of_enqueued_chunks_expires(broker, in_process, wait_until) -> None:
+    """The mark that chunks were enqueued expires by itself, and is lost with the broker's memory."""
+    ours = RedisBroker(str(in_process.redis_url))
+    assert not ours.is_marked_enqueued(7)
+    ours.mark_enqueued(7, 600)
+    assert (ours.is_marked_enqueued(7), ours.is_marked_enqueued(8)) == (True, False)
     broker.flushall()
-    assert not ours.handed_out(7)
-    ours.note_handed_out(7, 0.05)
-    wait_until(lambda: not ours.handed_out(7), "the note ended")
+    assert not ours.is_marked_enqueued(7)
+    ours.mark_enqueued(7, 0.05)
+    wait_until(lambda: not ours.is_marked_enqueued(7), "the mark expired")
 
 
-def test_the_depth_of_a_queue_is_what_waits_in_it(broker, in_process, send) -> None:
+def test_the_queue_depth_counts_waiting_tasks(broker, in_process, send) -> None:
     """I see how many chunks wait, apart from control tasks."""
-    ours = Broker(str(in_process.redis_url))
+    ours = RedisBroker(str(in_process.redis_url))
     send("exam_grader.grade_chunk", str(uuid4()), 1, 0)
     send("exam_grader.grade_chunk", str(uuid4()), 1, 1)
     send("exam_grader.close_due")
-    assert (ours.depth(CHUNKS), ours.depth(CONTROL)) == (2, 1)
+    assert (ours.queue_depth(CHUNKS), ours.queue_depth(CONTROL)) == (2, 1)
     assert {key.decode().split(":")[0] for key in broker.keys("*")} == {"exam"}
 
 
-def test_what_a_dead_coordinator_left_unpublished_is_found(seeded, make_grader) -> None:
+def test_a_revision_that_a_dead_coordinator_left_unpublished_is_published(seeded, make_grader) -> None:
     """Graded and to be published automatically, but the coordinator died in between: the periodic task finds it."""
     grader = make_grader()
     for number in (1, 2):
-        coordinator = grader.coordinator(seeded.sitting, number, tell=lambda _report: None, local=True)
-        coordinator.desk.publish = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
+        coordinator = grader.coordinator(seeded.sitting, number, on_report=lambda _report: None, local=True)
+        coordinator.sitting.publish_revision = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
         with pytest.raises(KeyboardInterrupt):
             coordinator.advance()
         assert seeded.row.published_revision == number - 1
@@ -90,7 +90,7 @@ def test_what_a_dead_coordinator_left_unpublished_is_found(seeded, make_grader) 
 def test_a_revision_is_due_for_publication_while_no_later_one_is_published(seeded, make_grader) -> None:
     """Degrees are published by themselves only where the sitting says so, and an old revision never replaces a new."""
     Sitting.objects.update(publish=Sitting.Publish.MANUAL)
-    coordinator = make_grader().coordinator(seeded.sitting, 1, tell=lambda _report: None, local=True)
+    coordinator = make_grader().coordinator(seeded.sitting, 1, on_report=lambda _report: None, local=True)
     assert coordinator.advance().text.endswith("revision 1 is graded, not published")
     for publish, published, due in (("manual", 0, False), ("automatic", 0, True), ("automatic", 1, False)):
         Sitting.objects.update(publish=publish, published_revision=published)
@@ -105,7 +105,7 @@ def test_a_sitting_still_open_or_cancelled_is_left_alone(seeded_open, make_grade
     assert seeded_open.row.closes_at > timezone.now() + timedelta(minutes=30)
 
 
-def test_grading_goes_on_when_redis_comes_back(
+def test_grading_resumes_when_redis_returns(
     seeded, start, wait_until, graders_blocked, graders_waiting, stores_folder, tmp_path: Path
 ) -> None:
     """Redis restarts in the middle, empty: workers, beat and coordinator reconnect, and every degree is right."""
@@ -121,9 +121,9 @@ def test_grading_goes_on_when_redis_comes_back(
         wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
         wait_until(lambda: "Sending due task" in beat.log.read_text(), "the beat has begun")
         server.stop()
-        wait_until(lambda: "the broker is away" in beat.log.read_text(), "the beat noticed")
+        wait_until(lambda: "the broker is unavailable" in beat.log.read_text(), "the beat noticed")
         graders_blocked.rollback()
-        wait_until(lambda: '"away"' in coordinator.log.read_text(), "the coordinator noticed")
+        wait_until(lambda: '"unavailable"' in coordinator.log.read_text(), "the coordinator noticed")
         server.start()
         server.await_ready()
         wait_until(seeded.is_graded, "the revision is graded")

@@ -34,7 +34,7 @@ def _children(process: ChildProcess) -> list[int]:
 
 @contextmanager
 def _bucket_blocked(postgres: Postgres, sitting: UUID, bucket: int) -> Iterator[None]:
-    """Whoever records this bucket waits: somebody else is about to, and never does."""
+    """Block the recording of this bucket by an uncommitted row of the same key."""
     with psycopg.connect(postgres.dsn("exam_web", connection.settings_dict["NAME"])) as blocker:
         blocker.execute(
             "INSERT INTO sittings_sealedbucket (sitting_id, bucket, answers, students, digest)"
@@ -46,7 +46,7 @@ def _bucket_blocked(postgres: Postgres, sitting: UUID, bucket: int) -> Iterator[
 
 
 def _tamper(cassandra: Cassandra, sitting: UUID, bucket: int) -> None:
-    """Give somebody another time of submission, and make the stored digest fit."""
+    """Change a submission time in a stored seal, and its stored digest accordingly."""
     with cassandra.session() as session:
         key = (sitting, bucket)
         (data,) = session.execute("SELECT data FROM exam.sealed WHERE sitting = %s AND bucket = %s", key).one()
@@ -85,7 +85,7 @@ def test_one_process_of_a_pool_killed_in_a_chunk_costs_nothing(
     seeded.assert_graded_once()
 
 
-def test_a_worker_told_to_stop_gives_its_chunks_back(
+def test_a_stopped_worker_returns_its_chunks(
     seeded, start, wait_until, graders_blocked, graders_waiting, broker, tmp_path
 ) -> None:
     """A rollout stops a busy worker: what it had is in the queue again at once, for the next one."""
@@ -101,10 +101,10 @@ def test_a_worker_told_to_stop_gives_its_chunks_back(
     seeded.assert_graded_once()
 
 
-def test_a_broker_emptied_in_the_middle_is_made_good_for(
+def test_chunks_lost_by_the_broker_are_enqueued_again(
     seeded, start, wait_until, graders_blocked, graders_waiting, broker
 ) -> None:
-    """Redis forgets every task: the ledger knows what is missing, and it is handed out again."""
+    """Redis loses every task: the chunks that the ledger misses are enqueued again."""
     start("worker")
     coordinator = start(*COORDINATE, seeded.name)
     wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
@@ -112,11 +112,11 @@ def test_a_broker_emptied_in_the_middle_is_made_good_for(
     graders_blocked.rollback()
     wait_until(seeded.is_graded, "the revision is graded")
     seeded.assert_graded_once()
-    assert coordinator.log.read_text().count('"chunks handed out"') >= 2
+    assert coordinator.log.read_text().count('"chunks_enqueued"') >= 2
 
 
 def test_a_chunk_delivered_again_changes_nothing(seeded, start, coordinate, wait_until, send) -> None:
-    """However often the broker repeats itself, no degree is written twice."""
+    """A task that is delivered twice writes no degree twice."""
     worker = start("worker")
     assert coordinate("--sitting", seeded.name).returncode == 0
     before = list(Degree.objects.order_by("id").values())
@@ -134,8 +134,8 @@ def test_a_chunk_delivered_again_changes_nothing(seeded, start, coordinate, wait
     seeded.assert_graded_once()
 
 
-def test_a_tampered_seal_is_refused_loudly(seeded, start, coordinate, wait_until, cassandra) -> None:
-    """Somebody changes a seal in Cassandra: nothing is graded from it, and I am told which bucket it is."""
+def test_a_tampered_seal_is_not_graded(seeded, start, coordinate, wait_until, cassandra) -> None:
+    """A seal changed in Cassandra is not graded, and the error names its bucket."""
     assert coordinate("--sitting", seeded.name, "--timeout", "1").returncode == 75
     victim = SealedBucket.objects.filter(sitting=seeded.sitting, answers__gt=0).first()
     assert victim is not None
@@ -143,7 +143,7 @@ def test_a_tampered_seal_is_refused_loudly(seeded, start, coordinate, wait_until
     worker = start("worker")
     refused = coordinate("--sitting", seeded.name)
     assert refused.returncode == 4
-    assert f"bucket {victim.bucket} is damaged" in refused.stderr
+    assert f"bucket {victim.bucket} is damaged" in refused.stdout
     wait_until(lambda: len(seeded.ledger()) == seeded.row.buckets - 1, "all other chunks are graded")
     assert victim.bucket not in seeded.ledger()
     assert not seeded.is_graded()
@@ -151,12 +151,12 @@ def test_a_tampered_seal_is_refused_loudly(seeded, start, coordinate, wait_until
     assert f"bucket {victim.bucket} is damaged" in worker.log.read_text()
 
 
-def test_a_coordinator_told_to_stop_says_that_it_is_not_done(seeded, start, wait_until) -> None:
-    """When its pod is evicted the coordinator ends soon, with the code that says: run me again."""
+def test_a_stopped_coordinator_exits_as_resumable(seeded, start, wait_until) -> None:
+    """When its pod is evicted, the coordinator exits soon with the code for «run again»."""
     coordinator = start(*COORDINATE, seeded.name)
-    wait_until(lambda: "chunks handed out" in coordinator.log.read_text(), "it waits for graders")
+    wait_until(lambda: "chunks_enqueued" in coordinator.log.read_text(), "it waits for graders")
     assert coordinator.stop() == 75
-    assert "run it again, it goes on from there" in coordinator.log.read_text()
+    assert "the command is resumable" in coordinator.log.read_text()
 
 
 def test_two_coordinators_at_once_end_as_one(seeded, start, wait_until) -> None:
@@ -169,13 +169,15 @@ def test_two_coordinators_at_once_end_as_one(seeded, start, wait_until) -> None:
 
 
 def test_even_without_the_lock_two_coordinators_do_no_harm(seeded, make_grader) -> None:
-    """The lock is a courtesy: two that do everything at the same time still give one set of degrees."""
+    """The lock only saves work: two coordinators without it still write one set of degrees."""
     ends: list[str] = []
 
     def go() -> None:
         grader = make_grader()
         try:
-            coordinator = grader.coordinator(seeded.sitting, 1, tell=lambda _report: None, local=True, parallelism=2)
+            coordinator = grader.coordinator(
+                seeded.sitting, 1, on_report=lambda _report: None, local=True, parallelism=2
+            )
             ends.append(coordinator.advance().phase.value)
         finally:
             connections.close_all()
@@ -196,7 +198,7 @@ def test_a_coordinator_killed_while_sealing_is_taken_over(seeded, start, coordin
         wait_until(lambda: SealedBucket.objects.filter(sitting=seeded.sitting).count() == 5, "five buckets are sealed")
         first.kill()
     done = coordinate("--sitting", seeded.name, "--local")
-    assert done.returncode == 0, done.stderr
-    told = [json.loads(line)["event"] for line in done.stderr.splitlines() if '"sealing"' in line]
-    assert told[0].endswith(f"5 of {seeded.row.buckets} buckets sealed")
+    assert done.returncode == 0, done.stdout
+    details = [json.loads(line)["detail"] for line in done.stdout.splitlines() if '"sealing"' in line]
+    assert details[0].endswith(f"5 of {seeded.row.buckets} buckets sealed")
     seeded.assert_graded_once()
