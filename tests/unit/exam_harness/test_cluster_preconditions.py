@@ -75,7 +75,7 @@ def test_a_cluster_that_cannot_be_inspected_is_kept(monkeypatch, fails, error) -
 
 
 def test_an_incomplete_cluster_is_not_resumed(monkeypatch) -> None:
-    """If the creation of the existing cluster was interrupted, I am told, and it is to be recreated."""
+    """If the creation of the existing cluster was interrupted, the error says so, and it is to be recreated."""
     monkeypatch.setattr(engine.Engine, "docker", lambda *_: NAME)
     messages: list[str] = []
     assert not Cluster(engine.Engine("", managed=False)).resume(messages.append)

@@ -13,7 +13,7 @@ from exam_grader.health.loop import LoopMonitor
 from exam_grader.settings import GraderSettings
 
 UNREACHABLE = GraderSettings(
-    database_url=PostgresDsn("postgresql://nobody:none@127.0.0.1:1/none"),
+    database_url=PostgresDsn("postgresql://user:none@127.0.0.1:1/none"),
     redis_url=RedisDsn("redis://127.0.0.1:1/0"),
 )
 

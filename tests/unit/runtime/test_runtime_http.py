@@ -22,7 +22,7 @@ def test_a_request_id_of_the_gateway_is_kept() -> None:
 
 @given(st.text().filter(lambda text: not text.isascii() or not 8 <= len(text) <= 64 or "\n" in text))
 def test_a_malformed_request_id_is_replaced(value: str) -> None:
-    """Nobody writes lines of their own into the log through a header."""
+    """A header cannot inject lines into the log."""
     accepted = accept_request_id(value)
     assert accepted != value
     assert accept_request_id(accepted) == accepted
@@ -76,7 +76,7 @@ def test_requests_are_measured_by_method_route_and_status() -> None:
 
 
 def test_a_problem_becomes_a_response_and_is_read_back() -> None:
-    """What one service answers, another understands."""
+    """A problem that one service responds with is parsed by another."""
     problem = Problem(ProblemKind.EPOCH_CHANGED, "it is 7 now", retry_after=2)
     response = ProblemResponse.of(problem, instance="/internal/x")
     assert (response.status, response.media_type) == (412, MEDIA_TYPE)
@@ -86,7 +86,7 @@ def test_a_problem_becomes_a_response_and_is_read_back() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"type": 1, "detail": "x"}', b"\xff"])
-def test_what_is_no_problem_document_is_not_taken_for_one(body: bytes) -> None:
+def test_other_error_bodies_are_not_parsed_as_problems(body: bytes) -> None:
     """A proxy's error page is not read as a refusal of the service behind it."""
     assert ReceivedProblem.parse(body) is None
 

@@ -39,7 +39,7 @@ threading.Thread(target=lambda: 1 / 0, name="probe").start()
 
 
 def test_our_events_and_those_of_libraries_have_the_same_fields() -> None:
-    """One query finds a request's lines, whoever wrote them."""
+    """One query finds all lines of a request, those of libraries too."""
     lines, stderr = run(PROGRAM)
     assert stderr == ""
     assert all(line.keys() >= FIELDS and line["service"] == "solver" for line in lines)

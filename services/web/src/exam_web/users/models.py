@@ -43,7 +43,7 @@ class User(AbstractUser):
             models.CheckConstraint(
                 name="student_has_level",
                 condition=Q(kind="student", level__isnull=False) | (~Q(kind="student") & Q(level__isnull=True)),
-                violation_error_message="A student belongs to a level; nobody else does.",
+                violation_error_message="Students have a level; other users have none.",
             )
         ]
 

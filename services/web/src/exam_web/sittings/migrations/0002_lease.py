@@ -64,7 +64,7 @@ BEGIN
         INSERT INTO sittings_solverlease (holder, renewed_at, ttl, drained_epoch)
         VALUES (p_holder, clock_timestamp(), p_ttl_ms * interval '1 ms', 0);
     ELSE
-        -- A lapsed lease is dead, and a holder acknowledges only what it has been told.
+        -- A lapsed lease is never renewed, and a holder acknowledges only epochs that it has received.
         UPDATE sittings_solverlease
         SET renewed_at = clock_timestamp(),
             ttl = p_ttl_ms * interval '1 ms',

@@ -190,7 +190,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="student_has_level",
-                violation_error_message="A student belongs to a level; nobody else does.",
+                violation_error_message="Students have a level; other users have none.",
             ),
         ),
     ]
