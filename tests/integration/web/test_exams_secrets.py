@@ -1,4 +1,4 @@
-"""The key never reaches a student: every address of the API is asked, before, while and after a sitting is open."""
+"""The key is never sent to students: every GET of the API is checked before, during and after a sitting."""
 
 import json
 from collections.abc import Iterator
@@ -49,13 +49,13 @@ KEY_VALUES = ("271828", "0.0625", "right-ident", "wrong-ident", "other-ident", "
 
 @pytest.fixture
 def exam(people) -> Exam:
-    """An exam whose key can be told from everything else."""
+    """An exam whose key consists of distinctive values."""
     document = read_exam(yaml.safe_dump(DOCUMENT), inspect_image)
     return exam_import(document=document, author=Doctor.objects.get(pk=people.doctor.pk))
 
 
 def reads(student: Client, sitting: Sitting) -> Iterator[tuple[str, Any]]:
-    """Every GET that the API's own description knows of, asked by a student."""
+    """Send every GET of the OpenAPI schema as a student."""
     image = "0" * 64
     names = {"slug": "secrets", "ident": "ident-of-question-one", "sha256": image, "choice": "right-ident"}
     for path, operations in public_api.get_openapi_schema()["paths"].items():
@@ -76,8 +76,8 @@ def names_in(value: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("phase", ["before", "open", "over", "none"])
-def test_no_answer_to_a_student_holds_anything_of_the_key(people, log_in, exam, provision, phase: str) -> None:
-    """Whatever a student asks for and whenever, nothing in it tells what is right: no mark, value, id or digest."""
+def test_no_response_to_a_student_contains_the_key(people, log_in, exam, provision, phase: str) -> None:
+    """No response to a student reveals the key at any time: no mark, value, id or digest."""
     sitting = provision(exam="secrets")
     key = PaperKey.objects.get()
     now = timezone.now()
@@ -97,7 +97,7 @@ def test_no_answer_to_a_student_holds_anything_of_the_key(people, log_in, exam, 
         text = answer.content.decode()
         assert key.digest not in text, path
         if answer.status_code != 200:
-            # A refusal may say the very word that was asked for.
+            # An error may repeat the ids of the request.
             text = text.replace("ident-of-question-one", "").replace("right-ident", "")
         for secret in KEY_VALUES:
             assert secret not in text, path
@@ -109,16 +109,16 @@ def test_no_answer_to_a_student_holds_anything_of_the_key(people, log_in, exam, 
     assert shown == (1 if phase == "over" else 0)
 
 
-def test_the_check_sees_a_key_when_there_is_one(people, log_in, exam) -> None:
-    """The same look at what the author gets finds marks, values and ids."""
+def test_the_check_detects_a_key(people, log_in, exam) -> None:
+    """Negative control: the same check finds marks, values and ids in the author's response."""
     answer = log_in(people.doctor).get("/api/exams/secrets")
     assert set(names_in(answer.json())) >= {"correct", "value", "tolerance", "items"}
     for secret in KEY_VALUES:
         assert secret in answer.content.decode()
 
 
-def test_a_paper_shows_choices_in_another_order_than_the_author_wrote(people, log_in, exam, provision) -> None:
-    """The author's order, in which the right choice may come first, is not the paper's."""
+def test_a_paper_permutes_the_choices(people, log_in, exam, provision) -> None:
+    """A paper does not keep the author's order, in which the correct choice may come first."""
     sitting = provision(exam="secrets")
     Sitting.objects.filter(id=sitting.id).update(state="sealed")
     paper = log_in(people.student).get("/api/exams/secrets").json()["paper"]
@@ -126,8 +126,8 @@ def test_a_paper_shows_choices_in_another_order_than_the_author_wrote(people, lo
     assert [choice["text"] for choice in paper["questions"][0]["choices"]] == list(reversed(written))
 
 
-def test_a_frozen_paper_stays_as_it_was_frozen(people, log_in, exam, provision) -> None:
-    """What a Doctor mends after the sitting was made is not what its students see."""
+def test_a_frozen_paper_does_not_change(people, log_in, exam, provision) -> None:
+    """Edits of an exam after its sitting was created do not change the students' paper."""
     sitting = provision(exam="secrets")
     Sitting.objects.filter(id=sitting.id).update(state="sealed")
     Question.objects.filter(ident="ident-of-question-one").update(text="Which are even?")
@@ -136,7 +136,7 @@ def test_a_frozen_paper_stays_as_it_was_frozen(people, log_in, exam, provision) 
 
 
 def test_a_student_of_another_level_sees_no_paper(people, log_in, exam, provision) -> None:
-    """A sitting that is over shows its paper to its own level alone."""
+    """A sitting that is over shows its paper only to its own level."""
     sitting = provision(exam="secrets")
     Sitting.objects.filter(id=sitting.id).update(state="sealed")
     for path, answer in reads(log_in(people.other_student).client, sitting):

@@ -1,4 +1,4 @@
-"""Exams: who may write, who may see, and what nobody sees too early."""
+"""The exams API: permissions, visibility, validation and import."""
 
 import base64
 import io
@@ -37,8 +37,8 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (8, 8)) -> bytes:
     return out.getvalue()
 
 
-def test_a_doctor_writes_an_exam_from_start_to_end(log_in, people) -> None:
-    """A Doctor creates an exam, adds, changes and deletes questions and choices, and deletes it again."""
+def test_a_doctor_creates_edits_and_deletes_an_exam(log_in, people) -> None:
+    """A Doctor creates an exam, adds, changes and deletes questions and choices, and deletes the exam."""
     doctor = log_in(people.doctor)
     made = doctor.send("POST", "/api/exams", {"slug": "sums", "title": "Sums", "level": "year-1"})
     assert made.status_code == 201
@@ -61,7 +61,7 @@ def test_a_doctor_writes_an_exam_from_start_to_end(log_in, people) -> None:
 
 
 def test_a_doctor_sees_and_edits_only_own_exams(log_in, people, algebra) -> None:
-    """Another Doctor's exam is not there at all."""
+    """Another Doctor's exam is not found."""
     other = log_in(people.other_doctor)
     assert other.get("/api/exams").json()["results"] == []
     assert other.get("/api/exams/algebra-101").status_code == 404
@@ -71,8 +71,8 @@ def test_a_doctor_sees_and_edits_only_own_exams(log_in, people, algebra) -> None
     assert Exam.objects.get().title != "Mine"
 
 
-def test_students_write_nothing(log_in, people, algebra) -> None:
-    """A student may not create, change or delete an exam, or read its images by the Doctors' door."""
+def test_students_cannot_write(log_in, people, algebra) -> None:
+    """A student may not create, change or delete an exam, or read its images as an author does."""
     student = log_in(people.student)
     assert student.send("POST", "/api/exams", {"slug": "x", "title": "x", "level": "year-1"}).status_code == 403
     assert student.send("PATCH", "/api/exams/algebra-101", {"title": "x"}).status_code == 403
@@ -82,15 +82,15 @@ def test_students_write_nothing(log_in, people, algebra) -> None:
 
 
 def test_students_see_the_exams_of_their_level(log_in, people, algebra) -> None:
-    """A student lists the exams of the own level and no other."""
+    """A student lists only exams of the own level."""
     mine = log_in(people.student).get("/api/exams").json()
     assert [exam["slug"] for exam in mine["results"]] == ["algebra-101"]
     assert log_in(people.other_student).get("/api/exams").json() == {"count": 0, "next": None, "results": []}
     assert log_in(people.other_student).get("/api/exams/algebra-101").status_code == 404
 
 
-def test_nothing_of_a_question_is_seen_before_a_sitting_opens(log_in, people, provision) -> None:
-    """Before the window a student learns when, not what."""
+def test_questions_are_hidden_before_a_sitting_opens(log_in, people, provision) -> None:
+    """Before the window a student sees its times, but no question."""
     provision()
     answer = log_in(people.student).get("/api/exams/algebra-101")
     exam = answer.json()
@@ -100,8 +100,8 @@ def test_nothing_of_a_question_is_seen_before_a_sitting_opens(log_in, people, pr
         assert question.text not in answer.content.decode()
 
 
-def test_a_sitting_shows_its_paper_once_it_is_over_and_never_the_key(log_in, people, open_now) -> None:
-    """While a sitting is open its questions are the solver's to show; afterwards students see them, never the key."""
+def test_a_paper_is_shown_after_its_sitting_without_the_key(log_in, people, open_now) -> None:
+    """While a sitting is open only the solver shows its questions; afterwards students see them without the key."""
     student = log_in(people.student)
     assert student.get("/api/exams/algebra-101").json()["paper"] is None
     Sitting.objects.filter(id=open_now.id).update(state="sealed")
@@ -119,8 +119,8 @@ def member_names(value) -> list[str]:
     return [name for each in value for name in member_names(each)] if isinstance(value, list) else []
 
 
-def test_lists_come_in_pages(log_in, people) -> None:
-    """A long list is read page by page, and says where the next one begins."""
+def test_lists_are_paginated(log_in, people) -> None:
+    """A long list is returned in pages, each with the offset of the next."""
     level = Level.objects.get(slug="year-1")
     Exam.objects.bulk_create(Exam(slug=f"e-{n:02}", title="t", level=level) for n in range(5))
     student = log_in(people.student)
@@ -133,8 +133,8 @@ def test_lists_come_in_pages(log_in, people) -> None:
     assert student.get("/api/exams", limit=0).status_code == 422
 
 
-def test_an_exam_that_was_sat_stays(log_in, people, provision) -> None:
-    """An exam with a sitting cannot be deleted, and the answer says why."""
+def test_an_exam_with_a_sitting_cannot_be_deleted(log_in, people, provision) -> None:
+    """An exam with a sitting cannot be deleted; the response gives the reason."""
     provision()
     answer = log_in(people.doctor).send("DELETE", "/api/exams/algebra-101")
     assert answer.status_code == 409
@@ -151,8 +151,8 @@ def test_an_exam_that_was_sat_stays(log_in, people, provision) -> None:
         ({"id": "q", "kind": "single"}, "text"),
     ],
 )
-def test_a_bad_question_is_refused_by_the_field(log_in, people, algebra, body, where) -> None:
-    """What is wrong with a question is said with its field, and nothing is kept."""
+def test_an_invalid_question_names_the_field(log_in, people, algebra, body, where) -> None:
+    """The error names the invalid field, and nothing is stored."""
     before = Question.objects.count()
     answer = log_in(people.doctor).send("POST", "/api/exams/algebra-101/questions", body)
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
@@ -160,8 +160,8 @@ def test_a_bad_question_is_refused_by_the_field(log_in, people, algebra, body, w
     assert Question.objects.count() == before
 
 
-def test_a_question_without_a_usable_key_is_named(log_in, people, algebra) -> None:
-    """Two right choices in a single-choice question show as a fault, and keep a sitting from being made."""
+def test_a_question_without_a_valid_key_is_named(log_in, people, algebra) -> None:
+    """Two correct choices in a single-choice question are listed as a fault."""
     doctor = log_in(people.doctor)
     both = SINGLE | {"id": "odd", "choices": [c | {"correct": True} for c in SINGLE["choices"]]}
     assert doctor.send("POST", "/api/exams/algebra-101/questions", both).status_code == 201
@@ -169,8 +169,8 @@ def test_a_question_without_a_usable_key_is_named(log_in, people, algebra) -> No
     assert faults == ["question odd is single-choice and has 2 correct choices"]
 
 
-def test_bad_requests_are_problems(log_in, people) -> None:
-    """Broken JSON, an unknown address and a wrong method each get their own problem."""
+def test_invalid_requests_are_problems(log_in, people) -> None:
+    """Malformed JSON, an unknown path and a wrong method each have their own problem."""
     doctor = log_in(people.doctor)
     broken = doctor.client.post("/api/exams", "{", content_type="application/json")
     missing = doctor.get("/nowhere")
@@ -180,7 +180,7 @@ def test_bad_requests_are_problems(log_in, people) -> None:
 
 
 def test_images_are_checked_by_their_content(log_in, people, algebra) -> None:
-    """A real picture is kept and shown again; anything else is refused with the reason."""
+    """A valid image is stored and returned; anything else is rejected with the reason."""
     doctor = log_in(people.doctor)
 
     def upload(data: bytes) -> HttpResponse:
@@ -212,7 +212,7 @@ def test_images_are_checked_by_their_content(log_in, people, algebra) -> None:
 
 @pytest.mark.parametrize("name", ["algebra-101", "geometry-201"])
 def test_importing_a_document_twice_changes_nothing(people, name: str) -> None:
-    """A document loaded again keeps every row; one that leaves a question out takes it away."""
+    """A document that is imported again keeps every row."""
     text = (SAMPLES / f"{name}.yaml").read_text()
     document = read_exam(text, inspect_image)
     exam = exam_import(document=document, author=None)
@@ -224,8 +224,8 @@ def test_importing_a_document_twice_changes_nothing(people, name: str) -> None:
     ) == rows
 
 
-def test_a_document_for_an_unknown_level_names_those_there_are(people) -> None:
-    """Loading an exam for a level that does not exist says which do."""
+def test_a_document_for_an_unknown_level_lists_the_levels(people) -> None:
+    """Importing an exam for an unknown level lists the levels that exist."""
     text = (SAMPLES / "algebra-101.yaml").read_text().replace("year-1", "year-9")
     with pytest.raises(Problem, match="levels are: year-1, year-2"):
         exam_import(document=read_exam(text, inspect_image), author=None)
@@ -233,7 +233,7 @@ def test_a_document_for_an_unknown_level_names_those_there_are(people) -> None:
 
 
 def test_loading_a_faulty_document_names_its_lines(people, tmp_path) -> None:
-    """The command refuses a faulty file with every line and reason, and loads nothing."""
+    """The command rejects a faulty file with every line and reason, and imports nothing."""
     broken = base64.b64encode(b"not a picture").decode()
     faulty = tmp_path / "faulty.yaml"
     faulty.write_text(
@@ -244,15 +244,15 @@ def test_loading_a_faulty_document_names_its_lines(people, tmp_path) -> None:
     )
     with pytest.raises(CommandError) as refused:
         call_command("load_exam", str(faulty))
-    said = str(refused.value)
+    message = str(refused.value)
     for line, reason in ((5, "weight"), (6, "duplicate question id"), (6, "image is not usable"), (7, "no key")):
-        assert f"line {line}: " in said
-        assert reason in said
+        assert f"line {line}: " in message
+        assert reason in message
     assert not Exam.objects.exists()
 
 
-def test_loading_a_sample_says_what_was_loaded(people, capsys) -> None:
-    """The command reports the exam and how many questions it has."""
+def test_loading_a_sample_reports_the_exam(people, capsys) -> None:
+    """The command reports the exam and its number of questions."""
     call_command("load_exam", str(SAMPLES / "algebra-101.yaml"), author="noor")
     assert "algebra-101: 20 questions for year-1" in capsys.readouterr().out
     assert json.loads(json.dumps(Exam.objects.get().author_id)) == people.doctor.pk

@@ -1,4 +1,4 @@
-"""Images are what their content says, or are refused with the reason."""
+"""Images are validated by their content."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ from exam_web.exams.images import MAX_BYTES, MAX_SIDE, inspect_image
 
 
 def picture(kind: str, size: tuple[int, int] = (12, 7)) -> bytes:
-    """A small picture."""
+    """A small image."""
     out = io.BytesIO()
     Pillow.effect_noise(size, 60).convert("RGB").save(out, kind)
     return out.getvalue()
@@ -25,7 +25,7 @@ PICTURES = {kind: picture(kind) for kind in ("PNG", "JPEG", "WEBP")}
 
 
 def bomb(side: int) -> bytes:
-    """A PNG of some hundred bytes that claims to be enormous."""
+    """A PNG of some hundred bytes with enormous dimensions."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -37,7 +37,7 @@ def bomb(side: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", PICTURES)
-def test_a_picture_is_known_by_its_content(kind: str) -> None:
+def test_type_and_size_come_from_the_content(kind: str) -> None:
     """Type, size and digest come from the bytes, never from a file's name."""
     data = PICTURES[kind]
     ref = inspect_image(data)
@@ -46,8 +46,8 @@ def test_a_picture_is_known_by_its_content(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", PICTURES)
-def test_a_torn_picture_is_refused(kind: str) -> None:
-    """A picture that lost its end is refused, wherever it was torn."""
+def test_a_truncated_image_is_rejected(kind: str) -> None:
+    """An image that is truncated anywhere is rejected."""
     data = PICTURES[kind]
     for length in range(0, len(data) - 4, 7):
         with pytest.raises(ValueError, match=r"decoded|not a PNG"):
@@ -55,17 +55,17 @@ def test_a_torn_picture_is_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("side", [MAX_SIDE + 1, 10_000, 60_000])
-def test_a_decompression_bomb_is_refused_by_its_size(side: int) -> None:
-    """A few hundred bytes that would unpack to gigabytes are refused before they do."""
+def test_a_decompression_bomb_is_rejected_by_its_size(side: int) -> None:
+    """A few hundred bytes that would decode to gigabytes are rejected before decoding."""
     with warnings.catch_warnings():
-        # The library warns of the larger ones by itself; in the service that is a line in the log.
+        # The library warns of the larger ones itself; in the service that is a log line.
         warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
         with pytest.raises(ValueError, match=r"pixels|decoded"):
             inspect_image(bomb(side))
 
 
-def test_the_largest_picture_that_may_be_is_taken() -> None:
-    """A picture may have as many pixels as the limit says."""
+def test_the_largest_image_is_accepted() -> None:
+    """An image may have as many pixels as the limit allows."""
     out = io.BytesIO()
     Pillow.new("L", (MAX_SIDE, MAX_SIDE), 255).save(out, "PNG")
     assert len(out.getvalue()) < MAX_BYTES
@@ -83,15 +83,15 @@ def test_the_largest_picture_that_may_be_is_taken() -> None:
         (PICTURES["PNG"] + bytes(MAX_BYTES), "bytes"),
     ],
 )
-def test_what_is_no_picture_of_ours_is_refused(data: bytes, reason: str) -> None:
-    """SVG, GIF, BMP, documents and oversized files are refused, each with its reason."""
+def test_other_formats_are_rejected(data: bytes, reason: str) -> None:
+    """SVG, GIF, BMP, documents and oversized files are rejected, each with the reason."""
     with pytest.raises(ValueError, match=reason):
         inspect_image(data)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_a_moving_picture_is_refused(kind: str) -> None:
-    """A paper shows pictures that stand still."""
+def test_an_animated_image_is_rejected(kind: str) -> None:
+    """A paper may show only still images."""
     frames = [Pillow.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     out = io.BytesIO()
     frames[0].save(out, kind, save_all=True, append_images=frames[1:])
@@ -100,8 +100,8 @@ def test_a_moving_picture_is_refused(kind: str) -> None:
 
 
 @given(st.sampled_from(sorted(PICTURES)), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6))
-def test_a_damaged_picture_is_taken_or_refused_but_never_a_fault(kind: str, damage: list[tuple[int, int]]) -> None:
-    """Whatever bytes are wrong, the answer is a picture or a reason, never an error of ours."""
+def test_a_damaged_image_is_accepted_or_rejected(kind: str, damage: list[tuple[int, int]]) -> None:
+    """Whatever bytes are damaged, the image is accepted or rejected with a reason, without any other error."""
     data = bytearray(PICTURES[kind])
     for place, byte in damage:
         data[place % len(data)] = byte

@@ -68,7 +68,7 @@ def document_faults(question: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("question", [SINGLE, MULTIPLE, NUMERIC, MULTIPLE | {"max_choices": 2}])
 def test_a_valid_question_has_no_fault(question: dict[str, Any]) -> None:
-    """A question with text, key and enough choices can be asked."""
+    """A question with text, key and enough choices has no faults."""
     assert document_faults(question) == []
     assert row_faults([question]) == []
 
@@ -109,14 +109,14 @@ def test_each_fault_names_its_question_and_reason(question: dict[str, Any], reas
 
 
 def test_a_question_needs_a_text() -> None:
-    """If I leave a question blank, I am told so; a document's members may not even be empty."""
+    """If I leave a question blank, that is a fault; in a document, no member may be empty."""
     blank = NUMERIC | {"text": "  "}
     assert row_faults([blank]) == ["question q has no text"]
     assert document_faults(blank) == ["text must not be empty"]
 
 
 def test_the_number_of_questions_is_limited() -> None:
-    """An exam without a question, or with more than a paper holds, cannot be asked."""
+    """An exam needs at least one question, and at most as many as a paper may hold."""
     assert row_faults([]) == ["the exam needs 1 to 500 questions and has 0"]
     assert row_faults([SINGLE] * (MAX_QUESTIONS + 1)) == ["the exam needs 1 to 500 questions and has 501"]
 
@@ -126,7 +126,7 @@ TEXTS = st.sampled_from(["4", "5", "4 ", "five"])
 
 @st.composite
 def questions(draw: st.DrawFn) -> dict[str, Any]:
-    """A question as an author might get it right or wrong."""
+    """A valid or invalid question."""
     question = {"id": "q", "kind": draw(st.sampled_from(["single", "multiple", "numeric"])), "text": draw(TEXTS)}
     if draw(st.booleans()):
         texts = draw(st.lists(st.none() | TEXTS | st.uuids().map(str), min_size=1, max_size=28))

@@ -1,4 +1,4 @@
-"""Exams in the admin: Doctors write their own."""
+"""Exams in the admin, where Doctors edit their own."""
 
 from typing import Any, cast
 
@@ -20,12 +20,12 @@ from exam_web.users.models import User
 
 
 class ImageForm(forms.ModelForm[Any]):
-    """A form whose image is uploaded, checked by content and kept under its digest."""
+    """A form with an image upload, which is checked by its content and stored under its digest."""
 
     upload = forms.FileField(required=False, help_text="PNG, JPEG or WebP; replaces the image")
 
     def clean(self) -> dict[str, Any] | None:
-        """Turn an upload into an image."""
+        """Store an uploaded image and select it."""
         cleaned = super().clean()
         upload = self.cleaned_data.get("upload")
         if upload is not None:
@@ -49,7 +49,7 @@ class ChoiceInline(admin.TabularInline[Choice, Question]):
 
 
 class QuestionInline(admin.TabularInline[Question, Exam]):
-    """An exam's questions, each with a link to its own page."""
+    """An exam's questions, each with a link to its page."""
 
     model = Question
     extra = 0
@@ -58,25 +58,25 @@ class QuestionInline(admin.TabularInline[Question, Exam]):
 
 
 OWNER = {Exam: "author", Question: "exam__author", Choice: "question__exam__author"}
-"""The way from each model to whose it is."""
+"""The lookup of each model's owner."""
 
 
 class OwnedAdmin(admin.ModelAdmin[Any]):
-    """What belongs to an exam: Doctors see, choose and change their own alone."""
+    """Base of the models that belong to an exam: Doctors see, select and change only their own."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Everything for staff, a Doctor's own for a Doctor."""
+        """Return all rows for staff, their own for Doctors."""
         return _own(super().get_queryset(request), request)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ANN401 - Django's signature
-        """What a Doctor writes hangs on what is the Doctor's own, whatever number the form sends."""
+        """Restrict a Doctor's foreign keys to own rows, so that a forged form cannot select others."""
         model = db_field.remote_field.model
         if model in OWNER:
             kwargs["queryset"] = _own(model.objects.all(), request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
-        """Save; the exam's row is locked first, so that freezing sees all of this or nothing."""
+        """Save under a lock of the exam's row, so that freezing sees all of the change or nothing."""
         exam = _exam_of(obj)
         if exam.pk is not None:
             exam_touch(exam=exam)
@@ -84,12 +84,12 @@ class OwnedAdmin(admin.ModelAdmin[Any]):
         cache.invalidate_on_commit(LISTS)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:  # noqa: ANN401 - Django's signature
-        """Delete, noting the change."""
+        """Delete under the same lock."""
         exam_touch(exam=_exam_of(obj))
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """The same for several."""
+        """Delete several rows under the same locks."""
         with transaction.atomic():
             for exam in {_exam_of(row) for row in queryset}:
                 exam_touch(exam=exam)
@@ -117,22 +117,22 @@ class ExamAdmin(OwnedAdmin):
     inlines = (QuestionInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
-        """An exam that is being created has no faults to show."""
+        """Show the faults of an existing exam."""
         del request
         return () if obj is None else ("faults",)
 
-    @admin.display(description="What keeps it from being asked")
+    @admin.display(description="Faults")
     def faults(self, exam: Exam) -> str:
-        """What the author has to mend before a sitting can be made."""
-        return "\n".join(exam_faults(authored_questions(questions_of(exam)))) or "nothing"
+        """List the faults to correct before a sitting can be created."""
+        return "\n".join(exam_faults(authored_questions(questions_of(exam)))) or "none"
 
     def get_exclude(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
-        """A Doctor does not choose the author."""
+        """Hide the author from Doctors."""
         del obj
         return ("author",) if cast("User", request.user).kind == User.Kind.DOCTOR else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
-        """A new exam of a Doctor is the Doctor's own."""
+        """Make a Doctor the author of a new exam."""
         user = cast("User", request.user)
         if not change and user.kind == User.Kind.DOCTOR:
             obj.author_id = user.pk
@@ -153,7 +153,7 @@ class QuestionAdmin(OwnedAdmin):
 
 @admin.register(Choice)
 class ChoiceAdmin(OwnedAdmin):
-    """Choices, mostly edited on their question's page."""
+    """Choices; usually edited on their question's page."""
 
     form = ImageForm
     list_display = ("question", "position", "ident", "text", "correct")
@@ -162,7 +162,7 @@ class ChoiceAdmin(OwnedAdmin):
 
 @admin.register(Image)
 class ImageAdmin(ReadOnlyAdmin[Image]):
-    """Images by content."""
+    """Images, read-only."""
 
     list_display = ("sha256", "content_type", "width", "height")
     fields = ("sha256", "content_type", "width", "height")

@@ -1,4 +1,4 @@
-"""The exams API: parse, call one function, answer."""
+"""The exams API: each operation validates the request and calls one service or selector."""
 
 import json
 from typing import Any, cast
@@ -42,7 +42,7 @@ PAPER_SECONDS = 3600
 
 @router.get("/exams", response=ExamPage)
 def exam_list(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
-    """The exams you may know of: a student's level, a Doctor's own."""
+    """List the exams that you may see: a student those of the level, a Doctor the own ones."""
     user = person_of(request).user
     scope = f"level-{user.level_id}" if user.kind == User.Kind.STUDENT else f"{user.kind}-{user.pk}"
     return cache.cached(
@@ -63,7 +63,7 @@ def exam_create(request: HttpRequest, body: ExamNew) -> Status[ExamForAuthor]:
 
 @router.get("/exams/{slug}", response=ExamForAuthor | ExamForStudent)
 def exam_retrieve(request: HttpRequest, slug: str) -> ExamForAuthor | ExamForStudent:
-    """One exam; a student sees nothing of a question before a sitting is over, and never a key."""
+    """Get one exam; students see questions only after a sitting is over, and never a key."""
     user = person_of(request).user
     exam = _visible(user, slug)
     return _for_student(exam, user) if user.kind == User.Kind.STUDENT else _for_author(exam, user)
@@ -85,19 +85,19 @@ def exam_delete(request: HttpRequest, slug: str) -> Status[None]:
 
 @router.get("/exams/{slug}/questions", response=list[QuestionKept])
 def question_list(request: HttpRequest, slug: str) -> list[QuestionKept]:
-    """The questions of an exam, key and all, for its author; an exam has 500 at most."""
+    """List the questions of an exam with their keys, for its author; an exam has at most 500."""
     return [_question(question) for question in selectors.questions_of(_own(request, slug))]
 
 
 @router.get("/exams/{slug}/questions/{ident}", response=QuestionKept)
 def question_retrieve(request: HttpRequest, slug: str, ident: str) -> QuestionKept:
-    """One question, key and all, for its author."""
+    """Get one question with its key, for its author."""
     return _question(_question_of(_own(request, slug), ident))
 
 
 @router.post("/exams/{slug}/questions", response={201: QuestionKept})
 def question_create(request: HttpRequest, slug: str, body: QuestionNew) -> Status[QuestionKept]:
-    """Add a question, with its choices or without."""
+    """Add a question, optionally with choices."""
     question = services.question_create(exam=_own(request, slug), question=body)
     return Status(201, _question(question))
 
@@ -143,28 +143,28 @@ def choice_delete(request: HttpRequest, slug: str, ident: str, choice: str) -> S
 
 @router.post("/exams/{slug}/images", response={201: ImageKept})
 def image_upload(request: HttpRequest, slug: str, file: File[UploadedFile]) -> Status[ImageKept]:
-    """Upload an image; questions and choices name it by its digest."""
+    """Upload an image; questions and choices refer to it by its digest."""
     _own(request, slug)
-    # One byte more than there may be is enough to refuse it.
+    # Read one byte more than allowed, enough to reject a larger file.
     image = image_store(data=file.read(MAX_BYTES + 1))
     return Status(201, ImageKept(sha256=image.sha256, type=image.content_type, width=image.width, height=image.height))
 
 
 @router.get("/exams/{slug}/images/{sha256}")
 def image_retrieve(request: HttpRequest, slug: str, sha256: str) -> HttpResponse:
-    """An image of an exam, for its author."""
+    """Get an image of an exam, for its author."""
     exam = _own(request, slug)
     image = Image.objects.filter(sha256=sha256).first()
     if image is None or not selectors.exam_shows(exam, image):
-        raise Problem(ProblemKind.NOT_FOUND, f"{slug} shows no image {sha256!r}")
+        raise Problem(ProblemKind.NOT_FOUND, f"{slug} has no image {sha256!r}")
     return HttpResponse(
         bytes(image.data), content_type=image.content_type, headers={"X-Content-Type-Options": "nosniff"}
     )
 
 
 def _page(user: User, paging: Paging) -> dict[str, Any]:
-    exams = selectors.exams_visible_to(user).annotate(asked=Count("questions"))
-    page = page_of(exams, paging, lambda exam: _listed(exam, questions=cast("Any", exam).asked))
+    exams = selectors.exams_visible_to(user).annotate(question_count=Count("questions"))
+    page = page_of(exams, paging, lambda exam: _listed(exam, questions=cast("Any", exam).question_count))
     return ExamPage(**page).model_dump(mode="json")
 
 
@@ -196,7 +196,7 @@ def _for_student(exam: Exam, user: User) -> ExamForStudent:
 
 
 def _paper(exam: Exam, digest: str) -> dict[str, Any]:
-    """A paper by its name, which no change makes stale."""
+    """Return a paper by its digest; cached, because its content never changes."""
     return cache.cached(
         "papers", digest, seconds=PAPER_SECONDS, load=lambda: json.loads(bytes(exam.papers.get(digest=digest).body))
     )
@@ -219,7 +219,7 @@ def _sittings(exam: Exam, user: User) -> list[SittingShown]:
 def _question(question: Question) -> QuestionKept:
     return QuestionKept(
         id=question.ident,
-        kind=question.kind,  # type: ignore[arg-type]  # the column holds the literal's words alone
+        kind=question.kind,  # type: ignore[arg-type]  # the column's values are those of the literal
         text=question.text,
         weight=question.weight,
         image=question.image_id,
@@ -236,7 +236,7 @@ def _question(question: Question) -> QuestionKept:
 def _visible(user: User, slug: str) -> Exam:
     exam = selectors.exams_visible_to(user).filter(slug=slug).first()
     if exam is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"there is no exam {slug!r} for you")
+        raise Problem(ProblemKind.NOT_FOUND, f"exam {slug!r} not found")
     return exam
 
 

@@ -1,8 +1,8 @@
-"""Images: looked at by their content, bounded, kept under their digest.
+"""Images: validated by their content, limited in size, stored under their digest.
 
-The bytes are kept as they came. A document names its images by what they are, so the same document must give the same
-digests on every machine and with every release of the library that decodes them; and whoever serves an image says what
-it is and forbids a browser to think otherwise.
+The bytes are stored unchanged. A document identifies its images by their content, so that the same document must give
+the same digests on every machine and with every release of the decoding library. Handlers that serve an image send its
+type and forbid browsers to guess another.
 """
 
 import io
@@ -21,23 +21,23 @@ FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
 
 def inspect_image(data: bytes) -> ImageRef:
-    """What an image is, by decoding all of it.
+    """Determine an image's type and size by decoding all of it.
 
     Raises:
-        ValueError: too large, not one of `FORMATS`, animated, or broken; with the reason.
+        ValueError: it is too large, not one of `FORMATS`, animated or broken.
     """
     if len(data) > MAX_BYTES:
         raise ValueError(f"it has more than {MAX_BYTES} bytes")
     try:
-        # Opening reads the header alone, so a bomb is refused by its size before a pixel is decoded.
+        # Opening reads only the header, so that a decompression bomb is rejected by its size before it is decoded.
         with Pillow.open(io.BytesIO(data), formats=list(FORMATS)) as image:
             width, height = image.size
             if width > MAX_SIDE or height > MAX_SIDE:
                 raise ValueError(f"it is {width}x{height} pixels, more than {MAX_SIDE}x{MAX_SIDE}")
             if getattr(image, "n_frames", 1) > 1:
-                raise ValueError("it is animated; send a single picture")
+                raise ValueError("it is animated; send a single image")
             kind = FORMATS[str(image.format)]
-            # Checksums up to the end first, then every pixel: the one finds a torn file, the other a forged one.
+            # Verify checksums, then decode all pixels: the former detects truncated files, the latter forged ones.
             image.verify()
         with Pillow.open(io.BytesIO(data), formats=[str(image.format)]) as image:
             image.load()
@@ -49,7 +49,7 @@ def inspect_image(data: bytes) -> ImageRef:
 
 
 def image_store(*, data: bytes) -> Image:
-    """Keep an image; the same content is kept once.
+    """Store an image; the same content is stored once.
 
     Raises:
         Problem: INVALID with the reason.

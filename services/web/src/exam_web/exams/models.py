@@ -1,4 +1,4 @@
-"""What Doctors write: exams, questions, choices and images."""
+"""Exams, questions, choices and images."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -13,7 +13,7 @@ from exam_web.users.models import Doctor, Level
 
 
 class Image(models.Model):
-    """An image by its content, checked and bounded before it gets here (`exams/images.py`)."""
+    """An image by its digest; `exams/images.py` validates it before it is stored."""
 
     sha256 = models.CharField(primary_key=True, max_length=64)
     content_type = models.CharField(max_length=20)
@@ -26,7 +26,7 @@ class Image(models.Model):
 
 
 class Exam(models.Model):
-    """A set of questions for a level. Sittings use frozen papers made of it, so it may change at any time."""
+    """A set of questions for a level. Sittings use papers frozen from it, so that it may change at any time."""
 
     slug = models.SlugField(max_length=limits.MAX_SLUG, unique=True)
     title = models.CharField(max_length=limits.MAX_TITLE)
@@ -37,7 +37,7 @@ class Exam(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        """Exams read by slug."""
+        """Exams are ordered by slug."""
 
         ordering = ("slug",)
 
@@ -69,7 +69,7 @@ class Question(models.Model):
     )
 
     class Meta:
-        """An exam's questions have an order and ids of their own."""
+        """Positions and ids are unique within an exam."""
 
         ordering = ("exam", "position")
         constraints: ClassVar = [
@@ -96,7 +96,7 @@ class Choice(models.Model):
     correct = models.BooleanField(default=False)
 
     class Meta:
-        """A question's choices have an order and ids of their own."""
+        """Positions and ids are unique within a question."""
 
         ordering = ("question", "position")
         constraints: ClassVar = [

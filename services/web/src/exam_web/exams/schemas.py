@@ -1,4 +1,4 @@
-"""What travels over the exams API."""
+"""Request and response bodies of the exams API."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ class ExamNew(Schema):
 
 
 class ExamChange(Schema):
-    """What may change of an exam; what is left out stays."""
+    """Changes of an exam; omitted members keep their values."""
 
     title: str | None = Field(None, min_length=1, max_length=limits.MAX_TITLE)
     level: str | None = None
@@ -30,7 +30,7 @@ class ExamChange(Schema):
 
 
 class ChoiceFields(Schema):
-    """A choice as its Doctor writes it."""
+    """The editable members of a choice."""
 
     text: str = Field("", max_length=limits.MAX_CHOICE_TEXT)
     image: str | None = None
@@ -44,7 +44,7 @@ class ChoiceNew(ChoiceFields):
 
 
 class QuestionFields(Schema):
-    """A question as its Doctor writes it; numbers as text keep their digits."""
+    """The editable members of a question; numbers sent as text keep their digits."""
 
     kind: Kind
     text: str = Field(min_length=1, max_length=limits.MAX_TEXT)
@@ -66,14 +66,14 @@ class QuestionFields(Schema):
 
 
 class QuestionNew(QuestionFields):
-    """A new question, with its choices or without."""
+    """A new question, optionally with choices."""
 
     id: str = Field(max_length=limits.MAX_IDENT, pattern=limits.IDENT_PATTERN)
     choices: list[ChoiceNew] = Field(default_factory=list, max_length=MAX_CHOICES)
 
 
 class SittingShown(Schema):
-    """A sitting as people see it."""
+    """A sitting in an exam."""
 
     id: str
     name: str
@@ -102,13 +102,13 @@ class ExamPage(Schema):
 
 
 class ChoiceKept(ChoiceFields):
-    """A choice as it is kept."""
+    """A stored choice."""
 
     id: str
 
 
 class QuestionKept(Schema):
-    """A question as it is kept, key and all: for its author."""
+    """A stored question with its key, for its author."""
 
     id: str
     kind: Kind
@@ -122,7 +122,7 @@ class QuestionKept(Schema):
 
 
 class ExamForAuthor(ExamListed):
-    """An exam for those who may edit it."""
+    """An exam for its author."""
 
     instructions: str
     sittings: list[SittingShown]
@@ -131,7 +131,7 @@ class ExamForAuthor(ExamListed):
 
 
 class ExamForStudent(ExamListed):
-    """An exam for a student; `paper` only once a sitting is over, and never a key."""
+    """An exam for a student; `paper` is null until a sitting is over, and never contains a key."""
 
     instructions: str
     sittings: list[SittingShown]
@@ -139,7 +139,7 @@ class ExamForStudent(ExamListed):
 
 
 class ImageKept(Schema):
-    """An image that was taken; name it by its digest. Sizes in pixels."""
+    """A stored image; refer to it by its digest. Sizes in pixels."""
 
     sha256: str
     type: str

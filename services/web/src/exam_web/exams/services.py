@@ -1,4 +1,4 @@
-"""Writing exams: one by one through the API, whole from a document."""
+"""Create, change, delete and import exams."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ def exam_create(*, author: Doctor, slug: str, title: str, level: str, instructio
     """
     with transaction.atomic():
         if Exam.objects.filter(slug=slug).exists():
-            raise Problem(ProblemKind.CONFLICT, f"there is an exam {slug!r} already")
+            raise Problem(ProblemKind.CONFLICT, f"exam {slug!r} already exists")
         exam = Exam(slug=slug, title=title, level=level_named(level), instructions=instructions, author=author)
         _save(exam)
         cache.invalidate_on_commit(LISTS)
@@ -57,18 +57,18 @@ def exam_delete(*, exam: Exam) -> None:
             exam.delete()
         except ProtectedError as error:
             raise Problem(
-                ProblemKind.CONFLICT, f"{exam.slug} was used in a sitting: what was asked must stay readable"
+                ProblemKind.CONFLICT, f"{exam.slug} was used in a sitting: its questions must stay readable"
             ) from error
         cache.invalidate_on_commit(LISTS)
 
 
 def exam_touch(*, exam: Exam) -> None:
-    """Note that an exam changes, before the change and in its transaction.
+    """Lock an exam's row and update its time of change; call it first in the transaction of every edit.
 
-    The exam's row stays locked until the end, so that edits come one after another and freezing sees no half of one.
+    The lock lasts until the transaction ends, so that edits are serialised and freezing sees no partial edit.
     """
     if not Exam.objects.filter(pk=exam.pk).update(updated_at=Now()):
-        raise Problem(ProblemKind.NOT_FOUND, f"{exam.slug} was deleted meanwhile")
+        raise Problem(ProblemKind.NOT_FOUND, f"{exam.slug} was deleted concurrently")
     cache.invalidate_on_commit(LISTS)
 
 
@@ -78,16 +78,14 @@ def question_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], question
         exam_touch(exam=exam)
         if question is None:
             if exam.questions.filter(ident=ident).exists():
-                raise Problem(ProblemKind.CONFLICT, f"{exam.slug} has a question {ident!r} already")
+                raise Problem(ProblemKind.CONFLICT, f"{exam.slug} already has a question {ident!r}")
             question = Question(exam=exam, ident=ident, position=_next_position(exam.questions.all()))
-        for name, value in _with_image(fields).items():
-            setattr(question, name, value)
-        _save(question)
+        _save_fields(question, fields)
     return question
 
 
 def question_create(*, exam: Exam, question: QuestionNew) -> Question:
-    """Add a question with its choices, all or nothing."""
+    """Add a question with its choices in one transaction."""
     with transaction.atomic():
         fields = question.model_dump(exclude={"id", "choices"})
         row = question_save(exam=exam, ident=question.id, fields=fields)
@@ -97,7 +95,7 @@ def question_create(*, exam: Exam, question: QuestionNew) -> Question:
 
 
 def question_delete(*, question: Question) -> None:
-    """Delete a question and its choices; papers frozen before keep theirs."""
+    """Delete a question and its choices; frozen papers keep them."""
     with transaction.atomic():
         exam_touch(exam=question.exam)
         question.delete()
@@ -109,11 +107,9 @@ def choice_save(*, question: Question, ident: str, fields: Mapping[str, Any], ch
         exam_touch(exam=question.exam)
         if choice is None:
             if question.choices.filter(ident=ident).exists():
-                raise Problem(ProblemKind.CONFLICT, f"{question.ident} has a choice {ident!r} already")
+                raise Problem(ProblemKind.CONFLICT, f"{question.ident} already has a choice {ident!r}")
             choice = Choice(question=question, ident=ident, position=_next_position(question.choices.all()))
-        for name, value in _with_image(fields).items():
-            setattr(choice, name, value)
-        _save(choice)
+        _save_fields(choice, fields)
     return choice
 
 
@@ -125,10 +121,10 @@ def choice_delete(*, choice: Choice) -> None:
 
 
 def exam_import(*, document: ExamDocument, author: Doctor | None) -> Exam:
-    """Create or update an exam from a document, all or nothing; what the document leaves out is deleted.
+    """Create or update an exam from a document in one transaction; delete what the document lacks.
 
-    Questions and choices keep their rows by their ids, so that the same document again changes nothing. An exam that
-    is nobody's becomes the author's.
+    Questions and choices keep their rows by their ids, so that importing the same document again changes nothing. An
+    exam without an author gets the given one.
 
     Raises:
         Problem: INVALID when the level is unknown, CONFLICT when the exam is another Doctor's.
@@ -139,7 +135,7 @@ def exam_import(*, document: ExamDocument, author: Doctor | None) -> Exam:
         if exam is None:
             exam = Exam(slug=authored.slug)
         elif author is not None and exam.author_id not in (None, author.pk):
-            raise Problem(ProblemKind.CONFLICT, f"the exam {authored.slug!r} is another Doctor's")
+            raise Problem(ProblemKind.CONFLICT, f"exam {authored.slug!r} is another Doctor's")
         exam.author = exam.author or author
         exam.title, exam.instructions, exam.level = authored.title, authored.instructions, level_named(document.level)
         _save(exam)
@@ -201,31 +197,36 @@ def _import_choices(rows: list[Question], questions: Sequence[AuthoredQuestion])
 
 
 def level_named(slug: str) -> Level:
-    """A level by its slug.
+    """Return a level by its slug.
 
     Raises:
-        Problem: INVALID naming those that exist.
+        Problem: INVALID, listing the levels that exist.
     """
     level = Level.objects.filter(slug=slug).first()
     if level is None:
-        known = ", ".join(Level.objects.values_list("slug", flat=True)) or "none yet"
-        raise Problem(ProblemKind.INVALID, f"there is no level {slug!r}; levels are: {known}")
+        existing = ", ".join(Level.objects.values_list("slug", flat=True)) or "none"
+        raise Problem(ProblemKind.INVALID, f"level {slug!r} does not exist; levels are: {existing}")
     return level
 
 
-def _with_image(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace an image's digest by the image."""
-    changed = dict(fields)
-    if changed.get("image") is not None:
-        image = Image.objects.filter(sha256=changed["image"]).first()
-        if image is None:
-            raise Problem(ProblemKind.INVALID, f"there is no image {changed['image']!r}: upload it first")
-        changed["image"] = image
-    return changed
+def _save_fields(row: Question | Choice, fields: Mapping[str, Any]) -> None:
+    """Assign fields, an image by its digest, and save."""
+    for name, value in fields.items():
+        setattr(row, name, _image_named(value) if name == "image" else value)
+    _save(row)
+
+
+def _image_named(sha256: str | None) -> Image | None:
+    if sha256 is None:
+        return None
+    image = Image.objects.filter(sha256=sha256).first()
+    if image is None:
+        raise Problem(ProblemKind.INVALID, f"image {sha256!r} does not exist: upload it first")
+    return image
 
 
 def _save(row: models.Model) -> None:
-    """Save what passes the model's own checks; whether a name is taken only the database can say in time."""
+    """Validate and save a row. Uniqueness is left to the database, which alone can check it under concurrency."""
     try:
         row.full_clean(validate_unique=False)
     except ValidationError as error:

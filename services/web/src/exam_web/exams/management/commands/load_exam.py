@@ -1,4 +1,4 @@
-"""``load_exam``: an exam from a YAML document."""
+"""``load_exam``: import an exam from a YAML document."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -18,18 +18,18 @@ class Command(BaseCommand):
     help = "Create or update an exam from a YAML document."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The command's words."""
+        """Add the command's arguments."""
         parser.add_argument("file", type=Path)
-        parser.add_argument("--author", help="the Doctor whose exam it is")
-        parser.add_argument("--create-level", action="store_true", help="create the document's level if it is new")
+        parser.add_argument("--author", help="the user name of the Doctor who is the author")
+        parser.add_argument("--create-level", action="store_true", help="create the document's level if missing")
 
     def handle(self, *_: object, file: Path, author: str | None, create_level: bool, **__: object) -> None:
-        """Load, or name every faulty line."""
+        """Import the document, or fail with every faulty line."""
         doctor = None
         if author is not None:
             doctor = Doctor.objects.filter(username=author).first()
             if doctor is None:
-                raise CommandError(f"there is no Doctor {author!r}")
+                raise CommandError(f"Doctor {author!r} does not exist")
         try:
             document = read_exam(file.read_text(), inspect_image)
             if create_level:
