@@ -52,15 +52,15 @@ class Web:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of web while neither PostgreSQL nor Redis is running."""
-    nobody, nothing = free_ports(2)
+    postgres_port, redis_port = free_ports(2)
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
     return {
         "PATH": os.environ["PATH"],
         "LC_ALL": "C.UTF-8",
         "DJANGO_SETTINGS_MODULE": "exam_web.settings",
-        "EXAM_DATABASE_URL": f"postgresql://exam_web:x@127.0.0.1:{nobody}/exam",
-        "EXAM_REDIS_URL": f"redis://127.0.0.1:{nothing}/0",
+        "EXAM_DATABASE_URL": f"postgresql://exam_web:x@127.0.0.1:{postgres_port}/exam",
+        "EXAM_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
         "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
         "EXAM_SIGNING_KEYS_FILE": str(keys),
@@ -213,7 +213,7 @@ def test_admin_cookies_over_plain_http(environment, serve, empty_database: str, 
             "/admin/login/?next=/admin/", data=form, headers={"Host": "localhost", "Cookie": f"csrftoken={token}"}
         )
         assert answer.status_code == 302
-        # The cookie jar gives a secure cookie back over TLS alone, as a browser does.
+        # The cookie jar gives a secure cookie back only over TLS, as a browser does.
         assert (web.get("/admin/").status_code == 200) is inside
         web.child.stop()
 

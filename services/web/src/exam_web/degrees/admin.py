@@ -1,14 +1,12 @@
 """Degrees in the admin."""
 
-from typing import cast
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.degrees.models import Degree
-from exam_web.users.models import User
+from exam_web.users.selectors import own_rows
 
 
 @admin.register(Degree)
@@ -22,5 +20,4 @@ class DegreeAdmin(ReadOnlyAdmin[Degree]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Degree]:
         """All degrees, or for a Doctor those of their exams."""
         rows = super().get_queryset(request).select_related("student", "revision__sitting")
-        user = cast("User", request.user)
-        return rows.filter(revision__sitting__exam__author_id=user.pk) if user.kind == User.Kind.DOCTOR else rows
+        return own_rows(rows, request.user, "revision__sitting__exam__author_id")

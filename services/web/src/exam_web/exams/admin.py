@@ -17,6 +17,7 @@ from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.selectors import authored_questions, questions_of
 from exam_web.exams.services import LISTS, exam_touch
 from exam_web.users.models import User
+from exam_web.users.selectors import own_rows
 
 
 class ImageForm(forms.ModelForm[Any]):
@@ -97,8 +98,7 @@ class OwnedAdmin(admin.ModelAdmin[Any]):
 
 
 def _own(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
-    user = cast("User", request.user)
-    return rows.filter(**{OWNER[rows.model]: user.pk}) if user.kind == User.Kind.DOCTOR else rows
+    return own_rows(rows, request.user, OWNER[rows.model])
 
 
 def _exam_of(row: Exam | Question | Choice) -> Exam:

@@ -1,6 +1,6 @@
 """Endpoints of the internal API: each parses the request and calls one service."""
 
-import secrets
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.http import HttpRequest
@@ -21,8 +21,6 @@ from exam_web.sittings.status import sitting_status
 from exam_web.users.models import Student
 
 router = Router()
-
-_random = secrets.SystemRandom()
 
 
 @router.put("/exams", response=ExamImported)
@@ -55,9 +53,7 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody) -> Sitti
         extra_past_close=body.extra_past_close,
         policy=Policy(multiple=MultipleRule(body.multiple)),
     )
-    sitting = services.sitting_provision(
-        name=name, spec=spec, permute=lambda n: _random.sample(range(n), n), absent=expected_absent(request)
-    )
+    sitting = services.sitting_provision(name=name, spec=spec, absent=expected_absent(request))
     paper_distribute(paper=sitting.paper)
     return sitting_status(sitting)
 
@@ -82,44 +78,33 @@ def sitting_get(request: HttpRequest, name: str) -> SittingStatus:
 def window_patch(request: HttpRequest, name: str, body: WindowChange) -> SittingStatus:
     """Change a window, as far as its rules allow."""
     duration = None if body.duration_us is None else timedelta(microseconds=body.duration_us)
-    sitting = selectors.sitting_named(name).id
-    return sitting_status(
-        services.window_change(
-            sitting=sitting,
-            opens_at=body.opens_at,
-            closes_at=body.closes_at,
-            duration=duration,
-            epoch=expected_epoch(request),
-        )
+    return _change(
+        request, name, services.window_change, opens_at=body.opens_at, closes_at=body.closes_at, duration=duration
     )
 
 
 @router.post("/sittings/{name}/pause", response=SittingStatus)
 def pause(request: HttpRequest, name: str) -> SittingStatus:
     """Pause a sitting."""
-    sitting = selectors.sitting_named(name).id
-    return sitting_status(services.pause_begin(sitting=sitting, epoch=expected_epoch(request)))
+    return _change(request, name, services.pause_begin)
 
 
 @router.post("/sittings/{name}/resume", response=SittingStatus)
 def resume(request: HttpRequest, name: str) -> SittingStatus:
     """Resume a sitting."""
-    sitting = selectors.sitting_named(name).id
-    return sitting_status(services.pause_end(sitting=sitting, epoch=expected_epoch(request)))
+    return _change(request, name, services.pause_end)
 
 
 @router.post("/sittings/{name}/stop", response=SittingStatus)
 def stop(request: HttpRequest, name: str) -> SittingStatus:
     """End a sitting now."""
-    sitting = selectors.sitting_named(name).id
-    return sitting_status(services.sitting_stop(sitting=sitting, epoch=expected_epoch(request)))
+    return _change(request, name, services.sitting_stop)
 
 
 @router.post("/sittings/{name}/cancel", response=SittingStatus)
 def cancel(request: HttpRequest, name: str) -> SittingStatus:
     """Cancel a sitting, whose answers will not be graded."""
-    sitting = selectors.sitting_named(name).id
-    return sitting_status(services.sitting_cancel(sitting=sitting, epoch=expected_epoch(request)))
+    return _change(request, name, services.sitting_cancel)
 
 
 @router.post("/sittings/{name}/close", response=SittingStatus)
@@ -135,15 +120,8 @@ def accommodation_put(request: HttpRequest, name: str, username: str, body: Extr
     student = Student.objects.filter(username=username).first()
     if student is None:
         raise Problem(ProblemKind.NOT_FOUND, f"student {username!r} not found")
-    sitting = selectors.sitting_named(name).id
-    return sitting_status(
-        services.accommodation_set(
-            sitting=sitting,
-            student=student,
-            extra=timedelta(microseconds=body.extra_us),
-            epoch=expected_epoch(request),
-        )
-    )
+    extra = timedelta(microseconds=body.extra_us)
+    return _change(request, name, services.accommodation_set, student=student, extra=extra)
 
 
 @router.put("/sittings/{name}/revisions/{number}", response=SittingStatus)
@@ -164,3 +142,9 @@ def revision_publish(request: HttpRequest, name: str, number: int) -> SittingSta
     if revision is None:
         raise Problem(ProblemKind.NOT_FOUND, f"revision {number} of {name} not found")
     return sitting_status(services.revision_publish(revision=revision))
+
+
+def _change(request: HttpRequest, name: str, service: Callable[..., Sitting], **arguments: object) -> SittingStatus:
+    """Change a sitting by a service, on the condition in the request's If-Match."""
+    sitting = selectors.sitting_named(name)
+    return sitting_status(service(sitting=sitting.id, epoch=expected_epoch(request), **arguments))

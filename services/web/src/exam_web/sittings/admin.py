@@ -24,6 +24,7 @@ from exam_web.sittings.models import (
     SolverLease,
 )
 from exam_web.users.models import User
+from exam_web.users.selectors import own_rows
 
 
 @admin.register(Sitting)
@@ -37,9 +38,7 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sitting]:
         """All sittings, or for a Doctor those of their exams."""
-        rows = super().get_queryset(request)
-        user = cast("User", request.user)
-        return rows.filter(exam__author_id=user.pk) if user.kind == User.Kind.DOCTOR else rows
+        return own_rows(super().get_queryset(request), request.user, "exam__author_id")
 
     def has_solve_permission(self, request: HttpRequest) -> bool:
         """Whether the user may end a sitting: staff with the permission to change one, and its Doctor."""
@@ -113,9 +112,7 @@ class RevisionAdmin(ReadOnlyAdmin[Revision]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
         """All revisions, or for a Doctor those of their exams' sittings."""
-        rows = super().get_queryset(request)
-        user = cast("User", request.user)
-        return rows.filter(sitting__exam__author_id=user.pk) if user.kind == User.Kind.DOCTOR else rows
+        return own_rows(super().get_queryset(request), request.user, "sitting__exam__author_id")
 
 
 @admin.register(LedgerEntry)

@@ -1,10 +1,20 @@
-"""Queries about users."""
+"""Queries about users and what belongs to them."""
 
-from django.db.models import Q
+from typing import TypeVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model, Q, QuerySet
 
 from exam_core.instants import from_micros
 from exam_core.tokens import Access
 from exam_web.users.models import Revocation, User
+
+RowT = TypeVar("RowT", bound=Model)
+
+
+def own_rows(rows: QuerySet[RowT], user: User | AnonymousUser, author: str) -> QuerySet[RowT]:
+    """For a Doctor the rows whose field `author` is the Doctor, for other users all rows."""
+    return rows.filter(**{author: user.pk}) if isinstance(user, User) and user.kind == User.Kind.DOCTOR else rows
 
 
 def active_user(pk: int) -> User | None:

@@ -1,5 +1,7 @@
 """Provisioning: freeze the exam's paper and create the sitting, or adopt an existing one."""
 
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -37,7 +39,14 @@ class SittingSpec:
     policy: Policy = field(default_factory=Policy)
 
 
-def sitting_provision(*, name: str, spec: SittingSpec, permute: Permute, absent: bool = False) -> Sitting:
+def random_permutation(length: int) -> Sequence[int]:
+    """A permutation that students cannot predict."""
+    return secrets.SystemRandom().sample(range(length), length)
+
+
+def sitting_provision(
+    *, name: str, spec: SittingSpec, permute: Permute = random_permutation, absent: bool = False
+) -> Sitting:
     """Create the sitting with this name, or adopt an existing one; idempotent.
 
     A window that differs is changed by the rules of `window_change`; another exam is a conflict.

@@ -1,6 +1,5 @@
 """``schedule_sitting``: schedule a sitting on an installation without the operator."""
 
-import secrets
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime, timedelta
 
@@ -9,8 +8,6 @@ from django.core.management.base import BaseCommand, CommandError
 from exam_core.problems import Problem
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.services import SittingSpec, sitting_provision
-
-_random = secrets.SystemRandom()
 
 
 class Command(BaseCommand):
@@ -38,9 +35,7 @@ class Command(BaseCommand):
         """Schedule the sitting."""
         spec = SittingSpec(exam=exam, opens_at=opens_at, closes_at=closes_at, duration=timedelta(minutes=minutes))
         try:
-            sitting = sitting_provision(
-                name=name, spec=spec, permute=lambda n: _random.sample(range(n), n), absent=True
-            )
+            sitting = sitting_provision(name=name, spec=spec, absent=True)
             paper_distribute(paper=sitting.paper)
         except Problem as problem:
             raise CommandError(problem.detail) from problem
