@@ -47,7 +47,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("endpoint", "username", "password"),
     [
-        ("students", "nobody", PASSWORD),
+        ("students", "unknown", PASSWORD),
         ("students", "noor", PASSWORD),
         ("doctors", "sara", PASSWORD),
         ("students", "sara", "wrong"),

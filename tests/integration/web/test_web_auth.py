@@ -63,10 +63,10 @@ def test_students_and_doctors_have_their_own_logins(client, people) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "username", "password"),
-    [("doctors", "sara", PASSWORD), ("students", "sara", "wrong"), ("students", "nobody", PASSWORD)],
+    [("doctors", "sara", PASSWORD), ("students", "sara", "wrong"), ("students", "unknown", PASSWORD)],
 )
 def test_every_rejected_login_has_the_same_error(client, people, kind: str, username: str, password: str) -> None:
-    """A wrong password, an unknown name and the other login's users cannot be told apart."""
+    """A wrong password, an unknown name and the other login's users get the same answer."""
     answer = login(client, kind, username, password)
     assert answer.status_code == 401
     assert answer["Content-Type"] == "application/problem+json"
