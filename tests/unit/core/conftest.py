@@ -1,4 +1,4 @@
-"""What the core's tests share: Hypothesis without a stopwatch (these machines are busy), keys, and a small paper."""
+"""Fixtures of the core's tests: Hypothesis without deadlines (CI machines are slow), keys, and a small paper."""
 
 from decimal import Decimal
 
@@ -10,8 +10,8 @@ from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, Paper, QuestionKind, freeze
 
 # In CI the parent is Hypothesis's own profile for it, which is deterministic.
-settings.register_profile("unhurried", settings(), deadline=None)
-settings.load_profile("unhurried")
+settings.register_profile("no-deadline", settings(), deadline=None)
+settings.load_profile("no-deadline")
 
 
 def _keys(seed: int) -> SigningKeys:
@@ -21,13 +21,13 @@ def _keys(seed: int) -> SigningKeys:
 
 @pytest.fixture(scope="session")
 def keys() -> SigningKeys:
-    """Keys to sign with."""
+    """Signing keys."""
     return _keys(1)
 
 
 @pytest.fixture(scope="session")
 def other_keys() -> SigningKeys:
-    """Somebody else's keys."""
+    """Other signing keys."""
     return _keys(2)
 
 

@@ -1,4 +1,4 @@
-"""What a student sends is an answer or a reason why it is none, whatever it is."""
+"""Parsing of answers: any input gives an answer or a Problem."""
 
 import hashlib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from exam_core.problems import Problem, ProblemKind
 
 T = TypeVar("T")
 HUGE = 10**5_000
-"""More digits than Python writes out."""
+"""More digits than Python converts to text."""
 SITTING = UUID("6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10")
 SINGLE, MULTIPLE, NUMERIC = 0, 1, 2
 NUMBER_LIKE = st.text(st.sampled_from("0123456789.,+-eE_ ٣Infa"), max_size=70)
@@ -33,8 +33,8 @@ BODIES = ANYTHING | st.fixed_dictionaries(
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=None, min_value=-(10**40), max_value=10**40)
 
 
-def _tried(call: Callable[[], T]) -> T | Problem:
-    """What a call gives, a refusal included; anything else that it raises fails the test."""
+def _result_of(call: Callable[[], T]) -> T | Problem:
+    """Return a call's result or Problem; any other exception fails the test."""
     try:
         return call()
     except Problem as problem:
@@ -42,10 +42,10 @@ def _tried(call: Callable[[], T]) -> T | Problem:
 
 
 @given(question=st.integers(), body=BODIES)
-def test_anything_at_all_is_an_answer_or_a_problem(paper: Paper, question: int, body: Any) -> None:
-    """However odd what my browser sends, I am told what is wrong with it; nothing crashes."""
+def test_any_body_gives_an_answer_or_a_problem(paper: Paper, question: int, body: Any) -> None:
+    """Whatever my browser sends, I get a specific error; nothing crashes."""
     for number in (question, SINGLE, MULTIPLE, NUMERIC):
-        outcome = _tried(partial(parse_answer, paper, number, body))
+        outcome = _result_of(partial(parse_answer, paper, number, body))
         if isinstance(outcome, Problem):
             assert outcome.kind.status in {400, 422}
             assert len(outcome.detail) < 300
@@ -54,9 +54,9 @@ def test_anything_at_all_is_an_answer_or_a_problem(paper: Paper, question: int, 
 
 
 @given(BODIES)
-def test_a_seq_is_a_whole_number_from_1_or_a_problem(body: Any) -> None:
-    """Only what every JSON reader keeps exactly can order my changes of mind."""
-    outcome = _tried(partial(parse_seq, body))
+def test_any_seq_is_a_number_from_1_or_a_problem(body: Any) -> None:
+    """A seq is an integer that every JSON reader keeps exactly."""
+    outcome = _result_of(partial(parse_seq, body))
     if isinstance(outcome, Problem):
         assert outcome.kind in {ProblemKind.INVALID, ProblemKind.MALFORMED}
     else:
@@ -65,14 +65,14 @@ def test_a_seq_is_a_whole_number_from_1_or_a_problem(body: Any) -> None:
 
 
 @pytest.mark.parametrize("seq", [0, -1, MAX_SEQ + 1, True, 1.0, "1", None, [1], {}])
-def test_what_is_no_seq_is_refused(seq: Any) -> None:
-    """A seq that looks nearly right is not taken for one."""
+def test_an_invalid_seq_is_rejected(seq: Any) -> None:
+    """A value that resembles a seq is not accepted as one."""
     with pytest.raises(Problem, match="seq must be a whole number"):
         parse_seq({"seq": seq})
 
 
 @pytest.mark.parametrize(
-    ("question", "body", "said"),
+    ("question", "body", "expected"),
     [
         (SINGLE, {"choices": [1]}, AnswerValue(choice=0b10)),
         (SINGLE, {"choices": []}, AnswerValue(choice=0)),
@@ -84,12 +84,10 @@ def test_what_is_no_seq_is_refused(seq: Any) -> None:
         (NUMERIC, {"value": None}, AnswerValue(value="")),
     ],
 )
-def test_what_a_student_means_is_kept_in_one_form(
-    paper: Paper, question: int, body: dict[str, Any], said: AnswerValue
-) -> None:
+def test_equal_answers_have_one_form(paper: Paper, question: int, body: dict[str, Any], expected: AnswerValue) -> None:
     """3.140 and 3,14 are the same answer, and choices have no order."""
-    assert parse_answer(paper, question, body) == said
-    assert said.digest == digest_of(said.to_json())
+    assert parse_answer(paper, question, body) == expected
+    assert expected.digest == digest_of(expected.to_json())
 
 
 @pytest.mark.parametrize(
@@ -126,16 +124,16 @@ def test_what_a_student_means_is_kept_in_one_form(
         (NUMERIC, [], ProblemKind.MALFORMED),
     ],
 )
-def test_what_is_no_answer_is_refused_by_its_reason(paper: Paper, question: int, body: Any, kind: ProblemKind) -> None:
-    """Each mistake has a name that my page can act on."""
+def test_an_invalid_answer_is_rejected_with_its_kind(paper: Paper, question: int, body: Any, kind: ProblemKind) -> None:
+    """Each mistake has its own problem type, which my page can handle."""
     with pytest.raises(Problem) as refusal:
         parse_answer(paper, question, body)
     assert refusal.value.kind is kind
 
 
 @given(DECIMALS, st.integers(0, 6))
-def test_a_number_has_one_text(number: Decimal, zeros: int) -> None:
-    """However many zeros I type, my answer is saved once; two different numbers never read the same."""
+def test_equal_numbers_have_one_text(number: Decimal, zeros: int) -> None:
+    """However many zeros I type, my answer is the same; different numbers have different texts."""
     text = decimal_text(number)
     assert Decimal(text) == number
     assert "E" not in text
@@ -146,8 +144,8 @@ def test_a_number_has_one_text(number: Decimal, zeros: int) -> None:
 
 
 @given(NUMBER_LIKE)
-def test_a_number_is_read_as_decimal_reads_it_or_not_at_all(text: str) -> None:
-    """No number means something else here than it does on paper."""
+def test_a_number_is_parsed_like_decimal_or_rejected(text: str) -> None:
+    """No number is parsed as another value than Decimal gives."""
     try:
         number = parse_decimal(text)
     except ValueError:
@@ -163,8 +161,8 @@ def test_a_number_is_read_as_decimal_reads_it_or_not_at_all(text: str) -> None:
         (AnswerValue(value="3.14"), "6e9096d0-ffab-8891-8120-bee78e5ade2c"),
     ],
 )
-def test_a_retry_has_the_same_name_in_every_release(answer: AnswerValue, name: str) -> None:
-    """My answer sent again, to another server of another release, is the same answer."""
+def test_a_retry_has_the_same_id_in_every_release(answer: AnswerValue, name: str) -> None:
+    """My answer, sent again to a server of another release, is the same answer."""
     answer_id = answer_id_of(sitting=SITTING, student=17, question=3, seq=2, answer=answer)
     assert str(answer_id) == name
     assert (answer_id.version, answer_id.variant) == (8, "specified in RFC 4122")
@@ -190,26 +188,26 @@ def test_the_id_is_derived_from_one_canonical_form(content: dict[str, Any]) -> N
 
 
 @given(CONTENTS, CONTENTS)
-def test_another_answer_has_another_name(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """A change of mind is never taken for a repetition."""
+def test_another_answer_has_another_id(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """A changed answer is never mistaken for a retry."""
     assert (answer_id_of(**one) == answer_id_of(**other)) is (one == other)
 
 
 def test_an_answer_is_choices_or_a_number() -> None:
-    """Programs cannot make an answer that is both or neither."""
+    """An AnswerValue can be neither both nor neither."""
     for choice, value in ((None, None), (1, "1")):
         with pytest.raises(ValueError, match="either choices or a number"):
             AnswerValue(choice=choice, value=value)
 
 
 @given(ANYTHING | st.integers(min_value=10**100))
-def test_what_is_shown_of_a_value_is_short(value: Any) -> None:
-    """An error message stays a sentence whatever was sent."""
+def test_shown_values_are_short(value: Any) -> None:
+    """An error message stays short, whatever was sent."""
     assert len(shown(value)) <= 500
 
 
-def test_what_is_shown_is_quoted() -> None:
-    """I recognise what I sent."""
+def test_shown_values_are_quoted() -> None:
+    """I recognise the value that I sent."""
     assert [shown("a"), shown("b" * 50)] == ["'a'", f"'{'b' * 37}...'"]
     assert [shown(None), shown(3), shown(HUGE)] == ["None", "3", "a very large number"]
     assert [shown([1]), shown({})] == ["a list", "an object"]

@@ -1,4 +1,4 @@
-"""Exam as code: good documents are read, bad ones refused with every fault, its line and its reason."""
+"""Exam documents: valid ones are read, invalid ones rejected with every fault, its line and reason."""
 
 import base64
 import hashlib
@@ -14,23 +14,23 @@ from exam_core.problems import Problem, ProblemKind
 IMAGE = base64.b64encode(b"a picture").decode()
 
 
-def inspected(data: bytes) -> ImageRef:
-    """Takes every image but an empty one."""
+def inspect_image(data: bytes) -> ImageRef:
+    """Accept every image except an empty one."""
     if not data:
         raise ValueError("it is empty")
     return ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=1, height=1)
 
 
 def faults(text: str) -> list[tuple[int, str]]:
-    """What is wrong with a document: (line, reason)."""
+    """Return the faults of a document as (line, reason)."""
     with pytest.raises(Problem) as refused:
-        read_exam(text, inspected)
+        read_exam(text, inspect_image)
     assert refused.value.kind is ProblemKind.PAPER_INVALID
-    listed = refused.value.extra["faults"]
-    assert isinstance(listed, list)
-    told = [(fault["line"], fault["reason"]) for fault in listed]
-    assert "; ".join(f"line {line}: {reason}" for line, reason in told) == refused.value.detail
-    return told
+    members = refused.value.extra["faults"]
+    assert isinstance(members, list)
+    listed = [(fault["line"], fault["reason"]) for fault in members]
+    assert "; ".join(f"line {line}: {reason}" for line, reason in listed) == refused.value.detail
+    return listed
 
 
 GOOD = f"""\
@@ -65,9 +65,9 @@ questions:
 """
 
 
-def test_a_good_document_is_read_as_it_is_written() -> None:
+def test_a_valid_document_is_read() -> None:
     """Every field that I wrote is in the exam, and nothing else."""
-    document = read_exam(GOOD, inspected)
+    document = read_exam(GOOD, inspect_image)
     one, some, many = document.exam.questions
     assert (document.exam.slug, document.exam.title, document.level) == ("algebra-101", "Algebra 101", "year-1")
     assert document.exam.instructions == "Answer all."
@@ -83,12 +83,12 @@ def test_a_good_document_is_read_as_it_is_written() -> None:
     assert [choice.correct for choice in some.choices] == [True, False, True]
     assert (some.max_choices, one.max_choices) == (2, None)
     assert (many.text, many.value, many.tolerance) == ("How many?\nReally.\n", Decimal("3.14"), Decimal("0.01"))
-    assert one.image == some.choices[1].image == inspected(b"a picture")
-    assert document.images == {inspected(b"a picture").sha256: b"a picture"}
+    assert one.image == some.choices[1].image == inspect_image(b"a picture")
+    assert document.images == {inspect_image(b"a picture").sha256: b"a picture"}
 
 
 def changed(old: str, new: str, *, times: int = 1) -> str:
-    """The good document with a change."""
+    """Return the valid document with a change."""
     assert old in GOOD
     return GOOD.replace(old, new, times)
 
@@ -96,7 +96,7 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
-        # the document
+        # Document
         ("", 1, "the document is empty"),
         ("# nothing", 1, "the document is empty"),
         ("x" * (MAX_DOCUMENT + 1), 1, "longer than"),
@@ -112,7 +112,7 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("level: year-1\n", ""), 1, "'level' is missing"),
         (changed("level: year-1", "exam: again"), 3, "'exam' is given twice"),
         (changed("level: year-1", "<<: {level: year-1}"), 3, "'<<' is not known here"),
-        # what no paper needs
+        # Unsupported YAML
         (changed("Answer all.", "*anchor"), 4, "the alias *anchor is not supported"),
         ("a: &a [*a]", 1, "the alias *a is not supported"),
         (changed("Answer all.", "!env HOME"), 4, "the tag '!env' is not known here"),
@@ -123,7 +123,7 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("Answer all.", '"\\U00110000"'), 4, "too large"),
         (changed("Answer all.", '"\\UFFFFFFFF"'), 4, "too large"),
         (f"%YAML 1.{'1' * 5_000}\n--- a", 1, "too large"),
-        # texts and names
+        # Texts and names
         (changed("Answer all.", '"\\0"'), 4, "instructions has the character U+0000"),
         (changed("Answer all.", '"\\ud800"'), 4, "instructions has the character U+D800"),
         (changed("Answer all.", '"\\e[31m"'), 4, "instructions has the character U+001B"),
@@ -139,7 +139,7 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("id: one", "id: [one]"), 6, "a question's id must be a single value"),
         (changed("id: some", "id: one"), 13, "duplicate question id 'one': the first is on line 6"),
         (changed("{id: b, text", "{id: a, text"), 12, "duplicate choice id 'a': the first is on line 11"),
-        # questions
+        # Questions
         (changed("  - id: one", "  - one\n  - id: one"), 6, "expected a mapping with id, kind, text"),
         (changed("    kind: single\n", ""), 6, "'kind' is missing"),
         (changed("kind: single", "kind: essay"), 7, "kind 'essay' is not one of single, multiple, numeric"),
@@ -154,7 +154,7 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed(f"image: {IMAGE}", "image: '%%%'"), 9, "the image is not usable"),
         (changed(f"image: {IMAGE}", "image: é"), 9, "the image is not usable"),
         (changed(f"image: {IMAGE}", "image: {a: b}"), 9, "image must be a single value"),
-        # choices
+        # Choices
         (changed('      - {id: b, text: "2"}\n', ""), 11, "question one needs 2 to 26 choices and has 1"),
         (changed(", correct: true}", "}"), 11, "question one has no key: mark a choice as correct"),
         (
@@ -176,7 +176,7 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("max_choices: 2", "max_choices: ٢"), 16, "max_choices must be a whole number"),
         (changed("max_choices: 2", f"max_choices: {'2' * 5_000}"), 16, "max_choices must be a whole number"),
         (changed("max_choices: 2", "answer: {value: 1}"), 16, "question some is multiple-choice and has a value"),
-        # numeric questions
+        # Numeric questions
         (
             changed('    answer: {value: "3,14", tolerance: 0.01}\n', ""),
             22,
@@ -195,40 +195,40 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("    weight: 0\n", "    choices: []\n"), 24, "choices must not be empty"),
     ],
 )
-def test_a_fault_is_told_with_its_line_and_reason(text: str, line: int, reason: str) -> None:
-    """I find the line that is wrong, and know what is wrong with it, without asking anybody."""
-    told = faults(text)
-    assert any(at == line and reason in why for at, why in told), told
+def test_a_fault_has_its_line_and_reason(text: str, line: int, reason: str) -> None:
+    """Every fault is reported with its line and a reason that I can act on."""
+    listed = faults(text)
+    assert any(at == line and reason in message for at, message in listed), listed
 
 
-def test_a_single_fault_is_told_once() -> None:
-    """One mistake is one message, not an avalanche."""
+def test_a_single_fault_is_reported_once() -> None:
+    """One mistake gives one message."""
     for text in (changed("Algebra 101", "null"), changed("kind: single", "kind: essay"), changed("0.01", "close")):
         assert len(faults(text)) == 1
 
 
-def test_all_faults_are_told_at_once_from_top_to_bottom() -> None:
-    """I mend everything in one go."""
+def test_all_faults_are_reported_in_order_of_lines() -> None:
+    """I can correct all faults in one pass."""
     text = GOOD.replace("kind: single", "kind: essay").replace("weight: 1.50", "weight: x").replace("year-1", "Year 1")
     assert [line for line, _ in faults(text)] == [3, 7, 15]
 
 
-def test_of_very_many_faults_the_first_are_told() -> None:
-    """Even a hopeless document gets an answer that a person can read."""
-    told = faults("questions: [" + "x, " * 400 + "]")
-    assert len(told) == MAX_FAULTS + 1
-    assert told[-1][1].startswith("and 303 more")
+def test_the_list_of_faults_is_limited() -> None:
+    """A document with very many faults still gives a readable message."""
+    listed = faults("questions: [" + "x, " * 400 + "]")
+    assert len(listed) == MAX_FAULTS + 1
+    assert listed[-1][1].startswith("and 303 more")
 
 
-def test_too_many_questions_are_refused() -> None:
-    """A paper has its limits."""
+def test_too_many_questions_are_rejected() -> None:
+    """The number of questions is limited."""
     question = "  - {id: q%d, kind: numeric, text: 'How many?', answer: {value: 1}}\n"
     text = "exam: a\ntitle: A\nlevel: b\nquestions:\n" + "".join(question % n for n in range(501))
     assert faults(text) == [(5, "the exam needs 1 to 500 questions and has 501")]
-    assert len(read_exam(text.replace(question % 500, ""), inspected).exam.questions) == 500
+    assert len(read_exam(text.replace(question % 500, ""), inspect_image).exam.questions) == 500
 
 
-def test_a_bomb_of_aliases_costs_nothing() -> None:
-    """Ten lines that would grow to billions are refused at the first alias."""
+def test_an_alias_bomb_is_rejected_unexpanded() -> None:
+    """Ten lines that would expand to billions of nodes are rejected at the first alias."""
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
     assert faults("\n".join(lines)) == [(2, "not YAML: the alias *a0 is not supported: write it out")]

@@ -1,4 +1,4 @@
-"""Whatever document is given to the author's door, it is taken whole or refused in order: never a crash."""
+"""Random documents: each is read completely or rejected with a Problem."""
 
 import hashlib
 from typing import Any
@@ -80,16 +80,16 @@ VALUES = st.recursive(
 )
 
 
-def inspected(data: bytes) -> ImageRef:
-    """Takes every image of three bytes."""
+def inspect_image(data: bytes) -> ImageRef:
+    """Accept every image of three bytes."""
     if len(data) != 3:
-        raise ValueError("it is no picture of ours")
+        raise ValueError("it is not an image")
     return ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=1, height=1)
 
 
 @st.composite
 def texts(draw: st.DrawFn) -> str:
-    """The good document after some accidents with an editor."""
+    """The valid document after random edits."""
     lines = list(LINES)
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, len(lines) - 1))
@@ -115,7 +115,7 @@ def texts(draw: st.DrawFn) -> str:
 
 @st.composite
 def trees(draw: st.DrawFn) -> str:
-    """The good document with some of its parts replaced by anything, removed or repeated."""
+    """The valid document with random parts replaced, removed or repeated."""
     root = yaml.safe_load(GOOD)
     for _ in range(draw(st.integers(1, 3))):
         parts = list(_containers(root))
@@ -144,53 +144,53 @@ def _containers(node: Any) -> Any:
 
 @settings(max_examples=150)
 @given(texts())
-def test_no_accident_with_an_editor_crashes_the_reader(text: str) -> None:
-    """Whatever I do to my document, I get an exam or the lines and reasons why not."""
-    taken_or_refused(text)
+def test_random_edits_give_an_exam_or_faults(text: str) -> None:
+    """Whatever I edit in my document, I get an exam, or lines and reasons."""
+    check_outcome(text)
 
 
 @settings(max_examples=150)
 @given(trees())
-def test_no_value_in_any_place_crashes_the_reader(text: str) -> None:
-    """Whatever stands where something else should, I get an exam or the lines and reasons why not."""
-    taken_or_refused(text)
+def test_random_values_give_an_exam_or_faults(text: str) -> None:
+    """Whatever value stands in any place, I get an exam, or lines and reasons."""
+    check_outcome(text)
 
 
 @given(st.text(st.characters(), max_size=40) | st.text(st.sampled_from("".join(NASTY)), max_size=40))
-def test_no_text_at_all_crashes_the_reader(text: str) -> None:
-    """Even a file that was never meant as a document is refused in order."""
-    taken_or_refused(text)
+def test_random_text_gives_faults(text: str) -> None:
+    """A file that is no document at all is rejected with a Problem."""
+    check_outcome(text)
 
 
-def taken_or_refused(text: str) -> None:
-    """The one thing that must hold for every document."""
+def check_outcome(text: str) -> None:
+    """Check the invariant of every document: it is read or rejected with a Problem."""
     try:
-        document = read_exam(text, inspected)
+        document = read_exam(text, inspect_image)
     except Problem as refused:
         outcome: ExamDocument | Problem = refused
     else:
         outcome = document
     if isinstance(outcome, Problem):
-        refused_in_order(outcome, text)
+        check_faults(outcome, text)
     else:
-        usable(outcome)
+        check_exam(outcome)
 
 
-def refused_in_order(problem: Problem, text: str) -> None:
-    """A refusal names lines of the document and says what is wrong there."""
+def check_faults(problem: Problem, text: str) -> None:
+    """Check that faults have lines of the document and short reasons."""
     assert problem.kind is ProblemKind.PAPER_INVALID
     faults = problem.extra["faults"]
     assert isinstance(faults, list)
     assert faults
-    # YAML knows more line ends than one, and the end of a document is a line after its last.
+    # YAML has several line separators, and the end of a document is the line after its last.
     last = len(text.splitlines()) + 2
     for fault in faults:
         assert 1 <= fault["line"] <= last
         assert 0 < len(fault["reason"]) < 400
 
 
-def usable(document: ExamDocument) -> None:
-    """What was taken can be frozen, stored and answered right."""
+def check_exam(document: ExamDocument) -> None:
+    """Check that an accepted exam can be frozen, stored and answered correctly."""
     paper, key = freeze(document.exam, range)
     paper.body.decode()
     assert b"\\u0000" not in paper.body

@@ -1,4 +1,4 @@
-"""One byte form for each value."""
+"""Canonical JSON and digests."""
 
 import hashlib
 import json
@@ -20,8 +20,8 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_what_is_hashed_can_be_read_back(value: Any) -> None:
-    """Whoever checks a digest can read what it is of."""
+def test_the_canonical_form_is_json(value: Any) -> None:
+    """A value can be parsed from its canonical form."""
     data = canonical(value)
     assert json.loads(data) == value
     assert canonical(json.loads(data)) == data
@@ -43,12 +43,12 @@ def test_the_form_is_that_of_rfc_8785() -> None:
 
 
 def test_a_digest_is_the_sha_256_of_the_form() -> None:
-    """Anybody can compute it with two standard functions."""
+    """A digest can be computed with two standard functions."""
     assert digest_of({"a": 1}) == hashlib.sha256(b'{"a":1}').hexdigest() == digest(b'{"a":1}')
 
 
 @pytest.mark.parametrize("value", [2**53, -(2**53), "\ud800", {"\ud800": 1}])
-def test_what_other_readers_would_read_differently_is_refused(value: Any) -> None:
-    """Numbers that others round and texts that others cannot read never get signed."""
+def test_ambiguous_values_are_rejected(value: Any) -> None:
+    """Numbers that other readers round and texts that they cannot read are never signed."""
     with pytest.raises(ValueError, match=r"."):
         canonical(value)

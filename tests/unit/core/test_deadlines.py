@@ -1,4 +1,4 @@
-"""Personal deadlines, against a slow model that lets a clock tick second by second."""
+"""Personal deadlines, compared with a simulation second by second."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from exam_core.instants import rfc3339
 from exam_core.windows import Pause, Window
 
 FOREVER = 400
-"""A pause that lasts is one that lasts beyond everything a model looks at."""
+"""An open pause, for the simulation: it ends after all simulated instants."""
 SPANS = st.integers(0, 25)
 
 
@@ -40,7 +40,7 @@ def windows(draw: st.DrawFn, *, stops: bool = True) -> Window:
 
 @st.composite
 def attempts(draw: st.DrawFn) -> tuple[Window, int]:
-    """A window and a start that it allows: open, not closed, in no pause."""
+    """A window and a start that it allows: open, not closed, not paused."""
     window = draw(windows())
     startable = [now for now in range(window.opens_at, 120) if _may_start(window, now)]
     assume(startable)
@@ -56,7 +56,7 @@ def _may_start(window: Window, now: int) -> bool:
 
 
 def _time_to_close(window: Window, now: int) -> int:
-    """The window's own clock: it runs from the opening, and stands still in a pause."""
+    """The window's remaining time: it runs from the opening, except in pauses."""
     left = window.closes_at - window.opens_at
     for second in range(window.opens_at, now):
         if left and not _in_pause(window, second):
@@ -65,7 +65,7 @@ def _time_to_close(window: Window, now: int) -> int:
 
 
 def modelled(window: Window, started_at: int, extra: int) -> int | None:
-    """A student's deadline by waiting for it: a clock that runs down, but not in a pause."""
+    """A student's deadline by simulation: time runs down, except in pauses."""
     to_close = _time_to_close(window, started_at)
     left = min(window.duration, to_close)
     left = left + extra if window.extra_past_close else min(left + extra, to_close)
@@ -81,8 +81,8 @@ def modelled(window: Window, started_at: int, extra: int) -> int | None:
 
 @settings(max_examples=300)
 @given(attempts(), SPANS)
-def test_a_deadline_is_what_a_ticking_clock_says(attempt: tuple[Window, int], extra: int) -> None:
-    """My time runs while I may work and stands still while I may not; what is left is nobody's formula."""
+def test_a_deadline_equals_the_simulated_one(attempt: tuple[Window, int], extra: int) -> None:
+    """My time runs while I may work, and stands still while I may not."""
     window, started_at = attempt
     assume(window.stopped_at is None or window.stopped_at > started_at)
     assert personal_deadline(window, started_at=started_at, extra=extra).at == modelled(window, started_at, extra)
@@ -90,7 +90,7 @@ def test_a_deadline_is_what_a_ticking_clock_says(attempt: tuple[Window, int], ex
 
 @given(attempts(), SPANS, SPANS)
 def test_no_deadline_is_later_than_the_end_of_the_sitting(attempt: tuple[Window, int], extra: int, more: int) -> None:
-    """When the sitting closes at its end, nobody's time is cut off."""
+    """When the sitting closes at its end, no student's time is cut off."""
     window, started_at = attempt
     at = personal_deadline(window, started_at=started_at, extra=extra).at
     end = ends_at(window, max_extra=extra + more)
@@ -100,16 +100,16 @@ def test_no_deadline_is_later_than_the_end_of_the_sitting(attempt: tuple[Window,
 
 
 @given(windows(stops=False), SPANS)
-def test_the_end_of_the_sitting_is_some_students_deadline(window: Window, extra: int) -> None:
-    """The sitting closes no later than it must: whoever starts last with the most time needs all of it."""
+def test_the_end_of_the_sitting_is_a_possible_deadline(window: Window, extra: int) -> None:
+    """The sitting closes no later than needed: the last start with the most extra time reaches its end."""
     assume(not window.pauses)
     latest = personal_deadline(window, started_at=window.closes_at - 1, extra=extra).at
     assert latest == ends_at(window, max_extra=extra)
 
 
 @given(attempts(), SPANS, st.integers(0, 10))
-def test_more_time_is_never_less(attempt: tuple[Window, int], extra: int, more: int) -> None:
-    """A later close, a longer duration or more extra time never brings anybody's deadline forward."""
+def test_extensions_never_shorten_a_deadline(attempt: tuple[Window, int], extra: int, more: int) -> None:
+    """A later close, a longer duration or more extra time never moves a deadline forward."""
     window, started_at = attempt
     before = _order(personal_deadline(window, started_at=started_at, extra=extra))
     for wider in (replace(window, closes_at=window.closes_at + more), replace(window, duration=window.duration + more)):
@@ -118,10 +118,10 @@ def test_more_time_is_never_less(attempt: tuple[Window, int], extra: int, more: 
 
 
 @given(attempt=attempts(), extra=SPANS, later=SPANS, ends=st.booleans())
-def test_a_pause_that_begins_at_the_deadline_or_later_changes_nothing(
+def test_a_pause_after_the_deadline_changes_nothing(
     *, attempt: tuple[Window, int], extra: int, later: int, ends: bool
 ) -> None:
-    """Nobody whose time is over gets it back by a pause for the others."""
+    """A student whose time is over does not get more by a later pause."""
     window, started_at = attempt
     deadline = personal_deadline(window, started_at=started_at, extra=extra)
     assume(deadline.at is not None and not window.paused)
@@ -134,7 +134,7 @@ def test_a_pause_that_begins_at_the_deadline_or_later_changes_nothing(
 
 @given(attempts(), SPANS)
 def test_a_pause_before_the_opening_changes_nothing(attempt: tuple[Window, int], extra: int) -> None:
-    """A sitting that was on hold for days before it opens still closes when its window says."""
+    """A sitting that was paused for days before it opens still closes as scheduled."""
     window, started_at = attempt
     window = replace(window, pauses=(), stopped_at=None)
     assume(started_at < window.closes_at)
@@ -147,7 +147,7 @@ def test_a_pause_before_the_opening_changes_nothing(attempt: tuple[Window, int],
 
 @given(attempts(), SPANS)
 def test_a_stop_only_shortens(attempt: tuple[Window, int], extra: int) -> None:
-    """A stop ends my time at its moment or leaves it as it was; it never gives me more."""
+    """A stop ends my time at its instant or leaves it unchanged; it never extends it."""
     window, started_at = attempt
     stopped = personal_deadline(window, started_at=started_at, extra=extra)
     unstopped = personal_deadline(replace(window, stopped_at=None), started_at=started_at, extra=extra)
@@ -158,7 +158,7 @@ def test_a_stop_only_shortens(attempt: tuple[Window, int], extra: int) -> None:
 
 @given(attempts(), SPANS)
 def test_the_derivation_adds_up(attempt: tuple[Window, int], extra: int) -> None:
-    """What the platform tells me of how my deadline came about gives my deadline."""
+    """The parts of the derivation that I am shown add up to my deadline."""
     window, started_at = attempt
     deadline = personal_deadline(window, started_at=started_at, extra=extra)
     by_duration = deadline.started_at + deadline.duration
@@ -172,7 +172,7 @@ def test_the_derivation_adds_up(attempt: tuple[Window, int], extra: int) -> None
 
 
 def test_two_pauses_and_extra_time_by_hand() -> None:
-    """A case to follow with a pencil: 60 minutes from 9:10, one pause before the start and one after it."""
+    """A case calculated by hand: 60 minutes from 9:10, one pause before the start and one after it."""
     minute = 60_000_000
     window = Window(
         opens_at=9 * 60 * minute,
@@ -200,8 +200,8 @@ def test_two_pauses_and_extra_time_by_hand() -> None:
     assert ends_at(window, max_extra=10 * minute) == deadline.at
 
 
-def test_while_a_pause_lasts_nobody_knows_the_deadline_unless_the_sitting_was_stopped() -> None:
-    """In a pause I am shown no deadline; a stop in the pause is one."""
+def test_a_deadline_is_unknown_during_a_pause_unless_stopped() -> None:
+    """During a pause I am shown no deadline, unless the sitting was stopped."""
     window = Window(opens_at=0, closes_at=100, duration=50, pauses=(Pause(began=20),))
     assert personal_deadline(window, started_at=10).at is None
     assert personal_deadline(window, started_at=10).to_json()["at"] is None
@@ -212,8 +212,8 @@ def test_while_a_pause_lasts_nobody_knows_the_deadline_unless_the_sitting_was_st
     assert ends_at(stopped) == 30
 
 
-def test_extra_time_stays_within_the_close_where_the_sitting_says_so() -> None:
-    """Where extra time may not reach past the close, I get what fits before it."""
+def test_extra_time_may_be_limited_by_the_close() -> None:
+    """If extra time may not extend past the close, I get what fits before it."""
     window = Window(opens_at=0, closes_at=100, duration=50, extra_past_close=False)
     assert personal_deadline(window, started_at=40, extra=30).at == 100
     assert personal_deadline(window, started_at=60, extra=30).at == 100

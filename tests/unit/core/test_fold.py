@@ -1,4 +1,4 @@
-"""The fold: of everything that was ever written, what counts, in one form of bytes."""
+"""The fold and the encoding of seals."""
 
 import json
 from dataclasses import replace
@@ -79,8 +79,8 @@ def sealed(answers: list[Answer], starts: list[Start], submissions: list[Submiss
 
 
 @given(ANSWERS)
-def test_of_each_students_answers_to_a_question_the_last_that_came_in_time_counts(answers: list[Answer]) -> None:
-    """My last change of mind counts, by the order I gave it, and what came late does not."""
+def test_the_last_answer_in_time_counts(answers: list[Answer]) -> None:
+    """My last changed answer counts, by seq; late answers do not."""
     modelled: dict[tuple[int, int], Answer] = {}
     for answer in sorted(answers, key=lambda a: (a.seq, a.received_at, a.answer_id.bytes)):
         if answer.received_at <= answer.deadline_at:
@@ -91,10 +91,10 @@ def test_of_each_students_answers_to_a_question_the_last_that_came_in_time_count
 
 
 @given(ANSWERS, STARTS, SUBMISSIONS, st.data())
-def test_no_order_and_no_repetition_changes_the_seal(
+def test_order_and_repetition_do_not_change_the_seal(
     answers: list[Answer], starts: list[Start], submissions: list[Submission], data: st.DataObject
 ) -> None:
-    """Whichever way a bucket is read, and whatever was written twice, the seal has the same bytes."""
+    """However a bucket is read, and whatever was written twice, the seal has the same bytes."""
     again = sealed(
         data.draw(st.permutations(answers + answers[:3])),
         data.draw(st.permutations(starts + starts[:1])),
@@ -104,10 +104,8 @@ def test_no_order_and_no_repetition_changes_the_seal(
 
 
 @given(ANSWERS, STARTS, SUBMISSIONS)
-def test_a_seal_reads_back_as_what_counts(
-    answers: list[Answer], starts: list[Start], submissions: list[Submission]
-) -> None:
-    """Graders find in the bytes everyone who sat, and exactly the answers that count."""
+def test_a_seal_contains_what_counts(answers: list[Answer], starts: list[Start], submissions: list[Submission]) -> None:
+    """Graders read from the bytes every attempt, and exactly the answers that count."""
     encoded = sealed(answers, starts, submissions)
     seal = SealedBucket(encoded.data)
     assert encoded.students == seal.students
@@ -124,12 +122,12 @@ def test_a_seal_reads_back_as_what_counts(
     assert [one.student for one in seal.students] == sorted(sat)
     for one in seal.students:
         began = [start.started_at for start in starts if start.student == one.student]
-        said = [submission.submitted_at for submission in submissions if submission.student == one.student]
-        assert (one.started_at, one.submitted_at) == (min(began, default=None), min(said, default=None))
+        submitted = [submission.submitted_at for submission in submissions if submission.student == one.student]
+        assert (one.started_at, one.submitted_at) == (min(began, default=None), min(submitted, default=None))
 
 
 def test_a_seal_has_the_same_bytes_in_every_release() -> None:
-    """What was sealed last year has the digest that was published last year."""
+    """A seal of an earlier release keeps its published digest."""
     answers = [answered(AnswerValue(choice=5)), answered(AnswerValue(value="3.14"), question=1, seq=2)]
     start = Start(student=1, started_at=5, solver=SOLVERS[0], epoch=1, seed=1)
     seal = sealed(answers, [start, replace(start, student=2)], [])
@@ -144,8 +142,8 @@ def test_a_seal_has_the_same_bytes_in_every_release() -> None:
     assert root_digest(SITTING, [seal.digest, "b"]) != root_digest(SITTING, ["b", seal.digest])
 
 
-def test_absent_is_not_blank() -> None:
-    """Who never came is not in the seal; who came and answered nothing, or took it back, is."""
+def test_absent_students_differ_from_blank_attempts() -> None:
+    """Absent students are not in the seal; attempts without answers or with withdrawn ones are."""
     start = Start(student=1, started_at=5, solver=SOLVERS[0], epoch=1, seed=1)
     blank = answered(AnswerValue(choice=0), student=2)
     late = answered(AnswerValue(choice=1), student=3, at=101, until=100)
@@ -154,8 +152,8 @@ def test_absent_is_not_blank() -> None:
     assert students[1].answers[0].answer.blank
 
 
-def test_racing_starts_lose_nobodys_answers() -> None:
-    """Two devices started me at two servers: the earlier start holds, and answers given under either count."""
+def test_concurrent_starts_lose_no_answers() -> None:
+    """Two devices start my attempt on two servers: the earlier start holds, and answers under both count."""
     first = Start(student=1, started_at=5, solver=SOLVERS[1], epoch=1, seed=1)
     second = Start(student=1, started_at=7, solver=SOLVERS[0], epoch=1, seed=1)
     assert earliest_start([second, first]) == first
@@ -172,8 +170,8 @@ def test_racing_starts_lose_nobodys_answers() -> None:
 
 
 @pytest.mark.parametrize("at", [50, 100, 101, 5_000])
-def test_a_late_retry_never_removes_what_was_acknowledged(at: int) -> None:
-    """I send an acknowledged answer again, too late: it goes on counting."""
+def test_a_late_retry_does_not_remove_the_acknowledged_answer(at: int) -> None:
+    """If I send an acknowledged answer again, too late, it still counts."""
     acknowledged = answered(AnswerValue(choice=1), at=20)
     retry = replace(acknowledged, received_at=at, solver=SOLVERS[1])
     for rows in ([acknowledged, retry], [retry, acknowledged]):
@@ -182,14 +180,14 @@ def test_a_late_retry_never_removes_what_was_acknowledged(at: int) -> None:
         assert counted.in_time
 
 
-def test_a_late_change_of_mind_does_not_count() -> None:
-    """With a higher seq but after the deadline, my old answer stays."""
+def test_a_late_change_does_not_count() -> None:
+    """After the deadline a higher seq does not replace my answer."""
     old, new = answered(AnswerValue(choice=1)), answered(AnswerValue(choice=2), seq=2, at=101)
     assert fold_answers([new, old])[1, 0] == old
 
 
-def test_what_was_admitted_under_a_longer_deadline_counts_after_it_shrank() -> None:
-    """My extra time was taken back after I had used some of it: what was saved meanwhile stays saved."""
+def test_an_answer_counts_by_its_deadline_at_admission() -> None:
+    """If my extra time is withdrawn after I used part of it, the answers saved meanwhile still count."""
     window = Window(opens_at=0, closes_at=1_000, duration=50)
     longer = personal_deadline(window, started_at=0, extra=30).at
     shorter = personal_deadline(window, started_at=0).at
@@ -198,8 +196,8 @@ def test_what_was_admitted_under_a_longer_deadline_counts_after_it_shrank() -> N
     assert fold_answers([answer])[1, 0] == answer
 
 
-def test_what_was_admitted_while_a_stop_had_not_been_heard_of_counts() -> None:
-    """A server that could not reach PostgreSQL took my answer after the stop, with a valid lease: it counts."""
+def test_an_answer_admitted_before_the_solver_read_of_a_stop_counts() -> None:
+    """If a server with a valid lease admits my answer before it has read of a stop, the answer counts."""
     window = Window(opens_at=0, closes_at=1_000, duration=500)
     stopped = replace(window, stopped_at=40)
     assert personal_deadline(stopped, started_at=0).at == 40
@@ -209,7 +207,7 @@ def test_what_was_admitted_while_a_stop_had_not_been_heard_of_counts() -> None:
     assert fold_answers([answer])[1, 0] == answer
 
 
-def test_a_seal_of_another_format_is_refused() -> None:
+def test_a_seal_of_another_format_is_rejected() -> None:
     """A release that cannot read a seal does not grade from it."""
     with pytest.raises(ValueError, match="seal format 2"):
         _ = SealedBucket(json.dumps({"format": 2, "students": []}).encode()).students

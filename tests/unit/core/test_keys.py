@@ -37,8 +37,8 @@ JWKS = st.fixed_dictionaries(
 )
 
 
-def test_a_key_is_written_as_rfc_8037_writes_it() -> None:
-    """Any JOSE library reads our keys: the example of the RFC comes out as printed there."""
+def test_a_key_has_the_form_of_rfc_8037() -> None:
+    """Every JOSE library reads the keys: the example of the RFC is reproduced."""
     jwk = new_signing_jwk(Ed25519PrivateKey.from_private_bytes(RFC_8037_SEED))
     thumbprint = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{RFC_8037_X}"}}'.encode()).hexdigest()
     assert jwk == {
@@ -52,22 +52,22 @@ def test_a_key_is_written_as_rfc_8037_writes_it() -> None:
     }
 
 
-def test_public_keys_tell_nothing_of_private_ones(keys: SigningKeys) -> None:
-    """What is published has no private member, and reads back as the same keys."""
+def test_a_public_set_contains_no_private_member(keys: SigningKeys) -> None:
+    """The published set has no private member, and reads back as the same keys."""
     published = keys.public.to_jwks()
     assert all("d" not in jwk for jwk in json.loads(canonical(published))["keys"])
     assert PublicKeySet.from_jwks(published).keys.keys() == {keys.kid}
 
 
-def test_the_first_key_signs_and_all_are_honoured(keys: SigningKeys, other_keys: SigningKeys) -> None:
-    """A rotation puts the new key first and keeps the old one for what it signed."""
+def test_the_first_key_signs_and_all_verify(keys: SigningKeys, other_keys: SigningKeys) -> None:
+    """A rotation puts the new key first and keeps the old one for verification."""
     both = SigningKeys([*other_keys.keys, *keys.keys])
     assert both.kid == other_keys.kid
     assert set(both.public.keys) == {keys.kid, other_keys.kid}
 
 
-def test_keys_of_other_kinds_are_passed_over(keys: SigningKeys) -> None:
-    """A key set that grows a kind we do not know goes on working."""
+def test_keys_of_other_kinds_are_skipped(keys: SigningKeys) -> None:
+    """A key set with a key of an unknown kind still works."""
     mine = keys.public.to_jwks()["keys"]
     others: list[dict[str, Any]] = [
         {"kty": "RSA", "kid": "r", "n": "AQAB", "e": "AQAB"},
@@ -80,8 +80,8 @@ def test_keys_of_other_kinds_are_passed_over(keys: SigningKeys) -> None:
 
 
 @given(JWKS | ANYTHING)
-def test_what_is_no_key_set_is_an_error_by_name(jwks: Any) -> None:
-    """Whatever is fetched or mounted as a key set, a program learns at once that it is none."""
+def test_a_malformed_key_set_is_an_error(jwks: Any) -> None:
+    """Whatever is fetched or mounted as a key set, a malformed one raises ValueError."""
     for read in (PublicKeySet.from_jwks, SigningKeys.from_jwks):
         try:
             read(jwks)
@@ -89,8 +89,8 @@ def test_what_is_no_key_set_is_an_error_by_name(jwks: Any) -> None:
             assert "key" in str(error)  # noqa: PT017 - or it is one
 
 
-def test_a_broken_private_key_is_not_told_of() -> None:
-    """The message about a private key that cannot be read holds nothing of it."""
+def test_errors_do_not_contain_the_private_key() -> None:
+    """The error for an unreadable private key contains no part of it."""
     with pytest.raises(ValueError, match="Ed25519 private keys") as error:
         SigningKeys.from_jwks({"keys": [{"kid": "k", "d": "c2VjcmV0"}]})
     assert "c2VjcmV0" not in str(error.value)
@@ -99,8 +99,8 @@ def test_a_broken_private_key_is_not_told_of() -> None:
         SigningKeys([])
 
 
-def test_a_key_file_may_be_pem_as_openssl_writes_it(keys: SigningKeys, other_keys: SigningKeys) -> None:
-    """If my key file is PEM, the first of its keys signs, all are honoured, and they have the ids a JWK set gives."""
+def test_a_key_file_may_be_pem(keys: SigningKeys, other_keys: SigningKeys) -> None:
+    """If my key file is PEM, the first key signs, all verify, and their ids are those of a JWK set."""
     text = "".join(_pem(private) for _, private in (*keys.keys, *other_keys.keys))
     read = SigningKeys.read(text)
     assert [kid for kid, _ in read.keys] == [keys.kid, other_keys.kid]
@@ -108,14 +108,14 @@ def test_a_key_file_may_be_pem_as_openssl_writes_it(keys: SigningKeys, other_key
 
 
 def test_a_key_file_may_be_a_jwk_set(keys: SigningKeys) -> None:
-    """If my key file is a JWK set, it is read as before."""
+    """If my key file is a JWK set, it is read as such."""
     read = SigningKeys.read(json.dumps({"keys": [new_signing_jwk(keys.private)]}))
     assert read.kid == keys.kid
 
 
 @pytest.mark.parametrize("what", ["other", "cut", "empty", "text"])
-def test_a_key_file_of_something_else_is_refused(keys: SigningKeys, what: str) -> None:
-    """If my key file has no Ed25519 key, I am told so, and nothing of it is printed."""
+def test_another_key_file_is_rejected(keys: SigningKeys, what: str) -> None:
+    """If my key file has no Ed25519 key, the error says so and contains no part of the file."""
     pem = _pem(keys.private)
     texts = {
         "other": _pem(ec.generate_private_key(ec.SECP256R1())),

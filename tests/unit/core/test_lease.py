@@ -1,4 +1,4 @@
-"""The lease of a solver process: until when it may act, and what time it is."""
+"""The lease of a solver process: its validity and the platform's time."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -13,23 +13,23 @@ LEASE = Lease(holder=HOLDER, sent_at=1_000, entered_at=500_000, ttl=30, epoch=4)
 DELAYS = st.integers(0, 100)
 
 
-def test_a_lease_is_valid_from_its_sending_until_its_time_is_over() -> None:
-    """Not a microsecond longer, however long the answer took."""
+def test_a_lease_is_valid_from_sending_until_its_ttl() -> None:
+    """Validity ends exactly after the TTL, however long the response took."""
     assert LEASE.valid(1_000)
     assert LEASE.valid(1_029)
     assert not LEASE.valid(1_030)
     assert LEASE.age(1_007) == 7
 
 
-def test_what_is_admitted_is_stamped_with_the_platforms_time() -> None:
-    """My answer carries the time of PostgreSQL's clock, not of some machine's."""
+def test_an_admission_has_the_platforms_time() -> None:
+    """My answer has the time of PostgreSQL's clock, not of the machine's."""
     assert admit(LEASE, 1_007) == Admission(holder=HOLDER, epoch=4, received_at=500_007)
     assert admit(LEASE, 1_030) is None
 
 
 @given(boot=st.integers(-(10**6), 10**6), there=DELAYS, lock=DELAYS, back=DELAYS, later=DELAYS)
 def test_a_solvers_time_is_never_behind_the_platforms(boot: int, there: int, lock: int, back: int, later: int) -> None:
-    """Whatever the network and the locks do, nothing late passes for in time, and I lose no more than the way there."""
+    """Despite delays of network and locks no late answer is in time, and I lose at most the way to PostgreSQL."""
     sent = 10_000
     entered = sent + there
     answered = entered + lock + back
@@ -42,7 +42,7 @@ def test_a_solvers_time_is_never_behind_the_platforms(boot: int, there: int, loc
 def test_a_lease_ends_at_its_holder_before_it_ends_in_postgresql(
     there: int, lock: int, back: int, ttl: int, later: int
 ) -> None:
-    """Once PostgreSQL counts a lease as expired its holder acknowledges nothing any more."""
+    """After PostgreSQL counts a lease as expired, its holder acknowledges nothing."""
     renewed_at = there + lock
     lease = Lease(holder=HOLDER, sent_at=0, entered_at=there, ttl=ttl, epoch=1)
     now = renewed_at + back + later
@@ -51,10 +51,10 @@ def test_a_lease_ends_at_its_holder_before_it_ends_in_postgresql(
 
 
 @given(renewals=st.lists(st.integers(0, 29), max_size=5), lapsed=st.booleans(), waited=st.integers(0, 60))
-def test_an_acknowledgement_needs_the_same_holder_still_valid(
+def test_an_acknowledgement_needs_a_lease_held_since_admission(
     *, renewals: list[int], lapsed: bool, waited: int
 ) -> None:
-    """My answer is acknowledged through any number of renewals, but not across a gap."""
+    """My answer is acknowledged across any number of renewals, but not across a gap."""
     admission = admit(LEASE, LEASE.sent_at)
     assert admission is not None
     now = LEASE.sent_at + sum(renewals)

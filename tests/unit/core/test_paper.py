@@ -1,4 +1,4 @@
-"""Freezing an exam: two halves, of which the students' tells nothing of the other."""
+"""Freezing an exam into paper and key."""
 
 import json
 from dataclasses import replace
@@ -77,10 +77,8 @@ def _frozen(exam: AuthoredExam, orders: list[list[int]]) -> tuple[Paper, Key]:
 
 
 @given(EXAMS, st.sampled_from(MultipleRule), st.data())
-def test_whatever_order_choices_are_frozen_in_an_answer_earns_the_same(
-    exam: AuthoredExam, rule: MultipleRule, data: st.DataObject
-) -> None:
-    """My mark depends on what I ticked, not on the number it got."""
+def test_a_score_does_not_depend_on_the_numbering(exam: AuthoredExam, rule: MultipleRule, data: st.DataObject) -> None:
+    """My score depends on the choices that I select, not on their numbers."""
     orders = _drawn_for(exam, data)
     (paper, key), (mixed, mixed_key) = freeze(exam, range), _frozen(exam, orders)
     answers, mapped = [], []
@@ -101,8 +99,8 @@ def test_whatever_order_choices_are_frozen_in_an_answer_earns_the_same(
 
 
 @given(EXAMS, st.data())
-def test_the_paper_says_nothing_of_the_key(exam: AuthoredExam, data: st.DataObject) -> None:
-    """With another key, under the same numbering, the paper is the same to the last byte."""
+def test_the_paper_does_not_depend_on_the_key(exam: AuthoredExam, data: st.DataObject) -> None:
+    """With another key and the same numbering, the paper has the same bytes."""
     orders = _drawn_for(exam, data)
     paper, _ = _frozen(exam, orders)
     rekeyed = replace(
@@ -121,8 +119,8 @@ def test_the_paper_says_nothing_of_the_key(exam: AuthoredExam, data: st.DataObje
 
 
 @given(EXAMS, st.data())
-def test_the_key_names_the_choices_that_are_right(exam: AuthoredExam, data: st.DataObject) -> None:
-    """What the author marked is what the key holds, by the numbers of the paper."""
+def test_the_key_contains_the_correct_choices(exam: AuthoredExam, data: st.DataObject) -> None:
+    """The key holds the choices that the author marked, by the paper's numbers."""
     paper, key = _frozen(exam, _drawn_for(exam, data))
     assert key.paper == paper.digest
     for question, asked, entry in zip(exam.questions, paper.content["questions"], key.entries, strict=True):
@@ -133,8 +131,8 @@ def test_the_key_names_the_choices_that_are_right(exam: AuthoredExam, data: st.D
 
 
 @given(EXAMS)
-def test_a_frozen_paper_reads_as_it_was_written(exam: AuthoredExam) -> None:
-    """Kinds, weights and the number of choices come back from the stored bytes."""
+def test_questions_are_read_from_a_frozen_paper(exam: AuthoredExam) -> None:
+    """Kinds, weights and numbers of choices are read from the stored bytes."""
     paper, key = freeze(exam, range)
     again = Paper(paper.body)
     assert again.digest == paper.digest
@@ -144,7 +142,7 @@ def test_a_frozen_paper_reads_as_it_was_written(exam: AuthoredExam) -> None:
 
 
 def test_a_paper_lists_its_images_and_limits() -> None:
-    """A solver knows which images to serve and how many choices to take."""
+    """A solver reads which images to serve and how many choices to accept."""
     choices = (
         AuthoredChoice(id="a", text="", correct=True, image=replace(IMAGE, sha256="cd" * 32)),
         _choice("b"),
@@ -160,8 +158,8 @@ def test_a_paper_lists_its_images_and_limits() -> None:
 
 
 @pytest.mark.parametrize("order", [[0], [0, 0], [1, 2], [0, 1, 2]])
-def test_numbering_that_is_no_order_is_refused(order: list[int]) -> None:
-    """No choice gets lost by a broken source of chance."""
+def test_a_numbering_that_is_no_permutation_is_rejected(order: list[int]) -> None:
+    """A faulty source of randomness cannot lose a choice."""
     question = AuthoredQuestion(
         id="q", kind=QuestionKind.SINGLE, text="?", weight=Decimal(1), choices=(_choice("a"), _choice("b"))
     )
@@ -170,8 +168,8 @@ def test_numbering_that_is_no_order_is_refused(order: list[int]) -> None:
         freeze(exam, lambda _size: order)
 
 
-def test_a_format_of_another_release_is_refused() -> None:
-    """A release that cannot read a paper or a key says so and guesses nothing."""
+def test_another_format_is_rejected() -> None:
+    """A release that cannot read a paper or a key raises an error."""
     body = json.dumps({"format": 2, "questions": [], "answers": []}).encode()
     with pytest.raises(ValueError, match="paper format 2"):
         _ = Paper(body).questions
@@ -180,14 +178,14 @@ def test_a_format_of_another_release_is_refused() -> None:
 
 
 @given(st.sets(st.integers(0, 25)))
-def test_a_mask_holds_the_numbers_put_in(numbers: set[int]) -> None:
-    """A set of choices fits one number and comes back sorted."""
+def test_a_mask_contains_its_numbers(numbers: set[int]) -> None:
+    """A set of choices is stored in one number and read back sorted."""
     assert numbers_of(mask_of(numbers)) == sorted(numbers)
     assert AnswerValue(choice=mask_of(numbers)).to_json() == {"choices": sorted(numbers)}
 
 
 def test_a_key_is_canonical() -> None:
-    """The same key has the same digest whoever writes it."""
+    """The same key has the same digest, whichever program encodes it."""
     entries = (KeyEntry(choices=0b110), KeyEntry(value=Decimal("1.50"), tolerance=Decimal("0.0")))
     assert Key.of(paper="p", entries=entries).body == (
         b'{"answers":[{"choices":[1,2]},{"tolerance":"0","value":"1.5"}],"format":1,"paper":"p"}'

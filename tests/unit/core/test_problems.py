@@ -1,17 +1,17 @@
-"""The catalogue of refusals."""
+"""The catalogue of problem types."""
 
 from exam_core.problems import BASE, Problem, ProblemKind
 
 
-def test_every_problem_has_an_address_of_its_own() -> None:
-    """A program tells refusals apart by their address, so no two share one."""
+def test_every_problem_has_its_own_uri() -> None:
+    """Programs distinguish problems by their URI, so that no two share one."""
     assert len({kind.slug for kind in ProblemKind}) == len(ProblemKind)
     assert all(kind.uri == BASE + kind.slug and kind.title for kind in ProblemKind)
     assert all(400 <= kind.status < 600 for kind in ProblemKind)
 
 
-def test_a_refusal_says_what_which_and_when_to_come_back() -> None:
-    """I read what is wrong with my very request, and when to try again."""
+def test_a_problem_has_detail_instance_and_retry_after() -> None:
+    """The response describes the fault in my request, and when to retry."""
     problem = Problem(ProblemKind.PAUSED, "the sitting is paused", retry_after=2, since="09:00")
     assert problem.body(instance="/v1/x") == {
         "type": BASE + "sitting-paused",
@@ -25,8 +25,8 @@ def test_a_refusal_says_what_which_and_when_to_come_back() -> None:
     assert str(problem) == "the sitting is paused"
 
 
-def test_who_is_not_known_is_told_how_to_say_so() -> None:
-    """A 401 names the scheme, as HTTP wants it, and no time to come back."""
+def test_401_names_the_authentication_scheme() -> None:
+    """A 401 names the scheme, as HTTP requires, and no time to retry."""
     assert Problem(ProblemKind.TOKEN_EXPIRED, "x").headers == {"WWW-Authenticate": "Bearer"}
     assert Problem(ProblemKind.FORBIDDEN, "x").headers == {}
     assert "instance" not in Problem(ProblemKind.FORBIDDEN, "x").body()

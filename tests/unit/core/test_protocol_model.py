@@ -1,9 +1,9 @@
-"""«Acknowledged means graded», as a model that Hypothesis drives to its worst: any delay, loss, freeze or kill.
+"""Model of the guarantee «acknowledged means graded», explored by Hypothesis with delays, losses, freezes and kills.
 
 The model has PostgreSQL (one clock, lease rows, a schedule), solver processes with boot clocks of their own, and an
 answer store. Solver and seal use `exam_core.lease` and `exam_core.fold`; the rest follows `docs/architecture.md`,
-«Acknowledged means graded». Every rule of the protocol can be switched off, and then the search must find a harm: a
-model in which nothing can go wrong would prove nothing.
+«Acknowledged means graded». Every rule of the protocol can be disabled as a negative control: then the search must find
+a violation, because a model that cannot fail proves nothing.
 """
 
 from dataclasses import dataclass, field, replace
@@ -29,13 +29,13 @@ SEARCH = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-ON_ITS_WAY, WAITS, GIVEN_UP = 3, 4, 5
-"""How a move goes; everything else is as done."""
+SENT, WAITING, ABANDONED = 3, 4, 5
+"""Variants of a move; any other number completes it."""
 
 
 @dataclass(frozen=True)
-class Weather:
-    """How often what happens, how far clocks move, how far off deadlines are put (None: a stop), what reads."""
+class Profile:
+    """Weights of moves, steps of the clock, distances of deadlines (None: a stop), and which requests read."""
 
     moves: dict[str, int]
     spans: tuple[int, int, int, int, int, int]
@@ -43,37 +43,37 @@ class Weather:
     reads: tuple[int, ...] = ()
 
 
-MIXED = Weather(
+MIXED = Profile(
     {"time": 3, "healthy": 3, "renewal": 3, "ask": 8, "work": 3, "straggler": 1, "replace": 1, "schedule": 2},
     spans=(1, 2, TTL // 2, TTL - 4, TTL - 1, TTL + MARGIN),
     deadlines=(2, TTL // 2, TTL - 1, 5 * TTL, None, None),
     reads=(0, 1),
 )
-"""Anything."""
-SLOW = Weather(
+"""All moves."""
+SLOW = Profile(
     {"time": 2, "renewal": 3, "ask": 2, "work": 1, "schedule": 2},
     spans=(TTL - 6, TTL - 5, TTL - 4, TTL - 3, TTL - 2, TTL - 1),
     deadlines=(2, TTL - 6, TTL - 4, TTL - 3, TTL - 3, None),
 )
-"""Every answer of PostgreSQL takes long, and deadlines are close."""
+"""All responses of PostgreSQL are slow, and deadlines are close."""
 
 
-class HarmError(Exception):
+class ViolationError(Exception):
     """An acknowledged answer is lost, or a late one counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The protocol's rules; each negative control switches one off.
+    """The protocol's rules; each negative control disables one.
 
     Attributes:
         drain: seal only when every lease has acknowledged the close, was released, or has expired.
-        in_flight: acknowledge an epoch only when all that was admitted under an older one is finished.
+        in_flight: acknowledge an epoch only when all work admitted under an older one is finished.
         gap: acknowledge an answer only if the lease held since its admission.
-        lapse: a lapsed lease is dead; its process becomes a new holder.
+        lapse: a lapsed lease is not renewed; its process becomes a new holder.
         validity_from_sending: a lease's validity runs from before its renewal was sent.
         clock_from_sending: so does the platform's time.
-        recall_while_scheduled: what a read finds counts as saved only if it was admitted to a scheduled sitting.
+        recall_while_scheduled: rows that a read finds count as saved only if it was admitted to a scheduled sitting.
     """
 
     drain: bool = True
@@ -86,8 +86,8 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What PostgreSQL answers to a renewal."""
+class Schedule:
+    """PostgreSQL's response to a renewal."""
 
     epoch: int
     closing: bool
@@ -96,7 +96,7 @@ class Told:
 
 @dataclass(eq=False)
 class Renewal:
-    """A renewal on its way: sent, entered at PostgreSQL, answered (None: lapsed)."""
+    """A renewal: sent, entered at PostgreSQL, answered (schedule None: lapsed)."""
 
     holder: UUID
     known: Lease | None
@@ -104,12 +104,12 @@ class Renewal:
     drained_epoch: int
     entered_at: int | None = None
     answered: bool = False
-    told: Told | None = None
+    schedule: Schedule | None = None
 
 
 @dataclass(eq=False)
 class Work:
-    """A write or a read in flight; `found` is what a read saw."""
+    """A write or a read in flight; `found` holds the rows of a read."""
 
     admission: Admission
     answer: Answer | None
@@ -120,18 +120,18 @@ class Work:
 
 @dataclass(eq=False)
 class Process:
-    """A solver process; its boot clock has nothing to do with PostgreSQL's but its pace."""
+    """A solver process; its boot clock has the rate of PostgreSQL's clock, but another origin."""
 
     boot: int
     lease: Lease | None = None
-    told: Told | None = None
+    schedule: Schedule | None = None
     renewal: Renewal | None = None
     in_flight: list[Work] = field(default_factory=list)
 
 
 @dataclass
 class World:
-    """Everything there is."""
+    """The state of the model."""
 
     rules: Rules
     now: int = 100
@@ -139,7 +139,7 @@ class World:
     closing: bool = False
     deadline: int = 150
     rows: dict[UUID, tuple[int, int]] = field(default_factory=dict)
-    """PostgreSQL's leases: when renewed, and the epoch acknowledged."""
+    """PostgreSQL's leases: the time of renewal, and the acknowledged epoch."""
     processes: list[Process] = field(default_factory=list)
     network: list[Renewal] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
@@ -149,10 +149,10 @@ class World:
     admitted_at: dict[int, int] = field(default_factory=dict)
     holders: int = 0
 
-    # the solver process
+    # Solver process
 
     def send(self, process: Process) -> None:
-        """Send a renewal; what is not valid any more is not renewed."""
+        """Send a renewal, as a new holder if the lease is no longer valid."""
         boot_now = self.now + process.boot
         known = process.lease if process.lease and (process.lease.valid(boot_now) or not self.rules.lapse) else None
         self.holders += known is None
@@ -161,37 +161,37 @@ class World:
         self.network.append(process.renewal)
 
     def drained_epoch(self, process: Process) -> int:
-        """The epoch below which nothing of this holder is in flight."""
+        """The epoch below which no work of this holder is in flight."""
         assert process.lease is not None
         mine = [w.admission.epoch for w in process.in_flight if w.admission.holder == process.lease.holder]
         return min(mine, default=process.lease.epoch) if self.rules.in_flight else process.lease.epoch
 
     def deliver(self, process: Process) -> None:
-        """PostgreSQL's answer reaches the process."""
+        """Deliver PostgreSQL's response to the process."""
         renewal, process.renewal = process.renewal, None
         assert renewal is not None
         assert renewal.entered_at is not None
-        boot_now, told = self.now + process.boot, renewal.told
-        if told is None or (self.rules.lapse and renewal.known and not renewal.known.valid(boot_now)):
+        boot_now, schedule = self.now + process.boot, renewal.schedule
+        if schedule is None or (self.rules.lapse and renewal.known and not renewal.known.valid(boot_now)):
             process.lease = None
             return
         late_by = boot_now - renewal.sent_at
         lease = Lease(
-            holder=renewal.holder, sent_at=renewal.sent_at, entered_at=renewal.entered_at, ttl=TTL, epoch=told.epoch
+            holder=renewal.holder, sent_at=renewal.sent_at, entered_at=renewal.entered_at, ttl=TTL, epoch=schedule.epoch
         )
         if not self.rules.validity_from_sending:
             lease = replace(lease, sent_at=boot_now, entered_at=lease.entered_at + late_by)
         if not self.rules.clock_from_sending:
             lease = replace(lease, entered_at=lease.entered_at - late_by)
-        process.lease, process.told = lease, told
+        process.lease, process.schedule = lease, schedule
 
     def admit(self, process: Process, *, read: bool) -> None:
-        """Take an answer, or read the log, if the lease allows it."""
-        if process.lease is None or process.told is None:
+        """Admit an answer, or a read of the log, if the lease allows it."""
+        if process.lease is None or process.schedule is None:
             return
         boot_now = self.now + process.boot
         admission = rules_of_leases.admit(process.lease, boot_now)
-        if admission is None or (process.told.closing and not read):
+        if admission is None or (process.schedule.closing and not read):
             return
         number = len(self.admitted_at)
         answer = None
@@ -203,17 +203,17 @@ class World:
                 seq=1,
                 answer_id=UUID(int=number),
                 received_at=admission.received_at,
-                deadline_at=process.told.deadline,
+                deadline_at=process.schedule.deadline,
                 solver=admission.holder,
                 epoch=admission.epoch,
                 answer=AnswerValue(choice=1),
             )
-        work = Work(admission, answer, scheduled=not process.told.closing)
+        work = Work(admission, answer, scheduled=not process.schedule.closing)
         process.in_flight.append(work)
         self.works.append(work)
 
     def finish(self, process: Process, work: Work) -> None:
-        """The process learns that its work was done, and acknowledges what it may."""
+        """Deliver the outcome of work to the process, which acknowledges what it may."""
         process.in_flight.remove(work)
         if self.rules.gap and not rules_of_leases.held_since(work.admission, process.lease, self.now + process.boot):
             return
@@ -223,26 +223,26 @@ class World:
             saved = (work.found or []) if work.scheduled or not self.rules.recall_while_scheduled else []
         self.acknowledged |= {answer.question for answer in saved if answer.in_time}
 
-    # PostgreSQL, the answer store, the sealer
+    # PostgreSQL, answer store and sealer
 
     def execute(self, renewal: Renewal) -> None:
-        """The lease function, having got its lock."""
+        """Run the lease function, after it acquired its lock."""
         self.network.remove(renewal)
         renewal.answered, renewal.entered_at = True, renewal.entered_at or self.now
         renewed_at, acknowledged = self.rows.get(renewal.holder, (0, 0))
         if renewal.known and self.rules.lapse and renewed_at + TTL <= self.now:
             return
         self.rows[renewal.holder] = (self.now, max(acknowledged, renewal.drained_epoch))
-        renewal.told = Told(self.epoch, self.closing, self.deadline)
+        renewal.schedule = Schedule(self.epoch, self.closing, self.deadline)
 
     def seal_if_drained(self) -> None:
-        """The sealer reads as early as it may: what it misses then, it would find later."""
+        """Seal as early as allowed: a later read could only find more."""
         waiting = (self.now < at + TTL + MARGIN for at, epoch in self.rows.values() if epoch < self.epoch)
         if self.closing and self.sealed is None and not (self.rules.drain and any(waiting)):
             self.sealed = fold_answers(self.store)
 
     def apply(self, work: Work) -> None:
-        """The store does what it was asked, however late."""
+        """Apply work in the store, however late."""
         self.works.remove(work)
         work.applied = True
         if work.answer is not None:
@@ -252,13 +252,13 @@ class World:
 
 
 class Protocol(RuleBasedStateMachine):
-    """What may happen, in any order; a move that is not possible at the moment does nothing.
+    """All moves, in any order; a move that is not possible now does nothing.
 
-    A process that is frozen is one that nothing happens to for a while. There is one rule for all moves, because
-    Hypothesis leaves whole rules out of a run to look deeper into the others, and a loss takes most of these.
+    A frozen process is one without moves for a while. There is one rule for all moves, because Hypothesis omits whole
+    rules from a run to explore the others, while a violation needs most of the moves.
     """
 
-    followed, processes, weather = Rules(), 2, MIXED
+    followed, processes, profile = Rules(), 2, MIXED
 
     def __init__(self) -> None:
         super().__init__()
@@ -268,11 +268,11 @@ class Protocol(RuleBasedStateMachine):
             self.healthy(process, 0)
 
     def time(self, _process: Process, how: int) -> None:
-        """Everybody's clock runs."""
-        self.world.now += self.weather.spans[how]
+        """Advance all clocks."""
+        self.world.now += self.profile.spans[how]
 
     def healthy(self, process: Process, _how: int) -> None:
-        """All is well for a moment: a renewal is answered at once."""
+        """Complete a renewal at once."""
         if process.renewal is None:
             self.world.send(process)
         if process.renewal and not process.renewal.answered:
@@ -280,7 +280,7 @@ class Protocol(RuleBasedStateMachine):
         self.world.deliver(process)
 
     def renewal(self, process: Process, how: int) -> None:
-        """A renewal is sent, waits for its lock, is executed, is answered, or is given up and may still arrive."""
+        """Send a renewal, let it wait for its lock, execute it, answer it, or abandon it in the network."""
         renewal = process.renewal
         if renewal is not None and renewal.answered:
             self.world.deliver(process)
@@ -288,40 +288,40 @@ class Protocol(RuleBasedStateMachine):
         if renewal is None:
             self.world.send(process)
             renewal = self.world.network[-1]
-        if how == GIVEN_UP:
+        if how == ABANDONED:
             process.renewal = None
-        elif how == WAITS:
+        elif how == WAITING:
             renewal.entered_at = renewal.entered_at or self.world.now
-        elif how != ON_ITS_WAY:
+        elif how != SENT:
             self.world.execute(renewal)
 
     def straggler(self, _process: Process, how: int) -> None:
-        """Something that nobody waits for any more takes effect all the same."""
+        """Apply a renewal or work that its process may have abandoned."""
         if self.world.network and how % 2:
             self.world.execute(self.world.network[0])
         elif self.world.works:
             self.world.apply(self.world.works[0])
 
     def ask(self, process: Process, how: int) -> None:
-        """A student sends an answer, or one that may be saved already."""
-        self.world.admit(process, read=how in self.weather.reads)
+        """Admit an answer, or a read for one that may be saved already."""
+        self.world.admit(process, read=how in self.profile.reads)
 
     def work(self, process: Process, how: int) -> None:
-        """The store does what a process asked, and the process hears of it, or not yet, or gave up waiting."""
+        """Apply a process's work; deliver the outcome at once, later, or never."""
         if not process.in_flight:
             return
         work = process.in_flight[how % len(process.in_flight)]
-        if how == GIVEN_UP:
+        if how == ABANDONED:
             process.in_flight.remove(work)
             return
         if not work.applied:
             self.world.apply(work)
-        if how != WAITS:
+        if how != WAITING:
             self.world.finish(process, work)
 
     def replace(self, process: Process, how: int) -> None:
-        """An orderly exit gives the lease back with nothing in flight; otherwise it is a kill."""
-        if how != GIVEN_UP:
+        """Replace a process: it releases its lease if nothing is in flight; otherwise it was killed."""
+        if how != ABANDONED:
             return
         if process.lease and not process.in_flight and not process.renewal:
             self.world.rows.pop(process.lease.holder, None)
@@ -329,52 +329,50 @@ class Protocol(RuleBasedStateMachine):
         self.world.processes.append(Process(process.boot + 7))
 
     def schedule(self, _process: Process, how: int) -> None:
-        """The deadline is moved, or the sitting ends: by a stop here, a natural end only comes later."""
-        span = self.weather.deadlines[how]
+        """Move the deadline or end the sitting by a stop; a natural end only comes later."""
+        span = self.profile.deadlines[how]
         if not self.world.closing:
             self.world.epoch += 1
             self.world.closing, self.world.deadline = span is None, self.world.now + (span or 0)
 
     @invariant()
     def acknowledged_means_sealed(self) -> None:
-        """No student loses an answer that they hold a receipt for."""
+        """Every acknowledged answer is in the seal."""
         self.world.seal_if_drained()
         if self.world.sealed is not None:
             lost = self.world.acknowledged - {question for _, question in self.world.sealed}
             if lost:
-                raise HarmError(f"lost: {lost}")
+                raise ViolationError(f"lost: {lost}")
 
     @invariant()
     def late_is_not_sealed(self) -> None:
-        """Nobody gets in after the deadline that held when they were let in."""
+        """No answer in the seal was admitted after its deadline."""
         for (_, question), answer in (self.world.sealed or {}).items():
             if self.world.admitted_at[question] > answer.deadline_at:
-                raise HarmError(f"late: {question}")
+                raise ViolationError(f"late: {question}")
 
 
-def search(rules: Rules, weather: Weather, *, processes: int, examples: int) -> None:
-    """Let Hypothesis look for a loss under some rules."""
-    moves = [move for move, weight in weather.moves.items() for _ in range(weight)]
+def search(rules: Rules, profile: Profile, *, processes: int, examples: int) -> None:
+    """Search for a violation under the given rules."""
+    moves = [move for move, weight in profile.moves.items() for _ in range(weight)]
 
     class Ruled(Protocol):
         @rule(move=st.sampled_from(moves), pick=st.integers(0, processes - 1), how=st.integers(0, 5))
-        def somebody_moves(self, move: str, pick: int, how: int) -> None:
+        def move_process(self, move: str, pick: int, how: int) -> None:
             getattr(self, move)(self.world.processes[pick], how)
 
-    Ruled.followed, Ruled.processes, Ruled.weather = rules, processes, weather
+    Ruled.followed, Ruled.processes, Ruled.profile = rules, processes, profile
     run_state_machine_as_test(Ruled, settings=settings(SEARCH, max_examples=examples))
 
 
-@pytest.mark.parametrize(("weather", "processes"), [(MIXED, 2), (SLOW, 1)], ids=["mixed", "slow"])
-def test_an_acknowledged_answer_is_graded_and_a_late_one_is_not_whatever_is_delayed_lost_or_killed(
-    weather: Weather, processes: int
-) -> None:
-    """When I hold a receipt my answer counts, however badly the platform is beaten meanwhile."""
-    search(Rules(), weather, processes=processes, examples=200)
+@pytest.mark.parametrize(("profile", "processes"), [(MIXED, 2), (SLOW, 1)], ids=["mixed", "slow"])
+def test_acknowledged_answers_are_sealed_and_late_ones_are_not(profile: Profile, processes: int) -> None:
+    """If I hold a receipt my answer counts, whatever is delayed, lost or killed."""
+    search(Rules(), profile, processes=processes, examples=200)
 
 
 @pytest.mark.parametrize(
-    ("rules", "weather", "processes", "harm"),
+    ("rules", "profile", "processes", "violation"),
     [
         (Rules(drain=False), MIXED, 1, "lost"),
         (Rules(in_flight=False), SLOW, 1, "lost"),
@@ -385,9 +383,7 @@ def test_an_acknowledged_answer_is_graded_and_a_late_one_is_not_whatever_is_dela
         (Rules(clock_from_sending=False), SLOW, 1, "late"),
     ],
 )
-def test_without_any_one_of_its_rules_the_search_finds_the_harm(
-    rules: Rules, weather: Weather, processes: int, harm: str
-) -> None:
-    """The proof has teeth: leave out a rule and an answer is lost, or a late one counts."""
-    with pytest.raises(HarmError, match=harm):
-        search(rules, weather, processes=processes, examples=2_000)
+def test_each_rule_is_necessary(rules: Rules, profile: Profile, processes: int, violation: str) -> None:
+    """Negative controls: without any one rule, an acknowledged answer is lost or a late one counts."""
+    with pytest.raises(ViolationError, match=violation):
+        search(rules, profile, processes=processes, examples=2_000)

@@ -1,4 +1,4 @@
-"""A corrected key for a paper that was asked already."""
+"""A corrected key for a paper that was frozen earlier."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -39,16 +39,16 @@ def _changed(number: int, **changes: object) -> AuthoredExam:
 
 
 @given(st.permutations(range(4)), st.permutations(range(4)))
-def test_an_exam_that_did_not_change_gives_the_key_it_was_frozen_with(order: list[int], later: list[int]) -> None:
-    """Grading again with the same key gives the same key, even if choices were rearranged meanwhile."""
+def test_an_unchanged_exam_gives_the_frozen_key(order: list[int], later: list[int]) -> None:
+    """Grading again with the same key gives the same key, even if choices were reordered meanwhile."""
     paper, key = freeze(EXAM, lambda size: [n for n in order if n < size])
     rearranged = [replace(q, choices=tuple(q.choices[n] for n in later) if q.choices else ()) for q in EXAM.questions]
     assert rekey(paper, replace(EXAM, questions=tuple(rearranged))) == key
 
 
 @given(st.permutations(range(4)))
-def test_a_corrected_key_marks_what_is_right_now(order: list[int]) -> None:
-    """When my teacher corrects the key, the choice that is right now earns the points, whatever its number."""
+def test_a_corrected_key_is_mapped_to_the_papers_numbers(order: list[int]) -> None:
+    """When my teacher corrects the key, the choice that is now correct earns the points."""
     paper, _ = freeze(EXAM, lambda size: [n for n in order if n < size])
     corrected = replace(
         EXAM,
@@ -70,7 +70,7 @@ PICTURED = AuthoredChoice(id="d", text="d", correct=False, image=IMAGE)
 
 
 @pytest.mark.parametrize(
-    ("exam", "why"),
+    ("exam", "message"),
     [
         (replace(EXAM, questions=EXAM.questions[:2]), "2 questions now, not 3"),
         (_changed(0, text="two"), "question q0 changed"),
@@ -92,10 +92,10 @@ PICTURED = AuthoredChoice(id="d", text="d", correct=False, image=IMAGE)
         (_changed(2, value=None), "question q2 no longer has a key"),
     ],
 )
-def test_what_was_not_asked_is_not_graded(exam: AuthoredExam, why: str) -> None:
-    """A changed question, or a key that no answer could meet, is refused by its reason."""
+def test_other_changes_are_rejected(exam: AuthoredExam, message: str) -> None:
+    """A changed question, or a key that no answer could match, is rejected with its reason."""
     paper, _ = freeze(EXAM, range)
-    with pytest.raises(NotTheSamePaperError, match=why):
+    with pytest.raises(NotTheSamePaperError, match=message):
         rekey(paper, exam)
 
 
@@ -111,7 +111,7 @@ def test_other_ids_do_not_make_another_paper() -> None:
     assert rekey(paper, replace(EXAM, questions=tuple(renamed))) == key
 
 
-def test_a_changed_title_is_no_changed_question() -> None:
-    """What nobody was asked may change."""
+def test_title_and_instructions_may_change() -> None:
+    """Changes outside the questions do not matter."""
     paper, key = freeze(EXAM, range)
     assert rekey(paper, replace(EXAM, title="Other", instructions="more")) == key

@@ -1,4 +1,4 @@
-"""The papers that come with the platform, and the example in their description: readable, with keys that are right."""
+"""The sample papers and the documentation's example: valid, with correct keys."""
 
 import hashlib
 import math
@@ -18,7 +18,7 @@ DESCRIPTION = REPOSITORY / "docs/papers.md"
 
 
 def png(data: bytes) -> ImageRef:
-    """A small PNG by its header."""
+    """Describe a small PNG by its header."""
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     assert len(data) < 8_192
     width, height = (int.from_bytes(data[at : at + 4]) for at in (16, 20))
@@ -31,7 +31,7 @@ def sample(name: str) -> ExamDocument:
 
 
 def plain(text: str) -> str:
-    """A text with the minus of keyboards."""
+    """Replace the typographic minus sign."""
     return text.replace("\N{MINUS SIGN}", "-")
 
 
@@ -76,8 +76,8 @@ GEOMETRY = {
 @pytest.mark.parametrize(
     ("name", "level", "solved"), [("algebra-101", "year-1", ALGEBRA), ("geometry-201", "year-2", GEOMETRY)]
 )
-def test_a_sample_papers_key_is_right(name: str, level: str, solved: dict[str, set[str] | Fraction]) -> None:
-    """Whoever solves the sample exams correctly gets full marks."""
+def test_the_keys_of_the_samples_are_correct(name: str, level: str, solved: dict[str, set[str] | Fraction]) -> None:
+    """Correct solutions of the sample exams earn the maximum."""
     document = sample(name)
     assert (document.exam.slug, document.level) == (name, level)
     assert [question.id for question in document.exam.questions] == list(solved)
@@ -86,14 +86,14 @@ def test_a_sample_papers_key_is_right(name: str, level: str, solved: dict[str, s
         if isinstance(expected, Fraction):
             assert question.value is not None, ident
             off = abs(Fraction(question.value) - expected)
-            # Where digits were cut, the tolerance is wider than the cut by far.
+            # If digits were truncated, the tolerance is far larger than the truncation.
             assert off == 0 or 10 * off < Fraction(question.tolerance), ident
         else:
             assert {plain(choice.text) for choice in question.choices if choice.correct} == expected, ident
 
 
-def test_the_samples_ask_in_every_way() -> None:
-    """The samples show what the platform can ask: all kinds, weights, images, and a tolerance that takes two places."""
+def test_the_samples_use_every_feature() -> None:
+    """The samples use all kinds, weights, images, and a tolerance of two decimal places."""
     algebra, geometry = sample("algebra-101"), sample("geometry-201")
     assert [len(document.exam.questions) for document in (algebra, geometry)] == [20, 8]
     for document in (algebra, geometry):
@@ -102,7 +102,7 @@ def test_the_samples_ask_in_every_way() -> None:
     assert freeze(algebra.exam, range)[0].images == algebra.images.keys()
     root = next(question for question in algebra.exam.questions if question.id == "square-root")
     assert root.value is not None
-    assert [abs(root.value - Decimal(said)) <= root.tolerance for said in ("1.41", "1.4142", "1.4", "1.42")] == [
+    assert [abs(root.value - Decimal(answer)) <= root.tolerance for answer in ("1.41", "1.4142", "1.4", "1.42")] == [
         True,
         True,
         False,
@@ -110,8 +110,8 @@ def test_the_samples_ask_in_every_way() -> None:
     ]
 
 
-def test_the_example_in_the_description_is_read() -> None:
-    """What I copy from the description works as it stands."""
+def test_the_documented_example_is_valid() -> None:
+    """The example that I copy from the documentation works."""
     [example] = re.findall(r"```yaml\n(.*?)```", DESCRIPTION.read_text(), re.DOTALL)
     document = read_exam(example, png)
     assert document.exam.slug == "fractions-101"
@@ -119,8 +119,8 @@ def test_the_example_in_the_description_is_read() -> None:
     assert [question.weight for question in document.exam.questions] == [1, 2, Decimal("1.5")]
 
 
-def test_the_description_names_every_field() -> None:
-    """No field is known to the reader alone."""
+def test_the_documentation_lists_every_field() -> None:
+    """Every field that the reader accepts is documented."""
     text = DESCRIPTION.read_text()
     sections = [text.index(f"## {title}\n") for title in ("The exam", "A question", "A choice", "YAML subset")]
     tables = [set(re.findall(r"^\| `(\w+)` \|", text[start:end], re.MULTILINE)) for start, end in pairwise(sections)]

@@ -1,4 +1,4 @@
-"""What a solver is told of a sitting."""
+"""A sitting in the schedule that solvers read."""
 
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ import pytest
 from exam_core.schedule import ScheduledSitting, State
 from exam_core.windows import Pause, Window
 
-TOLD: dict[str, Any] = {
+BODY: dict[str, Any] = {
     "id": "6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10",
     "state": "scheduled",
     "epoch": 42,
@@ -27,11 +27,11 @@ TOLD: dict[str, Any] = {
 }
 
 
-def test_a_sitting_is_read_as_the_lease_function_tells_it() -> None:
-    """The solver knows the window, its pauses and who has more time, by number."""
-    sitting = ScheduledSitting.from_json(TOLD)
+def test_a_sitting_is_read_from_the_lease_functions_result() -> None:
+    """The solver reads the window, its pauses and the accommodations by student."""
+    sitting = ScheduledSitting.from_json(BODY)
     assert sitting == ScheduledSitting(
-        id=UUID(TOLD["id"]),
+        id=UUID(BODY["id"]),
         state=State.SCHEDULED,
         epoch=42,
         level="year-1",
@@ -42,7 +42,7 @@ def test_a_sitting_is_read_as_the_lease_function_tells_it() -> None:
     )
 
 
-def test_a_state_that_is_not_known_is_not_guessed() -> None:
-    """A newer PostgreSQL does not make an older solver accept answers by mistake."""
+def test_an_unknown_state_is_rejected() -> None:
+    """A newer PostgreSQL schema does not make an older solver accept answers by mistake."""
     with pytest.raises(ValueError, match="paused"):
-        ScheduledSitting.from_json(TOLD | {"state": "paused"})
+        ScheduledSitting.from_json(BODY | {"state": "paused"})

@@ -1,4 +1,4 @@
-"""Scores are exact and within their bounds."""
+"""Scoring is exact and within its bounds."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -44,7 +44,7 @@ def _made(questions: list[Asked]) -> tuple[Paper, Key]:
 
 @st.composite
 def answers_to(draw: st.DrawFn, question: Asked) -> AnswerValue:
-    """An answer to a question: blank, right, nearly right or anything."""
+    """An answer to a question: blank, correct, nearly correct or arbitrary."""
     kind, _, size, entry = question
     if kind is QuestionKind.NUMERIC:
         off = draw(st.sampled_from((Decimal(0), entry.tolerance, entry.tolerance + Decimal("0.001"), Decimal(50))))
@@ -53,7 +53,7 @@ def answers_to(draw: st.DrawFn, question: Asked) -> AnswerValue:
 
 
 def modelled(question: Asked, rule: MultipleRule, answer: AnswerValue) -> Fraction | None:
-    """What an answer earns, with sets and fractions."""
+    """The points of an answer, computed with sets and fractions."""
     kind, weight, size, entry = question
     if kind is QuestionKind.NUMERIC:
         if not answer.value:
@@ -73,14 +73,14 @@ def modelled(question: Asked, rule: MultipleRule, answer: AnswerValue) -> Fracti
 
 
 def _cents(points: Fraction) -> Decimal:
-    """Half up to the cent, for what is not negative."""
+    """Round half up to the cent, for non-negative values."""
     whole, rest = divmod(points * 100, 1)
     return Decimal(int(whole) + (rest >= Fraction(1, 2))) / 100
 
 
 @given(st.data(), st.lists(asked(), min_size=1, max_size=5), POLICIES)
-def test_a_score_is_what_fractions_say(data: st.DataObject, questions: list[Asked], policy: Policy) -> None:
-    """My mark is exact: rounded once, half up, and never above the maximum or below nothing."""
+def test_a_score_equals_the_model(data: st.DataObject, questions: list[Asked], policy: Policy) -> None:
+    """My score is exact: rounded once, half up, between zero and the maximum."""
     paper, key = _made(questions)
     answers = [data.draw(answers_to(question)) for question in questions]
     result = score(paper, key, policy, enumerate(answers))
@@ -94,8 +94,8 @@ def test_a_score_is_what_fractions_say(data: st.DataObject, questions: list[Aske
 
 
 @given(st.lists(asked(), min_size=1, max_size=5), POLICIES)
-def test_the_keys_own_answers_earn_the_maximum(questions: list[Asked], policy: Policy) -> None:
-    """Whoever knows everything gets everything."""
+def test_correct_answers_earn_the_maximum(questions: list[Asked], policy: Policy) -> None:
+    """A student who answers everything correctly gets the maximum."""
     paper, key = _made(questions)
     answers = [
         AnswerValue(choice=entry.choices) if entry.value is None else AnswerValue(value=decimal_text(entry.value))
@@ -105,8 +105,8 @@ def test_the_keys_own_answers_earn_the_maximum(questions: list[Asked], policy: P
 
 
 @given(st.lists(asked(), min_size=1, max_size=5), POLICIES)
-def test_nothing_answered_earns_nothing(questions: list[Asked], policy: Policy) -> None:
-    """A blank paper has zero points and no question counted as answered."""
+def test_a_blank_paper_earns_nothing(questions: list[Asked], policy: Policy) -> None:
+    """A blank paper has zero points and no answered questions."""
     paper, key = _made(questions)
     blank = [AnswerValue(value="") if kind is QuestionKind.NUMERIC else AnswerValue(choice=0) for kind, *_ in questions]
     for answers in ([], blank):
@@ -120,7 +120,7 @@ def test_nothing_answered_earns_nothing(questions: list[Asked], policy: Policy) 
     [("1", 0b001, "0.33"), ("2", 0b011, "1.33"), ("0.05", 0b001, "0.02"), ("0.09", 0b001, "0.03"), ("1", 0b1001, "0")],
 )
 def test_shares_by_hand(weight: str, chosen: int, points: str) -> None:
-    """Of three right choices each is a third; a wrong one takes a third away."""
+    """With three correct choices each earns a third; a wrong one deducts a third."""
     paper, key = _made([(QuestionKind.MULTIPLE, Decimal(weight), 4, KeyEntry(choices=0b111))])
     policy = Policy(multiple=MultipleRule.PROPORTIONAL)
     assert score(paper, key, policy, [(0, AnswerValue(choice=chosen))]).total == Decimal(points)
@@ -153,16 +153,14 @@ def test_points_are_added_before_they_are_rounded() -> None:
         (QuestionKind.NUMERIC, AnswerValue(choice=1)),
     ],
 )
-def test_where_the_key_names_nothing_right_nobody_earns_anything(
-    rule: MultipleRule, kind: QuestionKind, answer: AnswerValue
-) -> None:
-    """A key with a hole stops no grading, and 0 is no lucky guess."""
+def test_an_empty_key_entry_earns_nothing(rule: MultipleRule, kind: QuestionKind, answer: AnswerValue) -> None:
+    """A missing key entry does not stop grading, and 0 does not match it."""
     paper, key = _made([(kind, Decimal(1), 0 if kind is QuestionKind.NUMERIC else 2, KeyEntry())])
     assert score(paper, key, Policy(multiple=rule), [(0, answer)]).points == (Decimal(0),)
 
 
 @given(POLICIES)
-def test_a_policy_is_known_by_its_digest(policy: Policy) -> None:
-    """What a revision froze can be read again and told apart."""
+def test_policies_have_distinct_digests(policy: Policy) -> None:
+    """A frozen policy can be read again, and different ones have different digests."""
     assert Policy.from_json(policy.to_json()) == policy
     assert (policy.digest == Policy().digest) is (policy == Policy())

@@ -15,13 +15,13 @@ SEEDS = st.integers(0, 2**63 - 1)
 
 @given(SEEDS, st.text(max_size=5), st.integers(0, 60))
 def test_every_question_is_shown_exactly_once(seed: int, label: str, size: int) -> None:
-    """Nothing is missing and nothing is asked twice."""
+    """No question is missing, and none appears twice."""
     assert sorted(permutation(seed, label, size)) == list(range(size))
 
 
 @given(SEEDS, st.integers(0, 60))
-def test_shown_places_lead_back_to_the_papers_numbers(seed: int, size: int) -> None:
-    """What I tick on my screen is what I meant in the paper."""
+def test_places_map_back_to_numbers(seed: int, size: int) -> None:
+    """The choice that I select on my screen is the same choice in the paper."""
     order = permutation(seed, "questions", size)
     places = inverse(order)
     assert [order[places[number]] for number in range(size)] == list(range(size))
@@ -29,28 +29,28 @@ def test_shown_places_lead_back_to_the_papers_numbers(seed: int, size: int) -> N
 
 
 def test_the_order_is_the_same_in_every_release() -> None:
-    """A device that computes the order itself, or a server of another release, shows me the same paper."""
+    """A device that computes the order itself, or a server of another release, shows me the same order."""
     assert permutation(42, "questions", 10) == (3, 4, 9, 6, 2, 7, 5, 8, 0, 1)
     assert seed_of(SITTING, 17) == 2889390538752346803
 
 
 @given(st.integers(1, 2**53), st.integers(1, 2**53))
 def test_each_student_has_a_seed_that_fits_a_bigint(student: int, other: int) -> None:
-    """A seed can be stored, and two students do not share one."""
+    """A seed fits a bigint, and two students do not share one."""
     seed = seed_of(SITTING, student)
     assert 0 <= seed < 2**63
     assert (seed == seed_of(SITTING, other)) is (student == other)
 
 
-def test_every_order_is_as_likely_as_another() -> None:
-    """No place is lucky: over many students each of the six orders of three choices comes up about as often."""
+def test_all_orders_are_equally_likely() -> None:
+    """Over many students each of the six orders of three choices occurs about equally often."""
     seen = Counter(permutation(seed_of(SITTING, student), "choices/0", 3) for student in range(3_000))
     assert len(seen) == 6
     assert all(420 <= times <= 580 for times in seen.values())
 
 
-def test_a_papers_order_covers_its_questions_and_their_choices(paper: Paper) -> None:
-    """Questions and the choices of each are shuffled by themselves; a numeric question has none."""
+def test_an_order_covers_questions_and_choices(paper: Paper) -> None:
+    """Questions and the choices of each are shuffled separately; a numeric question has none."""
     order = order_of(paper, seed=7)
     assert sorted(order.questions) == [0, 1, 2]
     assert [sorted(choices) for choices in order.choices] == [[0, 1], [0, 1, 2, 3], []]

@@ -35,31 +35,29 @@ STOPPED = replace(WINDOW, stopped_at=130 * SECOND)
         (replace(WINDOW, stopped_at=50 * SECOND), 60 * SECOND, ProblemKind.STARTS_OVER),
     ],
 )
-def test_a_start_needs_an_open_window_that_is_neither_paused_nor_stopped(
-    window: Window, now: int, kind: ProblemKind | None
-) -> None:
-    """I can start from the opening until just before the close, unless a person paused or stopped it."""
-    refusal = None
+def test_a_start_needs_an_open_window(window: Window, now: int, kind: ProblemKind | None) -> None:
+    """I can start from the opening until just before the close, unless the sitting is paused or stopped."""
+    raised = None
     try:
         check_start(window, now=now)
     except Problem as problem:
-        refusal = problem.kind
-    assert refusal is kind
+        raised = problem.kind
+    assert raised is kind
 
 
-def test_whoever_may_start_has_time() -> None:
-    """Starting in the last microsecond still gives me that microsecond, not a deadline in the past."""
+def test_a_start_in_the_last_microsecond_has_a_deadline_ahead() -> None:
+    """Starting in the last microsecond still gives me that microsecond."""
     assert personal_deadline(RESUMED, started_at=230 * SECOND - 1).at == 230 * SECOND
 
 
-def test_a_pause_after_the_close_moves_no_close() -> None:
-    """While those with extra time wait in a pause, I am still told when starts ended."""
+def test_a_pause_after_the_close_does_not_move_it() -> None:
+    """While students with extra time wait in a pause, the end of starts is unchanged."""
     window = replace(WINDOW, pauses=(Pause(began=210 * SECOND, ended=250 * SECOND),))
     assert personal_deadline(window, started_at=300 * SECOND).closes_at == 200 * SECOND
 
 
-def test_before_the_opening_i_am_told_how_long_to_wait() -> None:
-    """The wait is rounded up, so that I do not come a moment too early."""
+def test_an_early_start_returns_retry_after() -> None:
+    """The wait is rounded up, so that my retry is not too early again."""
     with pytest.raises(Problem) as refusal:
         check_start(WINDOW, now=98 * SECOND + 1)
     assert refusal.value.retry_after == 2

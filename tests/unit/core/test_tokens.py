@@ -1,4 +1,4 @@
-"""Tokens: good ones say who comes, all others are refused by a Problem, whatever is wrong with them."""
+"""Tokens: valid ones identify the user, all others are rejected with a Problem."""
 
 import base64
 import json
@@ -52,20 +52,20 @@ STRANGE = (
 
 @pytest.fixture(scope="module")
 def public(keys: SigningKeys) -> PublicKeySet:
-    """What checks the tokens."""
+    """The keys that verify the tokens."""
     return keys.public
 
 
 def forged(keys: SigningKeys, kind: TokenKind, claims: Mapping[str, Any], **header: Any) -> str:
-    """A token with the right signature and whatever else."""
+    """A token with a valid signature and arbitrary content."""
     payload = json.dumps({"iss": kind.issuer, "aud": kind.audience, **claims}).encode()
     return PyJWS().encode(
         payload, keys.private, algorithm="EdDSA", headers={"typ": kind.value, "kid": keys.kid} | header
     )
 
 
-def refusal(token: str, public: PublicKeySet) -> set[ProblemKind | None]:
-    """How each reader takes a token; None for one that accepts it."""
+def outcomes_of(token: str, public: PublicKeySet) -> set[ProblemKind | None]:
+    """The problem that each reader raises for a token; None for one that accepts it."""
     outcomes: set[ProblemKind | None] = set()
     for read in READERS:
         try:
@@ -79,15 +79,15 @@ def refusal(token: str, public: PublicKeySet) -> set[ProblemKind | None]:
     return outcomes
 
 
-def test_what_was_signed_is_read_back(keys: SigningKeys, public: PublicKeySet) -> None:
-    """Whoever logs in or starts an attempt is recognised as who they are."""
+def test_signed_tokens_are_read_back(keys: SigningKeys, public: PublicKeySet) -> None:
+    """A student who logs in or starts an attempt is identified by the token."""
     assert read_access(sign_access(ACCESS, keys), public, now=NOW) == ACCESS
     assert read_refresh(sign_refresh(REFRESH, keys), public, now=NOW) == REFRESH
     assert read_attempt(sign_attempt(ATTEMPT, keys), public) == ATTEMPT
 
 
-def test_a_token_ends_with_its_time(keys: SigningKeys, public: PublicKeySet) -> None:
-    """A token is good until its last microsecond by the platform's clock, and then it has expired."""
+def test_a_token_expires(keys: SigningKeys, public: PublicKeySet) -> None:
+    """A token is valid until its last microsecond by the platform's clock."""
     token = sign_access(ACCESS, keys)
     assert read_access(token, public, now=ACCESS.expires_at - 1) == ACCESS
     with pytest.raises(Problem) as refused:
@@ -96,8 +96,8 @@ def test_a_token_ends_with_its_time(keys: SigningKeys, public: PublicKeySet) -> 
     assert refused.value.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_no_kind_of_token_passes_for_another(keys: SigningKeys, public: PublicKeySet) -> None:
-    """The token of an attempt opens nothing else, and neither does a refresh token."""
+def test_a_token_is_valid_only_as_its_kind(keys: SigningKeys, public: PublicKeySet) -> None:
+    """Neither an attempt token nor a refresh token is accepted in place of another."""
     tokens = (sign_access(ACCESS, keys), sign_refresh(REFRESH, keys), sign_attempt(ATTEMPT, keys))
     for place, token in enumerate(tokens):
         assert kind_of(token) is list(TokenKind)[place]
@@ -107,10 +107,8 @@ def test_no_kind_of_token_passes_for_another(keys: SigningKeys, public: PublicKe
                     read(token, public)
 
 
-def test_a_token_without_a_real_signature_is_refused(
-    keys: SigningKeys, other_keys: SigningKeys, public: PublicKeySet
-) -> None:
-    """No signature, one made with a public key as a secret, somebody else's, or a changed text: none gets in."""
+def test_an_invalid_signature_is_rejected(keys: SigningKeys, other_keys: SigningKeys, public: PublicKeySet) -> None:
+    """No signature, one made with the public key as a secret, one of another key or changed text: all are rejected."""
     claims = ACCESS.claims() | {"iss": "exam-web", "aud": "exam-platform"}
     header = {"typ": TokenKind.ACCESS.value, "kid": keys.kid}
     secret = keys.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -127,7 +125,7 @@ def test_a_token_without_a_real_signature_is_refused(
         f"{_encoded(header | {'alg': 'EdDSA', 'crit': ['x']})}.{body}.{signature}",
         good[:-3],
     ):
-        assert refusal(token, public) == {ProblemKind.UNAUTHENTICATED}
+        assert outcomes_of(token, public) == {ProblemKind.UNAUTHENTICATED}
 
 
 @pytest.mark.parametrize(
@@ -141,18 +139,16 @@ def test_a_token_without_a_real_signature_is_refused(
         ({}, {"typ": "exam-receipt+jwt"}),
     ],
 )
-def test_a_token_for_somebody_else_is_refused(
+def test_a_token_for_another_use_is_rejected(
     keys: SigningKeys, public: PublicKeySet, claims: dict[str, Any], header: dict[str, Any]
 ) -> None:
-    """Signed by us but for another reader or another use, it opens nothing."""
+    """A token that was signed for another audience or use is rejected."""
     token = forged(keys, TokenKind.ACCESS, ACCESS.claims() | claims, **header)
-    assert refusal(token, public) == {ProblemKind.UNAUTHENTICATED}
+    assert outcomes_of(token, public) == {ProblemKind.UNAUTHENTICATED}
 
 
-def test_a_key_that_is_not_known_is_named_and_no_key_is_refused(
-    keys: SigningKeys, other_keys: SigningKeys, public: PublicKeySet
-) -> None:
-    """A new key is worth a look at the key set; a token that names none is not."""
+def test_an_unknown_key_is_named(keys: SigningKeys, other_keys: SigningKeys, public: PublicKeySet) -> None:
+    """An unknown key raises UnknownKeyError, so that the key set can be reloaded; a token without one does not."""
     with pytest.raises(UnknownKeyError) as unknown:
         read_access(sign_access(ACCESS, other_keys), public, now=NOW)
     assert unknown.value.kid == other_keys.kid
@@ -171,13 +167,13 @@ CLAIMS = ("iss", "aud", "nbf", "sub", "role", "level", "sid", "jti", "iat", "exp
     strange=st.dictionaries(st.sampled_from(CLAIMS), STRANGE, min_size=1, max_size=3),
     missing=st.sets(st.sampled_from(CLAIMS), max_size=2),
 )
-def test_mangled_claims_are_a_refusal_and_never_a_crash(
+def test_random_claims_are_read_or_rejected(
     keys: SigningKeys, public: PublicKeySet, kind: TokenKind, strange: dict[str, Any], missing: set[str]
 ) -> None:
-    """Even a token with our signature is refused in order when its claims make no sense."""
+    """A token with a valid signature and invalid claims is rejected with a Problem."""
     whole = ACCESS.claims() | REFRESH.claims() | ATTEMPT.claims() | strange
     token = forged(keys, kind, {name: claim for name, claim in whole.items() if name not in missing})
-    assert refusal(token, public) <= {ProblemKind.UNAUTHENTICATED, ProblemKind.TOKEN_EXPIRED, None}
+    assert outcomes_of(token, public) <= {ProblemKind.UNAUTHENTICATED, ProblemKind.TOKEN_EXPIRED, None}
 
 
 @pytest.mark.parametrize("wrong", [17, "x", "-1", "1_0", "٣", "", "1" * 20, None, True, [17], {"a": 1}])
@@ -193,34 +189,34 @@ def test_mangled_claims_are_a_refusal_and_never_a_crash(
     ],
     ids=["access-sub", "refresh-sub", "seed", "role", "sid", "sitting"],
 )
-def test_each_claim_is_what_it_should_be_or_the_token_is_refused(
+def test_a_malformed_claim_is_rejected(
     keys: SigningKeys, public: PublicKeySet, kind: TokenKind, claims: dict[str, Any], name: str, wrong: Any
 ) -> None:
-    """Nearly right is not right."""
-    assert refusal(forged(keys, kind, claims | {name: wrong}), public) == {ProblemKind.UNAUTHENTICATED}
+    """A claim that is nearly valid is not accepted."""
+    assert outcomes_of(forged(keys, kind, claims | {name: wrong}), public) == {ProblemKind.UNAUTHENTICATED}
 
 
 @pytest.mark.parametrize("wrong", ["1790000000", -1, 1.5, True, 2**53, None])
-def test_instants_are_whole_numbers_of_this_age(keys: SigningKeys, public: PublicKeySet, wrong: Any) -> None:
-    """A time that is none, or beyond all bounds, is no time."""
+def test_malformed_instants_are_rejected(keys: SigningKeys, public: PublicKeySet, wrong: Any) -> None:
+    """Times that are no whole numbers or out of range are rejected."""
     for kind, claims, name in (
         (TokenKind.ACCESS, ACCESS.claims(), "exp"),
         (TokenKind.ACCESS, ACCESS.claims(), "iat"),
         (TokenKind.ATTEMPT, ATTEMPT.claims(), "started_at"),
     ):
-        assert refusal(forged(keys, kind, claims | {name: wrong}), public) == {ProblemKind.UNAUTHENTICATED}
+        assert outcomes_of(forged(keys, kind, claims | {name: wrong}), public) == {ProblemKind.UNAUTHENTICATED}
 
 
 @given(
     st.text(max_size=80) | st.binary(max_size=80).map(lambda data: base64.urlsafe_b64encode(data).decode() + "..e30")
 )
-def test_any_text_is_refused_in_order(public: PublicKeySet, text: str) -> None:
-    """Whatever stands in the header field, I am told that it is no token."""
-    assert refusal(text, public) == {ProblemKind.UNAUTHENTICATED}
+def test_any_text_is_rejected(public: PublicKeySet, text: str) -> None:
+    """Whatever the header field contains, the response is UNAUTHENTICATED."""
+    assert outcomes_of(text, public) == {ProblemKind.UNAUTHENTICATED}
 
 
-def test_no_text_is_too_wicked(public: PublicKeySet) -> None:
-    """Deep nesting, strange types and great length are refused like anything else."""
+def test_hostile_texts_are_rejected(public: PublicKeySet) -> None:
+    """Deep nesting, wrong types and great length are rejected like any other text."""
     deep = base64.urlsafe_b64encode(b'{"typ":' + b"[" * 1_400 + b"]" * 1_400 + b"}").decode()
     for text in (
         f"{deep}.e30.AA",
@@ -233,7 +229,7 @@ def test_no_text_is_too_wicked(public: PublicKeySet) -> None:
         "",
         "..",
     ):
-        assert refusal(text, public) == {ProblemKind.UNAUTHENTICATED}
+        assert outcomes_of(text, public) == {ProblemKind.UNAUTHENTICATED}
 
 
 def _encoded(value: object) -> str:

@@ -1,4 +1,4 @@
-"""A sitting's window: what one is, and what may become of it when."""
+"""A sitting's window and its changes."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from exam_core.windows import Pause, Window, check_change
 TTL = 30
 WINDOW = Window(opens_at=1_000, closes_at=2_000, duration=500)
 EARLY, FREEZING, OPEN, ENDED = 900, 970, 1_500, 2_000
-"""Instants: before `opens_at` - TTL, the first at which some solver may not hear of a change in time, open, over."""
+"""Instants: before `opens_at` - TTL, the first at which a solver may still apply the old window, open, over."""
 
 
 @pytest.mark.parametrize(
@@ -44,42 +44,42 @@ EARLY, FREEZING, OPEN, ENDED = 900, 970, 1_500, 2_000
         (ENDED, {}, False),
     ],
 )
-def test_a_window_may_be_moved_before_it_opens_extended_while_it_is_open_and_never_afterwards(
+def test_a_window_may_be_moved_before_opening_and_extended_while_open(
     *, now: int, change: dict[str, Any], allowed: bool
 ) -> None:
-    """What I was promised when the exam opened can only get better for me."""
+    """After the exam has opened, its window can only become longer for me."""
     verdict = _refusal(WINDOW, replace(WINDOW, **change), now=now)
     assert (verdict is None) is allowed
     assert verdict in (None, ProblemKind.WINDOW_FROZEN)
 
 
-def test_extra_time_may_become_allowed_past_the_close_at_any_time() -> None:
-    """Letting extra time reach past the close is an extension."""
+def test_extra_time_past_the_close_may_be_allowed_at_any_time() -> None:
+    """Allowing extra time past the close is an extension."""
     strict = replace(WINDOW, extra_past_close=False)
     assert _refusal(strict, WINDOW, now=OPEN) is None
 
 
-def test_a_paused_window_may_be_extended_however_late_it_is() -> None:
-    """While a pause lasts the sitting is not over, so its end may still be moved."""
+def test_a_paused_window_may_be_extended() -> None:
+    """A paused sitting is not over, so that its close may still be moved."""
     paused = replace(WINDOW, pauses=(Pause(began=1_900),))
     assert _refusal(paused, replace(paused, closes_at=3_000), now=9_000) is None
 
 
-def test_a_stopped_window_is_over() -> None:
+def test_a_stopped_window_cannot_change() -> None:
     """A stop is final."""
     stopped = replace(WINDOW, stopped_at=1_200)
     assert _refusal(stopped, replace(stopped, closes_at=3_000), now=1_201) is ProblemKind.WINDOW_FROZEN
 
 
-def test_pauses_and_stops_are_not_edits_of_a_window() -> None:
-    """A program that tries to pause by editing is wrong, whatever the time."""
+def test_pauses_and_stops_are_not_window_changes() -> None:
+    """Trying to pause by changing the window is a programming error at any time."""
     with pytest.raises(ValueError, match="operations of their own"):
         check_change(WINDOW, replace(WINDOW, stopped_at=1_200), now=EARLY, ends_at=2_000, lease_ttl=TTL)
 
 
 @given(now=st.integers(0, 3_000), closes_at=st.integers(1_001, 4_000), duration=st.integers(1, 900))
-def test_nothing_allowed_takes_time_from_anybody_in_the_room(now: int, closes_at: int, duration: int) -> None:
-    """Whatever the rules let pass once some solver may have opened, every deadline stays or moves back."""
+def test_allowed_changes_never_shorten_a_deadline(now: int, closes_at: int, duration: int) -> None:
+    """Whatever change is allowed once a solver may have opened, every deadline stays or moves back."""
     new = replace(WINDOW, closes_at=closes_at, duration=duration)
     if now >= WINDOW.opens_at - TTL and _refusal(WINDOW, new, now=now) is None:
         assert new.closes_at >= WINDOW.closes_at
@@ -97,8 +97,8 @@ def test_nothing_allowed_takes_time_from_anybody_in_the_room(now: int, closes_at
         ({"pauses": (Pause(began=10, ended=9),)}, "end before it began"),
     ],
 )
-def test_a_window_that_makes_no_sense_is_refused(change: dict[str, Any], why: str) -> None:
-    """Nonsense is told at once and by its reason."""
+def test_an_invalid_window_is_rejected(change: dict[str, Any], why: str) -> None:
+    """An invalid window is rejected with its reason."""
     with pytest.raises(Problem, match=why) as refusal:
         replace(WINDOW, **change)
     assert refusal.value.kind is ProblemKind.INVALID
@@ -113,7 +113,7 @@ def test_a_window_that_makes_no_sense_is_refused(change: dict[str, Any], why: st
     stopped_at=st.none() | st.integers(0, 2**52),
     extra_past_close=st.booleans(),
 )
-def test_a_window_travels_unchanged(
+def test_a_window_is_read_back_from_json(
     *,
     opens_at: int,
     length: int,
@@ -123,7 +123,7 @@ def test_a_window_travels_unchanged(
     stopped_at: int | None,
     extra_past_close: bool,
 ) -> None:
-    """The solver judges by the same window that PostgreSQL holds."""
+    """The solver applies the same window that PostgreSQL holds."""
     at, pauses = 0, []
     for wait, span in spans:
         pauses.append(Pause(began=at + wait, ended=at + wait + span))
