@@ -144,7 +144,7 @@ async def test_a_body_must_be_a_json_object(
 
 
 async def test_a_lower_seq_is_refused_and_overwrites_nothing(world: World, solver: Process, attempt: str) -> None:
-    """An old tab of mine wakes up: its answer is refused with the highest seq that was saved."""
+    """An old tab of mine reconnects: its answer is refused with the highest saved seq."""
     await world.put_answer(solver, attempt, SINGLE, 5, choices=[1])
     response = await world.put_answer(solver, attempt, SINGLE, 4, choices=[2])
     assert (response.status_code, slug_of(response)) == (409, "seq-too-low")

@@ -10,6 +10,7 @@ from exam_core.jws import UnknownKeyError
 from exam_core.keys import PublicKeySet
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, Attempt, TokenKind, kind_of, read_access, read_attempt
+from exam_solver.auth.rejection import UNKNOWN_KEY, token_rejected
 from exam_solver.auth.web_client import WebClient
 from exam_solver.caching.lru import Lru
 from exam_solver.lease.keeper import LeaseKeeper
@@ -72,11 +73,11 @@ class Authenticator:
                 case TokenKind.ATTEMPT:
                     return read_attempt(token, self._attempt_keys)
                 case _:
-                    raise _rejected("it is a refresh token")
+                    raise token_rejected("it is a refresh token")
         except UnknownKeyError as error:
-            raise _rejected("it is signed with an unknown key") from error
+            raise token_rejected(UNKNOWN_KEY) from error
         except (RecursionError, KeyError, TypeError, ValueError) as error:
-            raise _rejected("it is malformed") from error
+            raise token_rejected("it is malformed") from error
 
     async def _verify_access(self, token: str) -> Access:
         now = self._keeper.time()
@@ -85,7 +86,3 @@ class Authenticator:
         with suppress(UnknownKeyError):
             return read_access(token, await self._web.refresh(), now=now)
         return await self._web.introspect(token)
-
-
-def _rejected(reason: str) -> Problem:
-    return Problem(ProblemKind.UNAUTHENTICATED, f"the token is not accepted: {reason}")

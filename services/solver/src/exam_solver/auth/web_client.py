@@ -15,6 +15,7 @@ from exam_core.keys import PublicKeySet
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access
 from exam_runtime.request_id import request_id_headers
+from exam_solver.auth.rejection import UNKNOWN_KEY, token_rejected
 from exam_solver.caching.lru import Lru
 from exam_solver.caching.single_flight import SingleFlight
 from exam_solver.lease.clock import BootClock
@@ -72,7 +73,7 @@ class WebClient:
         """
         until = self._rejected.get(token)
         if until is not None and self._clock() < until:
-            raise _unauthenticated()
+            raise token_rejected(UNKNOWN_KEY)
         if self._introspections.locked():
             raise _unavailable("too many tokens are being introspected")
         async with self._introspections:
@@ -84,7 +85,7 @@ class WebClient:
             logger.exception("introspection_malformed", claims=sorted(claims))
             raise _unavailable("web's response is invalid") from error
         self._rejected.put(token, self._clock() + REJECTION_CACHED)
-        raise _unauthenticated()
+        raise token_rejected(UNKNOWN_KEY)
 
     async def close(self) -> None:
         """Cancel running fetches and close the connections."""
@@ -115,10 +116,6 @@ class WebClient:
         if not isinstance(content, dict):
             raise _unavailable("web's response is invalid")
         return content
-
-
-def _unauthenticated() -> Problem:
-    return Problem(ProblemKind.UNAUTHENTICATED, "the token is not accepted: it is signed with an unknown key")
 
 
 def _unavailable(reason: str) -> Problem:

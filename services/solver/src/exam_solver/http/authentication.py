@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, Attempt, Role
 from exam_solver.auth.authenticator import Authenticator, Principal
+from exam_solver.auth.rejection import token_rejected
 from exam_solver.http.errors import problem_response
 
 OPENAPI = "/v1/openapi.json"
@@ -57,7 +58,7 @@ def require_student(request: Request) -> Access:
     """
     principal = _require_principal(request)
     if not isinstance(principal, Access):
-        raise _rejected("this route needs an access token, which logging in returns")
+        raise token_rejected("this route needs an access token, which logging in returns")
     if principal.role is not Role.STUDENT:
         raise Problem(ProblemKind.FORBIDDEN, f"only students sit exams; the token's role is {principal.role.value}")
     return principal
@@ -72,7 +73,7 @@ def require_attempt(request: Request) -> Attempt:
     principal = _require_principal(request)
     if not isinstance(principal, Attempt):
         require_student(request)
-        raise _rejected("this route needs an attempt token, which starting the attempt returns")
+        raise token_rejected("this route needs an attempt token, which starting the attempt returns")
     if principal.sitting != request.path_params["sitting"]:
         raise Problem(ProblemKind.FORBIDDEN, f"the attempt token is for sitting {principal.sitting}")
     return principal
@@ -93,7 +94,3 @@ def _require_principal(request: Request) -> Principal:
     if principal is None:
         raise Problem(ProblemKind.UNAUTHENTICATED, 'send a token: "Authorization: Bearer <token>"')
     return principal
-
-
-def _rejected(reason: str) -> Problem:
-    return Problem(ProblemKind.UNAUTHENTICATED, f"the token is not accepted: {reason}")

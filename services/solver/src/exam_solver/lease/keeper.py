@@ -38,7 +38,7 @@ RENEW_INTERVAL: Final = SECOND
 MIN_PAUSE: Final = SECOND // 10
 """Between two renewals, however slow the first was."""
 MAX_STALE_HOLDERS: Final = 64
-"""Stale holders that are kept for release; beyond it, which takes a store that fails oddly, some expire instead."""
+"""Stale holders that are kept for release; beyond it, reached only if releases keep failing, some expire instead."""
 STUCK_AFTER: Final = 30 * SECOND
 """An iteration of the loop has shorter timeouts, so a loop without one for this long is stuck."""
 
