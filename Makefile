@@ -92,11 +92,12 @@ test-unit: setup ## run the tests that need no server
 	@$(BIN)/pytest tests/unit $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: setup ## check format, lint rules, types and import contracts
+lint: setup ## check format, lint rules, types, import contracts and words
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@env $$(grep -v '^#' tests/harness/lint.env | xargs) $(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m exam_harness.words
 
 .PHONY: copies
 copies: ## update the chart's copies of files from other folders
