@@ -115,3 +115,26 @@ def test_title_and_instructions_may_change() -> None:
     """Changes outside the questions do not matter."""
     paper, key = freeze(EXAM, range)
     assert rekey(paper, replace(EXAM, title="Other", instructions="more")) == key
+
+
+SAVED_BY_A_BROWSER = st.sampled_from([lambda text: text.replace("\n", "\r\n"), str.strip, lambda text: text + "\n"])
+
+
+@given(SAVED_BY_A_BROWSER, st.permutations(range(4)))
+def test_line_ends_and_blanks_at_the_ends_are_not_a_change(save, order: list[int]) -> None:
+    """A text that a browser posted back with CRLF, or without its last line end, still gives the frozen key."""
+    lines = replace(SINGLE, text="What is printed?\n\nprint(1)\n", choices=_choices("a"))
+    paper, key = freeze(replace(EXAM, questions=(lines,)), lambda size: [n for n in order if n < size])
+    saved = replace(
+        lines, text=save(lines.text), choices=tuple(replace(each, text=save(each.text)) for each in lines.choices)
+    )
+    assert rekey(paper, replace(EXAM, questions=(saved,))) == key
+
+
+def test_choices_that_differ_only_in_blanks_are_matched_exactly_first() -> None:
+    """Two choices, one with a blank at its end: each keeps its own number."""
+    choices = (AuthoredChoice(id="1", text="x ", correct=False), AuthoredChoice(id="2", text="x", correct=True))
+    exam = replace(EXAM, questions=(replace(SINGLE, choices=choices),))
+    paper, key = freeze(exam, range)
+    swapped = replace(EXAM, questions=(replace(SINGLE, choices=choices[::-1]),))
+    assert rekey(paper, swapped) == key

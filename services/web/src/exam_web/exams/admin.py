@@ -4,7 +4,8 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.db import transaction
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -12,6 +13,7 @@ from exam_core.problems import Problem
 from exam_core.validation import exam_faults
 from exam_web.common import cache
 from exam_web.common.admin import ReadOnlyAdmin
+from exam_web.exams.forms import ExactTextField
 from exam_web.exams.images import image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.selectors import authored_questions, questions_of
@@ -39,11 +41,23 @@ class ImageForm(forms.ModelForm[Any]):
         return cleaned
 
 
+EXACT_TEXTS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
+    models.TextField: {"form_class": ExactTextField, "widget": AdminTextareaWidget}
+}
+"""Override of the fields for texts that students see."""
+
+
+class ChoiceForm(ImageForm):
+    """A choice's form: its text may have several lines."""
+
+    text = ExactTextField(required=False, widget=AdminTextareaWidget(attrs={"rows": 1}))
+
+
 class ChoiceInline(admin.TabularInline[Choice, Question]):
     """A question's choices."""
 
     model = Choice
-    form = ImageForm
+    form = ChoiceForm
     extra = 0
     fields = ("position", "ident", "text", "correct", "image", "upload")
     raw_id_fields = ("image",)
@@ -53,6 +67,7 @@ class QuestionInline(admin.TabularInline[Question, Exam]):
     """An exam's questions, each with a link to its page."""
 
     model = Question
+    formfield_overrides = EXACT_TEXTS
     extra = 0
     fields = ("position", "ident", "kind", "text", "weight")
     show_change_link = True
@@ -64,6 +79,8 @@ OWNER = {Exam: "author", Question: "exam__author", Choice: "question__exam__auth
 
 class OwnedAdmin(admin.ModelAdmin[Any]):
     """Base of the models that belong to an exam: Doctors see, select and change only their own."""
+
+    formfield_overrides = EXACT_TEXTS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return all rows for staff, their own for Doctors."""
@@ -155,7 +172,7 @@ class QuestionAdmin(OwnedAdmin):
 class ChoiceAdmin(OwnedAdmin):
     """Choices; usually edited on their question's page."""
 
-    form = ImageForm
+    form = ChoiceForm
     list_display = ("question", "position", "ident", "text", "correct")
     raw_id_fields = ("question", "image")
 
