@@ -5,12 +5,15 @@ from datetime import timedelta
 import psycopg
 import pytest
 import redis
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from exam_core.problems import Problem
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.sittings.models import Sitting
+from exam_web.sittings.services import window_change
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -95,6 +98,12 @@ def test_the_lifecycle_of_a_sitting(internal, people, spec) -> None:
         ({"opens_at": "soon"}, "opens_at"),
         ({"publish": "never"}, "publish"),
         ({"closes_at": "2020-01-01T00:00:00Z"}, "close after it opens"),
+        ({"duration_us": 10**19}, "duration_us"),
+        ({"duration_us": 10**18}, "duration_us"),
+        ({"opens_at": "0001-01-01T00:00:00Z"}, "opens_at"),
+        ({"opens_at": "2026-01-15T09:00:00"}, "opens_at"),
+        ({"opens_at": "2026-01-15"}, "opens_at"),
+        ({"closes_at": "9999-12-31T23:59:59-12:00"}, "closes_at"),
     ],
 )
 def test_an_invalid_spec_returns_422_with_its_field(internal, changes, where: str, spec) -> None:
@@ -103,6 +112,47 @@ def test_an_invalid_spec_returns_422_with_its_field(internal, changes, where: st
     answer = internal("PUT", "/sittings/midterm", spec(**changes))
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
     assert where in answer.json()["detail"]
+    assert not Sitting.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("window", {"closes_at": "2027-01-15T09:00:00"}, "closes_at"),
+        ("window", {"closes_at": "2027-01-15"}, "closes_at"),
+        ("window", {"closes_at": "9999-12-31T23:59:59-12:00"}, "closes_at"),
+        ("window", {"duration_us": 10**19}, "duration_us"),
+        ("accommodations/{student}", {"extra_us": 10**20}, "extra_us"),
+    ],
+)
+def test_a_change_out_of_bounds_returns_422_with_its_field(internal, people, spec, path, body, field) -> None:
+    """A change outside the bounds of instants and spans is rejected by its field's name and changes nothing."""
+    internal("PUT", "/exams", PAPER)
+    before = internal("PUT", "/sittings/midterm", spec()).json()
+    method = "PATCH" if path == "window" else "PUT"
+    answer = internal(method, f"/sittings/midterm/{path.format(student=people.student.username)}", body)
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+    assert field in answer.json()["detail"]
+    assert internal("GET", "/sittings/midterm").json()["epoch"] == before["epoch"]
+
+
+def test_services_reject_values_out_of_bounds(provision) -> None:
+    """Every caller of the services has the same bounds, also one that does not use the API's schemas."""
+    with pytest.raises(Problem, match=r"duration: .* 24 hours"):
+        provision(duration=86_401)
+    with pytest.raises(Problem, match=r"closes_at: .* 2000 to 2099"):
+        provision(closes=100 * 366 * 86_400)
+    sitting = provision()
+    with pytest.raises(Problem, match=r"closes_at: .* no UTC offset"):
+        window_change(sitting=sitting.id, closes_at=sitting.closes_at.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "1e300", "1e9"])
+def test_the_command_rejects_minutes_out_of_bounds(algebra, minutes: str) -> None:
+    """The command fails with a message that names the argument, and schedules nothing."""
+    window = ("--opens-at", "2090-01-15T09:00:00Z", "--closes-at", "2090-01-15T11:00:00Z")
+    with pytest.raises(CommandError, match="--minutes: a duration must be positive"):
+        call_command("schedule_sitting", "midterm", "--exam", algebra.slug, *window, "--minutes", minutes)
     assert not Sitting.objects.exists()
 
 

@@ -1,9 +1,15 @@
 """Bodies of requests and responses about sittings."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from ninja import Field, Schema
+from pydantic import AfterValidator
+
+from exam_core.bounds import MAX_SPAN_US, check_instant
+
+Instant = Annotated[datetime, AfterValidator(check_instant)]
+"""An instant that a request sets: with a UTC offset and within the bounds of instants."""
 
 
 class SittingListed(Schema):
@@ -30,9 +36,9 @@ class SittingSpecBody(Schema):
     """The desired state of a sitting; `duration_us` in microseconds."""
 
     exam: str
-    opens_at: datetime
-    closes_at: datetime
-    duration_us: int = Field(gt=0)
+    opens_at: Instant
+    closes_at: Instant
+    duration_us: int = Field(gt=0, le=MAX_SPAN_US)
     candidates: int = Field(1000, ge=1, le=1_000_000)
     publish: Literal["manual", "automatic"] = "manual"
     extra_past_close: bool = True
@@ -42,15 +48,15 @@ class SittingSpecBody(Schema):
 class WindowChange(Schema):
     """Changes of a window; omitted fields stay."""
 
-    opens_at: datetime | None = None
-    closes_at: datetime | None = None
-    duration_us: int | None = Field(None, gt=0)
+    opens_at: Instant | None = None
+    closes_at: Instant | None = None
+    duration_us: int | None = Field(None, gt=0, le=MAX_SPAN_US)
 
 
 class ExtraTime(Schema):
     """A student's extra time, in microseconds."""
 
-    extra_us: int = Field(ge=0)
+    extra_us: int = Field(ge=0, le=MAX_SPAN_US)
 
 
 class WindowStatus(Schema):

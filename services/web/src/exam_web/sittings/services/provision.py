@@ -22,7 +22,7 @@ from exam_web.sittings import selectors
 from exam_web.sittings.models import Paper, PaperKey, Sitting
 from exam_web.sittings.services.locking import next_epoch
 from exam_web.sittings.services.revisions import key_for, key_store
-from exam_web.sittings.services.window import window_change
+from exam_web.sittings.services.window import check_bounds, window_change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ def sitting_provision(
         Problem: NOT_FOUND (no such exam), PAPER_INVALID (an exam that cannot be frozen), CONFLICT, WINDOW_FROZEN,
             INVALID, EPOCH_CHANGED (`absent` and the sitting exists).
     """
+    check_bounds(opens_at=spec.opens_at, closes_at=spec.closes_at, duration=spec.duration)
     window = Window(
         opens_at=to_micros(spec.opens_at),
         closes_at=to_micros(spec.closes_at),

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from exam_core.bounds import check_duration, check_extra, check_instant
 from exam_core.deadlines import ends_at
 from exam_core.instants import MILLISECOND, from_micros, rfc3339, span_to_micros, to_micros
 from exam_core.problems import Problem, ProblemKind
@@ -26,8 +27,10 @@ def window_change(
     """Move a window; None keeps a value. `epoch` as in `locked_sitting`, here and below.
 
     Raises:
-        Problem: WINDOW_FROZEN with the rule that forbids it, STATE_CONFLICT once the sitting is closing.
+        Problem: INVALID outside the bounds of instants and durations, WINDOW_FROZEN with the rule that forbids it,
+            STATE_CONFLICT once the sitting is closing.
     """
+    check_bounds(opens_at=opens_at, closes_at=closes_at, duration=duration)
     with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         old = row.window
@@ -58,6 +61,21 @@ def window_change(
         )
 
 
+def check_bounds(*, opens_at: datetime | None, closes_at: datetime | None, duration: timedelta | None) -> None:
+    """Check the bounds of a window's new values; raises `Problem` INVALID that names the field."""
+    for field, moment in (("opens_at", opens_at), ("closes_at", closes_at)):
+        if moment is not None:
+            try:
+                check_instant(moment)
+            except ValueError as error:
+                raise Problem(ProblemKind.INVALID, f"{field}: {error}") from error
+    if duration is not None:
+        try:
+            check_duration(duration)
+        except ValueError as error:
+            raise Problem(ProblemKind.INVALID, f"duration: {error}") from error
+
+
 def pause_begin(*, sitting: UUID, epoch: int | None = None) -> Sitting:
     """Pause a sitting, which extends its deadlines until it is resumed; idempotent."""
     with locked_sitting(sitting, epoch) as (row, now):
@@ -84,8 +102,10 @@ def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta, epoc
 
     It may shrink only before the window opens, because a student in the room relies on it.
     """
-    if not timedelta(0) <= extra <= timedelta(hours=24):
-        raise Problem(ProblemKind.INVALID, f"extra time must be between 0 and 24 hours, not {extra}")
+    try:
+        check_extra(extra)
+    except ValueError as error:
+        raise Problem(ProblemKind.INVALID, str(error)) from error
     with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if student.level_id != row.level_id:

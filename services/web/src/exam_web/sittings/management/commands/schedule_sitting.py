@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.core.management.base import BaseCommand, CommandError
 
+from exam_core.bounds import read_instant, read_minutes
 from exam_core.problems import Problem
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.services import SittingSpec, sitting_provision
@@ -27,13 +28,20 @@ class Command(BaseCommand):
             help="opening, for example 2027-01-15T09:00:00Z",
         )
         parser.add_argument("--closes-at", required=True, type=_instant, metavar="T", help="closing")
-        parser.add_argument("--minutes", required=True, type=float, metavar="M", help="duration of an attempt")
+        parser.add_argument("--minutes", required=True, type=_minutes, metavar="M", help="duration of an attempt")
 
     def handle(
-        self, *_: object, name: str, exam: str, opens_at: datetime, closes_at: datetime, minutes: float, **__: object
+        self,
+        *_: object,
+        name: str,
+        exam: str,
+        opens_at: datetime,
+        closes_at: datetime,
+        minutes: timedelta,
+        **__: object,
     ) -> None:
         """Schedule the sitting."""
-        spec = SittingSpec(exam=exam, opens_at=opens_at, closes_at=closes_at, duration=timedelta(minutes=minutes))
+        spec = SittingSpec(exam=exam, opens_at=opens_at, closes_at=closes_at, duration=minutes)
         try:
             sitting = sitting_provision(name=name, spec=spec, absent=True)
             paper_distribute(paper=sitting.paper)
@@ -43,7 +51,14 @@ class Command(BaseCommand):
 
 
 def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ArgumentTypeError(f"{text} has no UTC offset: add Z or ±hh:mm")
-    return instant
+    try:
+        return read_instant(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def _minutes(text: str) -> timedelta:
+    try:
+        return read_minutes(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
