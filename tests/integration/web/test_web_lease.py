@@ -165,6 +165,21 @@ def test_a_drain_waits_for_expiry_and_margin(solver, over) -> None:
     assert sitting_drain(sitting=over.id).drained
 
 
+def test_a_new_holder_does_not_delay_a_drain(solver, over) -> None:
+    """A process that starts after the close has admitted nothing under an earlier epoch, so no drain waits for it."""
+    closed = sitting_close(sitting=over.id)
+    assert solver.renew()["epoch"] == closed.epoch
+    assert sitting_drain(sitting=over.id).drained
+
+
+def test_a_holder_from_before_the_close_delays_its_drain(solver, over) -> None:
+    """A row starts drained up to the epoch that its holder received, not up to a later one."""
+    received = solver.renew()["epoch"]
+    assert SolverLease.objects.get().drained_epoch == received
+    assert sitting_close(sitting=over.id).epoch > received
+    assert not sitting_drain(sitting=over.id).drained
+
+
 def test_a_released_lease_does_not_delay_a_drain(solver, over) -> None:
     """If a process exits in order, it releases its lease and the close continues at once."""
     solver.renew()

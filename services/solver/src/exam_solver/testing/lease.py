@@ -103,7 +103,7 @@ class MemorySchedule:
         if known_epoch and (row is None or self.now > row.renewed_at + row.ttl):
             return {"lapsed": True}
         self.leases[holder] = LeaseRow(
-            self.now, ttl_ms * MILLISECOND, max(drained_epoch, row.drained_epoch if row else 0)
+            self.now, ttl_ms * MILLISECOND, max(drained_epoch, row.drained_epoch if row else self.epoch)
         )
         changed = known_epoch != self.epoch
         return {
