@@ -28,6 +28,7 @@ class Metrics:
             ("age_seconds", "Seconds since the last successful renewal was sent.", lambda: keeper.age),
             ("valid", "1 while the lease is valid.", lambda: float(keeper.valid)),
             ("epoch", "The schedule's epoch as of the last renewal.", lambda: float(keeper.epoch)),
+            ("sittings_skipped", "Scheduled sittings that cannot be read.", lambda: float(keeper.unreadable)),
             ("admissions_in_flight", "Admissions that have not finished.", lambda: float(keeper.in_flight)),
         ):
             Gauge(f"exam_solver_lease_{name}", description, registry=self.registry).set_function(read)

@@ -102,6 +102,11 @@ class LeaseKeeper:
         return self._epoch
 
     @property
+    def unreadable(self) -> int:
+        """How many scheduled sittings this release cannot read and does not serve."""
+        return 0 if self._snapshot is None else len(self._snapshot.unreadable)
+
+    @property
     def in_flight(self) -> int:
         """How many admissions have not finished."""
         return self._in_flight.total()
@@ -239,7 +244,7 @@ class LeaseKeeper:
                 epoch=renewal.epoch,
             ),
             renewal,
-            None if current is None else current.sittings,
+            current,
         )
         return True
 
@@ -257,11 +262,12 @@ class LeaseKeeper:
             await self._store.release(holder)
             self._stale_holders.discard(holder)
 
-    def _adopt(self, lease: Lease, renewal: Renewal, unchanged: Mapping[UUID, ScheduledSitting] | None) -> None:
+    def _adopt(self, lease: Lease, renewal: Renewal, unchanged: LeaseSnapshot | None) -> None:
         if renewal.sittings is not None:
             sittings: Mapping[UUID, ScheduledSitting] = {sitting.id: sitting for sitting in renewal.sittings}
+            unreadable = renewal.unreadable
         elif unchanged is not None:
-            sittings = unchanged
+            sittings, unreadable = unchanged.sittings, unchanged.unreadable
         else:
             raise LeaseStoreUnavailableError("a new holder received no sittings")
         if self.lease is None or self.lease.holder != lease.holder:
@@ -270,7 +276,7 @@ class LeaseKeeper:
             logger.info("lease_acquired", holder=str(lease.holder), epoch=lease.epoch)
         self._stale_holders.discard(lease.holder)
         self._epoch = lease.epoch
-        self._snapshot = LeaseSnapshot(lease, sittings)
+        self._snapshot = LeaseSnapshot(lease, sittings, unreadable)
         self._revocations.update(renewal.revocations, now=renewal.entered_at)
 
     async def _run(self) -> None:

@@ -15,6 +15,8 @@ class LeaseSnapshot:
 
     lease: Lease
     sittings: Mapping[UUID, ScheduledSitting]
+    unreadable: frozenset[str] = frozenset()
+    """The ids of scheduled sittings that this release cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,11 @@ def find_sitting(snapshot: LeaseSnapshot, sitting: UUID) -> ScheduledSitting:
     """A sitting of a snapshot.
 
     Raises:
-        Problem: NOT_FOUND.
+        Problem: NOT_FOUND, UNAVAILABLE when this release cannot read the sitting.
     """
     found = snapshot.sittings.get(sitting)
+    if found is None and str(sitting) in snapshot.unreadable:
+        raise Problem(ProblemKind.UNAVAILABLE, "this solver cannot read the sitting; try again", retry_after=1)
     if found is None:
         raise Problem(ProblemKind.NOT_FOUND, f"no sitting {sitting} is scheduled around this time")
     return found

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 from uuid import UUID
 
+import structlog
+
+from exam_core.canonical import JsonObject
+from exam_core.problems import Problem
 from exam_core.schedule import ScheduledSitting
 from exam_solver.lease.revocations import Revocation
+
+logger = structlog.get_logger(__name__)
 
 
 class LeaseStoreUnavailableError(Exception):
@@ -18,12 +24,16 @@ class LeaseStoreUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
-    """The result of a renewal; `sittings` is None when nothing changed since the known epoch."""
+    """The result of a renewal; `sittings` is None when nothing changed since the known epoch.
+
+    `unreadable` has the ids of the sittings that were skipped because this release cannot read them.
+    """
 
     entered_at: int
     epoch: int
     sittings: tuple[ScheduledSitting, ...] | None
     revocations: tuple[Revocation, ...]
+    unreadable: frozenset[str] = frozenset()
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self | None:
@@ -31,12 +41,27 @@ class Renewal:
         if body["lapsed"]:
             return None
         sittings = body["sittings"]
+        readable = [read for sitting in sittings or () if (read := _read_sitting(sitting)) is not None]
         return cls(
             entered_at=int(body["entered_at"]),
             epoch=int(body["epoch"]),
-            sittings=None if sittings is None else tuple(ScheduledSitting.from_json(sitting) for sitting in sittings),
+            sittings=None if sittings is None else tuple(readable),
+            unreadable=frozenset(str(body["id"]) for body in sittings or ())
+            - {str(sitting.id) for sitting in readable},
             revocations=tuple(Revocation.from_json(revocation) for revocation in body["revocations"]),
         )
+
+
+def _read_sitting(body: JsonObject) -> ScheduledSitting | None:
+    """Read one sitting; None, with a log event, for a state or window that this release cannot read.
+
+    A sitting that is skipped is not served, and every other one is.
+    """
+    try:
+        return ScheduledSitting.from_json(body)
+    except (KeyError, TypeError, ValueError, AttributeError, Problem) as error:
+        logger.warning("sitting_skipped", sitting=body.get("id"), state=body.get("state"), error=repr(error))
+        return None
 
 
 class LeaseStore(Protocol):
