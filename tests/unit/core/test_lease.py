@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.lease import Admission, Lease, admit, held_since
+from exam_core.lease import MAX_CLOCK_STEP, Admission, Lease, admit, clocks_agree, held_since
 
 HOLDER, OTHER = UUID(int=1), UUID(int=2)
 LEASE = Lease(holder=HOLDER, sent_at=1_000, entered_at=500_000, ttl=30, epoch=4)
@@ -61,3 +61,11 @@ def test_an_acknowledgement_needs_a_lease_held_since_admission(
     lease = replace(LEASE, holder=OTHER if lapsed else HOLDER, sent_at=now)
     assert held_since(admission, lease, now + waited) is (not lapsed and waited < 30)
     assert not held_since(admission, None, now)
+
+
+@given(elapsed=st.integers(0, 10**12), step=st.integers(-(10**10), 10**10), there=DELAYS, later=DELAYS)
+def test_clocks_agree_unless_the_platforms_was_set(elapsed: int, step: int, there: int, later: int) -> None:
+    """However long ago the last renewal was, only a step of the platform's clock makes the two disagree."""
+    first = Lease(holder=HOLDER, sent_at=0, entered_at=10**15 + there, ttl=1, epoch=1)
+    second = replace(first, sent_at=elapsed, entered_at=10**15 + elapsed + later + step)
+    assert clocks_agree(first, second) == (abs(step + later - there) <= MAX_CLOCK_STEP)

@@ -10,6 +10,7 @@ from exam_core import receipts
 from exam_core.answers import AnswerValue, answer_id_of
 from exam_core.fold import fold_answers
 from exam_core.keys import PublicKeySet
+from exam_solver.lease.store import LeaseStoreUnavailableError
 from exam_solver.testing.papers import COIN, MULTIPLE, NUMERIC, SINGLE
 from exam_solver.testing.world import STUDENT, Process, World, slug_of
 
@@ -230,13 +231,20 @@ async def test_the_rows_of_an_attempt_are_limited(world: World) -> None:
     assert len(world.log.tables["answers"]) == 4
 
 
-async def test_received_at_never_decreases(world: World, solver: Process, attempt: str) -> None:
-    """The platform's clock was set back: answers are still stamped in the order of their arrival."""
+async def test_a_higher_seq_counts_although_the_platforms_clock_was_set_back(
+    world: World, solver: Process, attempt: str
+) -> None:
+    """The platform's clock was set back for good: receipts follow it, and my later answer still counts."""
     first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[2])
     world.schedule.offset -= 5_000_000
+    with pytest.raises(LeaseStoreUnavailableError, match="clock stepped"):
+        await solver.renew()
     await solver.renew()
     second = await world.put_answer(solver, attempt, SINGLE, 2, choices=[1])
-    assert second.json()["received_at"] >= first.json()["received_at"]
+    assert second.json()["received_at"] < first.json()["received_at"]
+    rows = await world.log.read_bucket(world.sitting, 0)
+    [counted] = fold_answers(rows.answers).values()
+    assert (counted.seq, counted.received_at) == (2, world.schedule.now)
 
 
 async def test_an_answer_records_its_holder_and_epoch(world: World, solver: Process, attempt: str) -> None:

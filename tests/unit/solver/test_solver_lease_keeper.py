@@ -1,6 +1,7 @@
 """The lease: renewal, lapse, drain, release."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -322,7 +323,6 @@ async def test_the_platforms_time_continues_without_postgresql(held: Fixture) ->
     held.clock.advance(100)
     assert held.keeper.time() == now + 100 * SECOND
     held.store.down = False
-    held.schedule.offset -= 50 * SECOND
     await held.keeper.renew()
     assert held.keeper.time() == now + 100 * SECOND
 
@@ -341,3 +341,56 @@ async def test_a_renewal_of_a_new_holder_must_return_the_sittings(schedule: Memo
     with pytest.raises(LeaseStoreUnavailableError, match="no sittings"):
         await held.keeper.renew()
     assert not held.keeper.valid
+
+
+async def renew_until_valid(held: Fixture) -> None:
+    """Renew once a second, as the loop does, until the lease is valid by a confirmed clock."""
+    for _ in range(4):
+        held.clock.advance(1)
+        with suppress(LeaseStoreUnavailableError):
+            if await held.keeper.renew():
+                return
+    raise AssertionError("four renewals gave no lease")
+
+
+async def test_one_wrong_reading_of_the_platforms_clock_is_ignored(held: Fixture) -> None:
+    """PostgreSQL's clock is twenty seconds ahead for a single renewal: no answer becomes late by it."""
+    held.clock.advance(1)
+    before = held.keeper.time()
+    held.schedule.offset += 20 * SECOND
+    with pytest.raises(LeaseStoreUnavailableError, match="clock stepped"):
+        await held.keeper.renew()
+    assert (held.keeper.valid, held.keeper.admit().now) == (True, before)
+    held.schedule.offset -= 20 * SECOND
+    held.clock.advance(1)
+    assert await held.keeper.renew()
+    assert held.keeper.time() == before + SECOND
+
+
+async def test_a_clock_that_was_an_hour_ahead_for_a_moment_leaves_no_trace(held: Fixture) -> None:
+    """An hour ahead, PostgreSQL counts the lease as expired; once it is right again, answers are in time again."""
+    held.schedule.offset += 3_600 * SECOND
+    assert not await held.keeper.renew()
+    with pytest.raises(LeaseStoreUnavailableError, match="clock stepped"):
+        await held.keeper.renew()
+    held.schedule.offset -= 3_600 * SECOND
+    await renew_until_valid(held)
+    assert held.keeper.admit().now == held.schedule.now
+
+
+@pytest.mark.parametrize("step", [3_600 * SECOND, 20 * SECOND, -3_600 * SECOND])
+async def test_a_lasting_step_of_the_platforms_clock_is_adopted_once_confirmed(held: Fixture, step: int) -> None:
+    """After a failover to a primary whose clock differs, solvers follow its time within seconds."""
+    held.schedule.offset += step
+    await renew_until_valid(held)
+    assert held.keeper.admit().now == held.schedule.now
+
+
+async def test_the_platforms_time_follows_the_last_renewal(held: Fixture) -> None:
+    """A renewal that was half a second slow is corrected by the next: the time may go back by so much."""
+    held.schedule.offset += SECOND // 2
+    await held.keeper.renew()
+    late = held.keeper.time()
+    held.schedule.offset -= SECOND // 2
+    await held.keeper.renew()
+    assert held.keeper.time() == late - SECOND // 2

@@ -117,11 +117,14 @@ async def test_a_stale_schedule_does_not_refuse_a_start_as_over(world: World, so
     world.clock.advance(58 * 60)
     await solver.renew()
     world.clock.advance(2)
-    world.schedule.change(world.sitting, window=replace(world.window, closes_at=world.window.closes_at - 59 * SECOND))
+    world.schedule.change(world.sitting, window=replace(world.window, closes_at=world.window.closes_at - 57 * SECOND))
     await solver.renew()
     world.clock.advance(2.1)
     response = await solver.request("POST", world.path("attempt"), world.access_token())
-    assert (response.status_code, slug_of(response)) == (503, "unavailable")
+    assert (response.status_code, slug_of(response), response.headers["retry-after"]) == (503, "unavailable", "1")
+    await solver.renew()
+    response = await solver.request("POST", world.path("attempt"), world.access_token())
+    assert (response.status_code, slug_of(response)) == (409, "starts-over")
 
 
 async def test_a_closing_sitting_refuses_start_and_resume(world: World, solver: Process, attempt: str) -> None:

@@ -5,7 +5,13 @@ platform's time is derived from PostgreSQL's clock at that renewal.
 """
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
+
+from exam_core.instants import SECOND
+
+MAX_CLOCK_STEP: Final = SECOND
+"""Difference between the advances of two clocks that a slow renewal explains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,14 @@ class Admission:
     holder: UUID
     epoch: int
     received_at: int
+
+
+def clocks_agree(earlier: Lease, later: Lease) -> bool:
+    """Return whether the platform's clock advanced by as much as the boot clock between two renewals.
+
+    They differ by up to the time that a renewal is under way, so a step of less than `MAX_CLOCK_STEP` is no step.
+    """
+    return abs((later.entered_at - earlier.entered_at) - (later.sent_at - earlier.sent_at)) <= MAX_CLOCK_STEP
 
 
 def admit(lease: Lease, boot_now: int) -> Admission | None:

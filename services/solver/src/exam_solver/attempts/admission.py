@@ -5,15 +5,12 @@ window; a pause stops the clock of every student; only then does the personal de
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from exam_core.deadlines import Deadline, check_start, paused_problem, personal_deadline
-from exam_core.instants import SECOND, rfc3339
+from exam_core.instants import rfc3339
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import ScheduledSitting, State
-
-STALE_AFTER: Final = 2 * SECOND
-"""No answer is rejected as late by a schedule older than this: the student may have been granted more time since."""
+from exam_core.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +38,18 @@ def deadline_of(sitting: ScheduledSitting, *, student: int, started_at: int) -> 
     )
 
 
-def decide(sitting: ScheduledSitting, *, student: int, started_at: int, now: int, lease_age: int) -> Decision:
+def decide(sitting: ScheduledSitting, *, student: int, started_at: int, now: int, as_of: int) -> Decision:
     """Decide whether an attempt may be answered.
+
+    An answer is rejected as late only by a schedule that was read at or after its deadline: in an older one, time that
+    was granted before the deadline may be missing.
 
     Args:
         sitting: the sitting as of the lease's last renewal.
         student: the attempt's student.
         started_at: when the attempt began.
         now: the platform's time of the admission.
-        lease_age: the age of the lease, and so of `sitting`.
+        as_of: the platform's time at which `sitting` was read.
 
     Raises:
         Problem: CANCELLED.
@@ -64,24 +64,22 @@ def decide(sitting: ScheduledSitting, *, student: int, started_at: int, now: int
         return Decision(deadline)
     return Decision(
         deadline,
-        _stale(f"the last known deadline was {rfc3339(deadline.at)}")
-        if lease_age > STALE_AFTER
-        else _late(deadline, now),
+        _late(deadline, now) if as_of >= deadline.at else _stale(f"the last known deadline was {rfc3339(deadline.at)}"),
     )
 
 
-def check_may_start(sitting: ScheduledSitting, *, level: str | None, now: int, lease_age: int) -> None:
+def check_may_start(sitting: ScheduledSitting, *, level: str | None, now: int, as_of: int) -> None:
     """Check that an attempt may start now.
 
     Args:
         sitting: the sitting as of the lease's last renewal.
         level: the student's level.
         now: the platform's time of the admission.
-        lease_age: the age of the lease, and so of `sitting`.
+        as_of: the platform's time at which `sitting` was read.
 
     Raises:
-        Problem: CANCELLED, STARTS_OVER, WRONG_LEVEL, NOT_OPEN_YET, PAUSED; UNAVAILABLE instead of STARTS_OVER when the
-            schedule is too old to be certain.
+        Problem: CANCELLED, STARTS_OVER, WRONG_LEVEL, NOT_OPEN_YET, PAUSED; UNAVAILABLE instead of STARTS_OVER when
+            `sitting` was read before it closed, because it may have been extended since.
     """
     check_not_over(sitting)
     if level != sitting.level:
@@ -89,7 +87,7 @@ def check_may_start(sitting: ScheduledSitting, *, level: str | None, now: int, l
     try:
         check_start(sitting.window, now=now)
     except Problem as problem:
-        if problem.kind is ProblemKind.STARTS_OVER and lease_age > STALE_AFTER:
+        if problem.kind is ProblemKind.STARTS_OVER and not _starts_over(sitting.window, now=as_of):
             raise _stale(problem.detail) from problem
         raise
 
@@ -113,6 +111,14 @@ def check_not_cancelled(sitting: ScheduledSitting) -> None:
     """
     if sitting.state is State.CANCELLED:
         raise Problem(ProblemKind.CANCELLED, "the sitting was cancelled; nothing in it counts")
+
+
+def _starts_over(window: Window, *, now: int) -> bool:
+    try:
+        check_start(window, now=now)
+    except Problem as problem:
+        return problem.kind is ProblemKind.STARTS_OVER
+    return False
 
 
 def _late(deadline: Deadline, now: int) -> Problem:

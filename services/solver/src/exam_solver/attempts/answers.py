@@ -204,7 +204,7 @@ def _decide(attempt: Attempt, sitting: ScheduledSitting, admitted: Admitted) -> 
         student=attempt.student,
         started_at=attempt.started_at,
         now=admitted.now,
-        lease_age=admitted.lease_age,
+        as_of=admitted.as_of,
     )
 
 

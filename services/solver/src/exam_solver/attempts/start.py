@@ -98,4 +98,4 @@ class StartService:
 
 
 def _check_may_start(admitted: Admitted, sitting: ScheduledSitting, access: Access) -> None:
-    check_may_start(sitting, level=access.level, now=admitted.now, lease_age=admitted.lease_age)
+    check_may_start(sitting, level=access.level, now=admitted.now, as_of=admitted.as_of)

@@ -70,7 +70,7 @@ class LeaseKeeper:
         self._new_holder = new_holder
         self._snapshot: LeaseSnapshot | None = None
         self._epoch = 0
-        self._last_stamp = 0
+        self._unconfirmed: Lease | None = None
         self._in_flight: Counter[AdmissionKey] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
@@ -133,7 +133,7 @@ class LeaseKeeper:
         """
         if self.lease is None:
             raise no_lease()
-        return self._stamp(self.lease.time(self._clock()))
+        return self.lease.time(self._clock())
 
     def sitting(self, sitting: UUID) -> ScheduledSitting:
         """A sitting as of the last renewal, whatever its age; decide about answers by `Admitted.sitting`.
@@ -148,7 +148,7 @@ class LeaseKeeper:
     # admissions
 
     def admit(self) -> Admitted:
-        """Admit work at this moment; the stamped time never decreases within this process.
+        """Admit work at this moment, stamped with the platform's time.
 
         Raises:
             Problem: UNAVAILABLE without a valid lease.
@@ -158,8 +158,7 @@ class LeaseKeeper:
         admission = None if snapshot is None or self._closing else rules.admit(snapshot.lease, boot_now)
         if snapshot is None or admission is None:
             raise no_lease()
-        stamped = replace(admission, received_at=self._stamp(admission.received_at))
-        return Admitted(stamped, snapshot, snapshot.lease.age(boot_now))
+        return Admitted(admission, snapshot)
 
     async def run_tracked(self, admitted: Admitted, work: Callable[[], Coroutine[Any, Any, ResultT]]) -> ResultT:
         """Register work as in flight and run it to completion, even when the caller is cancelled.
@@ -235,17 +234,15 @@ class LeaseKeeper:
             raise LeaseStoreUnavailableError(
                 f"the schedule's epoch decreased from {self._epoch} to {renewal.epoch}: is this the right primary?"
             )
-        self._adopt(
-            Lease(
-                holder=holder,
-                sent_at=sent_at,
-                entered_at=renewal.entered_at,
-                ttl=self._ttl_ms * 1_000,
-                epoch=renewal.epoch,
-            ),
-            renewal,
-            current,
+        lease = Lease(
+            holder=holder,
+            sent_at=sent_at,
+            entered_at=renewal.entered_at,
+            ttl=self._ttl_ms * 1_000,
+            epoch=renewal.epoch,
         )
+        self._check_clock(lease)
+        self._adopt(lease, renewal, current)
         return True
 
     async def release_stale(self) -> None:
@@ -261,6 +258,18 @@ class LeaseKeeper:
         for holder in self._stale_holders - busy:
             await self._store.release(holder)
             self._stale_holders.discard(holder)
+
+    def _check_clock(self, lease: Lease) -> None:
+        """Adopt a step of the platform's clock only after a second renewal confirms it.
+
+        A single wrong reading would make answers late, or admit late ones, until the next renewal.
+        """
+        references = (self.lease, self._unconfirmed)
+        known = [reference for reference in references if reference is not None]
+        if known and not any(rules.clocks_agree(reference, lease) for reference in known):
+            self._unconfirmed = lease
+            raise LeaseStoreUnavailableError("the platform's clock stepped; the next renewal must confirm it")
+        self._unconfirmed = None
 
     def _adopt(self, lease: Lease, renewal: Renewal, unchanged: LeaseSnapshot | None) -> None:
         if renewal.sittings is not None:
@@ -323,10 +332,6 @@ class LeaseKeeper:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, EXPECTED_ERRORS):
             logger.error("work_in_flight_failed", exc_info=error)
-
-    def _stamp(self, now: int) -> int:
-        self._last_stamp = max(self._last_stamp, now)
-        return self._last_stamp
 
 
 def _log_crash(loop: asyncio.Task[None]) -> None:

@@ -25,12 +25,16 @@ class Admitted:
 
     admission: Admission
     snapshot: LeaseSnapshot
-    lease_age: int
 
     @property
     def now(self) -> int:
         """The platform's time at the admission."""
         return self.admission.received_at
+
+    @property
+    def as_of(self) -> int:
+        """The platform's time at which the snapshot's sittings were read, or an earlier one."""
+        return self.snapshot.lease.entered_at
 
     def sitting(self, sitting: UUID) -> ScheduledSitting:
         """A sitting of the snapshot; raises `Problem` NOT_FOUND."""
