@@ -43,8 +43,10 @@ from exam_operator.testing.world import (
 )
 
 NEVER = 2 * EPOCH_2027
-ENOUGH = 120
-"""Steps after which an undisturbed world has come to rest."""
+ROUNDS = 120
+"""Rounds within which an undisturbed world settles, with one revision."""
+ROUNDS_PER_REVISION = 8
+"""Rounds that each further revision needs at most: create and release its Job, seal, two chunks, complete, publish."""
 ORDER = {phase: place for place, phase in enumerate(Phase)} | {Phase.PAUSED: list(Phase).index(Phase.OPEN)}
 SPANS = (SECOND // 2, 2 * SECOND, MINUTE, 5 * MINUTE, 11 * MINUTE, 61 * MINUTE)
 
@@ -255,7 +257,8 @@ class Life(RuleBasedStateMachine):
         world, memory = self.world, self.operators[0]
         world.exam_written = True
         self.restart(0)
-        for _ in range(ENOUGH):
+        revisions = 0 if world.exam is None else world.exam.spec.grading.revision
+        for _ in range(ROUNDS + ROUNDS_PER_REVISION * revisions):
             if not self.settled(memory):
                 self.run_each_job()
             elif world.state is State.CLOSING and not world.drained:
