@@ -1,7 +1,7 @@
 """Settings from environment variables; every wrong or missing variable is named at start-up."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, overload
 
 from pydantic import BeforeValidator, ValidationError
@@ -27,7 +27,7 @@ class SettingsError(Exception):
     """One or more variables are missing or wrong; the message has a line for each."""
 
     @classmethod
-    def of(cls, faults: Iterator[str]) -> Self:
+    def of(cls, faults: Iterable[str]) -> Self:
         """The error for some faults, each a sentence that names its variable."""
         return cls("\n  ".join(("the settings are not valid:", *faults)))
 
@@ -71,7 +71,7 @@ def load_settings(*classes: type[BaseSettings]) -> Any:
         except ValidationError as error:
             faults.extend(_faults(each, error))
     if faults:
-        raise SettingsError.of(iter(faults))
+        raise SettingsError.of(faults)
     return loaded[0] if len(classes) == 1 else tuple(loaded)
 
 
