@@ -206,7 +206,7 @@ async def _write_answers(
     log: AnswerLog, sitting: Sitting, last_answers: dict[int, LastAnswers], chance: random.Random
 ) -> None:
     """Each student starts twice (two devices), answers everything twice, every other one submits, some are late."""
-    began = to_micros(sitting.opens_at)
+    started = to_micros(sitting.opens_at)
     solvers = (uuid4(), uuid4())
     turn = asyncio.Semaphore(16)
 
@@ -214,20 +214,20 @@ async def _write_answers(
         bucket = bucket_of(student, sitting.buckets)
         async with turn:
             for solver, after in ((solvers[0], 0), (solvers[1], 9)):
-                start = Start(student=student, started_at=began + after, solver=solver, epoch=sitting.epoch, seed=1)
+                start = Start(student=student, started_at=started + after, solver=solver, epoch=sitting.epoch, seed=1)
                 await log.append_start(sitting.id, bucket, start)
-            await log.append_answers(sitting.id, bucket, _rows_of(sitting, student, last, began, solvers[0], chance))
+            await log.append_answers(sitting.id, bucket, _rows_of(sitting, student, last, started, solvers[0], chance))
             if student % 3 == 0:
-                await log.append_late(sitting.id, bucket, _late(sitting, student, began, solvers[0]))
+                await log.append_late(sitting.id, bucket, _late(sitting, student, started, solvers[0]))
             if student % 2:
-                done = Submission(student=student, submitted_at=began + 5, solver=solvers[0], epoch=sitting.epoch)
+                done = Submission(student=student, submitted_at=started + 5, solver=solvers[0], epoch=sitting.epoch)
                 await log.append_submission(sitting.id, bucket, done)
 
     await asyncio.gather(*(write(student, last) for student, last in last_answers.items()))
 
 
 def _rows_of(
-    sitting: Sitting, student: int, last: LastAnswers, began: int, solver: UUID, chance: random.Random
+    sitting: Sitting, student: int, last: LastAnswers, started: int, solver: UUID, chance: random.Random
 ) -> list[Answer]:
     """Two answers to each question, in any order: an earlier one and the last one."""
     paper = json.loads(bytes(sitting.paper.body))
@@ -235,19 +235,19 @@ def _rows_of(
     for question, meant in last.items():
         values = [_discarded_value(paper["questions"][question]), _value(paper["questions"][question], meant)]
         for seq, value in enumerate(values, start=1):
-            rows.append(_answer(sitting, student, question, seq, value, began + seq, began, solver))
+            rows.append(_answer(sitting, student, question, seq, value, started + seq, started, solver))
     chance.shuffle(rows)
     return rows
 
 
-def _late(sitting: Sitting, student: int, began: int, solver: UUID) -> list[Answer]:
+def _late(sitting: Sitting, student: int, started: int, solver: UUID) -> list[Answer]:
     """An answer to the first question that came a microsecond too late: it would be the last one."""
-    late = began + HALF_AN_HOUR + 1
-    return [_answer(sitting, student, 0, 9, AnswerValue(choice=1 << n), late, began, solver) for n in range(3)]
+    late = started + HALF_AN_HOUR + 1
+    return [_answer(sitting, student, 0, 9, AnswerValue(choice=1 << n), late, started, solver) for n in range(3)]
 
 
 def _answer(
-    sitting: Sitting, student: int, question: int, seq: int, value: AnswerValue, at: int, began: int, solver: UUID
+    sitting: Sitting, student: int, question: int, seq: int, value: AnswerValue, at: int, started: int, solver: UUID
 ) -> Answer:
     return Answer(
         student=student,
@@ -255,7 +255,7 @@ def _answer(
         seq=seq,
         answer_id=answer_id_of(sitting=sitting.id, student=student, question=question, seq=seq, answer=value),
         received_at=at,
-        deadline_at=began + HALF_AN_HOUR,
+        deadline_at=started + HALF_AN_HOUR,
         solver=solver,
         epoch=sitting.epoch,
         answer=value,

@@ -1,6 +1,9 @@
 """Sealing: what was read back is recorded, and repeated sealing gives the same seal."""
 
+import json
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -26,6 +29,7 @@ class MemoryRecords:
 
     def __init__(self) -> None:
         self.recorded: dict[int, str] = {}
+        self.counts: dict[int, int] = {}
         self.root: str | None = None
 
     def digests(self) -> Mapping[int, str]:
@@ -35,6 +39,7 @@ class MemoryRecords:
     def record(self, bucket: int, sealed: SealedBucket) -> None:
         """Record a bucket; the same digest again is accepted."""
         assert self.recorded.setdefault(bucket, sealed.digest) == sealed.digest
+        self.counts[bucket] = sealed.count
 
     def complete(self, root: str) -> None:
         """Record the root digest."""
@@ -112,6 +117,16 @@ def test_every_student_is_in_the_seal_once(answerlog: SyncAnswerLog) -> None:
     ]
     assert sorted(attempt.student for bucket in sealed for attempt in bucket.students) == list(range(STUDENTS))
     assert sum(bucket.count for bucket in sealed) == 3 * STUDENTS
+
+
+def test_sealing_and_recording_parse_no_json(answerlog: SyncAnswerLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seal carries its attempts from the fold to the record, so that large buckets are not parsed again."""
+    parse = Mock(side_effect=json.loads)
+    monkeypatch.setattr("exam_core.fold.json", SimpleNamespace(loads=parse))
+    records = MemoryRecords()
+    seal(answerlog, records)
+    assert sum(records.counts.values()) == 3 * STUDENTS
+    assert parse.call_count == 0
 
 
 def test_an_interrupted_sealing_is_resumed(answerlog: SyncAnswerLog) -> None:

@@ -38,7 +38,7 @@ def test_one_coordinator_per_sitting_holds_the_lock(dsn, wait_until) -> None:
 
 
 def test_the_lock_of_a_coordinator_that_died_is_free(dsn, postgres, wait_until) -> None:
-    """When a coordinator is killed the next one need not wait; and one that lost its connection asks anew."""
+    """The next coordinator need not wait for a killed one; one that lost its connection must acquire the lock again."""
     sitting = UUID(int=2**127 + 5)
     with SittingLock(dsn, sitting) as lock, SittingLock(dsn, sitting) as next_one:
         assert lock.acquire()
@@ -52,23 +52,23 @@ def test_the_lock_of_a_coordinator_that_died_is_free(dsn, postgres, wait_until) 
 
 def test_the_mark_of_enqueued_chunks_expires(broker, in_process, wait_until) -> None:
     """The mark that chunks were enqueued expires by itself, and is lost with the broker's memory."""
-    ours = RedisBroker(str(in_process.redis_url))
-    assert not ours.is_marked_enqueued(7)
-    ours.mark_enqueued(7, 600)
-    assert (ours.is_marked_enqueued(7), ours.is_marked_enqueued(8)) == (True, False)
+    marks = RedisBroker(str(in_process.redis_url))
+    assert not marks.is_marked_enqueued(7)
+    marks.mark_enqueued(7, 600)
+    assert (marks.is_marked_enqueued(7), marks.is_marked_enqueued(8)) == (True, False)
     broker.flushall()
-    assert not ours.is_marked_enqueued(7)
-    ours.mark_enqueued(7, 0.05)
-    wait_until(lambda: not ours.is_marked_enqueued(7), "the mark expired")
+    assert not marks.is_marked_enqueued(7)
+    marks.mark_enqueued(7, 0.05)
+    wait_until(lambda: not marks.is_marked_enqueued(7), "the mark expired")
 
 
 def test_the_queue_depth_counts_waiting_tasks(broker, in_process, send) -> None:
     """I see how many chunks wait, apart from control tasks."""
-    ours = RedisBroker(str(in_process.redis_url))
+    marks = RedisBroker(str(in_process.redis_url))
     send("exam_grader.grade_chunk", str(uuid4()), 1, 0)
     send("exam_grader.grade_chunk", str(uuid4()), 1, 1)
     send("exam_grader.close_due")
-    assert (ours.queue_depth(CHUNKS), ours.queue_depth(CONTROL)) == (2, 1)
+    assert (marks.queue_depth(CHUNKS), marks.queue_depth(CONTROL)) == (2, 1)
     assert {key.decode().split(":")[0] for key in broker.keys("*")} == {"exam"}
 
 
@@ -88,7 +88,7 @@ def test_a_revision_that_a_dead_coordinator_left_unpublished_is_published(seeded
 
 
 def test_a_revision_is_due_for_publication_while_no_later_one_is_published(seeded, make_grader) -> None:
-    """Degrees are published by themselves only where the sitting says so, and an old revision never replaces a new."""
+    """Only sittings that publish automatically are published, and an old revision never replaces a new one."""
     Sitting.objects.update(publish=Sitting.Publish.MANUAL)
     coordinator = make_grader().coordinator(seeded.sitting, 1, on_report=lambda _report: None, local=True)
     assert coordinator.advance().text.endswith("revision 1 is graded, not published")
@@ -98,8 +98,8 @@ def test_a_revision_is_due_for_publication_while_no_later_one_is_published(seede
         assert list(revisions_unfinished()) == [(seeded.sitting, 1)] * due
 
 
-def test_a_sitting_still_open_or_cancelled_is_left_alone(seeded_open, make_grader) -> None:
-    """The periodic task touches nothing that is not over."""
+def test_the_periodic_task_skips_open_sittings(seeded_open, make_grader) -> None:
+    """The periodic task changes no sitting that is not over."""
     assert list(make_grader().close_due()) == []
     assert (seeded_open.row.state, Revision.objects.count()) == ("scheduled", 0)
     assert seeded_open.row.closes_at > timezone.now() + timedelta(minutes=30)

@@ -1,5 +1,6 @@
 """From answers in the answer log to degrees in the database, with the processes as they are deployed."""
 
+import json
 from uuid import uuid4
 
 import httpx
@@ -39,7 +40,7 @@ def test_coordinating_a_published_sitting_changes_nothing(seeded, coordinate) ->
     assert (seeded.row.epoch, seeded.row.published_at, seeded.degrees()) == before
 
 
-def test_an_open_window_is_refused_and_stopped_only_on_demand(seeded_open, coordinate) -> None:
+def test_an_open_window_is_rejected_unless_stopped(seeded_open, coordinate) -> None:
     """I cannot grade an open sitting by mistake; with --stop I end it and grade what was answered."""
     refused = coordinate("--sitting", seeded_open.name, "--local")
     assert refused.returncode == 3
@@ -51,7 +52,7 @@ def test_an_open_window_is_refused_and_stopped_only_on_demand(seeded_open, coord
     assert seeded_open.row.stopped_at is not None
 
 
-def test_a_sitting_that_does_not_exist_is_refused(grader_env, coordinate) -> None:
+def test_an_unknown_sitting_is_rejected(grader_env, coordinate) -> None:
     """If I mistype the name, the error names the sitting that was not found."""
     refused = coordinate("--sitting", "no-such-sitting")
     assert refused.returncode == 3
@@ -59,7 +60,7 @@ def test_a_sitting_that_does_not_exist_is_refused(grader_env, coordinate) -> Non
 
 
 def test_the_periodic_task_closes_grades_and_publishes(seeded, start, wait_until) -> None:
-    """Without an operator, a sitting that is over ends in published degrees; two beats do no harm."""
+    """Without an operator, a sitting that is over ends in published degrees; two beats are safe."""
     start("worker")
     start("beat")
     start("beat")
@@ -68,7 +69,7 @@ def test_the_periodic_task_closes_grades_and_publishes(seeded, start, wait_until
 
 
 def test_nothing_is_sealed_while_a_solver_may_still_acknowledge(seeded, coordinate) -> None:
-    """While a solver's lease lives the sitting is closing and the output names which process is waited for."""
+    """While a solver's lease lives the sitting is closing and the output names the process that blocks the drain."""
     holder = uuid4()
     with connection.cursor() as cursor:
         cursor.execute("SELECT solver_renew(%s, 30000, 0, 0, 0)", [holder])
@@ -124,9 +125,12 @@ def test_a_worker_serves_health_and_metrics(seeded, start, coordinate, wait_unti
 
 
 def test_a_request_id_is_logged_by_every_grader(seeded, start, coordinate) -> None:
-    """The events of a chunk carry the request id of the coordinator that enqueued it."""
+    """The events of a chunk carry the request id of the coordinator that enqueued it; Celery's are JSON too."""
     worker = start("worker")
     assert coordinate("--sitting", seeded.name, EXAM_REQUEST_ID="req-from-the-operator").returncode == 0
     graded = [line for line in worker.log.read_text().splitlines() if '"chunk_graded"' in line]
     assert len(graded) == len(seeded.ledger())
     assert all('"request_id": "req-from-the-operator"' in line for line in graded)
+    events = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    assert {event["service"] for event in events} == {"grader"}
+    assert any(event["logger"].startswith("celery.") for event in events)

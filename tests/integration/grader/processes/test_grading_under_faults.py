@@ -1,4 +1,4 @@
-"""Processes are killed, the broker forgets, seals are tampered with: degrees stay right or nothing is graded."""
+"""Killed processes, lost tasks and modified seals: degrees are correct, or nothing is graded."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def _tamper(cassandra: Cassandra, sitting: UUID, bucket: int) -> None:
         )
 
 
-def test_a_worker_killed_in_the_middle_of_a_chunk_costs_nothing(
+def test_chunks_of_a_killed_worker_are_graded_by_another(
     seeded, start, wait_until, graders_blocked, graders_waiting
 ) -> None:
     """Kill a worker while it writes degrees, start another: every degree is right and every chunk graded once."""
@@ -72,10 +72,10 @@ def test_a_worker_killed_in_the_middle_of_a_chunk_costs_nothing(
     seeded.assert_graded_once()
 
 
-def test_one_process_of_a_pool_killed_in_a_chunk_costs_nothing(
+def test_chunks_of_a_killed_pool_process_are_graded_again(
     seeded, start, wait_until, graders_blocked, graders_waiting
 ) -> None:
-    """When the system kills one process of a worker, the worker goes on and its chunk is graded again."""
+    """When the kernel kills one process of a worker, the worker keeps running and the chunk is graded again."""
     worker = start("worker")
     start(*COORDINATE, seeded.name)
     wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
@@ -88,7 +88,7 @@ def test_one_process_of_a_pool_killed_in_a_chunk_costs_nothing(
 def test_a_stopped_worker_returns_its_chunks(
     seeded, start, wait_until, graders_blocked, graders_waiting, broker, tmp_path
 ) -> None:
-    """A rollout stops a busy worker: what it had is in the queue again at once, for the next one."""
+    """A rollout stops a busy worker: its chunks are back in the queue at once."""
     worker = start("worker")
     start(*COORDINATE, seeded.name, EXAM_GRADER_STALL_SECONDS="600")
     wait_until(lambda: graders_waiting() == 2, "two chunks are in the middle of their transactions")
@@ -159,8 +159,8 @@ def test_a_stopped_coordinator_exits_as_resumable(seeded, start, wait_until) -> 
     assert "the command is resumable" in coordinator.log.read_text()
 
 
-def test_two_coordinators_at_once_end_as_one(seeded, start, wait_until) -> None:
-    """Kubernetes may start a Job's program twice: both end well, and everything is done once."""
+def test_concurrent_coordinators_grade_once(seeded, start, wait_until) -> None:
+    """Kubernetes may start a Job's program twice: both succeed, and every chunk is graded once."""
     start("worker")
     both = [start(*COORDINATE, seeded.name) for _ in range(2)]
     wait_until(lambda: not any(child.alive for child in both), "both coordinators ended")
@@ -168,7 +168,7 @@ def test_two_coordinators_at_once_end_as_one(seeded, start, wait_until) -> None:
     seeded.assert_graded_once()
 
 
-def test_even_without_the_lock_two_coordinators_do_no_harm(seeded, make_grader) -> None:
+def test_concurrent_coordinators_are_safe_without_the_lock(seeded, make_grader) -> None:
     """The lock only saves work: two coordinators without it still write one set of degrees."""
     ends: list[str] = []
 

@@ -1,6 +1,6 @@
 """Redis as the broker: queue names, transport options for Celery, and the queries that bypass Celery.
 
-Redis may be emptied at any time without loss: PostgreSQL's ledger tells which chunks are missing.
+Redis may be emptied at any time without loss: the ledger in PostgreSQL has the chunks that are graded.
 """
 
 import socket

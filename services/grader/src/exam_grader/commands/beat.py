@@ -36,7 +36,7 @@ def run(_arguments: argparse.Namespace, settings: GraderSettings, _cassandra: Ca
     keep_logging_configuration()
     app = create_app(settings)
     app.Beat(
-        scheduler=scheduler_class(broker, monitor),  # type: ignore[arg-type]  # a name or a class, says Celery
+        scheduler=scheduler_class(broker, monitor),  # type: ignore[arg-type]  # a name or a class
         max_interval=max(1, int(settings.close_poll_seconds)),
         loglevel=settings.log_level,
         quiet=True,
