@@ -267,7 +267,7 @@ def test_an_upgrade_without_its_secret_is_rejected(platform, access) -> None:
     kept = cluster.get(*_in_namespace("secret", f"{RELEASE}-secrets"))
     cluster.kubectl(*_in_namespace("delete", "secret", f"{RELEASE}-secrets"))
     try:
-        with pytest.raises(HarnessError, match=r"(?s)Secret exam/exam-secrets is gone.*backup"):
+        with pytest.raises(HarnessError, match=r"(?s)Secret exam/exam-secrets not found.*backup"):
             _upgrade(platform, platform.tags)
     finally:
         metadata = {name: kept["metadata"][name] for name in ("name", "namespace", "labels", "annotations")}
