@@ -155,16 +155,16 @@ def test_a_number_is_parsed_like_decimal_or_rejected(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "name"),
+    ("answer", "expected"),
     [
         (AnswerValue(choice=0b101), "3d279338-0786-8a65-aa7f-da26df5c8397"),
         (AnswerValue(value="3.14"), "6e9096d0-ffab-8891-8120-bee78e5ade2c"),
     ],
 )
-def test_a_retry_has_the_same_id_in_every_release(answer: AnswerValue, name: str) -> None:
+def test_a_retry_has_the_same_id_in_every_release(answer: AnswerValue, expected: str) -> None:
     """My answer, sent again to a server of another release, is the same answer."""
     answer_id = answer_id_of(sitting=SITTING, student=17, question=3, seq=2, answer=answer)
-    assert str(answer_id) == name
+    assert str(answer_id) == expected
     assert (answer_id.version, answer_id.variant) == (8, "specified in RFC 4122")
 
 
@@ -194,7 +194,7 @@ def test_another_answer_has_another_id(one: dict[str, Any], other: dict[str, Any
 
 
 def test_an_answer_is_choices_or_a_number() -> None:
-    """An AnswerValue can be neither both nor neither."""
+    """An AnswerValue has exactly one of the two."""
     for choice, value in ((None, None), (1, "1")):
         with pytest.raises(ValueError, match="either choices or a number"):
             AnswerValue(choice=choice, value=value)

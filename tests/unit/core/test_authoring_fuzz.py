@@ -41,7 +41,7 @@ questions:
       How many?
     answer: {value: "3,14", tolerance: 0.01}
 """
-NASTY = (
+SYNTAX_FRAGMENTS = (
     *("&a", "*a", "<<:", "!x", "!!bool", "? ", "- ", ": ", "{", "}", "[", "]", "'", '"', "|", ">", "#", "%", "@", "`"),
     *("---", "...", "\n", "\t", "\r\n", "\x00", "\x85", "\ud800", "\ufeff", "é", "٣", "\\U00110000", "\\ud800", "\\0"),
     *("null", "~", "true", "maybe", "1e999", "-0", ".inf", "NaN", "1_0", "0x1F", "2026-01-01", "=", "9" * 40),
@@ -95,18 +95,18 @@ def texts(draw: st.DrawFn) -> str:
         place = draw(st.integers(0, len(lines) - 1))
         line = lines[place]
         column = draw(st.integers(0, len(line)))
-        accident = draw(st.sampled_from(("insert", "replace", "cut", "delete", "repeat", "move", "indent")))
-        if accident == "insert":
-            lines[place] = line[:column] + draw(st.sampled_from(NASTY)) + line[column:]
-        elif accident == "replace":
-            lines[place] = line.split(":", maxsplit=1)[0] + ": " + draw(st.sampled_from(NASTY)) + "\n"
-        elif accident == "cut":
+        edit = draw(st.sampled_from(("insert", "replace", "cut", "delete", "repeat", "move", "indent")))
+        if edit == "insert":
+            lines[place] = line[:column] + draw(st.sampled_from(SYNTAX_FRAGMENTS)) + line[column:]
+        elif edit == "replace":
+            lines[place] = line.split(":", maxsplit=1)[0] + ": " + draw(st.sampled_from(SYNTAX_FRAGMENTS)) + "\n"
+        elif edit == "cut":
             lines[place] = line[:column]
-        elif accident == "delete":
+        elif edit == "delete":
             lines[place] = ""
-        elif accident == "repeat":
+        elif edit == "repeat":
             lines[place] = line * 2
-        elif accident == "move":
+        elif edit == "move":
             lines.insert(draw(st.integers(0, len(lines) - 1)), lines.pop(place))
         else:
             lines[place] = "  " + line
@@ -156,7 +156,7 @@ def test_random_values_give_an_exam_or_faults(text: str) -> None:
     check_outcome(text)
 
 
-@given(st.text(st.characters(), max_size=40) | st.text(st.sampled_from("".join(NASTY)), max_size=40))
+@given(st.text(st.characters(), max_size=40) | st.text(st.sampled_from("".join(SYNTAX_FRAGMENTS)), max_size=40))
 def test_random_text_gives_faults(text: str) -> None:
     """A file that is no document at all is rejected with a Problem."""
     check_outcome(text)
@@ -200,12 +200,12 @@ def check_exam(document: ExamDocument) -> None:
         assert len({choice.id for choice in question.choices}) == len(question.choices)
     assert exam_faults(questions) == []
     assert paper.images == document.images.keys()
-    right = [
+    correct_answers = [
         AnswerValue(value=decimal_text(entry.value))
-        if asked.kind is QuestionKind.NUMERIC and entry.value is not None
+        if question.kind is QuestionKind.NUMERIC and entry.value is not None
         else AnswerValue(choice=entry.choices)
-        for asked, entry in zip(paper.questions, key.entries, strict=True)
+        for question, entry in zip(paper.questions, key.entries, strict=True)
     ]
-    result = score(paper, key, Policy(), enumerate(right))
+    result = score(paper, key, Policy(), enumerate(correct_answers))
     assert result.total == result.maximum
-    assert not any(answer.blank for answer in right)
+    assert not any(answer.blank for answer in correct_answers)

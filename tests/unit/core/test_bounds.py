@@ -72,6 +72,6 @@ def test_minutes_are_a_valid_duration_or_a_value_error(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e300", "1e9", "1441", "0", "-1", "1e-9"])
 def test_minutes_out_of_bounds_are_rejected(text: str) -> None:
-    """Each is a message, not a traceback; also a duration that rounds to zero."""
+    """Each raises ValueError with a message, including a duration that rounds to zero."""
     with pytest.raises(ValueError, match="positive"):
         read_minutes(text)

@@ -27,9 +27,9 @@ def test_every_student_has_a_bucket(student: int, buckets: int) -> None:
 @pytest.mark.parametrize("first", [1, 1_000_000])
 def test_students_spread_evenly(first: int) -> None:
     """Students with consecutive ids spread over the buckets."""
-    full = Counter(bucket_of(student, 16) for student in range(first, first + 8_000))
-    assert len(full) == 16
-    assert all(400 <= students <= 600 for students in full.values())
+    students_per_bucket = Counter(bucket_of(student, 16) for student in range(first, first + 8_000))
+    assert len(students_per_bucket) == 16
+    assert all(400 <= students <= 600 for students in students_per_bucket.values())
 
 
 @pytest.mark.parametrize("questions", [1, 8, 20, 60, 200, MAX_QUESTIONS])
@@ -37,8 +37,8 @@ def test_students_spread_evenly(first: int) -> None:
 def test_buckets_stay_below_the_limit_of_rows(candidates: int, questions: int) -> None:
     """A partition stays within its size, for any paper and despite uneven hashing."""
     buckets = buckets_for(candidates=candidates, questions=questions)
-    full = Counter(bucket_of(student, buckets) for student in range(candidates))
-    rows = max(full.values()) * questions * 4
+    students_per_bucket = Counter(bucket_of(student, buckets) for student in range(candidates))
+    rows = max(students_per_bucket.values()) * questions * 4
     # A few students above the average matter where a student has thousands of rows.
     assert rows <= max(ROWS_PER_BUCKET, 6 * questions * 4)
 

@@ -25,8 +25,8 @@ def windows(draw: st.DrawFn, *, stops: bool = True) -> Window:
         began = at + draw(SPANS)
         at = began + draw(SPANS)
         pauses.append(Pause(began=began, ended=at))
-    lasts: bool = draw(st.booleans())
-    if pauses and lasts:
+    last_is_open: bool = draw(st.booleans())
+    if pauses and last_is_open:
         pauses[-1] = Pause(began=pauses[-1].began)
     return Window(
         opens_at=opens_at,
@@ -109,7 +109,7 @@ def test_the_end_of_the_sitting_is_a_possible_deadline(window: Window, extra: in
 
 @given(attempts(), SPANS, st.integers(0, 10))
 def test_extensions_never_shorten_a_deadline(attempt: tuple[Window, int], extra: int, more: int) -> None:
-    """A later close, a longer duration or more extra time never moves a deadline forward."""
+    """A later close, a longer duration or more extra time never makes a deadline earlier."""
     window, started_at = attempt
     before = _order(personal_deadline(window, started_at=started_at, extra=extra))
     for wider in (replace(window, closes_at=window.closes_at + more), replace(window, duration=window.duration + more)):
@@ -138,11 +138,11 @@ def test_a_pause_before_the_opening_changes_nothing(attempt: tuple[Window, int],
     window, started_at = attempt
     window = replace(window, pauses=(), stopped_at=None)
     assume(started_at < window.closes_at)
-    held = replace(window, pauses=(Pause(began=0, ended=window.opens_at),))
-    assert personal_deadline(held, started_at=started_at, extra=extra) == personal_deadline(
+    paused_early = replace(window, pauses=(Pause(began=0, ended=window.opens_at),))
+    assert personal_deadline(paused_early, started_at=started_at, extra=extra) == personal_deadline(
         window, started_at=started_at, extra=extra
     )
-    assert ends_at(held, max_extra=extra) == ends_at(window, max_extra=extra)
+    assert ends_at(paused_early, max_extra=extra) == ends_at(window, max_extra=extra)
 
 
 @given(attempts(), SPANS)

@@ -21,7 +21,7 @@ VALUES = st.builds(AnswerValue, choice=st.integers(0, 3)) | st.builds(
 )
 
 
-def answered(
+def saved_answer(
     value: AnswerValue, *, student: int = 1, question: int = 0, seq: int = 1, at: int = 10, until: int = 100
 ) -> Answer:
     """An answer as a solver writes it."""
@@ -40,7 +40,7 @@ def answered(
 
 ANSWERS = st.lists(
     st.builds(
-        answered,
+        saved_answer,
         VALUES,
         student=st.integers(1, 2),
         question=st.integers(0, 1),
@@ -110,25 +110,23 @@ def test_a_seal_contains_what_counts(answers: list[Answer], starts: list[Start],
     seal = SealedBucket(encoded.data)
     assert encoded.students == seal.students
     counted = fold_answers(answers)
-    kept = {
-        (sat.student, a.question): (a.seq, a.received_at, a.answer_id) for sat in seal.students for a in sat.answers
-    }
+    kept = {(s.student, a.question): (a.seq, a.received_at, a.answer_id) for s in seal.students for a in s.answers}
     assert kept == {place: answer.rank for place, answer in counted.items()}
     assert {(s.student, a.question): a.answer for s in seal.students for a in s.answers} == {
         place: answer.answer for place, answer in counted.items()
     }
     assert seal.count == len(counted)
-    sat = {student for student, _ in counted} | {s.student for s in starts} | {s.student for s in submissions}
-    assert [one.student for one in seal.students] == sorted(sat)
-    for one in seal.students:
-        began = [start.started_at for start in starts if start.student == one.student]
-        submitted = [submission.submitted_at for submission in submissions if submission.student == one.student]
-        assert (one.started_at, one.submitted_at) == (min(began, default=None), min(submitted, default=None))
+    expected = {student for student, _ in counted} | {s.student for s in starts} | {s.student for s in submissions}
+    assert [attempt.student for attempt in seal.students] == sorted(expected)
+    for attempt in seal.students:
+        began = [start.started_at for start in starts if start.student == attempt.student]
+        submitted = [submission.submitted_at for submission in submissions if submission.student == attempt.student]
+        assert (attempt.started_at, attempt.submitted_at) == (min(began, default=None), min(submitted, default=None))
 
 
 def test_a_seal_has_the_same_bytes_in_every_release() -> None:
     """A seal of an earlier release keeps its published digest."""
-    answers = [answered(AnswerValue(choice=5)), answered(AnswerValue(value="3.14"), question=1, seq=2)]
+    answers = [saved_answer(AnswerValue(choice=5)), saved_answer(AnswerValue(value="3.14"), question=1, seq=2)]
     start = Start(student=1, started_at=5, solver=SOLVERS[0], epoch=1, seed=1)
     seal = sealed(answers, [start, replace(start, student=2)], [])
     assert seal.data == (
@@ -145,10 +143,10 @@ def test_a_seal_has_the_same_bytes_in_every_release() -> None:
 def test_absent_students_differ_from_blank_attempts() -> None:
     """Absent students are not in the seal; attempts without answers or with withdrawn ones are."""
     start = Start(student=1, started_at=5, solver=SOLVERS[0], epoch=1, seed=1)
-    blank = answered(AnswerValue(choice=0), student=2)
-    late = answered(AnswerValue(choice=1), student=3, at=101, until=100)
+    blank = saved_answer(AnswerValue(choice=0), student=2)
+    late = saved_answer(AnswerValue(choice=1), student=3, at=101, until=100)
     students = sealed([blank, late], [start], []).students
-    assert [(sat.student, len(sat.answers)) for sat in students] == [(1, 0), (2, 1)]
+    assert [(attempt.student, len(attempt.answers)) for attempt in students] == [(1, 0), (2, 1)]
     assert students[1].answers[0].answer.blank
 
 
@@ -162,8 +160,8 @@ def test_concurrent_starts_lose_no_answers() -> None:
     window = Window(opens_at=0, closes_at=1_000, duration=50)
     ends = [personal_deadline(window, started_at=start.started_at).at for start in (first, second)]
     assert ends == [55, 57]
-    under_first = answered(AnswerValue(choice=1), at=54, until=55)
-    under_second = answered(AnswerValue(choice=2), question=1, at=57, until=57)
+    under_first = saved_answer(AnswerValue(choice=1), at=54, until=55)
+    under_second = saved_answer(AnswerValue(choice=2), question=1, at=57, until=57)
     seal = sealed([under_first, under_second], [second, first], [])
     assert seal.count == 2
     assert seal.students[0].started_at == 5
@@ -172,7 +170,7 @@ def test_concurrent_starts_lose_no_answers() -> None:
 @pytest.mark.parametrize("at", [50, 100, 101, 5_000])
 def test_a_late_retry_does_not_remove_the_acknowledged_answer(at: int) -> None:
     """If I send an acknowledged answer again, too late, it still counts."""
-    acknowledged = answered(AnswerValue(choice=1), at=20)
+    acknowledged = saved_answer(AnswerValue(choice=1), at=20)
     retry = replace(acknowledged, received_at=at, solver=SOLVERS[1])
     for rows in ([acknowledged, retry], [retry, acknowledged]):
         counted = fold_answers(rows)[1, 0]
@@ -182,7 +180,7 @@ def test_a_late_retry_does_not_remove_the_acknowledged_answer(at: int) -> None:
 
 def test_a_late_change_does_not_count() -> None:
     """After the deadline a higher seq does not replace my answer."""
-    old, new = answered(AnswerValue(choice=1)), answered(AnswerValue(choice=2), seq=2, at=101)
+    old, new = saved_answer(AnswerValue(choice=1)), saved_answer(AnswerValue(choice=2), seq=2, at=101)
     assert fold_answers([new, old])[1, 0] == old
 
 
@@ -192,7 +190,7 @@ def test_an_answer_counts_by_its_deadline_at_admission() -> None:
     longer = personal_deadline(window, started_at=0, extra=30).at
     shorter = personal_deadline(window, started_at=0).at
     assert (longer, shorter) == (80, 50)
-    answer = answered(AnswerValue(choice=1), at=70, until=80)
+    answer = saved_answer(AnswerValue(choice=1), at=70, until=80)
     assert fold_answers([answer])[1, 0] == answer
 
 
@@ -201,9 +199,9 @@ def test_an_answer_admitted_before_the_solver_read_of_a_stop_counts() -> None:
     window = Window(opens_at=0, closes_at=1_000, duration=500)
     stopped = replace(window, stopped_at=40)
     assert personal_deadline(stopped, started_at=0).at == 40
-    known = personal_deadline(window, started_at=0).at
-    assert known == 500
-    answer = answered(AnswerValue(choice=1), at=60, until=known)
+    deadline_at_admission = personal_deadline(window, started_at=0).at
+    assert deadline_at_admission == 500
+    answer = saved_answer(AnswerValue(choice=1), at=60, until=deadline_at_admission)
     assert fold_answers([answer])[1, 0] == answer
 
 

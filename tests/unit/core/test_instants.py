@@ -33,7 +33,7 @@ def test_an_instant_has_one_text() -> None:
 def test_a_naive_datetime_is_rejected() -> None:
     """A time without a zone is not guessed."""
     with pytest.raises(ValueError, match="no time zone"):
-        to_micros(datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
+        to_micros(datetime(2026, 1, 1))  # noqa: DTZ001 - the test needs a naive datetime
 
 
 def test_spans_are_exact() -> None:

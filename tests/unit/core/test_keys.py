@@ -86,7 +86,7 @@ def test_a_malformed_key_set_is_an_error(jwks: Any) -> None:
         try:
             read(jwks)
         except ValueError as error:
-            assert "key" in str(error)  # noqa: PT017 - or it is one
+            assert "key" in str(error)  # noqa: PT017 - a valid set raises nothing
 
 
 def test_errors_do_not_contain_the_private_key() -> None:
@@ -113,8 +113,8 @@ def test_a_key_file_may_be_a_jwk_set(keys: SigningKeys) -> None:
     assert read.kid == keys.kid
 
 
-@pytest.mark.parametrize("what", ["other", "cut", "empty", "text"])
-def test_another_key_file_is_rejected(keys: SigningKeys, what: str) -> None:
+@pytest.mark.parametrize("content", ["other", "cut", "empty", "text"])
+def test_another_key_file_is_rejected(keys: SigningKeys, content: str) -> None:
     """If my key file has no Ed25519 key, the error says so and contains no part of the file."""
     pem = _pem(keys.private)
     texts = {
@@ -123,8 +123,8 @@ def test_another_key_file_is_rejected(keys: SigningKeys, what: str) -> None:
         "empty": "",
         "text": "secret",
     }
-    with pytest.raises(ValueError) as refused:  # noqa: PT011 - what matters is what it does not say
-        SigningKeys.read(texts[what])
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - checked below: the message leaks nothing
+        SigningKeys.read(texts[content])
     assert "secret" not in str(refused.value)
 
 

@@ -27,25 +27,27 @@ def test_an_admission_has_the_platforms_time() -> None:
     assert admit(LEASE, 1_030) is None
 
 
-@given(boot=st.integers(-(10**6), 10**6), there=DELAYS, lock=DELAYS, back=DELAYS, later=DELAYS)
-def test_a_solvers_time_is_never_behind_the_platforms(boot: int, there: int, lock: int, back: int, later: int) -> None:
-    """Despite delays of network and locks no late answer is in time, and I lose at most the way to PostgreSQL."""
+@given(boot=st.integers(-(10**6), 10**6), outbound=DELAYS, lock=DELAYS, inbound=DELAYS, later=DELAYS)
+def test_a_solvers_time_is_never_behind_the_platforms(
+    boot: int, outbound: int, lock: int, inbound: int, later: int
+) -> None:
+    """Despite delays of network and locks no late answer is in time, and I lose at most the request's delay."""
     sent = 10_000
-    entered = sent + there
-    answered = entered + lock + back
+    entered = sent + outbound
+    answered = entered + lock + inbound
     lease = Lease(holder=HOLDER, sent_at=sent + boot, entered_at=entered, ttl=1_000, epoch=1)
     now = answered + later
-    assert now <= lease.time(now + boot) == now + there
+    assert now <= lease.time(now + boot) == now + outbound
 
 
-@given(there=DELAYS, lock=DELAYS, back=DELAYS, ttl=st.integers(1, 100), later=st.integers(0, 300))
+@given(outbound=DELAYS, lock=DELAYS, inbound=DELAYS, ttl=st.integers(1, 100), later=st.integers(0, 300))
 def test_a_lease_ends_at_its_holder_before_it_ends_in_postgresql(
-    there: int, lock: int, back: int, ttl: int, later: int
+    outbound: int, lock: int, inbound: int, ttl: int, later: int
 ) -> None:
     """After PostgreSQL counts a lease as expired, its holder acknowledges nothing."""
-    renewed_at = there + lock
-    lease = Lease(holder=HOLDER, sent_at=0, entered_at=there, ttl=ttl, epoch=1)
-    now = renewed_at + back + later
+    renewed_at = outbound + lock
+    lease = Lease(holder=HOLDER, sent_at=0, entered_at=outbound, ttl=ttl, epoch=1)
+    now = renewed_at + inbound + later
     if renewed_at + ttl <= now:
         assert not lease.valid(now)
 
@@ -63,9 +65,9 @@ def test_an_acknowledgement_needs_a_lease_held_since_admission(
     assert not held_since(admission, None, now)
 
 
-@given(elapsed=st.integers(0, 10**12), step=st.integers(-(10**10), 10**10), there=DELAYS, later=DELAYS)
-def test_clocks_agree_unless_the_platforms_was_set(elapsed: int, step: int, there: int, later: int) -> None:
+@given(elapsed=st.integers(0, 10**12), step=st.integers(-(10**10), 10**10), outbound=DELAYS, later=DELAYS)
+def test_clocks_agree_unless_the_platforms_was_set(elapsed: int, step: int, outbound: int, later: int) -> None:
     """However long ago the last renewal was, only a step of the platform's clock makes the two disagree."""
-    first = Lease(holder=HOLDER, sent_at=0, entered_at=10**15 + there, ttl=1, epoch=1)
+    first = Lease(holder=HOLDER, sent_at=0, entered_at=10**15 + outbound, ttl=1, epoch=1)
     second = replace(first, sent_at=elapsed, entered_at=10**15 + elapsed + later + step)
-    assert clocks_agree(first, second) == (abs(step + later - there) <= MAX_CLOCK_STEP)
+    assert clocks_agree(first, second) == (abs(step + later - outbound) <= MAX_CLOCK_STEP)

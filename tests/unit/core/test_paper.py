@@ -65,21 +65,21 @@ EXAMS = st.builds(
 )
 
 
-def _drawn_for(exam: AuthoredExam, data: st.DataObject) -> list[list[int]]:
-    """A numbering of each question's choices."""
+def _draw_numbering(exam: AuthoredExam, data: st.DataObject) -> list[list[int]]:
+    """Draw a numbering of each question's choices."""
     return [data.draw(st.permutations(range(len(question.choices)))) for question in exam.questions]
 
 
 def _frozen(exam: AuthoredExam, orders: list[list[int]]) -> tuple[Paper, Key]:
-    """An exam frozen in a given numbering."""
-    given = iter(orders)
-    return freeze(exam, lambda _size: next(given))
+    """Freeze an exam in the given numbering."""
+    remaining = iter(orders)
+    return freeze(exam, lambda _size: next(remaining))
 
 
 @given(EXAMS, st.sampled_from(MultipleRule), st.data())
 def test_a_score_does_not_depend_on_the_numbering(exam: AuthoredExam, rule: MultipleRule, data: st.DataObject) -> None:
     """My score depends on the choices that I select, not on their numbers."""
-    orders = _drawn_for(exam, data)
+    orders = _draw_numbering(exam, data)
     (paper, key), (mixed, mixed_key) = freeze(exam, range), _frozen(exam, orders)
     answers, mapped = [], []
     for number, question in enumerate(exam.questions):
@@ -101,7 +101,7 @@ def test_a_score_does_not_depend_on_the_numbering(exam: AuthoredExam, rule: Mult
 @given(EXAMS, st.data())
 def test_the_paper_does_not_depend_on_the_key(exam: AuthoredExam, data: st.DataObject) -> None:
     """With another key and the same numbering, the paper has the same bytes."""
-    orders = _drawn_for(exam, data)
+    orders = _draw_numbering(exam, data)
     paper, _ = _frozen(exam, orders)
     rekeyed = replace(
         exam,
@@ -121,10 +121,10 @@ def test_the_paper_does_not_depend_on_the_key(exam: AuthoredExam, data: st.DataO
 @given(EXAMS, st.data())
 def test_the_key_contains_the_correct_choices(exam: AuthoredExam, data: st.DataObject) -> None:
     """The key holds the choices that the author marked, by the paper's numbers."""
-    paper, key = _frozen(exam, _drawn_for(exam, data))
+    paper, key = _frozen(exam, _draw_numbering(exam, data))
     assert key.paper == paper.digest
-    for question, asked, entry in zip(exam.questions, paper.content["questions"], key.entries, strict=True):
-        texts = [choice["text"] for choice in asked.get("choices", ())]
+    for question, frozen, entry in zip(exam.questions, paper.content["questions"], key.entries, strict=True):
+        texts = [choice["text"] for choice in frozen.get("choices", ())]
         assert sorted(texts) == sorted(choice.text for choice in question.choices)
         assert {texts[n] for n in numbers_of(entry.choices)} == {c.text for c in question.choices if c.correct}
         assert (entry.value, entry.tolerance) == (question.value, question.tolerance)
@@ -137,8 +137,8 @@ def test_questions_are_read_from_a_frozen_paper(exam: AuthoredExam) -> None:
     again = Paper(paper.body)
     assert again.digest == paper.digest
     assert Key(key.body).entries == key.entries
-    for question, asked in zip(exam.questions, again.questions, strict=True):
-        assert (asked.kind, asked.weight, asked.choices) == (question.kind, question.weight, len(question.choices))
+    for question, frozen in zip(exam.questions, again.questions, strict=True):
+        assert (frozen.kind, frozen.weight, frozen.choices) == (question.kind, question.weight, len(question.choices))
 
 
 def test_a_paper_lists_its_images_and_limits() -> None:

@@ -44,14 +44,14 @@ class Profile:
 
 
 MIXED = Profile(
-    {"time": 3, "healthy": 3, "renewal": 3, "ask": 8, "work": 3, "straggler": 1, "replace": 1, "schedule": 2},
+    {"time": 3, "healthy": 3, "renewal": 3, "request": 8, "work": 3, "straggler": 1, "replace": 1, "schedule": 2},
     spans=(1, 2, TTL // 2, TTL - 4, TTL - 1, TTL + MARGIN),
     deadlines=(2, TTL // 2, TTL - 1, 5 * TTL, None, None),
     reads=(0, 1),
 )
 """All moves."""
 SLOW = Profile(
-    {"time": 2, "renewal": 3, "ask": 2, "work": 1, "schedule": 2},
+    {"time": 2, "renewal": 3, "request": 2, "work": 1, "schedule": 2},
     spans=(TTL - 6, TTL - 5, TTL - 4, TTL - 3, TTL - 2, TTL - 1),
     deadlines=(2, TTL - 6, TTL - 4, TTL - 3, TTL - 3, None),
 )
@@ -99,7 +99,7 @@ class Renewal:
     """A renewal: sent, entered at PostgreSQL, answered (schedule None: lapsed)."""
 
     holder: UUID
-    known: Lease | None
+    previous: Lease | None
     sent_at: int
     drained_epoch: int
     entered_at: int | None = None
@@ -154,17 +154,17 @@ class World:
     def send(self, process: Process) -> None:
         """Send a renewal, as a new holder if the lease is no longer valid."""
         boot_now = self.now + process.boot
-        known = process.lease if process.lease and (process.lease.valid(boot_now) or not self.rules.lapse) else None
-        self.holders += known is None
-        holder = known.holder if known else UUID(int=self.holders)
-        process.renewal = Renewal(holder, known, boot_now, self.drained_epoch(process) if known else 0)
+        previous = process.lease if process.lease and (process.lease.valid(boot_now) or not self.rules.lapse) else None
+        self.holders += previous is None
+        holder = previous.holder if previous else UUID(int=self.holders)
+        process.renewal = Renewal(holder, previous, boot_now, self.drained_epoch(process) if previous else 0)
         self.network.append(process.renewal)
 
     def drained_epoch(self, process: Process) -> int:
         """The epoch below which no work of this holder is in flight."""
         assert process.lease is not None
-        mine = [w.admission.epoch for w in process.in_flight if w.admission.holder == process.lease.holder]
-        return min(mine, default=process.lease.epoch) if self.rules.in_flight else process.lease.epoch
+        epochs_in_flight = [w.admission.epoch for w in process.in_flight if w.admission.holder == process.lease.holder]
+        return min(epochs_in_flight, default=process.lease.epoch) if self.rules.in_flight else process.lease.epoch
 
     def deliver(self, process: Process) -> None:
         """Deliver PostgreSQL's response to the process."""
@@ -172,7 +172,7 @@ class World:
         assert renewal is not None
         assert renewal.entered_at is not None
         boot_now, schedule = self.now + process.boot, renewal.schedule
-        if schedule is None or (self.rules.lapse and renewal.known and not renewal.known.valid(boot_now)):
+        if schedule is None or (self.rules.lapse and renewal.previous and not renewal.previous.valid(boot_now)):
             process.lease = None
             return
         late_by = boot_now - renewal.sent_at
@@ -230,7 +230,7 @@ class World:
         self.network.remove(renewal)
         renewal.answered, renewal.entered_at = True, renewal.entered_at or self.now
         renewed_at, acknowledged = self.rows.get(renewal.holder, (0, 0))
-        if renewal.known and self.rules.lapse and renewed_at + TTL <= self.now:
+        if renewal.previous and self.rules.lapse and renewed_at + TTL <= self.now:
             return
         self.rows[renewal.holder] = (self.now, max(acknowledged, renewal.drained_epoch))
         renewal.schedule = Schedule(self.epoch, self.closing, self.deadline)
@@ -258,11 +258,11 @@ class Protocol(RuleBasedStateMachine):
     rules from a run to explore the others, while a violation needs most of the moves.
     """
 
-    followed, processes, profile = Rules(), 2, MIXED
+    enabled_rules, processes, profile = Rules(), 2, MIXED
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(self.followed)
+        self.world = World(self.enabled_rules)
         self.world.processes.extend(Process(boot=1_000 * number) for number in range(self.processes))
         for process in self.world.processes:
             self.healthy(process, 0)
@@ -302,7 +302,7 @@ class Protocol(RuleBasedStateMachine):
         elif self.world.works:
             self.world.apply(self.world.works[0])
 
-    def ask(self, process: Process, how: int) -> None:
+    def request(self, process: Process, how: int) -> None:
         """Admit an answer, or a read for one that may be saved already."""
         self.world.admit(process, read=how in self.profile.reads)
 
@@ -361,7 +361,7 @@ def search(rules: Rules, profile: Profile, *, processes: int, examples: int) -> 
         def move_process(self, move: str, pick: int, how: int) -> None:
             getattr(self, move)(self.world.processes[pick], how)
 
-    Ruled.followed, Ruled.processes, Ruled.profile = rules, processes, profile
+    Ruled.enabled_rules, Ruled.processes, Ruled.profile = rules, processes, profile
     run_state_machine_as_test(Ruled, settings=settings(SEARCH, max_examples=examples))
 
 

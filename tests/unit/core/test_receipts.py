@@ -68,7 +68,7 @@ def test_a_receipt_can_be_verified_with_any_jose_library(keys: SigningKeys) -> N
 def test_a_changed_receipt_is_invalid(keys: SigningKeys, public: PublicKeySet, place: int, letter: str) -> None:
     """A receipt cannot be made from another one by changing a letter."""
     text = sign(RECEIPT, keys)
-    place %= len(text) - 1  # the last letter holds bits that say nothing
+    place %= len(text) - 1  # the last letter has unused bits
     changed = text[:place] + letter + text[place + 1 :]
     if changed != text:
         with pytest.raises(BadReceiptError):

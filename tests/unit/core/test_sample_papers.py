@@ -85,9 +85,9 @@ def test_the_keys_of_the_samples_are_correct(name: str, level: str, solved: dict
         ident, expected = question.id, solved[question.id]
         if isinstance(expected, Fraction):
             assert question.value is not None, ident
-            off = abs(Fraction(question.value) - expected)
+            difference = abs(Fraction(question.value) - expected)
             # If digits were truncated, the tolerance is far larger than the truncation.
-            assert off == 0 or 10 * off < Fraction(question.tolerance), ident
+            assert difference == 0 or 10 * difference < Fraction(question.tolerance), ident
         else:
             assert {plain(choice.text) for choice in question.choices if choice.correct} == expected, ident
 

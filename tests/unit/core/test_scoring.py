@@ -14,11 +14,11 @@ from exam_core.scoring import MultipleRule, Policy, score
 
 POLICIES = st.builds(Policy, multiple=st.sampled_from(MultipleRule))
 NUMBERS = st.decimals(min_value=-100, max_value=100, places=3)
-Asked = tuple[QuestionKind, Decimal, int, KeyEntry]
+ScoredQuestion = tuple[QuestionKind, Decimal, int, KeyEntry]
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> Asked:
+def scored_questions(draw: st.DrawFn) -> ScoredQuestion:
     """A question: its kind, weight, number of choices and key."""
     kind = draw(st.sampled_from(QuestionKind))
     weight = draw(st.decimals(min_value=0, max_value=1000, places=2))
@@ -31,28 +31,30 @@ def asked(draw: st.DrawFn) -> Asked:
     return kind, weight, size, KeyEntry(choices=right)
 
 
-def _made(questions: list[Asked]) -> tuple[Paper, Key]:
+def _paper_and_key(questions: list[ScoredQuestion]) -> tuple[Paper, Key]:
     body: list[dict[str, object]] = []
     for kind, weight, size, _ in questions:
-        shown: dict[str, object] = {"kind": kind.value, "text": "?", "weight": decimal_text(weight)}
+        member: dict[str, object] = {"kind": kind.value, "text": "?", "weight": decimal_text(weight)}
         if size:
-            shown |= {"choices": [{"text": str(n)} for n in range(size)], "max_choices": size}
-        body.append(shown)
+            member |= {"choices": [{"text": str(n)} for n in range(size)], "max_choices": size}
+        body.append(member)
     paper = Paper(canonical({"format": 1, "questions": body}))  # type: ignore[dict-item]
     return paper, Key.of(paper=paper.digest, entries=[entry for *_, entry in questions])
 
 
 @st.composite
-def answers_to(draw: st.DrawFn, question: Asked) -> AnswerValue:
+def answers_to(draw: st.DrawFn, question: ScoredQuestion) -> AnswerValue:
     """An answer to a question: blank, correct, nearly correct or arbitrary."""
     kind, _, size, entry = question
     if kind is QuestionKind.NUMERIC:
-        off = draw(st.sampled_from((Decimal(0), entry.tolerance, entry.tolerance + Decimal("0.001"), Decimal(50))))
-        return AnswerValue(value=draw(st.sampled_from(("", decimal_text((entry.value or Decimal(0)) + off)))))
+        difference = draw(
+            st.sampled_from((Decimal(0), entry.tolerance, entry.tolerance + Decimal("0.001"), Decimal(50)))
+        )
+        return AnswerValue(value=draw(st.sampled_from(("", decimal_text((entry.value or Decimal(0)) + difference)))))
     return AnswerValue(choice=draw(st.just(entry.choices) | st.integers(0, (1 << size) - 1)))
 
 
-def modelled(question: Asked, rule: MultipleRule, answer: AnswerValue) -> Fraction | None:
+def modelled(question: ScoredQuestion, rule: MultipleRule, answer: AnswerValue) -> Fraction | None:
     """The points of an answer, computed with sets and fractions."""
     kind, weight, size, entry = question
     if kind is QuestionKind.NUMERIC:
@@ -78,10 +80,10 @@ def _cents(points: Fraction) -> Decimal:
     return Decimal(int(whole) + (rest >= Fraction(1, 2))) / 100
 
 
-@given(st.data(), st.lists(asked(), min_size=1, max_size=5), POLICIES)
-def test_a_score_equals_the_model(data: st.DataObject, questions: list[Asked], policy: Policy) -> None:
+@given(st.data(), st.lists(scored_questions(), min_size=1, max_size=5), POLICIES)
+def test_a_score_equals_the_model(data: st.DataObject, questions: list[ScoredQuestion], policy: Policy) -> None:
     """My score is exact: rounded once, half up, between zero and the maximum."""
-    paper, key = _made(questions)
+    paper, key = _paper_and_key(questions)
     answers = [data.draw(answers_to(question)) for question in questions]
     result = score(paper, key, policy, enumerate(answers))
     earned = [modelled(q, policy.multiple, answer) for q, answer in zip(questions, answers, strict=True)]
@@ -93,10 +95,10 @@ def test_a_score_equals_the_model(data: st.DataObject, questions: list[Asked], p
     assert result.to_json() == [None if p is None else decimal_text(p) for p in result.points]
 
 
-@given(st.lists(asked(), min_size=1, max_size=5), POLICIES)
-def test_correct_answers_earn_the_maximum(questions: list[Asked], policy: Policy) -> None:
+@given(st.lists(scored_questions(), min_size=1, max_size=5), POLICIES)
+def test_correct_answers_earn_the_maximum(questions: list[ScoredQuestion], policy: Policy) -> None:
     """A student who answers everything correctly gets the maximum."""
-    paper, key = _made(questions)
+    paper, key = _paper_and_key(questions)
     answers = [
         AnswerValue(choice=entry.choices) if entry.value is None else AnswerValue(value=decimal_text(entry.value))
         for *_, entry in questions
@@ -104,10 +106,10 @@ def test_correct_answers_earn_the_maximum(questions: list[Asked], policy: Policy
     assert score(paper, key, policy, enumerate(answers)).total == score(paper, key, policy, []).maximum
 
 
-@given(st.lists(asked(), min_size=1, max_size=5), POLICIES)
-def test_a_blank_paper_earns_nothing(questions: list[Asked], policy: Policy) -> None:
+@given(st.lists(scored_questions(), min_size=1, max_size=5), POLICIES)
+def test_a_blank_paper_earns_nothing(questions: list[ScoredQuestion], policy: Policy) -> None:
     """A blank paper has zero points and no answered questions."""
-    paper, key = _made(questions)
+    paper, key = _paper_and_key(questions)
     blank = [AnswerValue(value="") if kind is QuestionKind.NUMERIC else AnswerValue(choice=0) for kind, *_ in questions]
     for answers in ([], blank):
         result = score(paper, key, policy, enumerate(answers))
@@ -121,7 +123,7 @@ def test_a_blank_paper_earns_nothing(questions: list[Asked], policy: Policy) -> 
 )
 def test_shares_by_hand(weight: str, chosen: int, points: str) -> None:
     """With three correct choices each earns a third; a wrong one deducts a third."""
-    paper, key = _made([(QuestionKind.MULTIPLE, Decimal(weight), 4, KeyEntry(choices=0b111))])
+    paper, key = _paper_and_key([(QuestionKind.MULTIPLE, Decimal(weight), 4, KeyEntry(choices=0b111))])
     policy = Policy(multiple=MultipleRule.PROPORTIONAL)
     assert score(paper, key, policy, [(0, AnswerValue(choice=chosen))]).total == Decimal(points)
 
@@ -131,13 +133,13 @@ def test_half_a_cent_is_rounded_up() -> None:
     entry = KeyEntry(choices=0b11)
     policy = Policy(multiple=MultipleRule.PROPORTIONAL)
     for weight, points in (("0.25", "0.13"), ("0.01", "0.01")):
-        paper, key = _made([(QuestionKind.MULTIPLE, Decimal(weight), 2, entry)])
+        paper, key = _paper_and_key([(QuestionKind.MULTIPLE, Decimal(weight), 2, entry)])
         assert score(paper, key, policy, [(0, AnswerValue(choice=0b01))]).total == Decimal(points)
 
 
 def test_points_are_added_before_they_are_rounded() -> None:
     """Three thirds of a point are one point, not 0.99."""
-    paper, key = _made([(QuestionKind.MULTIPLE, Decimal(1), 4, KeyEntry(choices=0b111))] * 3)
+    paper, key = _paper_and_key([(QuestionKind.MULTIPLE, Decimal(1), 4, KeyEntry(choices=0b111))] * 3)
     policy = Policy(multiple=MultipleRule.PROPORTIONAL)
     result = score(paper, key, policy, [(n, AnswerValue(choice=0b001)) for n in range(3)])
     assert (result.total, result.points) == (Decimal(1), (Decimal("0.33"),) * 3)
@@ -155,7 +157,7 @@ def test_points_are_added_before_they_are_rounded() -> None:
 )
 def test_an_empty_key_entry_earns_nothing(rule: MultipleRule, kind: QuestionKind, answer: AnswerValue) -> None:
     """A missing key entry does not stop grading, and 0 does not match it."""
-    paper, key = _made([(kind, Decimal(1), 0 if kind is QuestionKind.NUMERIC else 2, KeyEntry())])
+    paper, key = _paper_and_key([(kind, Decimal(1), 0 if kind is QuestionKind.NUMERIC else 2, KeyEntry())])
     assert score(paper, key, Policy(multiple=rule), [(0, answer)]).points == (Decimal(0),)
 
 

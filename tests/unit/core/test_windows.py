@@ -48,9 +48,9 @@ def test_a_window_may_be_moved_before_opening_and_extended_while_open(
     *, now: int, change: dict[str, Any], allowed: bool
 ) -> None:
     """After the exam has opened, its window can only become longer for me."""
-    verdict = _refusal(WINDOW, replace(WINDOW, **change), now=now)
-    assert (verdict is None) is allowed
-    assert verdict in (None, ProblemKind.WINDOW_FROZEN)
+    kind = _refusal(WINDOW, replace(WINDOW, **change), now=now)
+    assert (kind is None) is allowed
+    assert kind in (None, ProblemKind.WINDOW_FROZEN)
 
 
 def test_extra_time_past_the_close_may_be_allowed_at_any_time() -> None:
@@ -79,7 +79,7 @@ def test_pauses_and_stops_are_not_window_changes() -> None:
 
 @given(now=st.integers(0, 3_000), closes_at=st.integers(1_001, 4_000), duration=st.integers(1, 900))
 def test_allowed_changes_never_shorten_a_deadline(now: int, closes_at: int, duration: int) -> None:
-    """Whatever change is allowed once a solver may have opened, every deadline stays or moves back."""
+    """Whatever change is allowed once a solver may have opened, every deadline stays or becomes later."""
     new = replace(WINDOW, closes_at=closes_at, duration=duration)
     if now >= WINDOW.opens_at - TTL and _refusal(WINDOW, new, now=now) is None:
         assert new.closes_at >= WINDOW.closes_at
@@ -87,7 +87,7 @@ def test_allowed_changes_never_shorten_a_deadline(now: int, closes_at: int, dura
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "reason"),
     [
         ({"closes_at": 1_000}, "close after it opens"),
         ({"duration": 0}, "positive"),
@@ -97,9 +97,9 @@ def test_allowed_changes_never_shorten_a_deadline(now: int, closes_at: int, dura
         ({"pauses": (Pause(began=10, ended=9),)}, "end before it began"),
     ],
 )
-def test_an_invalid_window_is_rejected(change: dict[str, Any], why: str) -> None:
+def test_an_invalid_window_is_rejected(change: dict[str, Any], reason: str) -> None:
     """An invalid window is rejected with its reason."""
-    with pytest.raises(Problem, match=why) as refusal:
+    with pytest.raises(Problem, match=reason) as refusal:
         replace(WINDOW, **change)
     assert refusal.value.kind is ProblemKind.INVALID
 
@@ -109,7 +109,7 @@ def test_an_invalid_window_is_rejected(change: dict[str, Any], why: str) -> None
     length=st.integers(1, 2**40),
     duration=st.integers(1, 2**40),
     spans=st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), max_size=3),
-    lasts=st.booleans(),
+    last_is_open=st.booleans(),
     stopped_at=st.none() | st.integers(0, 2**52),
     extra_past_close=st.booleans(),
 )
@@ -119,7 +119,7 @@ def test_a_window_is_read_back_from_json(
     length: int,
     duration: int,
     spans: list[tuple[int, int]],
-    lasts: bool,
+    last_is_open: bool,
     stopped_at: int | None,
     extra_past_close: bool,
 ) -> None:
@@ -128,7 +128,7 @@ def test_a_window_is_read_back_from_json(
     for wait, span in spans:
         pauses.append(Pause(began=at + wait, ended=at + wait + span))
         at += wait + span
-    if lasts:
+    if last_is_open:
         pauses.append(Pause(began=at))
     window = Window(
         opens_at=opens_at,
@@ -139,7 +139,7 @@ def test_a_window_is_read_back_from_json(
         extra_past_close=extra_past_close,
     )
     assert Window.from_json(json.loads(json.dumps(window.to_json()))) == window
-    assert window.paused is lasts
+    assert window.paused is last_is_open
 
 
 def _refusal(old: Window, new: Window, *, now: int) -> ProblemKind | None:
