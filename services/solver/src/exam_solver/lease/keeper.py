@@ -216,12 +216,13 @@ class LeaseKeeper:
             if len(self._stale_holders) >= MAX_STALE_HOLDERS:
                 self._stale_holders.pop()
             self._stale_holders.add(holder)
+        known_revocation = self._revocations.latest
         renewal = await self._store.renew(
             holder,
             ttl_ms=self._ttl_ms,
             known_epoch=0 if current is None else current.lease.epoch,
             drained_epoch=0 if current is None else self.drained_epoch,
-            known_revocation=self._revocations.latest,
+            known_revocation=known_revocation,
         )
         if current is not None and (renewal is None or not current.lease.valid(self._clock())):
             # PostgreSQL counts it as expired, or the response came after its expiry: the holder cannot be used again.
@@ -241,7 +242,12 @@ class LeaseKeeper:
             ttl=self._ttl_ms * 1_000,
             epoch=renewal.epoch,
         )
+        incomplete = self._revocations.missing(now=renewal.entered_at, since=known_revocation)
+        if incomplete:
+            self._revocations.fetch_all()
         self._check_clock(lease)
+        if incomplete:
+            raise LeaseStoreUnavailableError("the platform's clock went back; the next renewal fetches all revocations")
         self._adopt(lease, renewal, current)
         return True
 

@@ -55,12 +55,29 @@ class Revocations:
 
     def __init__(self) -> None:
         self.latest = 0
-        """The highest known id."""
+        """The highest known id: the next renewal fetches those above it."""
+        self._as_of = 0
         self._sessions: dict[str, int] = {}
         self._subjects: dict[str, _Subject] = {}
 
+    def __len__(self) -> int:
+        return len(self._sessions) + len(self._subjects)
+
+    def missing(self, *, now: int, since: int) -> bool:
+        """Whether some that have not expired may be missing after an update with those above id `since`.
+
+        At an earlier time than that of the last update, revocations that were dropped, or never received, because they
+        had expired have not expired yet.
+        """
+        return now < self._as_of and since > 0
+
+    def fetch_all(self) -> None:
+        """Let the next renewal fetch all revocations."""
+        self.latest = 0
+
     def update(self, revocations: Iterable[Revocation], *, now: int) -> None:
         """Add the revocations of a renewal and drop expired ones, whose tokens have expired too."""
+        self._as_of = now
         for revocation in revocations:
             self.latest = max(self.latest, revocation.id)
             match revocation.kind:
