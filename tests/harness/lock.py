@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MEMBERS = ("core", "answerlog", "web", "solver", "grader", "operator", "harness", "runtime")
+MEMBERS = ("core", "answerlog", "web", "solver", "grader", "operator", "harness", "runtime", "cli")
 DEPLOYABLES = {
     "web": "services/web",
     "solver": "services/solver",

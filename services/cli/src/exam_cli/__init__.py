@@ -1,0 +1,1 @@
+"""The `exam` command for students and auditors."""

@@ -1,0 +1,49 @@
+"""The `exam` command.
+
+Exit codes: 0 verified; 1 not authentic, or an acknowledged answer does not count; 2 nothing was verified, because of
+the usage or because something could not be read.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from exam_cli import verify, verify_degree
+from exam_cli.sources import UnreadableError
+from exam_core.inclusion import InvalidProofError
+from exam_core.receipts import BadReceiptError
+from exam_core.statements import BadStatementError
+
+INVALID: Final = 1
+UNVERIFIED: Final = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="exam", description="Verify what the exam platform acknowledged and published.", epilog=_epilog()
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (verify, verify_degree):
+        command.add_parser(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (BadReceiptError, BadStatementError, InvalidProofError) as error:
+        print(f"invalid: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        return INVALID
+    except UnreadableError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return UNVERIFIED
+
+
+def _epilog() -> str:
+    return (
+        "Exit codes: 0 verified; 1 not authentic, or an acknowledged answer does not count; "
+        "2 nothing was verified: usage, or something could not be read."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
