@@ -92,10 +92,12 @@ def test_anchors_are_those_of_github() -> None:
 
 
 def test_the_index_lists_every_decision_with_its_title() -> None:
-    """If I write a decision, the index names it, and its number is the next."""
+    """If I write a decision, the index names it, and no other page has its number."""
     index = (REPOSITORY / "docs/adr/README.md").read_text()
     pages = sorted((REPOSITORY / "docs/adr").glob("[0-9]*.md"))
-    for number, page in enumerate(pages, start=1):
+    numbers = [int(page.name[:4]) for page in pages]
+    assert len(set(numbers)) == len(numbers)
+    for number, page in zip(numbers, pages, strict=True):
         title = page.read_text().splitlines()[0].removeprefix(f"# {number}. ")
         assert f"| {number} | [{title}]({page.name}) |" in index
 
