@@ -144,6 +144,31 @@ async def test_logging_out_revokes_the_sessions_tokens_at_the_next_renewal(world
     )
 
 
+async def test_a_replayed_refresh_token_ends_access_tokens_and_no_attempt(world: World, solver: Process) -> None:
+    """A stolen refresh token was replayed during my exam: access tokens of the login end, my attempt goes on."""
+    session = uuid4()
+    access = world.access_token(session=session)
+    attempt = await world.start_attempt(solver, access)
+    world.schedule.revoke(RevocationKind.CHAIN, session)
+    await solver.renew()
+    for method, rest in (("GET", "time"), ("POST", "attempt")):
+        response = await solver.request(method, world.path(rest), access)
+        assert (response.status_code, slug_of(response)) == (401, "token-revoked")
+    for process in (solver, await world.start_process()):
+        assert (await world.put_answer(process, attempt, SINGLE, 1, choices=[0])).status_code == 200
+    assert (await solver.request("POST", world.path("attempt"), world.access_token())).status_code == 200
+
+
+async def test_a_logout_after_a_replay_ends_the_attempt_too(world: World, solver: Process) -> None:
+    """My login's refresh tokens were revoked, then I logged out: now the attempt token is refused as well."""
+    session = uuid4()
+    attempt = await world.start_attempt(solver, world.access_token(session=session))
+    for kind, status in ((RevocationKind.CHAIN, 200), (RevocationKind.SESSION, 401)):
+        world.schedule.revoke(kind, session)
+        await solver.renew()
+        assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])).status_code == status
+
+
 async def test_disabling_an_account_revokes_earlier_tokens_only(world: World, solver: Process, attempt: str) -> None:
     """My account was disabled, then enabled: old tokens stay revoked, a new login works."""
     world.clock.advance(1)

@@ -56,13 +56,15 @@ class Authenticator:
             principal = await self._verify(token)
             self._verified.put(token, principal)
         if isinstance(principal, Attempt):
-            subject = principal.student
+            subject, attempt = principal.student, True
         else:
-            subject = principal.subject
+            subject, attempt = principal.subject, False
             if self._keeper.time() >= principal.expires_at:
                 self._verified.drop(token)
                 raise Problem(ProblemKind.TOKEN_EXPIRED, f"the token expired at {rfc3339(principal.expires_at)}")
-        self._revocations.check(session=str(principal.session), subject=subject, issued_at=principal.issued_at)
+        self._revocations.check(
+            session=str(principal.session), subject=subject, issued_at=principal.issued_at, attempt=attempt
+        )
         return principal
 
     async def _verify(self, token: str) -> Principal:

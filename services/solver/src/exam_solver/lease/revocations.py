@@ -16,7 +16,11 @@ class RevocationKind(StrEnum):
     """What the value of a revocation identifies."""
 
     SESSION = "session"
+    """All tokens of a login."""
+    CHAIN = "chain"
+    """A login's refresh and access tokens, not the attempts started with it."""
     SUBJECT = "subject"
+    """All tokens of a student that were issued before an instant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +61,11 @@ class Revocations:
         self.latest = 0
         """The highest known id: the next renewal fetches those above it."""
         self._as_of = 0
-        self._sessions: dict[str, int] = {}
+        self._logins: dict[tuple[str, str], int] = {}
         self._subjects: dict[str, _Subject] = {}
 
     def __len__(self) -> int:
-        return len(self._sessions) + len(self._subjects)
+        return len(self._logins) + len(self._subjects)
 
     def missing(self, *, now: int, since: int) -> bool:
         """Whether some that have not expired may be missing after an update with those above id `since`.
@@ -81,10 +85,9 @@ class Revocations:
         for revocation in revocations:
             self.latest = max(self.latest, revocation.id)
             match revocation.kind:
-                case RevocationKind.SESSION:
-                    self._sessions[revocation.value] = max(
-                        revocation.expires_at, self._sessions.get(revocation.value, 0)
-                    )
+                case RevocationKind.SESSION | RevocationKind.CHAIN:
+                    login = (revocation.kind, revocation.value)
+                    self._logins[login] = max(revocation.expires_at, self._logins.get(login, 0))
                 case RevocationKind.SUBJECT:
                     current = self._subjects.get(revocation.value, _Subject(0, 0))
                     self._subjects[revocation.value] = _Subject(
@@ -92,16 +95,18 @@ class Revocations:
                     )
                 case _:
                     logger.error("revocation_ignored", id=revocation.id, kind=revocation.kind)
-        self._sessions = {sid: expires for sid, expires in self._sessions.items() if expires > now}
+        self._logins = {login: expires for login, expires in self._logins.items() if expires > now}
         self._subjects = {sub: entry for sub, entry in self._subjects.items() if entry.expires_at > now}
 
-    def check(self, *, session: str, subject: int, issued_at: int) -> None:
-        """Check that a token is not revoked.
+    def check(self, *, session: str, subject: int, issued_at: int, attempt: bool) -> None:
+        """Check that a token is not revoked; an attempt token does not end with its login's chain.
 
         Raises:
             Problem: TOKEN_REVOKED.
         """
-        if session in self._sessions:
+        if (RevocationKind.SESSION, session) in self._logins or (
+            not attempt and (RevocationKind.CHAIN, session) in self._logins
+        ):
             raise Problem(ProblemKind.TOKEN_REVOKED, "the session was ended; log in again")
         entry = self._subjects.get(str(subject))
         if entry is not None and issued_at < entry.before:
