@@ -1,19 +1,27 @@
 """Login, logout, and the validity of tokens."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
 from uuid import uuid4
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection
+from django.db.models import F
+from django.test import Client
 
 from exam_core.instants import SECOND
 from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.tokens import Access, Role, sign_access
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.common.clock import database_now
-from exam_web.users import authentication
-from exam_web.users.models import Revocation, User
+from exam_web.settings import ENVIRONMENT
+from exam_web.users import authentication, services
+from exam_web.users.models import LoginSession, Revocation, User
 from exam_web.users.services import account_disable
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -35,6 +43,26 @@ def post(client, path: str, **body: str):
 def bearer(token: str) -> dict[str, str]:
     """The Authorization header of a token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def refresh(client, tokens: dict[str, str]):
+    """Exchange the refresh token of a login."""
+    return post(client, "/api/auth/refresh", refresh=tokens["refresh"])
+
+
+def jti(token: str) -> str:
+    """The id of a token."""
+    return str(jwt.decode(token, options={"verify_signature": False})["jti"])
+
+
+def slug(response) -> str:
+    """The kind of a problem."""
+    return str(response.json()["type"].rsplit("/", 1)[1])
+
+
+def grace_passes() -> None:
+    """Let the grace of every login's last refresh pass."""
+    LoginSession.objects.update(rotated_at=F("rotated_at") - timedelta(seconds=ENVIRONMENT.refresh_grace_seconds))
 
 
 def access_for(user: User, *, keys: SigningKeys | None = None, issued_at: int | None = None) -> str:
@@ -82,15 +110,88 @@ def test_disabling_an_account_revokes_its_logins(client, people) -> None:
     assert Revocation.objects.filter(kind="subject", value=str(people.student.pk)).exists()
 
 
-def test_a_refresh_token_is_valid_once(client, people) -> None:
-    """Refreshing returns new tokens; reusing the old refresh token revokes the whole login."""
+def test_a_refresh_whose_reply_was_lost_is_repeated(client, people) -> None:
+    """My refresh got no reply and I send it again: I get tokens, and the login goes on from either reply."""
     first = login(client, "students", "sara").json()
-    second = post(client, "/api/auth/refresh", refresh=first["refresh"]).json()
-    assert client.get("/api/me", headers=bearer(second["access"])).status_code == 200
-    reused = post(client, "/api/auth/refresh", refresh=first["refresh"])
-    assert (reused.status_code, reused.json()["type"].rsplit("/", 1)[1]) == (401, "token-revoked")
-    assert client.get("/api/me", headers=bearer(second["access"])).status_code == 401
-    assert post(client, "/api/auth/refresh", refresh=second["refresh"]).status_code == 401
+    replies = [refresh(client, first) for _ in range(3)]
+    assert [reply.status_code for reply in replies] == [200, 200, 200]
+    assert len({jti(reply.json()["refresh"]) for reply in replies}) == 1
+    for reply in replies:
+        assert client.get("/api/me", headers=bearer(reply.json()["access"])).status_code == 200
+        assert refresh(client, reply.json()).status_code == 200
+    assert Revocation.objects.count() == 0
+
+
+def test_a_refresh_token_replayed_after_the_grace_ends_the_chain(client, people) -> None:
+    """A used refresh token that comes back later was stolen: no token of the login gives access any more."""
+    first = login(client, "students", "sara").json()
+    second = refresh(client, first).json()
+    grace_passes()
+    replayed = refresh(client, first)
+    assert (replayed.status_code, slug(replayed)) == (401, "token-revoked")
+    for tokens in (first, second):
+        assert refresh(client, tokens).status_code == 401
+        assert client.get("/api/me", headers=bearer(tokens["access"])).status_code == 401
+        assert post(client, "/api/auth/verify", token=tokens["access"]).json() == {"active": False}
+    assert [revocation.kind for revocation in Revocation.objects.all()] == ["chain"]
+
+
+def test_a_refresh_token_before_the_last_two_ends_the_chain_at_once(client, people) -> None:
+    """Only the last used token may be sent again: an older one is theft, even within the grace."""
+    first = login(client, "students", "sara").json()
+    third = refresh(client, refresh(client, first).json()).json()
+    assert refresh(client, first).status_code == 401
+    assert refresh(client, third).status_code == 401
+
+
+def test_without_a_grace_a_repeated_refresh_ends_the_chain(client, people, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: with `EXAM_REFRESH_GRACE_SECONDS=0` a refresh whose reply was lost ends the login."""
+    monkeypatch.setattr(services, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"refresh_grace_seconds": 0}))
+    first = login(client, "students", "sara").json()
+    second = refresh(client, first).json()
+    assert refresh(client, first).status_code == 401
+    assert refresh(client, second).status_code == 401
+
+
+def test_a_logout_after_a_replay_revokes_the_whole_login(client, people) -> None:
+    """A replay has ended my refresh tokens: my logout still reaches the solvers, once, and ends my attempts."""
+    first = login(client, "students", "sara").json()
+    second = refresh(client, first).json()
+    grace_passes()
+    refresh(client, first)
+    for _ in range(2):
+        assert post(client, "/api/auth/logout", refresh=second["refresh"]).status_code == 204
+    assert [revocation.kind for revocation in Revocation.objects.order_by("id")] == ["chain", "session"]
+
+
+def test_a_disabled_account_gets_no_tokens_for_a_repeated_refresh(client, people) -> None:
+    """My account was disabled after a refresh: sending it again gives no tokens."""
+    first = login(client, "students", "sara").json()
+    refresh(client, first)
+    User.objects.filter(pk=people.student.pk).update(is_active=False)
+    assert refresh(client, first).status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_refresh_at_once(client, people) -> None:
+    """Two tabs send the same refresh token at once: both get tokens, and both go on."""
+    first = login(client, "students", "sara").json()
+    barrier = Barrier(2)
+
+    def tab(_: int) -> Any:
+        try:
+            barrier.wait()
+            return refresh(Client(), first)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(tab, range(2)))
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert len({jti(reply.json()["refresh"]) for reply in replies}) == 1
+    for reply in replies:
+        assert client.get("/api/me", headers=bearer(reply.json()["access"])).status_code == 200
+        assert refresh(client, reply.json()).status_code == 200
 
 
 def test_logout_revokes_the_login(client, people) -> None:

@@ -30,14 +30,19 @@ def login_doctor(request: HttpRequest, credentials: Credentials) -> services.Tok
 
 @router.post("/auth/refresh", response=TokenPair, auth=None)
 def refresh(request: HttpRequest, body: RefreshToken) -> services.Tokens:
-    """Exchange a refresh token, which is valid once, for new tokens."""
+    """Exchange a refresh token for new tokens, and use the new refresh token from then on.
+
+    A request whose reply was lost may be repeated with the same token for some seconds (30 by default): the reply
+    has the same successor. Later, a used token is taken for stolen: the login's refresh and access tokens are revoked
+    (401 `token-revoked`), while an attempt that is running continues.
+    """
     del request
     return services.refresh(token=body.refresh, issuer=_issuer())
 
 
 @router.post("/auth/logout", response={204: None}, auth=None)
 def logout(request: HttpRequest, body: RefreshToken) -> Status[None]:
-    """Revoke a login."""
+    """Revoke a login: its refresh and access tokens, and the tokens of attempts that were started with it."""
     del request
     services.logout(token=body.refresh, issuer=_issuer())
     return Status(204, None)

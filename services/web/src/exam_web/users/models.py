@@ -87,11 +87,13 @@ class Doctor(User):
 
 
 class LoginSession(models.Model):
-    """A login: a chain of refresh tokens, of which only `current` is valid."""
+    """A login: a chain of refresh tokens (`exam_web.users.chain`), of which `current` is the last."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="login_sessions")
     current = models.UUIDField()
+    previous = models.UUIDField(null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -104,9 +106,10 @@ class Revocation(models.Model):
     """A login or user whose tokens solvers must reject; delivered to them with their lease, in the order of ids."""
 
     class Kind(models.TextChoices):
-        """Whether one login or all tokens of a user are revoked."""
+        """What is revoked: a login, its refresh and access tokens only, or all tokens of a user."""
 
         SESSION = "session"
+        CHAIN = "chain"
         SUBJECT = "subject"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)

@@ -23,7 +23,7 @@ def active_user(pk: int) -> User | None:
 
 
 def is_revoked(access: Access) -> bool:
-    """Whether a token's login, or all tokens of its user, were revoked; solvers apply the same rule."""
-    login = Q(kind=Revocation.Kind.SESSION, value=str(access.session))
+    """Whether a token's login, its chain, or all tokens of its user were revoked; solvers apply the same rule."""
+    login = Q(kind__in=(Revocation.Kind.SESSION, Revocation.Kind.CHAIN), value=str(access.session))
     all_tokens = Q(kind=Revocation.Kind.SUBJECT, value=str(access.subject), before__gt=from_micros(access.issued_at))
     return Revocation.objects.filter(login | all_tokens).exists()

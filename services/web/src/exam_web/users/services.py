@@ -15,6 +15,7 @@ from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, Refresh, Role, read_refresh, sign_access, sign_refresh
 from exam_web.common import locks
 from exam_web.settings import ENVIRONMENT
+from exam_web.users.chain import Chain, Outcome
 from exam_web.users.models import LoginSession, Revocation, User
 
 NewId = Callable[[], UUID]
@@ -56,7 +57,7 @@ def login(*, username: str, password: str, kind: User.Kind, issuer: Issuer) -> T
 
 
 def refresh(*, token: str, issuer: Issuer) -> Tokens:
-    """Exchange a refresh token, which is valid once, for new tokens; using it again revokes the login.
+    """Exchange a refresh token for new tokens; one that has a successor ends the chain once its grace is over.
 
     Raises:
         Problem: UNAUTHENTICATED, TOKEN_EXPIRED or TOKEN_REVOKED.
@@ -66,21 +67,23 @@ def refresh(*, token: str, issuer: Issuer) -> Tokens:
         session = LoginSession.objects.select_for_update().filter(id=refresh_token.session).first()
         if session is None or session.revoked_at is not None:
             raise _revoked()
-        if session.current == refresh_token.token:
+        chain = _chain_of(session)
+        outcome = chain.decide(refresh_token.token, now=issuer.now, grace=ENVIRONMENT.refresh_grace_seconds * SECOND)
+        if outcome is not Outcome.THEFT:
             user = User.objects.select_related("level").get(pk=session.user_id)
             if not user.is_active:
                 raise _revoked()
-            session.current = issuer.new_id()
-            session.save(update_fields=["current"])
+            if outcome is Outcome.ROTATE:
+                _store_chain(session, chain.rotate(issuer.new_id(), now=issuer.now))
             return _tokens(user, session, issuer)
-        session_revoke(session=session, now=issuer.now)
+        chain_revoke(session=session, now=issuer.now)
     raise Problem(
         ProblemKind.TOKEN_REVOKED, "the refresh token was already used, so the login was revoked; log in again"
     )
 
 
 def logout(*, token: str, issuer: Issuer) -> None:
-    """Revoke the login of a refresh token; idempotent.
+    """Revoke the login of a refresh token, and with it the attempts started with it; idempotent.
 
     Raises:
         Problem: UNAUTHENTICATED when it is not a valid refresh token, TOKEN_EXPIRED.
@@ -88,16 +91,21 @@ def logout(*, token: str, issuer: Issuer) -> None:
     refresh_token = _read_refresh(token, issuer)
     with transaction.atomic():
         session = LoginSession.objects.select_for_update().filter(id=refresh_token.session).first()
-        if session is not None and session.revoked_at is None:
+        if session is not None and not _attempts_revoked(session):
             session_revoke(session=session, now=issuer.now)
 
 
 def session_revoke(*, session: LoginSession, now: int) -> None:
     """Revoke a login; solvers receive the revocation with their next lease renewal."""
-    with transaction.atomic():
-        session.revoked_at = from_micros(now)
-        session.save(update_fields=["revoked_at"])
-        _revoke(Revocation.Kind.SESSION, str(session.id), now)
+    _end(session, Revocation.Kind.SESSION, now)
+
+
+def chain_revoke(*, session: LoginSession, now: int) -> None:
+    """Revoke the refresh and access tokens of a login; attempts that were started with it continue.
+
+    A replayed token must not be a means to end a student's exam.
+    """
+    _end(session, Revocation.Kind.CHAIN, now)
 
 
 def account_disable(*, user: User, now: int) -> None:
@@ -107,6 +115,18 @@ def account_disable(*, user: User, now: int) -> None:
         LoginSession.objects.filter(user=user, revoked_at=None).update(revoked_at=from_micros(now))
         # Tokens carry whole seconds, so the revocation includes those issued within the present second.
         _revoke(Revocation.Kind.SUBJECT, str(user.pk), now + SECOND)
+
+
+def _end(session: LoginSession, kind: Revocation.Kind, now: int) -> None:
+    with transaction.atomic():
+        session.revoked_at = from_micros(now)
+        session.save(update_fields=["revoked_at"])
+        _revoke(kind, str(session.id), now)
+
+
+def _attempts_revoked(session: LoginSession) -> bool:
+    """Whether a login was revoked including its attempts: not so after `chain_revoke`."""
+    return Revocation.objects.filter(kind=Revocation.Kind.SESSION, value=str(session.id)).exists()
 
 
 def _revoke(kind: Revocation.Kind, value: str, before: int) -> None:
@@ -124,6 +144,17 @@ def _start_session(user: User, issuer: Issuer) -> Tokens:
         expires_at=from_micros(issuer.now) + timedelta(seconds=ENVIRONMENT.refresh_token_seconds),
     )
     return _tokens(user, session, issuer)
+
+
+def _chain_of(session: LoginSession) -> Chain:
+    rotated_at = None if session.rotated_at is None else to_micros(session.rotated_at)
+    return Chain(current=session.current, previous=session.previous, rotated_at=rotated_at)
+
+
+def _store_chain(session: LoginSession, chain: Chain) -> None:
+    session.current, session.previous = chain.current, chain.previous
+    session.rotated_at = None if chain.rotated_at is None else from_micros(chain.rotated_at)
+    session.save(update_fields=["current", "previous", "rotated_at"])
 
 
 def _tokens(user: User, session: LoginSession, issuer: Issuer) -> Tokens:
