@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -84,6 +86,42 @@ def test_signed_tokens_are_read_back(keys: SigningKeys, public: PublicKeySet) ->
     assert read_access(sign_access(ACCESS, keys), public, now=NOW) == ACCESS
     assert read_refresh(sign_refresh(REFRESH, keys), public, now=NOW) == REFRESH
     assert read_attempt(sign_attempt(ATTEMPT, keys), public) == ATTEMPT
+
+
+@given(subjects=st.lists(st.integers(0, 10**19 - 1), min_size=2, max_size=2, unique=True), session=st.uuids())
+def test_all_tokens_of_a_student_begin_with_the_same_routing_key(
+    keys: SigningKeys, subjects: list[int], session: UUID
+) -> None:
+    """My access tokens, refreshed ones and attempt tokens have one payload prefix, and another student's have another."""
+    prefixes = [
+        {
+            token.split(".")[1][:36]
+            for token in (
+                sign_access(replace(ACCESS, subject=subject), keys),
+                sign_access(replace(ACCESS, subject=subject, session=session, token=session, issued_at=NOW - 1), keys),
+                sign_attempt(replace(ATTEMPT, student=subject, session=session), keys),
+                sign_attempt(replace(ATTEMPT, student=subject, sitting=session, seed=0), keys),
+            )
+        }
+        for subject in subjects
+    ]
+    assert [len(each) for each in prefixes] == [1, 1]
+    assert prefixes[0] != prefixes[1]
+
+
+def test_the_routing_key_is_exactly_the_first_claim(keys: SigningKeys) -> None:
+    """A gateway that cannot parse JSON can take the key by its length: it ends at a boundary of base64."""
+    for token in (sign_access(ACCESS, keys), sign_attempt(ATTEMPT, keys)):
+        prefix = base64.urlsafe_b64decode(token.split(".")[1][:36])
+        assert re.fullmatch(rb'\{"route":"[0-9a-f]{16}"', prefix)
+        assert token.split(".")[1].startswith("eyJyb3V0ZSI6I"), "docker/nginx/gateway.conf matches this text"
+
+
+def test_tokens_without_a_routing_key_are_accepted(keys: SigningKeys, public: PublicKeySet) -> None:
+    """If a token was signed by an earlier release, it stays valid until it expires; any key is ignored by services."""
+    for route in ({}, {"route": "0" * 16}, {"route": 7}):
+        assert read_access(forged(keys, TokenKind.ACCESS, route | ACCESS.claims()), public, now=NOW) == ACCESS
+        assert read_attempt(forged(keys, TokenKind.ATTEMPT, route | ATTEMPT.claims()), public) == ATTEMPT
 
 
 def test_a_token_expires(keys: SigningKeys, public: PublicKeySet) -> None:

@@ -33,7 +33,7 @@ class UnknownKeyError(Exception):
 
 
 def sign(claims: JsonObject, keys: SigningKeys, *, typ: str) -> str:
-    """Return the compact form of claims, signed with the first key."""
+    """Return the compact form of claims in their order, without spaces, signed with the first key."""
     return jwt.encode(dict(claims), keys.private, algorithm=_ALGORITHM, headers={"typ": typ, "kid": keys.kid})
 
 
