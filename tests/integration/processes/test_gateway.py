@@ -6,14 +6,20 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from uuid import UUID
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exam_core.instants import SECOND
+from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.problems import MEDIA_TYPE, ProblemKind
+from exam_core.tokens import Access, Attempt, Role, sign_access, sign_attempt
 from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.servers.nginx import Nginx
@@ -22,6 +28,8 @@ pytestmark = pytest.mark.integration
 
 WEB = {"Host": "localhost"}
 SOLVER = {"Host": "solver.localhost"}
+KEYS = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
+ID = UUID(int=1)
 
 
 class Echo(ThreadingHTTPServer):
@@ -198,6 +206,80 @@ def test_a_student_is_pinned_to_a_solver() -> None:
         served = {student: {_save(client, student).json()["service"] for _ in range(3)} for student in range(20)}
     assert all(len(services) == 1 for services in served.values())
     assert set().union(*served.values()) == {"one", "two"}
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer  "])
+def test_all_tokens_of_a_student_reach_one_solver(scheme: str) -> None:
+    """If I refresh my access token, start the attempt and answer, one solver process handles all of my requests."""
+    with (
+        _echo("one") as one,
+        _echo("two") as two,
+        _gateway(web=_down(), solvers=[one.address, two.address]) as client,
+    ):
+        served = {
+            student: {_service(client, f"{scheme}{token}") for token in _tokens_of(student)} for student in range(40)
+        }
+    assert [student for student, services in served.items() if len(services) > 1] == []
+    solvers = [solver for services in served.values() for solver in services]
+    assert min(solvers.count("one"), solvers.count("two")) >= 8
+
+
+def test_requests_without_a_token_are_spread_over_the_solvers() -> None:
+    """If I fetch the public keys, any solver responds: not one solver for everyone."""
+    with (
+        _echo("one") as one,
+        _echo("two") as two,
+        _gateway(web=_down(), solvers=[one.address, two.address]) as client,
+    ):
+        services = {client.get("/v1/keys", headers=SOLVER).json()["service"] for _ in range(40)}
+    assert services == {"one", "two"}
+
+
+def test_only_the_students_of_a_failed_solver_move() -> None:
+    """If a solver stops responding, its students are served by others, and all other students stay where they were."""
+    with ExitStack() as stack:
+        echoes = [stack.enter_context(_echo(name)) for name in ("one", "two", "three")]
+        client = stack.enter_context(_gateway(web=_down(), solvers=[each.address for each in echoes]))
+        before = {student: _service(client, f"Bearer {_tokens_of(student)[0]}") for student in range(60)}
+        echoes[0].hangs_up = True
+        after = {student: _service(client, f"Bearer {_tokens_of(student)[1]}") for student in range(60)}
+    moved = {student for student in before if before[student] != after[student]}
+    assert moved == {student for student, service in before.items() if service == "one"}
+    assert {after[student] for student in moved} == {"two", "three"}
+
+
+def test_a_third_solver_takes_a_third_of_the_students() -> None:
+    """If a solver is added, only students who move to it are moved."""
+    with ExitStack() as stack:
+        echoes = [stack.enter_context(_echo(name)) for name in ("one", "two", "three")]
+        served = [
+            {student: _service(client, f"Bearer {_tokens_of(student)[0]}") for student in range(90)}
+            for count in (2, 3)
+            for client in [stack.enter_context(_gateway(web=_down(), solvers=[e.address for e in echoes[:count]]))]
+        ]
+    moved = {student for student in served[0] if served[0][student] != served[1][student]}
+    assert {served[1][student] for student in moved} == {"three"}
+    assert len(moved) < 60, "more than 2/3 of the students: not a consistent hash"
+
+
+def _tokens_of(student: int) -> tuple[str, ...]:
+    """An access token, two that it was refreshed to, and two attempt tokens."""
+    access = Access(
+        subject=student, role=Role.STUDENT, level="year-1", session=ID, token=ID, issued_at=0, expires_at=600 * SECOND
+    )
+    attempt = Attempt(student=student, sitting=ID, started_at=1, seed=2**63 - 1, session=ID, issued_at=0)
+    return (
+        sign_access(access, KEYS),
+        sign_access(replace(access, token=UUID(int=2), issued_at=SECOND), KEYS),
+        sign_access(replace(access, level=None, session=UUID(int=3)), KEYS),
+        sign_attempt(attempt, KEYS),
+        sign_attempt(replace(attempt, sitting=UUID(int=4), seed=7), KEYS),
+    )
+
+
+def _service(client: httpx.Client, authorization: str) -> object:
+    """The name of the service that handles a request with this header."""
+    return client.get("/v1/x", headers=SOLVER | {"Authorization": authorization}).json()["service"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])

@@ -92,7 +92,7 @@ def test_signed_tokens_are_read_back(keys: SigningKeys, public: PublicKeySet) ->
 def test_all_tokens_of_a_student_begin_with_the_same_routing_key(
     keys: SigningKeys, subjects: list[int], session: UUID
 ) -> None:
-    """My access tokens, refreshed ones and attempt tokens have one payload prefix, and another student's have another."""
+    """My access and attempt tokens, also refreshed ones, have one payload prefix; another student's have another."""
     prefixes = [
         {
             token.split(".")[1][:36]

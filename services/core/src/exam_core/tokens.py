@@ -146,7 +146,8 @@ def routing_key(student: int) -> str:
     """Return the ``route`` claim: the same in all of a student's tokens, and always 16 characters long.
 
     It is the first claim, so that the payload of every access and attempt token of a student begins with the same 36
-    characters: the base64 of ``{"route":"…"``, 27 bytes. The gateway hashes them to choose a solver; services ignore it.
+    characters: the base64 of ``{"route":"…"``, 27 bytes. The gateway hashes them to choose a solver; services ignore
+    the claim.
     """
     return sha256(b"exam-route:%d" % student).hexdigest()[:16]
 
