@@ -143,14 +143,26 @@ def test_clearing_active_revokes_all_logins(people, log_in, client) -> None:
     page = client.get(f"/admin/users/user/{people.student.pk}/change/")
     form = page.context["adminform"].form
     values = {name: value for name, value in form.initial.items() if value is not None}
-    for name in ("is_active", "last_login", "date_joined", "groups", "user_permissions", "password"):
+    for name in ("is_active", "groups", "user_permissions", "password"):
         values.pop(name, None)
-    values |= {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
     saved = client.post(f"/admin/users/user/{people.student.pk}/change/", values)
     assert saved.status_code == 302, saved.context["adminform"].form.errors
     assert student.get("/api/me").status_code == 401
     assert LoginSession.objects.get().revoked_at is not None
     assert Revocation.objects.get().kind == Revocation.Kind.SUBJECT
+
+
+def test_the_admin_accepts_no_dates_of_a_user(people, client) -> None:
+    """A form that is sent with the year 1 or 9999 changes neither the last login nor when a user joined."""
+    client.force_login(people.admin)
+    page = client.get(f"/admin/users/user/{people.student.pk}/change/")
+    values = {name: value for name, value in page.context["adminform"].form.initial.items() if value is not None}
+    values |= {"date_joined_0": "0001-01-01", "date_joined_1": "00:00:00", "groups": [], "user_permissions": []}
+    values |= {"last_login_0": "9999-12-31", "last_login_1": "23:59:59"}
+    values.pop("password", None)
+    assert client.post(f"/admin/users/user/{people.student.pk}/change/", values).status_code == 302
+    saved = User.objects.get(pk=people.student.pk)
+    assert (saved.date_joined, saved.last_login) == (people.student.date_joined, None)
 
 
 def test_deleting_a_user_revokes_their_tokens(people, log_in, client) -> None:

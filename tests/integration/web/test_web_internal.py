@@ -8,12 +8,14 @@ import redis
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from exam_core.instants import SECOND
 from exam_core.problems import Problem
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.redis import Redis
+from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.services import window_change
+from exam_web.sittings.services import locking, pause_begin, pause_end, window_change
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -103,7 +105,17 @@ def test_the_lifecycle_of_a_sitting(internal, people, spec) -> None:
         ({"opens_at": "0001-01-01T00:00:00Z"}, "opens_at"),
         ({"opens_at": "2026-01-15T09:00:00"}, "opens_at"),
         ({"opens_at": "2026-01-15"}, "opens_at"),
+        ({"opens_at": 1_800_000_000}, "opens_at"),
+        ({"opens_at": "1800000000"}, "opens_at"),
         ({"closes_at": "9999-12-31T23:59:59-12:00"}, "closes_at"),
+        ({"closes_at": "2099-12-31T23:59:59Z"}, "closes_at: a window is at most 720 hours"),
+        ({"closes_at": 4_000_000_000_000}, "closes_at"),
+        ({"duration_us": True}, "duration_us"),
+        ({"duration_us": float("nan")}, "duration_us"),
+        ({"duration_us": float("inf")}, "duration_us"),
+        ({"candidates": 10**12}, "candidates"),
+        ({"candidates": 10**20}, "candidates"),
+        ({"exam": "\ud800"}, "cannot be stored"),
     ],
 )
 def test_an_invalid_spec_returns_422_with_its_field(internal, changes, where: str, spec) -> None:
@@ -121,7 +133,12 @@ def test_an_invalid_spec_returns_422_with_its_field(internal, changes, where: st
         ("window", {"closes_at": "2027-01-15T09:00:00"}, "closes_at"),
         ("window", {"closes_at": "2027-01-15"}, "closes_at"),
         ("window", {"closes_at": "9999-12-31T23:59:59-12:00"}, "closes_at"),
+        ("window", {"closes_at": "2090-01-01T00:00:00Z"}, "closes_at: a window is at most 720 hours"),
+        ("window", {"closes_at": 4_000_000_000}, "closes_at"),
+        ("window", {"opens_at": "0001-01-01T00:00:00+14:00"}, "opens_at"),
+        ("window", {"duration_us": 10**18}, "duration_us"),
         ("window", {"duration_us": 10**19}, "duration_us"),
+        ("accommodations/{student}", {"extra_us": -1}, "extra_us"),
         ("accommodations/{student}", {"extra_us": 10**20}, "extra_us"),
     ],
 )
@@ -142,9 +159,54 @@ def test_services_reject_values_out_of_bounds(provision) -> None:
         provision(duration=86_401)
     with pytest.raises(Problem, match=r"closes_at: .* 2000 to 2099"):
         provision(closes=100 * 366 * 86_400)
+    with pytest.raises(Problem, match=r"closes_at: a window is at most 720 hours"):
+        provision(opens=3600, closes=3601 + 720 * 3600)
+    with pytest.raises(Problem, match=r"candidates: .* from 1 to 1000000, not 1000001"):
+        provision(candidates=1_000_001)
+    for name in ("", "a" * 254, "a\nb", "a\0b", "\ud800"):
+        with pytest.raises(Problem, match="name: a name has 1 to 253 printable characters"):
+            provision(name)
+    assert not Sitting.objects.exists()
     sitting = provision()
     with pytest.raises(Problem, match=r"closes_at: .* no UTC offset"):
         window_change(sitting=sitting.id, closes_at=sitting.closes_at.replace(tzinfo=None))
+
+
+def test_a_window_may_be_as_long_as_that_of_an_exam_resource(provision) -> None:
+    """A window of exactly 720 hours is accepted, and cannot be extended; that it was longer before does not matter."""
+    sitting = provision(opens=3600, closes=3600 + 720 * 3600)
+    with pytest.raises(Problem, match="closes_at: a window is at most 720 hours"):
+        window_change(sitting=sitting.id, closes_at=sitting.closes_at + timedelta(microseconds=1))
+    Sitting.objects.filter(id=sitting.id).update(closes_at=sitting.closes_at + timedelta(days=9))
+    assert window_change(sitting=sitting.id, closes_at=sitting.closes_at).closes_at == sitting.closes_at
+
+
+def test_a_pause_is_never_reversed_by_the_clock(open_now, monkeypatch) -> None:
+    """If the platform's clock is set back during or after a pause, each pause ends after it began, in order."""
+    now = database_now()
+    times = iter([now, now - 10 * SECOND, now - 20 * SECOND, now - 5 * SECOND])
+    monkeypatch.setattr(locking, "database_now", lambda: next(times))
+    for change in (pause_begin, pause_end, pause_begin, pause_end):
+        window = change(sitting=open_now.id).window
+    assert [(pause.began, pause.ended) for pause in window.pauses] == [(now, now), (now, now)]
+
+
+@pytest.mark.parametrize(
+    ("name", "closes_at", "fault"),
+    [
+        ("a" * 254, "2090-01-15T11:00:00Z", "name: "),
+        ("\udcff", "2090-01-15T11:00:00Z", "name: "),
+        ("midterm", "2090-06-15T11:00:00Z", "closes_at: a window is at most 720 hours"),
+        ("midterm", "9999-12-31T23:59:59-12:00", "--closes-at: .* 2000 to 2099"),
+        ("midterm", "2090-01-15", "--closes-at: .* no UTC offset"),
+    ],
+)
+def test_the_command_rejects_a_window_out_of_bounds(algebra, name: str, closes_at: str, fault: str) -> None:
+    """The command fails with a message that names the value, and schedules nothing."""
+    window = ("--opens-at", "2090-01-15T09:00:00Z", "--closes-at", closes_at, "--minutes", "30")
+    with pytest.raises(CommandError, match=fault):
+        call_command("schedule_sitting", name, "--exam", algebra.slug, *window)
+    assert not Sitting.objects.exists()
 
 
 @pytest.mark.parametrize("minutes", ["nan", "inf", "1e300", "1e9"])

@@ -73,6 +73,14 @@ def test_a_text_that_cannot_be_stored_returns_422(people, log_in, title: str) ->
     assert not Exam.objects.exists()
 
 
+@pytest.mark.parametrize("offset", [-1, 10**20, "nan"])
+def test_an_offset_out_of_range_is_named(people, log_in, offset: object) -> None:
+    """An offset that no list has is 422 with the parameter's name and bound."""
+    answer = log_in(people.doctor).get("/api/exams", offset=offset)
+    assert problem(answer) == (422, "invalid")
+    assert "offset" in answer.json()["detail"]
+
+
 def test_a_path_with_nul_is_rejected(people, log_in) -> None:
     """A slug that no exam can have is a client error and not 500."""
     assert problem(log_in(people.doctor).get("/api/exams/a%00b"))[0] in {404, 422}

@@ -72,6 +72,14 @@ def test_the_grader_needs_no_secrets_of_web(monkeypatch: pytest.MonkeyPatch) -> 
     assert load_settings(WebSettings).component == "grader"
 
 
+@pytest.mark.parametrize("name", ["ACCESS_TOKEN", "REFRESH_TOKEN", "REVOCATION"])
+def test_the_lifetimes_of_tokens_have_bounds(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A lifetime that reaches beyond the calendar, which would fail every login, stops web at its start."""
+    monkeypatch.setenv(f"EXAM_{name}_SECONDS", str(10**12))
+    with pytest.raises(SettingsError, match=f"EXAM_{name}_SECONDS"):
+        load_settings(WebSettings)
+
+
 def test_the_database_url_is_used_completely(monkeypatch: pytest.MonkeyPatch) -> None:
     """Standby hosts, encoded passwords and TLS parameters of the URL reach libpq."""
     address = "postgresql://web:p%40ss%2Fw%25rd@one.example,two.example:5433/exam?sslmode=verify-full&connect_timeout=3"

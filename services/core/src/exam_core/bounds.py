@@ -1,4 +1,7 @@
-"""Bounds of every instant and span that a request, command or form may set."""
+"""Bounds of every instant, span and count that a request, command or form may set.
+
+The schema of the Exam resource and the constraints of the database have the same ones.
+"""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -12,6 +15,13 @@ MAX_INSTANT: Final = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_SPAN: Final = timedelta(hours=24)
 """The maximum duration of an attempt, and of an accommodation."""
 MAX_SPAN_US: Final = span_to_micros(MAX_SPAN)
+MAX_WINDOW: Final = timedelta(hours=720)
+"""The maximum length of a window: 30 days."""
+MAX_CANDIDATES: Final = 1_000_000
+MAX_BUCKETS: Final = 1_000_000
+"""What the most candidates need with the most questions."""
+MAX_NAME: Final = 253
+"""Characters of a sitting's name."""
 
 
 def check_instant(moment: datetime) -> datetime:
@@ -35,6 +45,26 @@ def check_extra(span: timedelta) -> timedelta:
     if not timedelta(0) <= span <= MAX_SPAN:
         raise ValueError(f"extra time must be between 0 and 24 hours, not {span}")
     return span
+
+
+def check_window(opens_at: datetime, closes_at: datetime) -> None:
+    """Check that a window, whose ends are aware, is at most 720 hours long; raises ValueError."""
+    if closes_at - opens_at > MAX_WINDOW:
+        raise ValueError(f"a window is at most 720 hours (30 days) long, not {closes_at - opens_at}")
+
+
+def check_candidates(candidates: int) -> int:
+    """Return a number of candidates from 1 to a million unchanged; any other raises ValueError."""
+    if not 1 <= candidates <= MAX_CANDIDATES:
+        raise ValueError(f"the number of candidates must be from 1 to {MAX_CANDIDATES}, not {candidates}")
+    return candidates
+
+
+def check_name(name: str) -> str:
+    """Return a name of 1 to 253 printable characters unchanged; any other raises ValueError."""
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise ValueError(f"a name has 1 to {MAX_NAME} printable characters")
+    return name
 
 
 def read_instant(text: str) -> datetime:

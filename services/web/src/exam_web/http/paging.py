@@ -1,7 +1,7 @@
 """Pagination by limit and offset."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
 from ninja import Field, Schema
@@ -10,11 +10,15 @@ RowT = TypeVar("RowT", bound=Model)
 ItemT = TypeVar("ItemT", bound=Schema)
 
 
+MAX_OFFSET: Final = 2**31
+"""No list has as many rows, and PostgreSQL accepts it."""
+
+
 class Paging(Schema):
     """Query parameters of a paginated list."""
 
     limit: int = Field(50, ge=1, le=1000)
-    offset: int = Field(0, ge=0)
+    offset: int = Field(0, ge=0, le=MAX_OFFSET)
 
 
 def page_of(rows: QuerySet[RowT], paging: Paging, serialise: Callable[[RowT], ItemT]) -> dict[str, Any]:

@@ -72,9 +72,10 @@ def register_problem_handlers(api: NinjaAPI) -> None:
         return problem_response(Problem(ProblemKind.NOT_FOUND, f"{request.path} not found"))
 
     @api.exception_handler(DataError)
-    def on_data_error(_: HttpRequest, __: DataError) -> HttpResponse:
-        # A value that passed the field's validation and that PostgreSQL cannot store: a NUL character in a text, a
-        # number that is out of range.
+    @api.exception_handler(UnicodeEncodeError)
+    def on_data_error(_: HttpRequest, __: DataError | UnicodeEncodeError) -> HttpResponse:
+        # A value that passed the field's validation and that PostgreSQL cannot store: a NUL character or half of a
+        # surrogate pair in a text, a number that is out of range.
         return problem_response(
             Problem(ProblemKind.INVALID, "a value has characters that cannot be stored or is out of range")
         )

@@ -36,10 +36,10 @@ class WebSettings(ServiceSettings):
     insecure_http: bool = False
     """For a gateway on the loopback interface only: cookies travel without TLS and no HSTS header is sent."""
     access_token_seconds: int = Field(default=600, ge=30, le=3600)
-    refresh_token_seconds: int = Field(default=12 * 3600, ge=600)
+    refresh_token_seconds: int = Field(default=12 * 3600, ge=600, le=30 * 24 * 3600)
     refresh_grace_seconds: int = Field(default=30, ge=0, le=600)
     """How long a used refresh token may be sent again, because its reply may have been lost; 0: never."""
-    revocation_seconds: int = Field(default=7 * 24 * 3600, ge=24 * 3600)
+    revocation_seconds: int = Field(default=7 * 24 * 3600, ge=24 * 3600, le=366 * 24 * 3600)
     """How long a revocation is kept: longer than any sitting, because attempt tokens expire only with its deadlines."""
     lease_ttl_ms: int = Field(default=30_000, ge=1000, le=60_000)
     """The longest lease of a solver, which bounds how late it learns of a change; solvers may use a shorter one."""

@@ -4,12 +4,22 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from ninja import Field, Schema
-from pydantic import AfterValidator
+from pydantic import BeforeValidator
 
-from exam_core.bounds import MAX_SPAN_US, check_instant
+from exam_core.bounds import MAX_CANDIDATES, MAX_SPAN_US, read_instant
 
-Instant = Annotated[datetime, AfterValidator(check_instant)]
-"""An instant that a request sets: with a UTC offset and within the bounds of instants."""
+
+def _read_instant(value: object) -> datetime:
+    if not isinstance(value, str):
+        # Not a number: seconds could be meant, or milliseconds.
+        raise ValueError("an instant is text like 2027-01-15T09:00:00Z")  # noqa: TRY004 - pydantic reports ValueError
+    return read_instant(value)
+
+
+Instant = Annotated[datetime, BeforeValidator(_read_instant)]
+"""An instant that a request sets: ISO 8601 with a UTC offset, within the bounds of instants."""
+Duration = Annotated[int, Field(strict=True, gt=0, le=MAX_SPAN_US)]
+"""A duration that a request sets, in microseconds."""
 
 
 class SittingListed(Schema):
@@ -38,8 +48,8 @@ class SittingSpecBody(Schema):
     exam: str
     opens_at: Instant
     closes_at: Instant
-    duration_us: int = Field(gt=0, le=MAX_SPAN_US)
-    candidates: int = Field(1000, ge=1, le=1_000_000)
+    duration_us: Duration
+    candidates: int = Field(1000, strict=True, ge=1, le=MAX_CANDIDATES)
     publish: Literal["manual", "automatic"] = "manual"
     extra_past_close: bool = True
     multiple: Literal["all-or-nothing", "proportional"] = "all-or-nothing"
@@ -50,13 +60,13 @@ class WindowChange(Schema):
 
     opens_at: Instant | None = None
     closes_at: Instant | None = None
-    duration_us: int | None = Field(None, gt=0, le=MAX_SPAN_US)
+    duration_us: Duration | None = None
 
 
 class ExtraTime(Schema):
     """A student's extra time, in microseconds."""
 
-    extra_us: int = Field(ge=0, le=MAX_SPAN_US)
+    extra_us: int = Field(strict=True, ge=0, le=MAX_SPAN_US)
 
 
 class WindowStatus(Schema):

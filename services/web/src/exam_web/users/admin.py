@@ -56,6 +56,8 @@ class PersonAdmin(UserAdmin[User]):
     fieldsets = (*(UserAdmin.fieldsets or ()), _PERSON)
     add_fieldsets = (*UserAdmin.add_fieldsets, _PERSON)
     add_form = AdminUserCreationForm
+    # Django and logins set them; a form would accept any year.
+    readonly_fields = ("last_login", "date_joined")
     actions = ("disable",)
 
     @admin.action(description="Disable: revoke all logins and reject new ones", permissions=["change"])

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
+from exam_core.bounds import check_candidates, check_name, check_window
 from exam_core.buckets import buckets_for
 from exam_core.canonical import digest_of
 from exam_core.instants import from_micros, rfc3339, span_to_micros, to_micros
@@ -22,7 +23,7 @@ from exam_web.sittings import selectors
 from exam_web.sittings.models import Paper, PaperKey, Sitting
 from exam_web.sittings.services.locking import next_epoch
 from exam_web.sittings.services.revisions import key_for, key_store
-from exam_web.sittings.services.window import check_bounds, window_change
+from exam_web.sittings.services.window import check_bounds, invalid_field, window_change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +62,19 @@ def sitting_provision(
         Problem: NOT_FOUND (no such exam), PAPER_INVALID (an exam that cannot be frozen), CONFLICT, WINDOW_FROZEN,
             INVALID, EPOCH_CHANGED (`absent` and the sitting exists).
     """
+    with invalid_field("name"):
+        check_name(name)
     check_bounds(opens_at=spec.opens_at, closes_at=spec.closes_at, duration=spec.duration)
+    with invalid_field("closes_at"):
+        check_window(spec.opens_at, spec.closes_at)
+    with invalid_field("candidates"):
+        check_candidates(spec.candidates)
     window = Window(
         opens_at=to_micros(spec.opens_at),
         closes_at=to_micros(spec.closes_at),
         duration=span_to_micros(spec.duration),
         extra_past_close=spec.extra_past_close,
     )
-    if spec.candidates < 1:
-        raise Problem(ProblemKind.INVALID, "candidates must be at least 1")
     exam = Exam.objects.filter(slug=spec.exam).select_related("level").first()
     if exam is None:
         raise Problem(ProblemKind.NOT_FOUND, f"exam {spec.exam!r} not found: create it, or provide its paper")

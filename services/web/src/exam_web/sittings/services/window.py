@@ -1,9 +1,11 @@
 """Changes of a sitting's window: move, pause, grant extra time, cancel."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from exam_core.bounds import check_duration, check_extra, check_instant
+from exam_core.bounds import check_duration, check_extra, check_instant, check_window
 from exam_core.deadlines import ends_at
 from exam_core.instants import MILLISECOND, from_micros, rfc3339, span_to_micros, to_micros
 from exam_core.problems import Problem, ProblemKind
@@ -44,6 +46,8 @@ def window_change(
         )
         if new == old:
             return row
+        with invalid_field("closes_at"):
+            check_window(from_micros(new.opens_at), from_micros(new.closes_at))
         check_change(
             old,
             new,
@@ -65,15 +69,20 @@ def check_bounds(*, opens_at: datetime | None, closes_at: datetime | None, durat
     """Check the bounds of a window's new values; raises `Problem` INVALID that names the field."""
     for field, moment in (("opens_at", opens_at), ("closes_at", closes_at)):
         if moment is not None:
-            try:
+            with invalid_field(field):
                 check_instant(moment)
-            except ValueError as error:
-                raise Problem(ProblemKind.INVALID, f"{field}: {error}") from error
     if duration is not None:
-        try:
+        with invalid_field("duration"):
             check_duration(duration)
-        except ValueError as error:
-            raise Problem(ProblemKind.INVALID, f"duration: {error}") from error
+
+
+@contextmanager
+def invalid_field(field: str) -> Iterator[None]:
+    """Raise a ValueError of the block as `Problem` INVALID that names the field."""
+    try:
+        yield
+    except ValueError as error:
+        raise Problem(ProblemKind.INVALID, f"{field}: {error}") from error
 
 
 def pause_begin(*, sitting: UUID, epoch: int | None = None) -> Sitting:
@@ -83,7 +92,9 @@ def pause_begin(*, sitting: UUID, epoch: int | None = None) -> Sitting:
         if row.window.paused:
             return row
         _require_not_over(row, now)
-        SittingPause.objects.create(sitting=row, began_at=from_micros(now))
+        # Not before the end of the pause before it, although the platform's clock was set back since.
+        began = max([now, *(pause.ended for pause in row.window.pauses if pause.ended is not None)])
+        SittingPause.objects.create(sitting=row, began_at=from_micros(began))
         return compare_and_set(row, expected=State.SCHEDULED)
 
 
@@ -93,7 +104,9 @@ def pause_end(*, sitting: UUID, epoch: int | None = None) -> Sitting:
         require_state(row, State.SCHEDULED)
         if not row.window.paused:
             return row
-        SittingPause.objects.filter(sitting=row, ended_at=None).update(ended_at=from_micros(now))
+        # Not before it began, although the platform's clock was set back since.
+        ended = max(now, row.window.pauses[-1].began)
+        SittingPause.objects.filter(sitting=row, ended_at=None).update(ended_at=from_micros(ended))
         return compare_and_set(row, expected=State.SCHEDULED)
 
 
@@ -102,10 +115,8 @@ def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta, epoc
 
     It may shrink only before the window opens, because a student in the room relies on it.
     """
-    try:
+    with invalid_field("extra"):
         check_extra(extra)
-    except ValueError as error:
-        raise Problem(ProblemKind.INVALID, str(error)) from error
     with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
         if student.level_id != row.level_id:
