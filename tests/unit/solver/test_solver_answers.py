@@ -225,7 +225,7 @@ async def test_the_rows_of_an_attempt_are_limited(world: World) -> None:
     attempt = await world.start_attempt(solver)
     for seq in range(1, 5):
         assert (await world.put_answer(solver, attempt, SINGLE, seq, choices=[seq % 2])).status_code == 200
-    response = await world.put_answer(solver, attempt, SINGLE, 5, choices=[0])
+    response = await world.put_answer(solver, attempt, SINGLE, 5, choices=[2])
     assert (response.status_code, slug_of(response)) == (429, "too-many-answers")
     assert (await world.put_answer(solver, attempt, SINGLE, 4, choices=[0])).status_code == 200
     assert len(world.log.tables["answers"]) == 4

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from exam_core.answers import AnswerValue, answer_id_of
 from exam_core.instants import MINUTE, SECOND, rfc3339
 from exam_core.schedule import State
 from exam_core.windows import Pause
@@ -97,13 +98,36 @@ async def test_a_saved_answer_is_acknowledged_again_after_the_deadline(
 async def test_a_process_that_loads_an_attempt_while_closing_acknowledges_nothing(
     world: World, solver: Process, attempt: str
 ) -> None:
-    """Once the close began, a row in the log may be missing from the seal, so no new receipt is signed for it."""
+    """Once the close began, a row in the log may be missing from the seal: neither a receipt nor «late» is certain."""
     await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     world.schedule.change(world.sitting, state=State.CLOSING)
     other = await world.start_process()
-    assert slug_of(await world.put_answer(other, attempt, SINGLE, 1, choices=[0])) == "deadline-passed"
+    assert slug_of(await world.put_answer(other, attempt, SINGLE, 1, choices=[0])) == "not-known-saved"
+    assert slug_of(await world.put_answer(other, attempt, COIN, 2, choices=[0])) == "deadline-passed"
     await solver.renew()
     assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
+
+
+async def test_after_the_seal_a_process_acknowledges_what_is_in_it(world: World, solver: Process, attempt: str) -> None:
+    """I lost a reply at the very end: once the sitting is sealed, any solver tells me whether my answer counts."""
+    first = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
+    submitted = await solver.request("POST", world.path("submit"), attempt)
+    world.schedule.change(world.sitting, state=State.CLOSING)
+    other = await world.start_process()
+    assert slug_of(await other.request("POST", world.path("submit"), attempt)) == "not-known-saved"
+    await world.seal()
+    [row] = world.log.tables["answers"].values()
+    answer_id = answer_id_of(sitting=world.sitting, student=STUDENT, question=COIN, seq=2, answer=AnswerValue(choice=1))
+    unsealed = replace(row.answer(), question=COIN, seq=2, answer_id=answer_id, answer=AnswerValue(choice=1))
+    await world.log.append_answers(world.sitting, row.bucket, [unsealed])
+    world.schedule.change(world.sitting, state=State.SEALED)
+    await other.renew()
+    again = await world.put_answer(other, attempt, SINGLE, 1, choices=[0])
+    assert again.json()["receipt"] == first.json()["receipt"]
+    assert slug_of(await world.put_answer(other, attempt, COIN, 2, choices=[0])) == "deadline-passed"
+    assert (await other.request("POST", world.path("submit"), attempt)).json()["submitted_at"] == submitted.json()[
+        "submitted_at"
+    ]
 
 
 async def test_extra_time_moves_only_its_students_deadline(world: World, solver: Process, attempt: str) -> None:

@@ -56,7 +56,7 @@ async def test_an_answer_whose_lease_lapsed_is_not_acknowledged(world: World, so
     assert sealed == {1}
     assert len(world.log.tables["answers"]) == 2
     again = await world.put_answer(solver, attempt, SINGLE, 2, choices=[2])
-    assert slug_of(again) == "deadline-passed"
+    assert slug_of(again) == "not-known-saved"
 
 
 async def test_without_the_gap_rule_a_seal_misses_an_acknowledged_answer(

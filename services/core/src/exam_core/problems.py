@@ -58,7 +58,7 @@ class ProblemKind(Enum):
     BAD_NUMBER = Kind("bad-number", 422, "The answer is not a valid number")
     WRONG_ANSWER_KIND = Kind("wrong-answer-kind", 422, "The question requires another kind of answer")
     SEQ_TOO_LOW = Kind("seq-too-low", 409, "A later answer to this question is already saved")
-    LATE = Kind("deadline-passed", 409, "The answer came after the deadline and does not count")
+    LATE = Kind("deadline-passed", 409, "The answer came after the deadline")
     TOO_MANY_ANSWERS = Kind("too-many-answers", 429, "The attempt has reached its limit of saved answers")
     # Service faults
     OVERLOADED = Kind("overloaded", 503, "Too many requests are in flight")

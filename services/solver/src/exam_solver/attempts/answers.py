@@ -19,14 +19,13 @@ from exam_core.schedule import ScheduledSitting
 from exam_core.tokens import Attempt
 from exam_solver.attempts.admission import Decision, decide
 from exam_solver.attempts.cache import AttemptCache, CachedAttempt
-from exam_solver.attempts.plan import AnswerRequest, CandidateAnswer, plan, validate
+from exam_solver.attempts.plan import AnswerRequest, CandidateAnswer, Plan, not_known_saved, plan, validate
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.snapshot import Admitted
 from exam_solver.papers.loader import PaperLoader
 
 MAX_ANSWERS: Final = 100
 """Answers in one request."""
-RETRY_AFTER: Final = 1
 
 
 class AnswerMetrics(Protocol):
@@ -42,6 +41,23 @@ class AnswerResults:
 
     outcomes: Sequence[Answer | Problem]
     deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A plan, and what it was derived from."""
+
+    student: int
+    admitted: Admitted
+    sitting: ScheduledSitting
+    cached: CachedAttempt
+    decision: Decision
+    planned: Plan
+
+    @property
+    def bucket(self) -> int:
+        """The bucket of the attempt's student."""
+        return bucket_of(self.student, self.sitting.buckets)
 
 
 class AnswerService:
@@ -78,26 +94,44 @@ class AnswerService:
                 candidates.append(validate(paper, attempt, index, request))
             except Problem as problem:
                 outcomes[index] = problem
-        cached = await self._cached(attempt) if candidates else CachedAttempt()
-        # From here on nothing is awaited until the answers are registered as in flight.
-        admitted = self._keeper.admit()
-        sitting = admitted.sitting(attempt.sitting)
-        decision = _decide(attempt, sitting, admitted)
-        planned = plan(
-            cached,
-            candidates,
-            decision,
-            admitted.admission,
-            student=attempt.student,
-            max_rows=self._rows_per_question * len(paper.questions),
-        )
+        judged = await self._judge(attempt, candidates, max_rows=self._rows_per_question * len(paper.questions))
+        # Since the admission nothing was awaited, and nothing is until the answers are registered as in flight.
+        planned, decision = judged.planned, judged.decision
+        judged.cached.seqs = planned.seqs
         outcomes |= planned.settled
         self._count_settled(outcomes.values(), decision)
         if planned.fresh:
-            outcomes |= await self._append(admitted, sitting, cached, planned.fresh)
+            outcomes |= await self._append(judged, planned.fresh)
         elif planned.late:
-            outcomes |= await self._append_late(admitted, sitting, cached, planned.late, decision)
+            outcomes |= await self._append_late(judged, planned.late)
         return AnswerResults([outcomes[index] for index in range(len(requests))], decision.deadline)
+
+    async def _judge(self, attempt: Attempt, candidates: Sequence[CandidateAnswer], *, max_rows: int) -> Judged:
+        """Admit and plan; read the log first where the cached attempt does not suffice."""
+        cached = await self._cached(attempt) if candidates else CachedAttempt()
+        current = unavailable = False
+        while True:
+            admitted = self._keeper.admit()
+            sitting = admitted.sitting(attempt.sitting)
+            decision = _decide(attempt, sitting, admitted)
+            planned = plan(
+                cached,
+                candidates,
+                decision,
+                admitted.admission,
+                student=attempt.student,
+                max_rows=max_rows,
+                current=current or cached.sealed,
+            )
+            if not planned.unread or unavailable:
+                break
+            try:
+                cached, current = await self._attempts.reload(attempt.sitting, attempt.student), True
+            except AnswerLogUnavailableError:
+                unavailable = True
+        problem = not_known_saved("the answer store did not respond in time")
+        planned.settled |= dict.fromkeys(planned.unread, problem)
+        return Judged(attempt.student, admitted, sitting, cached, decision, planned)
 
     async def submit(self, attempt: Attempt) -> tuple[int, Deadline]:
         """Record that the student has finished; return the first submission's time and the deadline for changes.
@@ -106,10 +140,16 @@ class AnswerService:
             Problem: LATE, PAUSED, and those of `save`.
         """
         cached = await self._cached(attempt)
+        if cached.submitted_at is None and not cached.sealed:
+            # Another process may have recorded a submission, whose time holds, also if it is too late for one now.
+            with _not_known_saved_on_error():
+                cached = await self._attempts.reload(attempt.sitting, attempt.student)
         admitted = self._keeper.admit()
         sitting = admitted.sitting(attempt.sitting)
         decision = _decide(attempt, sitting, admitted)
         if cached.submitted_at is None:
+            if decision.late and cached.submission_undecided:
+                raise not_known_saved("the submission may have been saved in time")
             if decision.refusal is not None:
                 raise decision.refusal
             await self._append_submission(admitted, sitting, cached, attempt.student)
@@ -133,67 +173,57 @@ class AnswerService:
 
         await self._keeper.run_tracked(admitted, append)
 
-    async def _append(
-        self, admitted: Admitted, sitting: ScheduledSitting, cached: CachedAttempt, fresh: Mapping[int, Answer]
-    ) -> Mapping[int, Answer | Problem]:
+    async def _append(self, judged: Judged, fresh: Mapping[int, Answer]) -> Mapping[int, Answer | Problem]:
         answers = tuple(fresh.values())
-        cached.add_pending(answers)
+        judged.cached.add_pending(answers)
 
         async def append() -> None:
-            outcome = "unsaved"
+            saved = False
             try:
                 with _not_known_saved_on_error():
-                    await self._log.append_answers(sitting.id, bucket_of(answers[0].student, sitting.buckets), answers)
-                self._check_lease_held(admitted)
-                cached.add_saved(answers)
-                outcome = "acknowledged"
+                    await self._log.append_answers(judged.sitting.id, judged.bucket, answers)
+                self._check_lease_held(judged.admitted)
+                saved = True
             finally:
-                cached.remove_pending(answers)
-                self._metrics.count_answers(outcome, count=len(answers))
+                judged.cached.end_pending(answers, saved=saved)
+                self._metrics.count_answers("acknowledged" if saved else "unsaved", count=len(answers))
 
         try:
-            await self._keeper.run_tracked(admitted, append)
+            await self._keeper.run_tracked(judged.admitted, append)
         except Problem as problem:
             return dict.fromkeys(fresh, problem)
         return fresh
 
-    async def _append_late(
-        self,
-        admitted: Admitted,
-        sitting: ScheduledSitting,
-        cached: CachedAttempt,
-        late: Mapping[int, Answer],
-        decision: Decision,
-    ) -> Mapping[int, Problem]:
+    async def _append_late(self, judged: Judged, late: Mapping[int, Answer]) -> Mapping[int, Problem]:
         answers = tuple(late.values())
 
         async def append() -> None:
             with _not_known_saved_on_error():
-                await self._log.append_late(sitting.id, bucket_of(answers[0].student, sitting.buckets), answers)
-            cached.late.update(answer.answer_id for answer in answers)
+                await self._log.append_late(judged.sitting.id, judged.bucket, answers)
+            judged.cached.late.update(answer.answer_id for answer in answers)
             self._metrics.count_answers("late", count=len(answers))
 
         try:
-            await self._keeper.run_tracked(admitted, append)
+            await self._keeper.run_tracked(judged.admitted, append)
         except Problem as problem:
             return dict.fromkeys(late, problem)
-        return dict.fromkeys(late, decision.refusal) if decision.refusal else {}
+        return dict.fromkeys(late, judged.decision.refusal) if judged.decision.refusal else {}
 
     async def _cached(self, attempt: Attempt) -> CachedAttempt:
-        try:
+        with _not_known_saved_on_error():
             return await self._attempts.get(attempt.sitting, attempt.student)
-        except AnswerLogUnavailableError as error:
-            raise _not_known_saved("the answer store does not respond") from error
 
     def _check_lease_held(self, admitted: Admitted) -> None:
         """The gap rule: an answer that was admitted under a lease that lapsed since may be missing from the seal."""
         if not self._keeper.held_since(admitted):
-            raise _not_known_saved("the lease lapsed while the answer was written")
+            raise not_known_saved("the lease lapsed while the answer was written")
 
     def _count_settled(self, outcomes: Iterable[Answer | Problem], decision: Decision) -> None:
         for outcome in outcomes:
             if isinstance(outcome, Answer):
                 self._metrics.count_answers("repeated")
+            elif outcome.kind is ProblemKind.NOT_KNOWN_SAVED:
+                self._metrics.count_answers("unsaved")
             elif not (decision.late and outcome is decision.refusal):
                 self._metrics.count_answers("refused", reason=outcome.kind.slug)
 
@@ -210,12 +240,8 @@ def _decide(attempt: Attempt, sitting: ScheduledSitting, admitted: Admitted) -> 
 
 @contextmanager
 def _not_known_saved_on_error() -> Iterator[None]:
-    """Raise NOT_KNOWN_SAVED for a write that the answer log did not confirm."""
+    """Raise NOT_KNOWN_SAVED for a read or a write that the answer log did not confirm."""
     try:
         yield
     except AnswerLogUnavailableError as error:
-        raise _not_known_saved("the answer store did not confirm in time") from error
-
-
-def _not_known_saved(reason: str) -> Problem:
-    return Problem(ProblemKind.NOT_KNOWN_SAVED, f"{reason}; send the same answer again", retry_after=RETRY_AFTER)
+        raise not_known_saved("the answer store did not respond in time") from error

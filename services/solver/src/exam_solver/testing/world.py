@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from exam_answerlog.log import PaperPart
 from exam_answerlog.testing.memory import MemoryAnswerLog
+from exam_core.fold import seal_bucket
 from exam_core.instants import MINUTE, SECOND
 from exam_core.keys import SigningKeys
 from exam_core.paper import Paper
@@ -194,6 +195,19 @@ class World:
         response = await process.request("POST", self.path("attempt"), token or self.access_token())
         response.raise_for_status()
         return str(response.json()["attempt_token"])
+
+    async def seal(self) -> None:
+        """Seal every bucket of the sitting as a grader does, whether or not it is drained."""
+        for bucket in range(self.schedule.sittings[self.sitting].buckets):
+            rows = await self.log.read_bucket(self.sitting, bucket)
+            sealed = seal_bucket(
+                sitting=self.sitting,
+                bucket=bucket,
+                answers=rows.answers,
+                starts=rows.starts,
+                submissions=rows.submissions,
+            )
+            await self.log.seal(self.sitting, bucket, sealed)
 
     async def put_answer(
         self, process: Process, token: str, question: int, seq: int, **content: object

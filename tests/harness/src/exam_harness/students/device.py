@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer, parse_content
@@ -172,9 +172,7 @@ class Device:
     def _record_results(self, answers: list[OutgoingAnswer], results: list[dict[str, Any]]) -> list[OutgoingAnswer]:
         """Record the outcomes of a batch; returns the answers to retry."""
         retryable: list[OutgoingAnswer] = []
-        by_key = {(result["question"], result["seq"]): result for result in results}
-        for outgoing in answers:
-            result = by_key[outgoing.answer.question, outgoing.answer.seq]
+        for outgoing, result in zip(answers, results, strict=True):
             if result["status"] == 200:
                 self._record_acknowledgement(outgoing, result)
             elif result["status"] in RETRYABLE_STATUSES:
@@ -185,8 +183,12 @@ class Device:
         return retryable
 
     def _record_acknowledgement(self, outgoing: OutgoingAnswer, body: dict[str, Any]) -> None:
+        """Record an acknowledged answer: the one that was sent, or an earlier one with the same content."""
+        answer = replace(outgoing.answer, seq=body["seq"])
+        if answer.seq > outgoing.answer.seq or body["question"] != answer.question:
+            self._history.record_violation(f"{outgoing.answer} was sent and {answer} was acknowledged")
         received_at = parse_rfc3339(body["received_at"])
-        self._history.record_acknowledgement(Acknowledgement(outgoing.answer, received_at, body["receipt"]))
+        self._history.record_acknowledgement(Acknowledgement(answer, received_at, body["receipt"]))
         self._history.counts["acknowledgements"] += 1
 
     def _record_indeterminate(self, outgoing: OutgoingAnswer) -> None:
