@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 ROOT = Path("/secrets")
 KEYS = "keys.pem"
+STATEMENT_KEYS = "statement-keys.pem"
 
 
 def _dsn(role: str, password: str) -> str:
@@ -33,6 +34,7 @@ def environments() -> dict[str, dict[str, str]]:
             "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
             "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
             "EXAM_SIGNING_KEYS_FILE": f"/secrets/{KEYS}",
+            "EXAM_STATEMENT_KEYS_FILE": f"/secrets/{STATEMENT_KEYS}",
             "EXAM_ALLOWED_HOSTS": "localhost,web",
             "EXAM_CSRF_TRUSTED_ORIGINS": ",".join(sorted(origins)),
             # No TLS on the loopback.
@@ -59,13 +61,33 @@ def main() -> None:
     """Write the secrets unless they exist; the last volume is written last and marks completion."""
     generated = environments()
     if (ROOT / list(generated)[-1] / "env").exists():
+        add_statement_keys(generated["web"])
         return
     for service, variables in generated.items():
         if service in {"web", "solver"}:
-            key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            (ROOT / service / KEYS).write_bytes(key)
-        lines = "".join(f"{name}='{value}'\n" for name, value in variables.items())
-        (ROOT / service / "env").write_text(lines)
+            write_key(ROOT / service / KEYS)
+        if service == "web":
+            write_key(ROOT / service / STATEMENT_KEYS)
+        (ROOT / service / "env").write_text("".join(_line(name, value) for name, value in variables.items()))
+
+
+def add_statement_keys(variables: dict[str, str]) -> None:
+    """Add the keys of statements to secrets that an earlier release generated."""
+    env, key, name = ROOT / "web/env", ROOT / "web" / STATEMENT_KEYS, "EXAM_STATEMENT_KEYS_FILE"
+    if not key.exists():
+        write_key(key)
+    if name not in env.read_text():
+        with env.open("a") as file:
+            file.write(_line(name, variables[name]))
+
+
+def write_key(path: Path) -> None:
+    """Generate a signing key."""
+    path.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _line(name: str, value: str) -> str:
+    return f"{name}='{value}'\n"
 
 
 if __name__ == "__main__":

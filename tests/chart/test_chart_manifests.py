@@ -20,6 +20,7 @@ SECRET_READERS = {
     "secret-key": {"web", "migrations"},
     "service-token": {"web", "migrations", "operator"},
     "web-keys.pem": {"web", "migrations"},
+    "statement-keys.pem": {"web", "migrations"},
     "solver-keys.pem": {"solver"},
     "postgres-password": {"postgres"},
     "postgres-web-password": {"postgres", "web", "migrations"},

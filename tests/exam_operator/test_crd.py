@@ -389,7 +389,7 @@ def _observed(phase: str, exam: Exam, now: int) -> ObservedState:
             paper="a" * 64,
             distributed=True,
             drained=ended,
-            seal=Seal(at=now, answers=5, students=2, digest="b" * 64) if ended else None,
+            seal=Seal(at=now, answers=5, students=2, digest="b" * 64, statement="c" * 900) if ended else None,
             revisions=(done,) if ended else (),
             published_revision=1 if phase == "graded" else 0,
             published_at=now + 2 if phase == "graded" else None,

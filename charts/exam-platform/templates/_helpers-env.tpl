@@ -57,6 +57,7 @@
 - {name: EXAM_INSECURE_HTTP, value: {{ .Values.insecureHttp | quote }}}
 - {name: EXAM_WEB_THREADS, value: {{ .Values.web.threads | quote }}}
 - {name: EXAM_SIGNING_KEYS_FILE, value: /keys/web-keys.pem}
+- {name: EXAM_STATEMENT_KEYS_FILE, value: /keys/statement-keys.pem}
 {{ include "exam.secretEnv" (list "EXAM_SECRET_KEY" (include "exam.secretName" .) "secret-key") }}
 {{ include "exam.secretEnv" (list "EXAM_SERVICE_TOKEN" (include "exam.secretName" .) "service-token") }}
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "web") }}

@@ -25,13 +25,16 @@ securityContext:
 terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 
-{{/* A volume with one key file from the platform's Secret: (list . "web-keys.pem"). */}}
+{{/* A volume with key files from the platform's Secret: (list . "web-keys.pem" "statement-keys.pem"). */}}
 {{- define "exam.keysVolume" -}}
 - name: keys
   secret:
     secretName: {{ include "exam.secretName" (index . 0) }}
     defaultMode: 0440
-    items: [{key: {{ index . 1 }}, path: {{ index . 1 }}}]
+    items:
+      {{- range rest . }}
+      - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
 {{- end }}
 
 {{/* The command of a Python service: (list . "exam_solver --port 8000"). With `reload`, it restarts when a synced source changes. */}}

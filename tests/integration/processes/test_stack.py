@@ -49,7 +49,7 @@ def test_secrets_are_generated_per_run_and_per_service() -> None:
     folder = new_run_folder("whole-test")
     try:
         one, other = Stack(folder / "one"), Stack(folder / "other")
-        for file in (one.secrets.web_keys, one.secrets.solver_keys):
+        for file in (one.secrets.web_keys, one.secrets.statement_keys, one.secrets.solver_keys):
             assert file.stat().st_mode & 0o777 == 0o600
         assert one.secrets.service_token != other.secrets.service_token
         assert one.secrets.secret_key != other.secrets.secret_key

@@ -20,7 +20,7 @@ from exam_web.exams.images import inspect_image
 from exam_web.exams.models import Exam
 from exam_web.exams.services import exam_import
 from exam_web.settings import ENVIRONMENT
-from exam_web.sittings import distribution
+from exam_web.sittings import distribution, statements
 from exam_web.sittings.models import Schedule, Sitting
 from exam_web.sittings.services import SittingSpec, sitting_provision
 from exam_web.users import authentication
@@ -41,6 +41,19 @@ def signing_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     yield path
     patch.undo()
     authentication.signing_keys.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statement_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The keys of statements of this test run."""
+    path = tmp_path_factory.mktemp("keys") / "statements.json"
+    path.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
+    patch = pytest.MonkeyPatch()
+    patch.setattr(statements, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"statement_keys_file": path}))
+    statements.statement_keys.cache_clear()
+    yield path
+    patch.undo()
+    statements.statement_keys.cache_clear()
 
 
 @pytest.fixture(autouse=True)

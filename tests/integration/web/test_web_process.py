@@ -64,6 +64,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
         "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
         "EXAM_SIGNING_KEYS_FILE": str(keys),
+        "EXAM_STATEMENT_KEYS_FILE": str(keys),
         "EXAM_STATIC_ROOT": str(tmp_path),
     }
 

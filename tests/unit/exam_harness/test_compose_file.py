@@ -85,8 +85,19 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
         return {str(path.relative_to(place)): path.read_text() for path in place.rglob("*") if path.is_file()}
 
     first = made(tmp_path / "one")
-    assert set(first) == {*(f"{name}/env" for name in folders), "web/keys.pem", "solver/keys.pem"}
+    assert set(first) == {
+        *(f"{name}/env" for name in folders),
+        "web/keys.pem",
+        "web/statement-keys.pem",
+        "solver/keys.pem",
+    }
     assert made(tmp_path / "one") == first
+    (tmp_path / "one/web/statement-keys.pem").unlink()
+    env = first["web/env"].splitlines(keepends=True)
+    (tmp_path / "one/web/env").write_text("".join(line for line in env if "STATEMENT_KEYS" not in line))
+    upgraded = made(tmp_path / "one")
+    assert upgraded.keys() == first.keys(), "an earlier release had no keys of statements"
+    assert sorted(upgraded["web/env"].splitlines(keepends=True)) == sorted(env)
     other = made(tmp_path / "other")
     assert all(other[name] != text for name, text in first.items())
     assert "EXAM_SECRET_KEY" not in first["solver/env"] + first["grader/env"]

@@ -45,7 +45,10 @@ SITTING = Sitting(
     published_at=None,
 )
 SEALED = replace(
-    SITTING, state=State.SEALED, drained=True, seal=Seal(at=CLOSES, answers=7, students=2, digest="b" * 64)
+    SITTING,
+    state=State.SEALED,
+    drained=True,
+    seal=Seal(at=CLOSES, answers=7, students=2, digest="b" * 64, statement="first"),
 )
 
 
@@ -126,6 +129,18 @@ def test_absent_values_are_omitted() -> None:
         "endsAt": "2027-01-15T09:10:00Z",
     }
     assert "endsAt" not in status(ObservedState(sitting=replace(SITTING, ends_at=None)))["window"]
+
+
+def test_the_first_statement_about_a_seal_is_kept() -> None:
+    """The status keeps the statement that was published first, so that a later, different one is found out."""
+    first = status(ObservedState(sitting=SEALED))
+    assert first["seal"]["statement"] == "first"
+    assert SEALED.seal is not None
+    changed = replace(SEALED, seal=replace(SEALED.seal, statement="second", digest="c" * 64))
+    later = status(ObservedState(sitting=changed), with_status(EXAM, first))
+    assert (later["seal"]["statement"], later["seal"]["digest"]) == ("first", "c" * 64)
+    without = replace(SEALED, seal=replace(SEALED.seal, statement=None))
+    assert "statement" not in status(ObservedState(sitting=without))["seal"]
 
 
 def test_a_rejection_is_reported_for_its_generation() -> None:

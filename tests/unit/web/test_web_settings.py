@@ -15,6 +15,7 @@ VARIABLES = {
     "EXAM_SECRET_KEY": "several words that are hard to guess, 0123456789 and more",
     "EXAM_SERVICE_TOKEN": "other words that are hard to guess, 9876543210 and more",
     "EXAM_SIGNING_KEYS_FILE": "/no/such/file",
+    "EXAM_STATEMENT_KEYS_FILE": "/no/such/file",
 }
 
 
@@ -66,7 +67,7 @@ def test_revocations_must_outlive_refresh_tokens(monkeypatch: pytest.MonkeyPatch
 
 def test_the_grader_needs_no_secrets_of_web(monkeypatch: pytest.MonkeyPatch) -> None:
     """The grader uses web's models without signing keys or service token."""
-    for name in ("EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN", "EXAM_SIGNING_KEYS_FILE"):
+    for name in ("EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN", "EXAM_SIGNING_KEYS_FILE", "EXAM_STATEMENT_KEYS_FILE"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("EXAM_COMPONENT", "grader")
     assert load_settings(WebSettings).component == "grader"

@@ -49,7 +49,7 @@ def status_of(exam: Exam, observed: ObservedState, capacity: SolverCapacity | No
             window=WindowStatus(
                 opens_at=sitting.window.opens_at, closes_at=sitting.window.closes_at, ends_at=sitting.ends_at
             ),
-            seal=_seal(sitting),
+            seal=_seal(exam, sitting),
             grading=_grading(exam, sitting, observed),
             published_revision=sitting.published_revision or None,
             published_at=sitting.published_at,
@@ -68,11 +68,19 @@ def degraded_status(exam: Exam, fault: Fault, now: int) -> ExamStatus:
     return _with_conditions(exam, last, conditions, now)
 
 
-def _seal(sitting: Sitting) -> SealStatus | None:
+def _seal(exam: Exam, sitting: Sitting) -> SealStatus | None:
+    """The seal with the first statement about it: a later one would hide that the database was changed."""
     seal = sitting.seal
     if seal is None:
         return None
-    return SealStatus(at=seal.at, answers=seal.answers, students=seal.students, digest=seal.digest)
+    last = exam.status.seal
+    return SealStatus(
+        at=seal.at,
+        answers=seal.answers,
+        students=seal.students,
+        digest=seal.digest,
+        statement=(None if last is None else last.statement) or seal.statement,
+    )
 
 
 def _grading(exam: Exam, sitting: Sitting, observed: ObservedState) -> GradingStatus | None:

@@ -18,6 +18,7 @@ class Seal:
     answers: int
     students: int
     digest: str
+    statement: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class Sitting:
                 answers=seal["answers"],
                 students=seal["students"],
                 digest=seal["digest"],
+                statement=seal.get("statement"),
             ),
             revisions=tuple(
                 Revision(

@@ -65,6 +65,7 @@ class SealStatus(JsonFields):
     answers: int | None = None
     students: int | None = None
     digest: str | None = None
+    statement: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,9 @@ class World:
             paper="a" * 64,
             distributed=self.distributed,
             drained=self.drained,
-            seal=None if self.sealed_at is None else Seal(at=self.sealed_at, answers=1, students=1, digest="b"),
+            seal=None
+            if self.sealed_at is None
+            else Seal(at=self.sealed_at, answers=1, students=1, digest="b", statement="c"),
             revisions=tuple(
                 Revision(
                     number=number,

@@ -59,7 +59,7 @@ class Score:
         """The number of questions with an answer that was not withdrawn."""
         return sum(points is not None for points in self.points)
 
-    def to_json(self) -> list[Json]:
+    def to_json(self) -> list[str | None]:
         """Return the points by question, as decimal text."""
         return [None if points is None else decimal_text(points) for points in self.points]
 

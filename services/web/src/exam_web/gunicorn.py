@@ -41,6 +41,8 @@ control_socket_disable = True
 def post_worker_init(_worker: object) -> None:
     """Read the signing keys at start-up: a worker that cannot sign must not start and fail at the first login."""
     # Models can be imported only after Django has loaded its apps.
+    from exam_web.sittings.statements import statement_keys  # noqa: PLC0415
     from exam_web.users.authentication import signing_keys  # noqa: PLC0415
 
     signing_keys()
+    statement_keys()

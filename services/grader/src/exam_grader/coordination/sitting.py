@@ -115,10 +115,9 @@ class DjangoSitting:
 
     def verify_seals(self, chunks: Sequence[int]) -> None:
         """Check the chunks' seals against their recorded digests."""
-        digests = DjangoSealRecords(self._sitting).digests()
-        self._dependencies.answerlog.run(
-            lambda answers: verify_buckets(answers, self._sitting, {chunk: digests[chunk] for chunk in chunks})
-        )
+        rows = SealedBucketRow.objects.filter(sitting=self._sitting, bucket__in=chunks)
+        digests = dict(rows.values_list("bucket", "digest"))
+        self._dependencies.answerlog.run(lambda answers: verify_buckets(answers, self._sitting, digests))
 
     def grade_chunk(self, chunk: int) -> bool:
         """Grade a chunk in this process."""
@@ -156,8 +155,9 @@ class DjangoSealRecords:
         self._sitting = sitting
 
     def digests(self) -> Mapping[int, str]:
-        """The digest of each recorded bucket."""
-        return dict(SealedBucketRow.objects.filter(sitting=self._sitting).values_list("bucket", "digest"))
+        """The digest of each recorded bucket, without those of a release that recorded no root of a tree."""
+        rows = SealedBucketRow.objects.filter(sitting=self._sitting).exclude(tree_root="")
+        return dict(rows.values_list("bucket", "digest"))
 
     def record(self, bucket: int, sealed: SealedBucket) -> None:
         """Record a bucket."""

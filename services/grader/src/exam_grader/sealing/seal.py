@@ -29,7 +29,7 @@ class SealRecords(Protocol):
     """Records counts and digests of sealed buckets."""
 
     def digests(self) -> Mapping[int, str]:
-        """The digest of each recorded bucket."""
+        """The digest of each bucket that is completely recorded; the others are sealed again, with the same outcome."""
 
     def record(self, bucket: int, sealed: SealedBucket) -> None:
         """Record a bucket. Idempotent; another digest for a recorded bucket is rejected."""

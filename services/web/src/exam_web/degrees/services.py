@@ -8,7 +8,9 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
-from exam_core.canonical import Json
+from exam_core.commitments import DegreeContent, degree_member
+from exam_core.inclusion import BucketRoot
+from exam_core.paper import decimal_text
 from exam_web.sittings.models import LedgerEntry, Revision
 
 
@@ -19,10 +21,20 @@ class DegreeRow:
     student: int
     total: Decimal
     maximum: Decimal
-    points: Sequence[Json]
+    points: Sequence[str | None]
     answered: int
     started_at: datetime | None
     submitted_at: datetime | None
+
+    def content(self) -> DegreeContent:
+        """What a proof shows of it."""
+        return DegreeContent(
+            student=self.student,
+            total=decimal_text(self.total),
+            maximum=decimal_text(self.maximum),
+            answered=self.answered,
+            points=tuple(self.points),
+        )
 
 
 def chunk_record(*, revision: Revision, chunk: int, degrees: Sequence[DegreeRow]) -> bool:
@@ -66,7 +78,22 @@ def chunk_record(*, revision: Revision, chunk: int, degrees: Sequence[DegreeRow]
                 " ON CONFLICT (revision_id, student_id) DO UPDATE SET total = excluded.total,"
                 " maximum = excluded.maximum, points = excluded.points, answered = excluded.answered,"
                 " started_at = excluded.started_at, submitted_at = excluded.submitted_at,"
-                " graded_at = excluded.graded_at",
+                " graded_at = excluded.graded_at RETURNING student_id",
                 [revision.pk],
             )
+            recorded = {student for (student,) in cursor.fetchall()}
+            # What is stated about the revision is what was recorded, without students who were deleted.
+            root = _tree_root(revision, chunk, [row for row in degrees if row.student in recorded])
+            cursor.execute(
+                "UPDATE sittings_ledgerentry SET degrees = %s, tree_root = %s WHERE revision_id = %s AND chunk = %s",
+                [root.students, root.root, revision.pk, chunk],
+            )
     return True
+
+
+def _tree_root(revision: Revision, chunk: int, degrees: Sequence[DegreeRow]) -> BucketRoot:
+    secret = bytes(revision.sitting.proof_secret)
+    contents = (row.content() for row in sorted(degrees, key=lambda row: row.student))
+    return BucketRoot.of(
+        chunk, [degree_member(secret, revision.sitting_id, revision.number, content) for content in contents]
+    )

@@ -29,6 +29,8 @@ class WebSettings(ServiceSettings):
     """The bearer token of operator and tools at /internal/."""
     signing_keys_file: Path | None = None
     """A private JWK set or PEM keys: tokens are signed with the first and verified with any of them."""
+    statement_keys_file: Path | None = None
+    """Keys of the same form that sign nothing but statements about seals and degrees, which must verify for years."""
     allowed_hosts: CommaSeparated = ("localhost", "127.0.0.1")
     csrf_trusted_origins: CommaSeparated = ()
     static_root: Path = Path("build/static")
@@ -74,7 +76,8 @@ class WebSettings(ServiceSettings):
             for name, length in MIN_SECRET_LENGTH.items():
                 if len(getattr(self, name).get_secret_value()) < length:
                     yield f"EXAM_{name.upper()} must be set, to at least {length} characters"
-            if self.signing_keys_file is None:
-                yield "EXAM_SIGNING_KEYS_FILE must name a private JWK set"
+            for name in ("signing_keys_file", "statement_keys_file"):
+                if getattr(self, name) is None:
+                    yield f"EXAM_{name.upper()} must name a private JWK set"
         if self.revocation_seconds < self.refresh_token_seconds:
             yield "EXAM_REVOCATION_SECONDS must not be less than EXAM_REFRESH_TOKEN_SECONDS"

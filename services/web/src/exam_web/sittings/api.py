@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Query, Router
 
+from exam_core.statements import sign
 from exam_web.http.paging import Paging, page_of
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.schemas import SittingListed, SittingPage
-from exam_web.sittings.selectors import sittings_for
+from exam_web.sittings.schemas import SignedProof, SignedStatement, SittingListed, SittingPage
+from exam_web.sittings.selectors import sitting_named, sittings_for
+from exam_web.sittings.statements import seal_proof, seal_statement, statement_keys
 from exam_web.users.authentication import PersonAuth, person_of
 
 router = Router(tags=["sittings"], auth=PersonAuth())
@@ -18,6 +20,28 @@ router = Router(tags=["sittings"], auth=PersonAuth())
 def sitting_list(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
     """The sittings of your level, or of your exams."""
     return page_of(sittings_for(person_of(request).user), paging, _listed)
+
+
+@router.get("/sittings/{name}/seal", response=SignedStatement, auth=None)
+def seal(request: HttpRequest, name: str) -> SignedStatement:
+    """What was sealed: a signed statement, the same for every caller."""
+    del request
+    return SignedStatement(statement=sign(seal_statement(sitting_named(name)), statement_keys()))
+
+
+@router.get("/sittings/{name}/seal/proof", response=SignedProof)
+def seal_proof_own(request: HttpRequest, name: str) -> SignedProof:
+    """The proof that your attempt is in the seal, with your answers as they count."""
+    sitting = sitting_named(name)
+    statement = sign(seal_statement(sitting), statement_keys())
+    return SignedProof(statement=statement, proof=seal_proof(sitting, person_of(request).user.pk).to_json())
+
+
+@router.get("/keys", auth=None)
+def keys(request: HttpRequest) -> HttpResponse:
+    """The public keys of statements, as a JWK set."""
+    del request
+    return JsonResponse(statement_keys().public.to_jwks(), headers={"Cache-Control": "public, max-age=300"})
 
 
 def _listed(sitting: Sitting) -> SittingListed:

@@ -77,6 +77,13 @@ class SittingQuerySet(models.QuerySet["Sitting"]):
         return self.filter(state__in=(State.CLOSING.value, State.SEALED.value))
 
 
+class RandomSecret(models.Func):
+    """32 random bytes made by the database, so that rows inserted by an earlier release have a secret too."""
+
+    template = "sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))"
+    arity = 0
+
+
 class Sitting(models.Model):
     """One window in which one paper is answered."""
 
@@ -109,6 +116,8 @@ class Sitting(models.Model):
     drained_at = models.DateTimeField(null=True, blank=True)
     sealed_at = models.DateTimeField(null=True, blank=True)
     seal_digest = models.CharField(max_length=64, blank=True)
+    proof_secret = models.BinaryField(max_length=32, db_default=RandomSecret(output_field=models.BinaryField()))
+    """Salts the leaves of the sitting's trees; see `exam_core.commitments`. Never published."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SittingQuerySet.as_manager()
@@ -200,6 +209,8 @@ class SealedBucket(models.Model):
     answers = models.PositiveIntegerField()
     students = models.PositiveIntegerField()
     digest = models.CharField(max_length=64)
+    tree_root = models.CharField(max_length=64, db_default="")
+    """The root over its students' attempts; empty if a release without statements recorded it."""
 
     class Meta:
         """A bucket is sealed once."""
@@ -249,6 +260,8 @@ class LedgerEntry(models.Model):
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="ledger")
     chunk = models.PositiveIntegerField()
     degrees = models.PositiveIntegerField()
+    tree_root = models.CharField(max_length=64, db_default="")
+    """The root over its degrees; empty if a release without statements graded it."""
     graded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

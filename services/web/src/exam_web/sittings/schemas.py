@@ -1,7 +1,7 @@
 """Bodies of requests and responses about sittings."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
 from pydantic import BeforeValidator
@@ -40,6 +40,19 @@ class SittingPage(Schema):
     count: int
     next: int | None
     results: list[SittingListed]
+
+
+class SignedStatement(Schema):
+    """A signed statement (compact JWS)."""
+
+    statement: str
+
+
+class SignedProof(Schema):
+    """The proof that something is in what a statement states."""
+
+    statement: str
+    proof: dict[str, Any]
 
 
 class SittingSpecBody(Schema):
@@ -88,12 +101,13 @@ class LiveLease(Schema):
 
 
 class SealStatus(Schema):
-    """A seal."""
+    """A seal; `statement` is signed, None if a release without statements sealed the sitting."""
 
     at: datetime
     answers: int
     students: int
     digest: str
+    statement: str | None
 
 
 class RevisionStatus(Schema):

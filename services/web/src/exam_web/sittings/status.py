@@ -3,12 +3,15 @@
 from django.db.models import Count, Sum
 
 from exam_core.instants import from_micros, span_to_micros
+from exam_core.problems import Problem
 from exam_core.schedule import State
+from exam_core.statements import sign
 from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.schemas import LiveLease, RevisionStatus, SealStatus, SittingStatus, WindowStatus
 from exam_web.sittings.selectors import sitting_ends_at
 from exam_web.sittings.services import sitting_drain
+from exam_web.sittings.statements import seal_statement, statement_keys
 
 
 def sitting_status(sitting: Sitting) -> SittingStatus:
@@ -49,6 +52,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
             answers=sealed["answers"] or 0,
             students=sealed["students"] or 0,
             digest=sitting.seal_digest,
+            statement=_statement(sitting),
         ),
         revisions=[
             RevisionStatus(
@@ -65,3 +69,10 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         published_revision=sitting.published_revision,
         published_at=sitting.published_at,
     )
+
+
+def _statement(sitting: Sitting) -> str | None:
+    try:
+        return sign(seal_statement(sitting), statement_keys())
+    except Problem:
+        return None

@@ -12,8 +12,8 @@ from exam_core.jws import UnknownKeyError
 from exam_core.keys import SigningKeys
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, read_access
-from exam_runtime.settings import SettingsError
 from exam_web.common.clock import database_now
+from exam_web.common.keys import read_signing_keys
 from exam_web.settings import ENVIRONMENT
 from exam_web.users import selectors
 from exam_web.users.models import Doctor, User
@@ -21,18 +21,8 @@ from exam_web.users.models import Doctor, User
 
 @cache
 def signing_keys() -> SigningKeys:
-    """Web's signing keys, read once.
-
-    Raises:
-        SettingsError: the file is missing or has no usable keys.
-    """
-    path = ENVIRONMENT.signing_keys_file
-    if path is None:
-        raise SettingsError("EXAM_SIGNING_KEYS_FILE is not set: this component cannot sign")
-    try:
-        return SigningKeys.read(path.read_text())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"EXAM_SIGNING_KEYS_FILE: {path} has no signing keys: {error}") from error
+    """The keys that sign tokens, read once; raises as `read_signing_keys`."""
+    return read_signing_keys("EXAM_SIGNING_KEYS_FILE", ENVIRONMENT.signing_keys_file)
 
 
 @dataclass(frozen=True, slots=True)

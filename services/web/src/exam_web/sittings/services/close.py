@@ -5,7 +5,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from exam_core.commitments import attempt_member
 from exam_core.fold import SealedBucket, root_digest
+from exam_core.inclusion import BucketRoot
 from exam_core.instants import from_micros, rfc3339
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
@@ -128,16 +130,26 @@ def sealed_bucket_record(*, sitting: UUID, bucket: int, sealed: SealedBucket) ->
         require_state(row, State.CLOSING, State.SEALED)
         if row.drained_at is None:
             raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is not drained: sealing it now could lose an answer")
+        members = [attempt_member(bytes(row.proof_secret), row.id, attempt) for attempt in sealed.students]
+        root = BucketRoot.of(bucket, members).root
         recorded, _ = models.SealedBucket.objects.get_or_create(
             sitting=row,
             bucket=bucket,
-            defaults={"answers": sealed.count, "students": len(sealed.students), "digest": sealed.digest},
+            defaults={
+                "answers": sealed.count,
+                "students": len(sealed.students),
+                "digest": sealed.digest,
+                "tree_root": root,
+            },
         )
         if recorded.digest != sealed.digest:
             raise Problem(
                 ProblemKind.CONFLICT,
                 f"{row.name} bucket {bucket} was sealed as {recorded.digest}, not {sealed.digest}",
             )
+        if not recorded.tree_root:
+            # A release without statements recorded it.
+            models.SealedBucket.objects.filter(pk=recorded.pk).update(tree_root=root)
 
 
 def sitting_mark_sealed(*, sitting: UUID, root: str) -> Sitting:

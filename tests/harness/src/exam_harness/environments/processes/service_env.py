@@ -21,6 +21,7 @@ class Secrets:
     secret_key: str
     service_token: str
     web_keys: Path
+    statement_keys: Path
     solver_keys: Path
 
     @classmethod
@@ -31,6 +32,7 @@ class Secrets:
             secret_key=secrets.token_urlsafe(48),
             service_token=secrets.token_urlsafe(32),
             web_keys=_new_key_file(folder / "web-keys.json"),
+            statement_keys=_new_key_file(folder / "statement-keys.json"),
             solver_keys=_new_key_file(folder / "solver-keys.json"),
         )
 
@@ -49,6 +51,7 @@ def web_environment(
             "EXAM_SECRET_KEY": secret.secret_key,
             "EXAM_SERVICE_TOKEN": secret.service_token,
             "EXAM_SIGNING_KEYS_FILE": str(secret.web_keys),
+            "EXAM_STATEMENT_KEYS_FILE": str(secret.statement_keys),
             "EXAM_STATIC_ROOT": str(static_root),
             "EXAM_ALLOWED_HOSTS": "localhost,127.0.0.1",
             "EXAM_CSRF_TRUSTED_ORIGINS": f"http://localhost:{gateway_port}",
