@@ -59,8 +59,15 @@ def test_a_short_secret_is_rejected_and_not_printed(monkeypatch: pytest.MonkeyPa
 
 def test_revocations_must_outlive_refresh_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forgetting a revocation while a refresh token is still valid is rejected at start-up."""
-    monkeypatch.setenv("EXAM_REVOCATION_SECONDS", str(24 * 3600))
-    monkeypatch.setenv("EXAM_REFRESH_TOKEN_SECONDS", str(25 * 3600))
+    monkeypatch.setenv("EXAM_REVOCATION_SECONDS", str(48 * 3600))
+    monkeypatch.setenv("EXAM_REFRESH_TOKEN_SECONDS", str(49 * 3600))
+    with pytest.raises(SettingsError, match="EXAM_REVOCATION_SECONDS must not be less"):
+        load_settings(WebSettings)
+
+
+def test_revocations_must_outlive_the_longest_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgetting a revocation during an attempt of 24 hours with extra time of 24 hours is rejected at start-up."""
+    monkeypatch.setenv("EXAM_REVOCATION_SECONDS", str(47 * 3600))
     with pytest.raises(SettingsError, match="EXAM_REVOCATION_SECONDS"):
         load_settings(WebSettings)
 

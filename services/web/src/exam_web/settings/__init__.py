@@ -93,7 +93,7 @@ PASSWORD_HASHERS = ["exam_web.users.hashers.Argon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
-]
+] + [{"NAME": "exam_web.users.passwords.EndLogins"}]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, model_validator
 
+from exam_core.bounds import MAX_SPAN_US
+from exam_core.instants import SECOND
 from exam_runtime.settings import CommaSeparated, ServiceSettings
 
 POSTGRES_PORT: Final = 5432
@@ -41,8 +43,9 @@ class WebSettings(ServiceSettings):
     refresh_token_seconds: int = Field(default=12 * 3600, ge=600, le=30 * 24 * 3600)
     refresh_grace_seconds: int = Field(default=30, ge=0, le=600)
     """How long a used refresh token may be sent again, because its reply may have been lost; 0: never."""
-    revocation_seconds: int = Field(default=7 * 24 * 3600, ge=24 * 3600, le=366 * 24 * 3600)
-    """How long a revocation is kept: longer than any sitting, because attempt tokens expire only with its deadlines."""
+    revocation_seconds: int = Field(default=7 * 24 * 3600, ge=2 * MAX_SPAN_US // SECOND, le=366 * 24 * 3600)
+    """How long a revocation is kept: longer than any attempt, because its token expires only with its deadline, which a
+    duration and extra time of 24 hours each allow."""
     lease_ttl_ms: int = Field(default=30_000, ge=1000, le=60_000)
     """The longest lease of a solver, which bounds how late it learns of a change; solvers may use a shorter one."""
     lease_margin_ms: int = Field(default=2_000, ge=0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
@@ -108,13 +108,21 @@ def chain_revoke(*, session: LoginSession, now: int) -> None:
     _end(session, Revocation.Kind.CHAIN, now)
 
 
+def logins_revoke(*, user: User, now: int) -> None:
+    """Revoke the refresh and access tokens of all logins of a user; attempts continue (`chain_revoke`)."""
+    with transaction.atomic():
+        logins = LoginSession.objects.select_for_update().order_by("id")
+        for session in logins.filter(user=user, revoked_at=None, expires_at__gt=from_micros(now)):
+            chain_revoke(session=session, now=now)
+
+
 def account_disable(*, user: User, now: int) -> None:
     """Disable an account and revoke all its tokens."""
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(is_active=False)
         LoginSession.objects.filter(user=user, revoked_at=None).update(revoked_at=from_micros(now))
         # Tokens carry whole seconds, so the revocation includes those issued within the present second.
-        _revoke(Revocation.Kind.SUBJECT, str(user.pk), now + SECOND)
+        _revoke(Revocation.Kind.SUBJECT, str(user.pk), (now // SECOND + 1) * SECOND)
 
 
 def _end(session: LoginSession, kind: Revocation.Kind, now: int) -> None:
@@ -132,11 +140,18 @@ def _attempts_revoked(session: LoginSession) -> bool:
 def _revoke(kind: Revocation.Kind, value: str, before: int) -> None:
     # Ids must become visible in order: solvers request revocations above the highest id they have.
     locks.lock_exclusively(locks.REVOCATIONS)
+    Revocation.objects.filter(expires_at__lt=_long_ago(before)).delete()
     expires_at = from_micros(before) + timedelta(seconds=ENVIRONMENT.revocation_seconds)
     Revocation.objects.create(kind=kind, value=value, before=from_micros(before), expires_at=expires_at)
 
 
+def _long_ago(now: int) -> datetime:
+    """Before when an expired row is deleted: late enough that a clock that was ahead for days deletes none in use."""
+    return from_micros(now) - timedelta(seconds=ENVIRONMENT.revocation_seconds)
+
+
 def _start_session(user: User, issuer: Issuer) -> Tokens:
+    LoginSession.objects.filter(user=user, expires_at__lt=_long_ago(issuer.now)).delete()
     session = LoginSession.objects.create(
         id=issuer.new_id(),
         user=user,
