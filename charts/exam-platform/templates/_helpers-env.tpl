@@ -51,7 +51,6 @@
 {{- define "exam.webEnv" -}}
 - {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
 - {name: EXAM_LOG_LEVEL, value: {{ .Values.logLevel }}}
-- {name: EXAM_LEASE_TTL_MS, value: {{ .Values.leaseTtlMs | quote }}}
 - {name: EXAM_ALLOWED_HOSTS, value: {{ printf "%s,%s-web" .Values.hosts.web (include "exam.fullname" .) | quote }}}
 - {name: EXAM_CSRF_TRUSTED_ORIGINS, value: {{ join "," .Values.trustedOrigins | quote }}}
 - {name: EXAM_INSECURE_HTTP, value: {{ .Values.insecureHttp | quote }}}
@@ -70,7 +69,6 @@
 - {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
 - {name: EXAM_COMPONENT, value: grader}
 - {name: EXAM_LOG_LEVEL, value: {{ .Values.logLevel }}}
-- {name: EXAM_LEASE_TTL_MS, value: {{ .Values.leaseTtlMs | quote }}}
 - {name: EXAM_GRADER_CONCURRENCY, value: {{ .Values.grader.concurrency | quote }}}
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "grader") }}
 {{ include "exam.redisEnv" . }}

@@ -9,13 +9,16 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
-from exam_core.instants import span_to_micros, to_micros
+from exam_core.instants import SECOND, span_to_micros, to_micros
+from exam_core.lease_watch import LeaseWatch
 from exam_core.schedule import ScheduledSitting
 from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_web.common.clock import database_now
-from exam_web.sittings.models import Schedule, SolverLease
+from exam_web.sittings.models import Schedule, Sitting, SolverLease
 from exam_web.sittings.services import (
+    LeaseMonitor,
     accommodation_set,
+    leases_delete_expired,
     pause_begin,
     sitting_close,
     sitting_drain,
@@ -28,6 +31,9 @@ from exam_web.users.services import account_disable
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 TTL_MS = 5000
+MARGIN = 2.0
+ENOUGH = TTL_MS / 1000 + MARGIN
+"""After this many seconds a lease that is not renewed no longer counts."""
 
 
 class Solver:
@@ -58,15 +64,34 @@ def solver(schedule: None, postgres: Postgres) -> Iterator[Solver]:
     solver.connection.close()
 
 
+class Closer:
+    """A process that closes sittings, with a monotonic clock that a test advances."""
+
+    def __init__(self) -> None:
+        self.now = 7 * SECOND
+        self.leases = LeaseMonitor(LeaseWatch(margin=int(MARGIN * SECOND)), lambda: self.now)
+
+    def drained(self, sitting: Sitting, *, after: float = 0) -> bool:
+        """Look whether the sitting has drained, after so many seconds."""
+        self.now += int(after * SECOND)
+        return sitting_drain(sitting=sitting.id, leases=self.leases).drained
+
+
+@pytest.fixture
+def closer() -> Closer:
+    """A process that has not yet seen any lease."""
+    return Closer()
+
+
 def epoch() -> int:
     """The schedule's epoch now."""
     return Schedule.objects.get().epoch
 
 
-def age_leases(seconds: float) -> None:
-    """Move the last renewal of every lease into the past."""
+def step_wall_clock(hours: int) -> None:
+    """Let PostgreSQL's wall clock step, as at a failover: the instants in every row are as far from it as after one."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE sittings_solverlease SET renewed_at = renewed_at - %s * interval '1 s'", [seconds])
+        cursor.execute("UPDATE sittings_solverlease SET renewed_at = renewed_at - %s * interval '1 h'", [hours])
 
 
 def test_a_first_renewal_returns_everything(solver, provision, people) -> None:
@@ -104,12 +129,24 @@ def test_a_renewal_returns_sittings_only_after_a_change(solver, provision) -> No
     assert len(changed["sittings"]) == 1
 
 
-def test_a_lapsed_lease_cannot_be_renewed(solver, provision) -> None:
-    """After its expiry every renewal of a lease reports that it lapsed."""
+def test_a_deleted_lease_cannot_be_renewed(solver, closer) -> None:
+    """Once a closer has given a lease up, every renewal of it reports that it lapsed."""
     known = solver.renew()["epoch"]
-    age_leases(TTL_MS / 1000 + 0.1)
+    leases_delete_expired(leases=closer.leases)
+    closer.now += int(ENOUGH * SECOND)
+    leases_delete_expired(leases=closer.leases)
+    assert not SolverLease.objects.exists()
     assert solver.renew(known=known, drained=known) == {"lapsed": True}
     assert solver.renew(known=known, drained=known) == {"lapsed": True}
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_step_of_the_wall_clock_ends_no_lease(solver, hours: int) -> None:
+    """After a failover to a primary whose clock differs, solvers keep their leases: students go on."""
+    known = solver.renew()["epoch"]
+    step_wall_clock(hours)
+    assert solver.renew(known=known, drained=known)["lapsed"] is False
+    assert SolverLease.objects.get().renewals == 1
 
 
 @pytest.mark.parametrize("ttl_ms", [0, 999, 60_001])
@@ -155,14 +192,92 @@ def test_a_future_epoch_cannot_be_acknowledged(solver, over) -> None:
     assert not sitting_drain(sitting=over.id).drained
 
 
-def test_a_drain_waits_for_expiry_and_margin(solver, over) -> None:
+def test_a_drain_waits_for_expiry_and_margin(solver, over, closer) -> None:
     """A process that seems to be gone may still run: the drain waits for its lease to expire, plus a margin."""
     solver.renew()
     sitting_close(sitting=over.id)
-    age_leases(TTL_MS / 1000 + 0.5)
-    assert not sitting_drain(sitting=over.id).drained, "expired, but not by the margin"
-    age_leases(2)
-    assert sitting_drain(sitting=over.id).drained
+    assert not closer.drained(over)
+    assert not closer.drained(over, after=ENOUGH - 0.1), "expired, but not by the margin"
+    assert closer.drained(over, after=0.1)
+    assert not SolverLease.objects.exists()
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_step_of_the_wall_clock_neither_shortens_nor_delays_a_drain(solver, over, closer, hours: int) -> None:
+    """A failover during a close to a primary whose clock differs loses no answer and delays no seal by an hour."""
+    solver.renew()
+    sitting_close(sitting=over.id)
+    assert not closer.drained(over)
+    step_wall_clock(hours)
+    assert not closer.drained(over, after=ENOUGH - 0.1)
+    assert closer.drained(over, after=0.1)
+
+
+def test_a_renewal_begins_the_wait_anew(solver, over, closer) -> None:
+    """A solver that still writes an answer and renews its lease is waited for."""
+    known = solver.renew()["epoch"]
+    sitting_close(sitting=over.id)
+    assert not closer.drained(over)
+    solver.renew(known=known, drained=known)
+    assert not closer.drained(over, after=ENOUGH)
+    assert not closer.drained(over, after=ENOUGH - 0.1)
+    assert closer.drained(over, after=0.1)
+
+
+def test_a_renewal_that_races_with_the_deletion_wins(solver, over, closer) -> None:
+    """A lease that was renewed after it was read is not deleted, even if it seemed to have expired."""
+    known = solver.renew()["epoch"]
+    sitting_close(sitting=over.id)
+    assert not closer.drained(over)
+    closer.now += int(ENOUGH * SECOND)
+
+    def read_clock() -> int:
+        """Between the read of the rows and their deletion."""
+        if SolverLease.objects.get().renewals == 0:
+            solver.renew(known=known, drained=known)
+        return closer.now
+
+    closer.leases._clock = read_clock
+    assert not closer.drained(over)
+    assert SolverLease.objects.get().renewals == 1
+
+
+def test_a_lease_that_was_seen_before_the_close_is_not_waited_for_again(solver, over, closer) -> None:
+    """A solver that was killed an hour ago does not delay a close: the periodic task has deleted its row."""
+    solver.renew()
+    leases_delete_expired(leases=closer.leases)
+    closer.now += int(ENOUGH * SECOND)
+    sitting_close(sitting=over.id)
+    assert closer.drained(over)
+
+
+def test_each_closer_watches_on_its_own(solver, over, closer) -> None:
+    """A closer that has just started waits for a lease as long as any other."""
+    solver.renew()
+    sitting_close(sitting=over.id)
+    assert not closer.drained(over)
+    assert not Closer().drained(over, after=ENOUGH)
+    assert closer.drained(over, after=ENOUGH)
+
+
+def test_a_crash_loop_does_not_delay_a_drain(postgres: Postgres, over, closer) -> None:
+    """Solvers that crash at once after every start, before and during a close, delay it by one lease at most."""
+
+    def crash() -> None:
+        """One more process takes a lease and is gone."""
+        solver = Solver(postgres.dsn("exam_solver", connection.settings_dict["NAME"]))
+        solver.renew()
+        solver.connection.close()
+
+    crash()
+    crash()
+    sitting_close(sitting=over.id)
+    assert not closer.drained(over)
+    for _ in range(7):
+        crash()
+        assert not closer.drained(over, after=(ENOUGH - 0.1) / 7)
+    crash()
+    assert closer.drained(over, after=0.2)
 
 
 def test_a_new_holder_does_not_delay_a_drain(solver, over) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -13,7 +14,7 @@ from exam_core.instants import to_micros
 from exam_core.problems import Problem, ProblemKind
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.sittings import selectors
-from exam_web.sittings.models import Paper, Schedule, Sitting
+from exam_web.sittings.models import Paper, Schedule, Sitting, SolverLease
 from exam_web.sittings.services import (
     accommodation_set,
     key_current,
@@ -113,6 +114,38 @@ def test_an_open_window_can_only_be_extended(open_now) -> None:
         {"duration": timedelta(minutes=1)},
     ):
         assert "open" in raises(ProblemKind.WINDOW_FROZEN, window_change, sitting=open_now.id, **change)
+
+
+@pytest.mark.parametrize(
+    ("ttls", "opens", "outcome"),
+    [
+        ((), 20, "changed"),
+        ((5, 10), 25, "changed"),
+        ((5, 10), 9, "frozen"),
+        ((5, 55), 45, "frozen"),
+        ((55,), 85, "changed"),
+    ],
+)
+def test_a_window_may_be_narrowed_until_the_longest_lease_before_it_opens(
+    provision, people, ttls: tuple[int, ...], opens: float, outcome: str
+) -> None:
+    """A solver that has not read a change admits no student under the old window, however long its lease is."""
+    sitting = provision(opens=opens, closes=7200)
+    student = Student.objects.get(pk=people.student.pk)
+    accommodation_set(sitting=sitting.id, student=student, extra=timedelta(minutes=5))
+    for ttl in ttls:
+        SolverLease.objects.create(
+            holder=uuid4(), renewed_at=timezone.now(), ttl=timedelta(seconds=ttl), drained_epoch=1
+        )
+    changes = (
+        (window_change, {"closes_at": sitting.closes_at - timedelta(minutes=1)}),
+        (accommodation_set, {"student": student, "extra": timedelta(minutes=4)}),
+    )
+    for change, arguments in changes:
+        if outcome == "frozen":
+            raises(ProblemKind.WINDOW_FROZEN, change, sitting=sitting.id, **arguments)
+        else:
+            change(sitting=sitting.id, **arguments)
 
 
 def test_a_sitting_is_immutable_after_its_last_deadline(over) -> None:

@@ -35,9 +35,10 @@ async def seal_while_writing(world: World, solver: Process, attempt: str) -> tup
     with world.log.hold() as hold:
         pending = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 2, choices=[2]))
         await hold.reached()
+        world.schedule.change(world.sitting, state=State.CLOSING)
+        assert not world.schedule.drained(world.schedule.epoch)
         world.clock.advance(30 + 2.1)
         world.log._hold = None  # the seal's reads are not blocked
-        world.schedule.change(world.sitting, state=State.CLOSING)
         assert world.schedule.drained(world.schedule.epoch)
         sealed = await sealed_seqs(world)
         await solver.renew()

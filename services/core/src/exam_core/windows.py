@@ -91,7 +91,7 @@ def check_change(old: Window, new: Window, *, now: int, ends_at: int | None, lea
         new: the requested window; pauses and stops are made by operations of their own.
         now: the platform's time.
         ends_at: the old window's latest personal deadline (`deadlines.ends_at`), None while paused.
-        lease_ttl: for how long a solver may still apply the old window after a change.
+        lease_ttl: for how long a solver may still apply the old window after a change: the longest present lease.
 
     Raises:
         Problem: WINDOW_FROZEN with the rule that forbids it.

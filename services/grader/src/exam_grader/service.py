@@ -87,6 +87,7 @@ class GraderService:
 
     def close_due(self) -> Iterator[tuple[UUID, int]]:
         """Close sittings that are over, then yield (sitting, revision number) of all unfinished revisions."""
+        services.leases_delete_expired()
         for sitting in selectors.sittings_due():
             try:
                 services.sitting_close(sitting=sitting.id)

@@ -51,7 +51,7 @@ class SittingPort(Protocol):
         """Close the sitting, so that solvers admit no more answers."""
 
     def drain_blockers(self) -> Sequence[str]:
-        """The solver processes that may still acknowledge an answer, and until when; empty once drained."""
+        """The solver processes that may still acknowledge an answer, and for how long; empty once drained."""
 
     def seal(self, on_progress: Callable[[int, int], None], stop_requested: StopRequested) -> None:
         """Seal every bucket, then the sitting; `on_progress` receives (buckets sealed, buckets)."""

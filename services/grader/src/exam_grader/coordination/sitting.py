@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Max
 
 from exam_core.fold import SealedBucket
-from exam_core.instants import SECOND, rfc3339, to_micros
+from exam_core.instants import SECOND, to_micros
 from exam_core.schedule import State
 from exam_grader import metrics
 from exam_grader.answerlog import SyncAnswerLog
@@ -78,7 +78,10 @@ class DjangoSitting:
     def drain_blockers(self) -> Sequence[str]:
         """The solver processes that may still acknowledge an answer."""
         drain = services.sitting_drain(sitting=self._sitting)
-        return [f"solver process {lease.holder} (until {rfc3339(lease.expires_at)} at most)" for lease in drain.waiting]
+        return [
+            f"solver process {lease.holder} (for {lease.expires_in / SECOND:.0f} s at most, unless it renews its lease)"
+            for lease in drain.waiting
+        ]
 
     def seal(self, on_progress: Callable[[int, int], None], stop_requested: Callable[[], bool]) -> None:
         """Seal every bucket, then the sitting."""

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from exam_core.instants import MILLISECOND, SECOND
+from exam_core.lease_watch import LeaseRow, LeaseWatch
 from exam_core.schedule import ScheduledSitting, State
 from exam_core.windows import Window
 from exam_solver.lease.revocations import Revocation, RevocationKind
@@ -31,15 +32,6 @@ class ManualClock:
         self.now += int(seconds * SECOND)
 
 
-@dataclass(slots=True)
-class LeaseRow:
-    """A holder's row."""
-
-    renewed_at: int
-    ttl: int
-    drained_epoch: int
-
-
 @dataclass
 class MemorySchedule:
     """The schedule, its leases and revocations, with the rules of ``solver_renew`` and ``solver_release``.
@@ -47,12 +39,12 @@ class MemorySchedule:
     Attributes:
         clock: the boot clock, which the platform's time follows.
         offset: the platform's time minus the boot clock.
-        margin: how long after its expiry a lease still counts as live.
+        watch: which leases the service that closes sittings has seen unchanged, and since when.
     """
 
     clock: ManualClock
     offset: int = 1_790_000_000 * SECOND
-    margin: int = 2 * SECOND
+    watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(margin=2 * SECOND))
     epoch: int = 1
     sittings: dict[UUID, ScheduledSitting] = field(default_factory=dict)
     leases: dict[UUID, LeaseRow] = field(default_factory=dict)
@@ -91,19 +83,24 @@ class MemorySchedule:
         )
 
     def drained(self, epoch: int) -> bool:
-        """Whether no holder can still acknowledge work that it admitted under an epoch before this one."""
-        return all(
-            row.drained_epoch >= epoch or self.now > row.renewed_at + row.ttl + self.margin
-            for row in self.leases.values()
-        )
+        """Look whether no holder can still acknowledge work that it admitted under an epoch before this one.
+
+        It deletes the leases that are proved expired, as the drain does, by a clock that `offset` does not step.
+        """
+        for row in self.watch.observe(self.leases.values(), self.clock.now):
+            del self.leases[row.holder]
+        return all(row.drained_epoch >= epoch for row in self.leases.values())
 
     def renew(self, holder: UUID, ttl_ms: int, known_epoch: int, drained_epoch: int, known_revocation: int) -> Any:  # noqa: ANN401 - jsonb
         """``solver_renew``."""
         row = self.leases.get(holder)
-        if known_epoch and (row is None or self.now > row.renewed_at + row.ttl):
+        if known_epoch and row is None:
             return {"lapsed": True}
         self.leases[holder] = LeaseRow(
-            self.now, ttl_ms * MILLISECOND, max(drained_epoch, row.drained_epoch if row else self.epoch)
+            holder=holder,
+            renewals=row.renewals + 1 if row else 0,
+            ttl=ttl_ms * MILLISECOND,
+            drained_epoch=max(drained_epoch, row.drained_epoch if row else self.epoch),
         )
         changed = known_epoch != self.epoch
         return {

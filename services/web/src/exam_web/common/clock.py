@@ -1,4 +1,6 @@
-"""The platform's clock: PostgreSQL's."""
+"""The platform's clock, which is PostgreSQL's, and this machine's monotonic clock."""
+
+import time
 
 from django.db import connection
 
@@ -11,3 +13,8 @@ def database_now() -> int:
         cursor.execute(f"SELECT {MICROS_NOW}")
         row = cursor.fetchone()
     return int(row[0])
+
+
+def monotonic_now() -> int:
+    """This machine's monotonic clock (µs): it cannot be set and stands still while the machine is suspended."""
+    return time.monotonic_ns() // 1_000

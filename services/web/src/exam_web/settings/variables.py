@@ -46,10 +46,8 @@ class WebSettings(ServiceSettings):
     revocation_seconds: int = Field(default=7 * 24 * 3600, ge=2 * MAX_SPAN_US // SECOND, le=366 * 24 * 3600)
     """How long a revocation is kept: longer than any attempt, because its token expires only with its deadline, which a
     duration and extra time of 24 hours each allow."""
-    lease_ttl_ms: int = Field(default=30_000, ge=1000, le=60_000)
-    """The longest lease of a solver, which bounds how late it learns of a change; solvers may use a shorter one."""
     lease_margin_ms: int = Field(default=2_000, ge=0)
-    """How long after its expiry a lease still counts as live in a drain: the drift allowed between boot clocks."""
+    """How long after its expiry a lease still counts as live in a drain: the drift allowed between two clocks."""
     solver_role: str = Field(default="exam_solver", pattern=r"^[a-z_][a-z0-9_]*$")
     grader_role: str = Field(default="exam_grader", pattern=r"^[a-z_][a-z0-9_]*$")
 

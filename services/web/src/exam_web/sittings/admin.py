@@ -133,7 +133,7 @@ class SealedBucketAdmin(ReadOnlyAdmin[SealedBucket]):
 class SolverLeaseAdmin(ReadOnlyAdmin[SolverLease]):
     """Solver processes that may admit answers."""
 
-    list_display = ("holder", "renewed_at", "ttl", "drained_epoch")
+    list_display = ("holder", "renewed_at", "ttl", "drained_epoch", "renewals")
 
 
 @admin.register(Schedule)

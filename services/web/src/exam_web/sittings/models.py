@@ -196,6 +196,7 @@ class SolverLease(models.Model):
     renewed_at = models.DateTimeField()
     ttl = models.DurationField()
     drained_epoch = models.BigIntegerField()
+    renewals = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
         return f"{self.holder} at epoch {self.drained_epoch}"

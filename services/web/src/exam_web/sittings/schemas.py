@@ -93,7 +93,7 @@ class WindowStatus(Schema):
 
 
 class LiveLease(Schema):
-    """A lease that a close still waits for."""
+    """A lease that a close still waits for; unless it is renewed, it counts until `expires_at` at the latest."""
 
     holder: str
     acknowledged: int

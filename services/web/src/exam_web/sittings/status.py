@@ -18,6 +18,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
     """The status of a sitting, from its current row; records the drain once it is complete."""
     sitting = Sitting.objects.select_related("exam", "paper").prefetch_related("pauses").get(id=sitting.id)
     window = sitting.window
+    now = database_now()
     end = sitting_ends_at(sitting)
     closed = sitting.state in (State.CLOSING.value, State.SEALED.value)
     drain = sitting_drain(sitting=sitting.id) if closed else None
@@ -28,7 +29,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         exam=sitting.exam.slug,
         state=sitting.state,
         epoch=sitting.epoch,
-        now=from_micros(database_now()),
+        now=from_micros(now),
         window=WindowStatus(
             opens_at=sitting.opens_at,
             closes_at=sitting.closes_at,
@@ -42,7 +43,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         candidates=sitting.candidates,
         drained=drain is not None and drain.drained,
         waiting_for=[
-            LiveLease(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(w.expires_at))
+            LiveLease(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(now + w.expires_in))
             for w in (drain.waiting if drain else ())
         ],
         seal=None

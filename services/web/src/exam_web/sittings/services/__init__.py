@@ -6,13 +6,13 @@ stamp it with the epoch. A concurrent change raises CONFLICT.
 
 from exam_web.sittings.services.close import (
     Drain,
-    Waiting,
     sealed_bucket_record,
     sitting_close,
     sitting_drain,
     sitting_mark_sealed,
     sitting_stop,
 )
+from exam_web.sittings.services.leases import LeaseMonitor, Waiting, leases_delete_expired
 from exam_web.sittings.services.provision import SittingSpec, sitting_provision
 from exam_web.sittings.services.revisions import (
     key_current,
@@ -30,10 +30,12 @@ from exam_web.sittings.services.window import (
 
 __all__ = [
     "Drain",
+    "LeaseMonitor",
     "SittingSpec",
     "Waiting",
     "accommodation_set",
     "key_current",
+    "leases_delete_expired",
     "pause_begin",
     "pause_end",
     "revision_complete",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from exam_core.commitments import attempt_member
 from exam_core.fold import SealedBucket, root_digest
@@ -12,27 +12,12 @@ from exam_core.instants import from_micros, rfc3339
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
 from exam_web.common.clock import database_now
-from exam_web.settings import ENVIRONMENT
 from exam_web.sittings import models, selectors
 from exam_web.sittings.models import Sitting
+from exam_web.sittings.services.leases import LEASES, LeaseMonitor, Waiting
 from exam_web.sittings.services.locking import compare_and_set, locked_sitting, require_state
 
 _CLOSED = (State.CLOSING.value, State.SEALED.value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A lease under which answers of a closing sitting may still be acknowledged.
-
-    Attributes:
-        holder: the solver process.
-        acknowledged: the epoch that it has acknowledged.
-        expires_at: when the lease no longer counts (µs).
-    """
-
-    holder: UUID
-    acknowledged: int
-    expires_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,37 +70,25 @@ def sitting_stop(*, sitting: UUID, epoch: int | None = None) -> Sitting:
         )
 
 
-def sitting_drain(*, sitting: UUID) -> Drain:
-    """Check whether a closing sitting has drained, and record it once it has.
+def sitting_drain(*, sitting: UUID, leases: LeaseMonitor = LEASES) -> Drain:
+    """Check whether a closing sitting has drained, and record it once it has; idempotent.
 
-    A lease counts until it has acknowledged the sitting's epoch with nothing in flight, was released, or has expired by
-    the database's clock with a margin. That a process seems to be gone proves nothing: it may still be running.
+    A lease counts until it has acknowledged the sitting's epoch with nothing in flight, was released, or is proved
+    expired by this process's monotonic clock. That a process seems to be gone proves nothing: it may still be running.
+
+    Raises:
+        Problem: STATE_CONFLICT when the sitting is not closed.
     """
     with transaction.atomic():
         row = Sitting.objects.get(id=sitting)
-        if State(row.state) not in (State.CLOSING, State.SEALED):
+        if row.state not in _CLOSED:
             raise Problem(ProblemKind.STATE_CONFLICT, f"{row.name} is {row.state}: only a closing sitting is drained")
         if row.drained_at is not None:
             return Drain(waiting=())
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                SELECT holder, drained_epoch,
-                       (extract(epoch from renewed_at + ttl + %(margin)s * interval '1 ms') * 1000000)::bigint
-                FROM sittings_solverlease
-                WHERE drained_epoch < %(epoch)s
-                  AND renewed_at + ttl + %(margin)s * interval '1 ms' > clock_timestamp()
-                ORDER BY holder
-                """,
-                {"epoch": row.epoch, "margin": ENVIRONMENT.lease_margin_ms},
-            )
-            waiting = tuple(
-                Waiting(holder=holder, acknowledged=epoch, expires_at=expires)
-                for holder, epoch, expires in cursor.fetchall()
-            )
+        leases.delete_expired()
+        waiting = leases.blockers(row.epoch)
         if not waiting:
             Sitting.objects.filter(id=sitting, drained_at=None).update(drained_at=from_micros(database_now()))
-            _delete_expired_leases()
         return Drain(waiting=waiting)
 
 
@@ -169,14 +142,4 @@ def sitting_mark_sealed(*, sitting: UUID, root: str) -> Sitting:
             return row
         return compare_and_set(
             row, expected=State.CLOSING, state=State.SEALED.value, sealed_at=from_micros(now), seal_digest=root
-        )
-
-
-def _delete_expired_leases() -> None:
-    """Delete leases that expired more than an hour ago: no drain can depend on them."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM sittings_solverlease WHERE renewed_at + ttl + %s * interval '1 ms' < clock_timestamp()"
-            " - interval '1 hour'",
-            [ENVIRONMENT.lease_margin_ms],
         )

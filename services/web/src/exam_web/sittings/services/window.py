@@ -7,13 +7,13 @@ from uuid import UUID
 
 from exam_core.bounds import check_duration, check_extra, check_instant, check_window
 from exam_core.deadlines import ends_at
-from exam_core.instants import MILLISECOND, from_micros, rfc3339, span_to_micros, to_micros
+from exam_core.instants import from_micros, rfc3339, span_to_micros, to_micros
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
 from exam_core.windows import Window, check_change
-from exam_web.settings import ENVIRONMENT
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Accommodation, Sitting, SittingPause
+from exam_web.sittings.services.leases import longest_ttl
 from exam_web.sittings.services.locking import compare_and_set, locked_sitting, require_state
 from exam_web.users.models import Student
 
@@ -53,7 +53,7 @@ def window_change(
             new,
             now=now,
             ends_at=selectors.sitting_ends_at(row),
-            lease_ttl=ENVIRONMENT.lease_ttl_ms * MILLISECOND,
+            lease_ttl=longest_ttl(),
         )
         selectors.check_no_overlap(exam=row.exam, window=new, excluding=row)
         return compare_and_set(
@@ -125,7 +125,7 @@ def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta, epoc
         if (present or timedelta(0)) == extra:
             return row
         _require_not_over(row, now)
-        if extra < (present or timedelta(0)) and now >= row.window.opens_at - ENVIRONMENT.lease_ttl_ms * MILLISECOND:
+        if extra < (present or timedelta(0)) and now >= row.window.opens_at - longest_ttl():
             raise Problem(ProblemKind.WINDOW_FROZEN, "the window is open or about to open: extra time may only grow")
         Accommodation.objects.update_or_create(sitting=row, student=student, defaults={"extra": extra})
         return compare_and_set(row, expected=State.SCHEDULED)

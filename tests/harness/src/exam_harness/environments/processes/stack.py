@@ -57,17 +57,16 @@ class Stack:
         self._echo = echo
         self._with_beat = beat
         stores = (self.postgres, self.redis, self.cassandra)
-        lease = {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms)}
         gateway_port, web_port, worker_port, beat_port, *solver_ports = free_ports(4 + solvers)
-        self.web_env = (
-            web_environment(*stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port) | lease
-        )
+        self.web_env = web_environment(*stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port)
         self.web = web(folder, port=web_port, env=self.web_env)
-        self.solver_env = solver_environment(*stores, self.secrets, web_url=self.web.url) | lease
+        self.solver_env = solver_environment(*stores, self.secrets, web_url=self.web.url) | {
+            "EXAM_LEASE_TTL_MS": str(lease_ttl_ms)
+        }
         self.solvers = [
             solver(folder, number, port=port, env=self.solver_env) for number, port in enumerate(solver_ports, start=1)
         ]
-        self.grader_env = grader_environment(*stores) | lease
+        self.grader_env = grader_environment(*stores)
         self.worker = grader(folder, "worker", port=worker_port, env=self.grader_env)
         self.beat = grader(folder, "beat", port=beat_port, env=self.grader_env)
         self.gateway = Nginx(
