@@ -29,7 +29,6 @@ class EchoServer:
             while chunk := await reader.read(1024):
                 self.received += chunk
                 writer.write(chunk)
-        writer.close()
 
 
 @pytest.fixture

@@ -49,7 +49,14 @@ class ProxyLoop:
 
     def listen(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], port: int) -> None:
         """Serve connections on a loopback port."""
-        self._servers.append(self.run(asyncio.start_server(serve, HOST, port)))
+
+        async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await serve(reader, writer)
+            finally:
+                await _close(writer)
+
+        self._servers.append(self.run(asyncio.start_server(serve_and_close, HOST, port)))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -66,10 +73,11 @@ class ProxyLoop:
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # A connection that was accepted just now starts a task of its own in the next iteration.
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class TcpProxy:
@@ -130,7 +138,6 @@ class TcpProxy:
         try:
             await self._forward_both(connection, reader)
         finally:
-            connection.close()
             self._connections.discard(connection)
 
     async def _forward_both(self, connection: "_Connection", reader: asyncio.StreamReader) -> None:
@@ -152,6 +159,7 @@ class TcpProxy:
             for task in (requests, responses):
                 task.cancel()
             await asyncio.gather(requests, responses, return_exceptions=True)
+            await _close(upstream_writer)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, responses: bool) -> None:
         with suppress(OSError):
@@ -179,6 +187,8 @@ class _Connection:
                 endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 writer.transport.abort()
 
-    def close(self) -> None:
-        for writer in self.writers:
-            writer.close()
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
