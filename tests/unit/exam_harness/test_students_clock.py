@@ -2,7 +2,8 @@
 
 import pytest
 
-from exam_harness.students.clock import ServerClock, parse_rfc3339, rfc3339
+from exam_harness.oracle.instants import parse_rfc3339, rfc3339
+from exam_harness.students.clock import ServerClock
 
 
 async def test_half_of_the_round_trip_counts_as_delay() -> None:

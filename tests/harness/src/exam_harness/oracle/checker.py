@@ -143,7 +143,7 @@ def check_degrees(
             yield Mismatch("degree", sitting.name, detail)
             continue
         expected = score(paper, expected_answers(history, sitting, seal, degree.student), sitting.multiple)
-        if differences := list(_differences(expected, degree)):
+        if differences := list(degree_differences(expected, degree)):
             detail = f"student {degree.student} ({degree.source}): {'; '.join(differences)}"
             yield Mismatch("degree", sitting.name, detail)
     for source, students in by_source.items():
@@ -226,7 +226,8 @@ def _check_attempts(history: History, sitting: SittingParameters, seal: Seal) ->
             yield Mismatch("lost", sitting.name, f"student {student}'s submission at {submitted} is not sealed")
 
 
-def _differences(expected: Score, degree: ObservedDegree) -> Iterator[str]:
+def degree_differences(expected: Score, degree: ObservedDegree) -> Iterator[str]:
+    """Every difference between plain scoring and an observed degree, as sentences."""
     if Fraction(degree.total) != expected.total:
         yield f"the total is {degree.total}, not {float(expected.total):.2f}"
     if Fraction(degree.maximum) != expected.maximum:

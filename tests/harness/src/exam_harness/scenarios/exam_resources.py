@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from exam_harness.environments.processes.process import HarnessError
+from exam_harness.oracle.instants import parse_rfc3339
 from exam_harness.scenarios.reporting.progress import Step
 from exam_harness.scenarios.reporting.report import Report
 from exam_harness.scenarios.runner import DURATION_SHARE, Scenario
@@ -18,7 +19,7 @@ from exam_harness.scenarios.sitting.exam_phases import PhaseLog, in_order, watch
 from exam_harness.scenarios.sitting.journey import POLL_SECONDS
 from exam_harness.scenarios.sitting.platform_client import PlatformAccess
 from exam_harness.scenarios.sitting.samples import Sample
-from exam_harness.students.clock import SECOND, parse_rfc3339
+from exam_harness.students.clock import SECOND
 
 NAMESPACE = "exams"
 CLOSE_WITHIN_MS = 2_000

@@ -3,9 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
 CLOCK_TOLERANCE = SECOND // 5
 """The largest difference between the clocks of two solvers, or of a solver and a device (µs)."""
@@ -49,13 +47,3 @@ class ServerClock:
         while server_time < instant:
             await asyncio.sleep((instant - server_time) / SECOND)
             server_time = await self.sync(fetch_time)
-
-
-def parse_rfc3339(text: str) -> int:
-    """The microseconds since the epoch of an RFC 3339 text."""
-    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
-
-
-def rfc3339(instant: int) -> str:
-    """An instant (µs) as RFC 3339 in UTC."""
-    return (_EPOCH + timedelta(microseconds=instant)).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from exam_harness.oracle.history import History
-from exam_harness.students.clock import ServerClock, parse_rfc3339
+from exam_harness.oracle.instants import parse_rfc3339
+from exam_harness.students.clock import ServerClock
 from exam_harness.students.http import Connections
 from exam_harness.students.network import SOLVER, WEB, Gateway, StudentError, call_with_retries
 from exam_harness.students.student import Account, AssignedSitting, Student

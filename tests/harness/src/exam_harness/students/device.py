@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer, parse_content
-from exam_harness.students.clock import CLOCK_TOLERANCE, SECOND, ServerClock, parse_rfc3339
+from exam_harness.oracle.instants import parse_rfc3339
+from exam_harness.students.clock import CLOCK_TOLERANCE, SECOND, ServerClock
 from exam_harness.students.http import NoResponseError
 from exam_harness.students.network import (
     POSSIBLY_LATE,

@@ -7,8 +7,9 @@ from random import Random
 
 from exam_harness.oracle.document import Document
 from exam_harness.oracle.history import History
+from exam_harness.oracle.instants import parse_rfc3339
 from exam_harness.students.answer_builder import AnswerBuilder
-from exam_harness.students.clock import CLOCK_TOLERANCE, SECOND, ServerClock, parse_rfc3339
+from exam_harness.students.clock import CLOCK_TOLERANCE, SECOND, ServerClock
 from exam_harness.students.device import Device
 from exam_harness.students.http import NoResponseError
 from exam_harness.students.invalid_requests import send_forged_tokens, send_to_foreign_sitting

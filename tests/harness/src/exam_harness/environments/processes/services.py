@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +13,17 @@ from exam_harness.environments.processes.process import ChildProcess, HarnessErr
 from exam_harness.environments.processes.server import Server
 
 COMMAND_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """The Python modules that run the solver and the grader, so that tests can run variants of them."""
+
+    solver: str = "exam_solver"
+    grader: str = "exam_grader"
+
+
+MODULES = Modules()
 
 
 class Service(Server):
@@ -63,16 +75,16 @@ def web(folder: Path, *, port: int, env: Mapping[str, str]) -> Service:
     return Service("web", *arguments, port=port, folder=folder, env={**env, "EXAM_BIND": f"127.0.0.1:{port}"})
 
 
-def solver(folder: Path, number: int, *, port: int, env: Mapping[str, str]) -> Service:
+def solver(folder: Path, number: int, *, port: int, env: Mapping[str, str], module: str = MODULES.solver) -> Service:
     """Return the solver with a number, from 1 on."""
-    arguments = ("-m", "exam_solver", "--host", "127.0.0.1", "--port", str(port))
+    arguments = ("-m", module, "--host", "127.0.0.1", "--port", str(port))
     return Service(f"solver-{number}", *arguments, port=port, folder=folder, env=env)
 
 
-def grader(folder: Path, role: str, *, port: int, env: Mapping[str, str]) -> Service:
+def grader(folder: Path, role: str, *, port: int, env: Mapping[str, str], module: str = MODULES.grader) -> Service:
     """Return a grader process, ``worker`` or ``beat``; probes and metrics share its port."""
     env = {**env, "EXAM_METRICS_PORT": str(port)}
-    return Service(f"grader-{role}", "-m", "exam_grader", role, port=port, folder=folder, env=env)
+    return Service(f"grader-{role}", "-m", module, role, port=port, folder=folder, env=env)
 
 
 def run_python(

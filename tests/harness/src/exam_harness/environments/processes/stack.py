@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,11 +20,36 @@ from exam_harness.environments.processes.service_env import (
     solver_environment,
     web_environment,
 )
-from exam_harness.environments.processes.services import Service, grader, run_python, solver, web
+from exam_harness.environments.processes.services import MODULES, Modules, Service, grader, run_python, solver, web
 
 __all__ = ["Stack", "run_python"]
 
 Echo = Callable[[str], None]
+Route = Callable[[str, str, int], int]
+"""The port by which a client reaches a server: a proxy's or its own; called with both names and the server's port."""
+
+
+def direct(_client: str, _server: str, port: int) -> int:
+    """The route without proxies."""
+    return port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """How services are run and connected.
+
+    Attributes:
+        route: the port by which each service reaches each server.
+        env: environment variables of all services, in addition to their own.
+        modules: the Python modules that run the solver and the grader.
+    """
+
+    route: Route = direct
+    env: Mapping[str, str] = field(default_factory=dict)
+    modules: Modules = MODULES
+
+
+DIRECT = Wiring()
 
 
 class Stack:
@@ -35,7 +61,8 @@ class Stack:
         lease_ttl_ms: the time to live of a solver's lease: how long it may answer without PostgreSQL.
         beat: whether grader-beat runs, which closes sittings on schedule; not where an operator does that.
         long_lived: whether Cassandra runs long enough for full compilation to pay off, as under a benchmark.
-        say: hears what is being done.
+        wiring: how services are run and connected.
+        echo: prints what is being done.
     """
 
     def __init__(
@@ -46,6 +73,7 @@ class Stack:
         lease_ttl_ms: int = 30_000,
         beat: bool = True,
         long_lived: bool = False,
+        wiring: Wiring = DIRECT,
         echo: Echo = lambda _: None,
     ) -> None:
         self.folder = folder = folder.absolute()
@@ -57,20 +85,35 @@ class Stack:
         self._echo = echo
         self._with_beat = beat
         stores = (self.postgres, self.redis, self.cassandra)
+        self._wiring = wiring
         gateway_port, web_port, worker_port, beat_port, *solver_ports = free_ports(4 + solvers)
-        self.web_env = web_environment(*stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port)
-        self.web = web(folder, port=web_port, env=self.web_env)
-        self.solver_env = solver_environment(*stores, self.secrets, web_url=self.web.url) | {
-            "EXAM_LEASE_TTL_MS": str(lease_ttl_ms)
-        }
+        self.web_env = (
+            web_environment(*stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port)
+            | wiring.env
+        )
+        self.web = web(folder, port=web_port, env=self._routed("web", self.web_env))
+        self.solver_env = solver_environment(*stores, self.secrets, web_url=self.web.url)
+        self.solver_env |= {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms), **wiring.env}
         self.solvers = [
-            solver(folder, number, port=port, env=self.solver_env) for number, port in enumerate(solver_ports, start=1)
+            solver(
+                folder,
+                number,
+                port=port,
+                env=self._routed(f"solver-{number}", self.solver_env),
+                module=wiring.modules.solver,
+            )
+            for number, port in enumerate(solver_ports, start=1)
         ]
-        self.grader_env = grader_environment(*stores)
-        self.worker = grader(folder, "worker", port=worker_port, env=self.grader_env)
-        self.beat = grader(folder, "beat", port=beat_port, env=self.grader_env)
+        self.grader_env = grader_environment(*stores) | wiring.env
+        self.worker, self.beat = (
+            grader(folder, role, port=port, env=self._routed("grader", self.grader_env), module=wiring.modules.grader)
+            for role, port in (("worker", worker_port), ("beat", beat_port))
+        )
         self.gateway = Nginx(
-            folder, web=self.web.address, solvers=[each.address for each in self.solvers], port=gateway_port
+            folder,
+            web=self.web.address,
+            solvers=[f"127.0.0.1:{wiring.route('gateway', each.name, each.port)}" for each in self.solvers],
+            port=gateway_port,
         )
 
     @property
@@ -147,6 +190,16 @@ class Stack:
     def grader_command(self, *arguments: str) -> str:
         """Run a command of the grader and return its output."""
         return run_python(["-m", "exam_grader", *arguments], self.grader_env)
+
+    def _routed(self, client: str, env: Mapping[str, str]) -> dict[str, str]:
+        """A service's environment with the ports by which it reaches the stores."""
+        servers = {"postgres": self.postgres.port, "redis": self.redis.port}
+        routed = dict(env)
+        for server, port in servers.items():
+            address, replaced = f"127.0.0.1:{port}/", f"127.0.0.1:{self._wiring.route(client, server, port)}/"
+            routed = {name: value.replace(address, replaced) for name, value in routed.items()}
+        port = self._wiring.route(client, "cassandra", self.cassandra.port)
+        return routed | {"EXAM_CASSANDRA_PORT": str(port)}
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:

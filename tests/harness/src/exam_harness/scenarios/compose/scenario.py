@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from exam_harness.environments.compose.admin_client import AdminClient
 from exam_harness.environments.compose.project import Project
 from exam_harness.environments.processes.process import HarnessError
+from exam_harness.oracle.instants import rfc3339
 from exam_harness.scenarios.exam_resources import accounts_for
 from exam_harness.scenarios.reporting.progress import Step
 from exam_harness.scenarios.runner import Scenario
@@ -14,7 +15,7 @@ from exam_harness.scenarios.sitting.accounts import Credentials
 from exam_harness.scenarios.sitting.checks import REVISION, ScheduledSitting, SittingEvidence
 from exam_harness.scenarios.sitting.samples import Sample, read_samples
 from exam_harness.scenarios.sitting.store_readers import PostgresReader, Stores
-from exam_harness.students.clock import SECOND, rfc3339
+from exam_harness.students.clock import SECOND
 from exam_harness.waiting import eventually
 
 _STUDENTS = 40

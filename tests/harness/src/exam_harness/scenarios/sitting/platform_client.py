@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import httpx
 
 from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.oracle.instants import rfc3339
 from exam_harness.scenarios.sitting.accounts import Accounts
-from exam_harness.students.clock import rfc3339
 
 STDIN = "/dev/stdin"
 PAPERS = REPOSITORY / "k8s/samples/papers"

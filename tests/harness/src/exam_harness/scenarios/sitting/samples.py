@@ -9,8 +9,9 @@ import yaml
 
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.oracle.document import Document, read_document
+from exam_harness.oracle.instants import rfc3339
 from exam_harness.scenarios.sitting.platform_client import PAPERS
-from exam_harness.students.clock import SECOND, rfc3339
+from exam_harness.students.clock import SECOND
 
 SAMPLES = REPOSITORY / "k8s/samples"
 CANDIDATES_PER_REPLICA = 500

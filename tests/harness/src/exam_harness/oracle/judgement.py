@@ -1,0 +1,301 @@
+"""Judge a transcript: whether everything that the platform said to its clients holds in the seal and the degrees.
+
+Pure. Each check yields a `Mismatch` per statement that is not true, so that a failed run names the call to look at.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from exam_harness.oracle.checker import Mismatch, ObservedDegree, degree_differences
+from exam_harness.oracle.document import read_document
+from exam_harness.oracle.history import Acknowledgement, SentAnswer, describe, parse_content
+from exam_harness.oracle.instants import parse_rfc3339
+from exam_harness.oracle.paper import match_paper
+from exam_harness.oracle.receipts import InvalidReceiptError, Keys, parse_keys, verify_acknowledgement
+from exam_harness.oracle.scoring import Content, score
+from exam_harness.oracle.seal import Seal, SealedAnswer, parse_seal
+from exam_harness.oracle.transcript import ANSWER, LOGIN, START, SUBMIT, Call, Transcript
+from exam_harness.oracle.windows import Version, versions
+
+CLOCK_TOLERANCE: Final = 20_000
+"""How far two readings of this machine's clocks may differ (µs)."""
+LATE: Final = "deadline-passed"
+SEQ_TOO_LOW: Final = "seq-too-low"
+TOO_MANY: Final = "too-many-answers"
+_ALLOWED: Final = {
+    START: {"starts-over", "not-open-yet", "sitting-paused", "not-found", "too-many-requests"},
+    ANSWER: {LATE, SEQ_TOO_LOW, TOO_MANY, "sitting-paused", "too-many-requests"},
+    LOGIN: {"too-many-requests"},
+    SUBMIT: {LATE, "sitting-paused", "too-many-requests"},
+}
+"""The refusals that a well-behaved client may receive; their truth is checked separately."""
+
+Slot = tuple[int, int]
+"""Student and question."""
+
+
+@dataclass
+class _Sent:
+    """The calls of one answer: student, question, seq and content."""
+
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def acknowledged(self) -> list[Call]:
+        return [call for call in self.calls if call.acknowledged]
+
+    @property
+    def may_count(self) -> bool:
+        """Whether it was confirmed, or its outcome was unknown at least once."""
+        return any(call.acknowledged or call.unknown for call in self.calls)
+
+
+class Judgement:
+    """The facts of a transcript, indexed, and the checks over them."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.transcript = transcript
+        self.seal: Seal = parse_seal(
+            transcript.sitting, transcript.sealed, buckets=transcript.buckets, root=transcript.root
+        )
+        self.versions: list[Version] = versions(transcript.first, transcript.last, transcript.operations)
+        self.keys: Keys = parse_keys(transcript.keys)
+        self.counts: Counter[str] = Counter()
+        self.sent: dict[Slot, dict[tuple[int, Content], _Sent]] = defaultdict(lambda: defaultdict(_Sent))
+        for call in transcript.answers():
+            self.sent[call.student, call.question][call.seq, call.content].calls.append(call)
+
+    def mismatches(self) -> Iterator[Mismatch]:
+        """Every statement of the platform that does not hold."""
+        for check in (
+            self._check_remarks,
+            self._check_seal,
+            self._check_acknowledged,
+            self._check_counted,
+            self._check_refusals,
+            self._check_starts,
+            self._check_submissions,
+            self._check_degrees,
+        ):
+            yield from (Mismatch(kind, self.transcript.sitting, detail) for kind, detail in check())
+
+    def _check_remarks(self) -> Iterator[tuple[str, str]]:
+        for remark in self.transcript.remarks:
+            yield "unfinished", remark
+
+    def _check_seal(self) -> Iterator[tuple[str, str]]:
+        """Each bucket is sealed once, and PostgreSQL recorded the seal that Cassandra has."""
+        for error in self.seal.integrity_errors:
+            yield "seal", error
+        for row in self.transcript.sealed:
+            recorded = self.transcript.digests.get(row.bucket)
+            if recorded != row.digest:
+                yield "seal", f"bucket {row.bucket}: stored is {row.digest}, recorded is {recorded}"
+
+    def _check_acknowledged(self) -> Iterator[tuple[str, str]]:
+        """Every receipt is genuine, and its answer counts unless a later one of the same student does."""
+        for slot, answers in self.sent.items():
+            sealed = self._sealed(slot)
+            confirmed = [call for sent in answers.values() for call in sent.acknowledged]
+            for call in confirmed:
+                yield from self._check_receipt(call)
+            if not confirmed:
+                continue
+            last = max(confirmed, key=lambda call: call.seq)
+            if sealed is None:
+                yield "lost", f"{last}, and no answer to the question is sealed"
+            elif sealed.seq < last.body["seq"] or (sealed.seq <= last.seq and sealed.content != last.content):
+                yield "lost", f"{last}, and sealed is seq {sealed.seq} ({describe(sealed.content)})"
+            else:
+                superseded = sum(call.body["seq"] < sealed.seq for call in confirmed)
+                self.counts["superseded"] += superseded
+                self.counts["counted"] += len(confirmed) - superseded
+
+    def _check_receipt(self, call: Call) -> Iterator[tuple[str, str]]:
+        seq, received_at = call.body["seq"], parse_rfc3339(call.body["received_at"])
+        self.counts["acknowledged"] += 1
+        if seq > call.seq:
+            yield "receipt", f"{call}: the receipt is for seq {seq}"
+        answer = call.sent_answer(self.transcript.sitting, seq)
+        try:
+            claims = verify_acknowledgement(Acknowledgement(answer, received_at, call.body["receipt"]), self.keys)
+        except InvalidReceiptError as error:
+            yield "receipt", f"{call}: {error}"
+            return
+        if claims["deadline_at"] not in self._deadlines(call.student):
+            yield "deadline", f"{call}: no version of the window gives the deadline {claims['deadline_at']}"
+        earliest = min(each.sent_at for each in self.sent[call.student, call.question][seq, call.content].calls)
+        if received_at < earliest - CLOCK_TOLERANCE:
+            yield "time", f"{call}: received at {received_at}, first sent at {earliest}"
+
+    def _check_counted(self) -> Iterator[tuple[str, str]]:
+        """Only answers count that their student sent, in time, and of which no refusal says otherwise."""
+        for student, attempt in self.seal.students.items():
+            latest = max((at for at in self._deadlines(student) if at is not None), default=None)
+            for question, sealed in attempt.answers.items():
+                at = f"student {student}, question {question}, seq {sealed.seq} ({describe(sealed.content)})"
+                sent = self.sent.get((student, question), {}).get((sealed.seq, sealed.content))
+                if sent is None or not sent.may_count:
+                    yield "unasked", f"{at} is sealed, and was never sent or always refused"
+                    continue
+                if latest is not None and sealed.received_at > latest:
+                    yield "late", f"{at} was received at {sealed.received_at}, the deadline was {latest}"
+                first = min(call.sent_at for call in sent.calls)
+                if latest is not None and first > latest + CLOCK_TOLERANCE:
+                    yield "late", f"{at} was first sent at {first}, the deadline was {latest}"
+
+    def _check_refusals(self) -> Iterator[tuple[str, str]]:
+        """No refusal contradicts the seal, a receipt, or the window."""
+        for call in self.transcript.calls:
+            if call.acknowledged or call.unknown:
+                continue
+            if call.problem not in _ALLOWED[call.verb]:
+                yield "contract", f"{call}: {call.body}"
+            elif call.problem == LATE:
+                yield from self._check_late(call)
+            elif call.problem == SEQ_TOO_LOW:
+                yield from self._check_seq_too_low(call)
+            elif call.problem == TOO_MANY:
+                yield from self._check_too_many(call)
+            elif call.problem == "starts-over":
+                yield from self._check_starts_over(call)
+            elif call.problem == "sitting-paused" and not self.transcript.last.pauses:
+                yield "untrue", f"{call}, and the sitting was never paused"
+
+    def _check_late(self, call: Call) -> Iterator[tuple[str, str]]:
+        if call.verb == ANSWER:
+            yield from self._check_does_not_count(call)
+            confirmed = [each for each in self._same(call) if each.acknowledged]
+            if confirmed:
+                yield "untrue", f"{call}, and it has a receipt ({confirmed[0].via}, {confirmed[0].body['received_at']})"
+        at = call.body["deadline"]["at"]
+        deadline = None if at is None else parse_rfc3339(at)
+        if deadline is None:
+            return
+        if call.done_at < deadline - CLOCK_TOLERANCE:
+            yield "untrue", f"{call} at {call.done_at}, before the deadline {deadline}"
+        if deadline == self.transcript.last.stopped_at:
+            return
+        # Time that was granted before the deadline passed counts; a later grant does not make the refusal untrue.
+        granted = [version for version in self.versions if version.since <= deadline][-1].window
+        started_at = parse_rfc3339(call.body["deadline"]["derivation"]["started_at"])
+        true_deadline = granted.deadline(call.student, started_at)
+        if true_deadline is None or call.done_at < true_deadline - CLOCK_TOLERANCE:
+            yield "untrue", f"{call} by the deadline {deadline}, and {true_deadline} had been granted"
+
+    def _check_seq_too_low(self, call: Call) -> Iterator[tuple[str, str]]:
+        yield from self._check_does_not_count(call)
+        highest = call.body["highest_seq"]
+        sealed = self._sealed((call.student, call.question))
+        if sealed is None or sealed.seq < highest:
+            found = "nothing" if sealed is None else f"seq {sealed.seq}"
+            yield "untrue", f"{call}: it says that seq {highest} is saved, and sealed is {found}"
+
+    def _check_too_many(self, call: Call) -> Iterator[tuple[str, str]]:
+        yield from self._check_does_not_count(call)
+        rows = sum(row.student == call.student for row in self.transcript.rows)
+        if rows < self.transcript.row_limit:
+            yield "untrue", f"{call}, and the log has {rows} of {self.transcript.row_limit} rows"
+
+    def _check_starts_over(self, call: Call) -> Iterator[tuple[str, str]]:
+        last = self.transcript.last
+        if last.stopped_at is None and call.done_at < self.transcript.first.closes_at - CLOCK_TOLERANCE:
+            yield "untrue", f"{call} at {call.done_at}, and the window closed at {last.closes_at}"
+
+    def _check_does_not_count(self, call: Call) -> Iterator[tuple[str, str]]:
+        sealed = self._sealed((call.student, call.question))
+        if sealed is not None and (sealed.seq, sealed.content) == (call.seq, call.content):
+            yield "untrue", f"{call}, and it is sealed"
+
+    def _check_starts(self) -> Iterator[tuple[str, str]]:
+        """A started attempt is sealed with its start, and what it was shown as saved is sealed or superseded."""
+        for call in self.transcript.calls:
+            if call.verb != START or not call.acknowledged:
+                continue
+            self.counts["starts"] += 1
+            sealed = self.seal.students.get(call.student)
+            started_at = parse_rfc3339(call.body["started_at"])
+            if sealed is None or sealed.started_at is None:
+                yield "lost", f"{call}, and no start is sealed"
+            elif sealed.started_at != started_at:
+                yield "untrue", f"{call}: started at {started_at}, sealed as {sealed.started_at}"
+            yield from self._check_shown(call)
+
+    def _check_shown(self, call: Call) -> Iterator[tuple[str, str]]:
+        shown = {each["question"]: (each["seq"], parse_content(each)) for each in call.body["answers"]}
+        for question, (seq, content) in shown.items():
+            slot = (call.student, question)
+            sent = self.sent.get(slot, {}).get((seq, content))
+            if sent is None or min(each.sent_at for each in sent.calls) > call.done_at:
+                answer = SentAnswer(self.transcript.sitting, *slot, seq, content)
+                yield "untrue", f"{call}: it shows {answer}, which was never sent"
+            sealed = self._sealed(slot)
+            if sealed is None or sealed.seq < seq:
+                yield "lost", f"{call}: it shows question {question} seq {seq} as saved, which is not sealed"
+        for (student, question), answers in self.sent.items():
+            if student != call.student:
+                continue
+            confirmed = [
+                each.body["seq"]
+                for sent in answers.values()
+                for each in sent.acknowledged
+                if each.done_at < call.sent_at
+            ]
+            if confirmed and shown.get(question, (0, None))[0] < max(confirmed):
+                yield "untrue", f"{call}: it shows question {question} without the acknowledged seq {max(confirmed)}"
+
+    def _check_submissions(self) -> Iterator[tuple[str, str]]:
+        for call in self.transcript.calls:
+            if call.verb != SUBMIT or not call.acknowledged:
+                continue
+            sealed = self.seal.students.get(call.student)
+            submitted_at = parse_rfc3339(call.body["submitted_at"])
+            if sealed is None or sealed.submitted_at is None or sealed.submitted_at > submitted_at:
+                yield "lost", f"{call}: submitted at {submitted_at}, sealed is {sealed and sealed.submitted_at}"
+
+    def _check_degrees(self) -> Iterator[tuple[str, str]]:
+        """Every sealed attempt has the degree that plain scoring of the sealed answers gives; nothing else has one."""
+        started = {student for student, attempt in self.seal.students.items() if attempt.started_at is not None}
+        degrees = {degree.student: degree for degree in self.transcript.degrees}
+        if missing := sorted(started - degrees.keys()):
+            yield "degree", f"students {missing} started and have no degree"
+        if surplus := sorted(degrees.keys() - started):
+            yield "degree", f"students {surplus} have a degree and never started"
+        if self.transcript.paper is None:
+            return
+        paper = match_paper(read_document(self.transcript.document), self.transcript.paper)
+        for student in sorted(started & degrees.keys()):
+            answers = {question: answer.content for question, answer in self.seal.students[student].answers.items()}
+            degree = degrees[student]
+            observed = ObservedDegree(
+                source="database",
+                student=student,
+                total=degree.total,
+                maximum=degree.maximum,
+                points=degree.points,
+            )
+            if differences := list(degree_differences(score(paper, answers), observed)):
+                yield "degree", f"student {student}: {'; '.join(differences)}"
+
+    def _same(self, call: Call) -> Iterable[Call]:
+        return self.sent[call.student, call.question][call.seq, call.content].calls
+
+    def _sealed(self, slot: Slot) -> SealedAnswer | None:
+        student, question = slot
+        attempt = self.seal.students.get(student)
+        return attempt.answers.get(question) if attempt else None
+
+    def _deadlines(self, student: int) -> set[int | None]:
+        """The personal deadlines by every version of the window."""
+        attempt = self.seal.students.get(student)
+        if attempt is None or attempt.started_at is None:
+            return set()
+        return {version.window.deadline(student, attempt.started_at) for version in self.versions}
+
+
+def judge(transcript: Transcript) -> tuple[list[Mismatch], Mapping[str, int]]:
+    """Every mismatch of a transcript, and counts for the report."""
+    judgement = Judgement(transcript)
+    return list(judgement.mismatches()), judgement.counts

@@ -1,0 +1,1 @@
+"""The nemesis: sittings under seeded schedules of faults on real processes, each judged by the oracle."""

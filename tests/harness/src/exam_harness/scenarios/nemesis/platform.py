@@ -1,0 +1,138 @@
+"""The platform under faults: a local stack whose every link passes a proxy, kept running as an orchestrator would."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.processes.services import MODULES, Modules
+from exam_harness.environments.processes.stack import Echo, Stack, Wiring
+from exam_harness.faults.schedule import Targets
+from exam_harness.faults.tcp_proxy import ProxyLoop, TcpProxy
+
+if TYPE_CHECKING:
+    from exam_harness.environments.processes.server import Server
+
+LEASE_TTL_MS: Final = 3_000
+"""The shortest lease that a solver allows, so that short pauses outlast it."""
+ROWS_PER_QUESTION: Final = 12
+SETTINGS: Final = {
+    "EXAM_LEASE_MARGIN_MS": "500",
+    "EXAM_CASSANDRA_TIMEOUT_MS": "1000",
+    "EXAM_ROWS_PER_QUESTION": str(ROWS_PER_QUESTION),
+    "EXAM_CLOSE_POLL_SECONDS": "1",
+    "EXAM_GRADER_STALL_SECONDS": "2",
+    "EXAM_GRADER_VISIBILITY_SECONDS": "3",
+}
+"""Shorter times than in production, for short sittings."""
+_PROCESSES: Final = {
+    "solver-1": 5,
+    "solver-2": 5,
+    "postgres": 4,
+    "cassandra": 2,
+    "redis": 2,
+    "grader": 3,
+    "web": 2,
+}
+_LINKS: Final = {
+    "solver-1→postgres": 5,
+    "solver-2→postgres": 5,
+    "solver-1→cassandra": 4,
+    "solver-2→cassandra": 4,
+    "gateway→solver-1": 2,
+    "gateway→solver-2": 2,
+    "grader→postgres": 2,
+    "grader→cassandra": 3,
+    "grader→redis": 2,
+    "web→postgres": 1,
+}
+_HEALTHY_SECONDS: Final = 90
+
+
+def targets(students: int) -> Targets:
+    """What schedules may hit."""
+    return Targets(processes=_PROCESSES, links=_LINKS, students=students)
+
+
+class Platform:
+    """A running stack with its proxies; `down` names the processes that a fault holds down."""
+
+    def __init__(self, stack: Stack, proxies: Mapping[str, TcpProxy]) -> None:
+        self.stack = stack
+        self.proxies = proxies
+        self.down: set[str] = set()
+        self.processes: Mapping[str, Server] = {
+            "postgres": stack.postgres,
+            "redis": stack.redis,
+            "cassandra": stack.cassandra,
+            "web": stack.web,
+            **{each.name: each for each in stack.solvers},
+            "grader": stack.worker,
+            "beat": stack.beat,
+            "gateway": stack.gateway,
+        }
+
+    def start_missing(self) -> list[str]:
+        """Start the processes that ended, as an orchestrator does, and return their names.
+
+        Call it from the main thread, because a child ends with the thread that started it.
+        """
+        missing = [
+            name for name, server in self.processes.items() if not server.process.alive and name not in self.down
+        ]
+        for name in missing:
+            self.processes[name].start()
+        return missing
+
+    async def repair(self) -> None:
+        """End all faults and wait until everything is ready."""
+        self.down.clear()
+        for proxy in self.proxies.values():
+            proxy.heal()
+        for server in self.processes.values():
+            if server.process.alive:
+                server.resume()
+        async with asyncio.timeout(_HEALTHY_SECONDS):
+            while not await asyncio.to_thread(self._healthy):
+                self.start_missing()
+                await asyncio.sleep(0.1)
+
+    def _healthy(self) -> bool:
+        return all(server.process.alive and server.is_ready() for server in self.processes.values())
+
+    def epochs(self) -> list[float]:
+        """The epoch that each solver knows."""
+        return [_metric(f"{each.url}/metrics", "exam_solver_lease_epoch") for each in self.stack.solvers]
+
+
+@contextmanager
+def running_platform(folder: Path, *, echo: Echo, modules: Modules = MODULES) -> Iterator[Platform]:
+    """Start a platform with two solvers, and stop it at the end."""
+    with ExitStack() as undo:
+        loop = undo.enter_context(ProxyLoop())
+        proxies: dict[str, TcpProxy] = {}
+
+        def route(client: str, server: str, port: int) -> int:
+            name = f"{client}→{server}"
+            if name not in proxies:
+                (listening,) = free_ports(1)
+                proxies[name] = TcpProxy(loop, name, port=listening, upstream=port)
+                proxies[name].start()
+            return proxies[name].port
+
+        wiring = Wiring(route=route, env=SETTINGS, modules=modules)
+        stack = Stack(folder, solvers=2, lease_ttl_ms=LEASE_TTL_MS, wiring=wiring, echo=echo)
+        yield Platform(undo.enter_context(stack), proxies)
+
+
+def _metric(url: str, name: str) -> float:
+    try:
+        text = httpx.get(url, timeout=2, trust_env=False).text
+    except httpx.TransportError:
+        return 0.0
+    values = [line.split()[-1] for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(values[0]) if values else 0.0

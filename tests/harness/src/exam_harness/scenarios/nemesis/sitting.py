@@ -1,0 +1,179 @@
+"""Runs one sitting under a schedule of faults and returns its transcript."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from random import Random
+from typing import Any, Final
+
+import httpx
+
+from exam_harness.faults.schedule import DURATION_MS, WINDOW_MS, Schedule
+from exam_harness.oracle.instants import rfc3339
+from exam_harness.oracle.transcript import Transcript
+from exam_harness.oracle.windows import Window
+from exam_harness.scenarios.nemesis.client import GATEWAY, Client, Login, Recorder, platform_time
+from exam_harness.scenarios.nemesis.evidence import Provisioned, collect
+from exam_harness.scenarios.nemesis.exam import QUESTIONS, document
+from exam_harness.scenarios.nemesis.injector import Injector
+from exam_harness.scenarios.nemesis.operations import Operator, operator_client
+from exam_harness.scenarios.nemesis.platform import ROWS_PER_QUESTION, Platform
+from exam_harness.scenarios.nemesis.student import refresh, sit
+from exam_harness.students.clock import SECOND
+from exam_harness.students.http import Connections
+from exam_harness.waiting import eventually
+
+_MS: Final = 1_000
+_LEAD_US: Final = SECOND
+"""From the time when all solvers know the sitting to its opening."""
+_PROVISION_US: Final = 4 * SECOND
+"""From provisioning to the opening."""
+_LONGEST_US: Final = 9 * SECOND
+"""How long after the close as provisioned students go on at most, whatever was granted."""
+_CLIENT_SECONDS: Final = 2.5
+_GRADED_SECONDS: Final = 60
+_POLL_SECONDS: Final = 0.2
+_CANDIDATES: Final = 2_000
+"""As many as spread a few students over several buckets."""
+
+
+class Sittings:
+    """Runs sittings on one platform, one after the other, with the same students."""
+
+    def __init__(self, platform: Platform, logins: Mapping[str, Login], ids: Mapping[str, int]) -> None:
+        self._platform = platform
+        self._logins = logins
+        self._students = [(username, ids[username]) for username in logins]
+        self._number = 0
+        self._keys: Mapping[str, Any] = {}
+
+    async def run(self, schedule: Schedule) -> Transcript:
+        """Run a sitting under a schedule and return what happened, with the platform repaired."""
+        self._number += 1
+        name = f"nemesis-{schedule.seed}-{self._number}"
+        stack = self._platform.stack
+        routes = {
+            name: Connections("127.0.0.1", port, seconds=_CLIENT_SECONDS)
+            for name, port in ((GATEWAY, stack.gateway_port), *((each.name, each.port) for each in stack.solvers))
+        }
+        try:
+            async with operator_client(stack.web_url, stack.service_token) as http:
+                return await self._run(schedule, name, http, routes)
+        finally:
+            for connections in routes.values():
+                await connections.close()
+
+    async def _run(
+        self, schedule: Schedule, name: str, http: httpx.AsyncClient, routes: Mapping[str, Connections]
+    ) -> Transcript:
+        sitting = await self._provision(http, name)
+        window, operator = sitting.window, Operator(http, name)
+        injector = Injector(
+            platform=self._platform,
+            operator=operator,
+            opens_at=window.opens_at,
+            closes_at=window.closes_at,
+            students=self._students,
+        )
+        recorder = Recorder()
+        async with asyncio.TaskGroup() as group:
+            supervisor = group.create_task(self._supervise())
+            injecting = group.create_task(injector.run(schedule))
+            students = [
+                group.create_task(
+                    sit(
+                        self._client(username, student, sitting.id, routes, recorder, schedule.seed),
+                        Random(f"{schedule.seed}/{index}"),
+                        opens_at=window.opens_at,
+                        ends_at=window.closes_at + _LONGEST_US,
+                        now=platform_time,
+                    )
+                )
+                for index, (username, student) in enumerate(self._students)
+            ]
+            await asyncio.wait(students)
+            if schedule.events:
+                ends_at = max(event.at + event.lasts for event in schedule.events)
+                await asyncio.sleep(max(0, window.opens_at + ends_at * _MS - platform_time()) / SECOND)
+            supervisor.cancel()
+            await self._platform.repair()
+            await injecting
+        await self._await_graded(http, name, recorder)
+        return await asyncio.to_thread(
+            collect, self._platform, sitting, recorder, operator.operations, await self._receipt_keys()
+        )
+
+    async def refresh_logins(self) -> None:
+        """Refresh all logins between two sittings, so that no access token expires within one."""
+        connections = Connections("127.0.0.1", self._platform.stack.gateway_port, seconds=_CLIENT_SECONDS)
+        try:
+            for username, login in self._logins.items():
+                await refresh(Client(0, "", login, {GATEWAY: connections}, Recorder(), Random(username)))
+        finally:
+            await connections.close()
+
+    async def _provision(self, http: httpx.AsyncClient, name: str) -> Provisioned:
+        """Create an exam and a sitting of it; returns when every solver knows it."""
+        text = document(name)
+        (await http.put("/internal/exams", content=text.encode())).raise_for_status()
+        opens_at = platform_time() + _PROVISION_US
+        window = Window(opens_at=opens_at, closes_at=opens_at + WINDOW_MS * _MS, duration=DURATION_MS * _MS)
+        body = {
+            "exam": name,
+            "opens_at": rfc3339(window.opens_at),
+            "closes_at": rfc3339(window.closes_at),
+            "duration_us": window.duration,
+            "candidates": _CANDIDATES,
+        }
+        status = (await http.put(f"/internal/sittings/{name}", json=body)).raise_for_status().json()
+        await asyncio.to_thread(
+            eventually,
+            lambda: min(self._platform.epochs()) >= status["epoch"],
+            f"all solvers know {name}",
+            seconds=_PROVISION_US / SECOND,
+        )
+        return Provisioned(
+            id=status["id"], name=name, document=text, window=window, row_limit=ROWS_PER_QUESTION * QUESTIONS
+        )
+
+    def _client(
+        self,
+        username: str,
+        student: int,
+        sitting: str,
+        routes: Mapping[str, Connections],
+        recorder: Recorder,
+        seed: int,
+    ) -> Client:
+        return Client(student, sitting, self._logins[username], routes, recorder, Random(f"{seed}/{username}/routes"))
+
+    async def _supervise(self) -> None:
+        """Start processes that end by themselves, as an orchestrator does."""
+        while True:
+            self._platform.start_missing()
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _await_graded(self, http: httpx.AsyncClient, name: str, recorder: Recorder) -> None:
+        status: Mapping[str, Any] = {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRADED_SECONDS):
+                while not _graded(status):
+                    await asyncio.sleep(_POLL_SECONDS)
+                    with suppress(httpx.TransportError):
+                        response = await http.get(f"/internal/sittings/{name}")
+                        status = response.json() if response.is_success else {}
+        if not _graded(status):
+            recorder.remarks.append(f"not graded {_GRADED_SECONDS} s after all faults ended: {status}")
+
+    async def _receipt_keys(self) -> Mapping[str, Any]:
+        """The keys of receipts, which no fault changes."""
+        if not self._keys:
+            async with httpx.AsyncClient(trust_env=False) as http:
+                response = await http.get(f"{self._platform.stack.solver_urls[0]}/v1/keys")
+            self._keys = response.raise_for_status().json()
+        return self._keys
+
+
+def _graded(status: Mapping[str, Any]) -> bool:
+    revisions: Sequence[Mapping[str, Any]] = status.get("revisions", ())
+    return any(each["number"] == 1 and each["state"] == "graded" for each in revisions)
