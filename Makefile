@@ -84,7 +84,12 @@ test: setup lint kube ## run everything without a cluster: linters, types, unit,
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: test-faults
-test-faults: setup kube ## kill the operator before and after each of its mutating requests, not only a sample (ten minutes)
+test-faults: setup ## run sittings under seeded faults of every process and link, and judge all that was said (SEEDS=1-10)
+	@$(BIN)/python -m exam_harness.scenarios.nemesis $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SCHEDULE),--schedule $(SCHEDULE)) \
+		$(if $(REPEAT),--repeat $(REPEAT)) $(if $(SHRINK),--shrink $(SHRINK))
+
+.PHONY: test-faults-operator
+test-faults-operator: setup kube ## kill the operator before and after each of its mutating requests, not only a sample (ten minutes)
 	@EXAM_FAULTS=all $(BIN)/pytest tests/exam_operator/test_faults.py $(PYTEST_ARGS)
 
 .PHONY: test-unit

@@ -20,7 +20,7 @@ from exam_harness.oracle.transcript import ANSWER, LOGIN, START, SUBMIT, Call, T
 from exam_harness.oracle.windows import Version, versions
 
 CLOCK_TOLERANCE: Final = 20_000
-"""How far two readings of this machine's clocks may differ (µs)."""
+"""How far two readings of one machine's clocks may differ (µs)."""
 LATE: Final = "deadline-passed"
 SEQ_TOO_LOW: Final = "seq-too-low"
 TOO_MANY: Final = "too-many-answers"
@@ -53,10 +53,16 @@ class _Sent:
 
 
 class Judgement:
-    """The facts of a transcript, indexed, and the checks over them."""
+    """The facts of a transcript, indexed, and the checks over them.
 
-    def __init__(self, transcript: Transcript) -> None:
+    Args:
+        transcript: the transcript.
+        tolerance: how far two readings of the clocks may differ (µs).
+    """
+
+    def __init__(self, transcript: Transcript, *, tolerance: int = CLOCK_TOLERANCE) -> None:
         self.transcript = transcript
+        self.tolerance = tolerance
         self.seal: Seal = parse_seal(
             transcript.sitting, transcript.sealed, buckets=transcript.buckets, root=transcript.root
         )
@@ -127,7 +133,7 @@ class Judgement:
         if claims["deadline_at"] not in self._deadlines(call.student):
             yield "deadline", f"{call}: no version of the window gives the deadline {claims['deadline_at']}"
         earliest = min(each.sent_at for each in self.sent[call.student, call.question][seq, call.content].calls)
-        if received_at < earliest - CLOCK_TOLERANCE:
+        if received_at < earliest - self.tolerance:
             yield "time", f"{call}: received at {received_at}, first sent at {earliest}"
 
     def _check_counted(self) -> Iterator[tuple[str, str]]:
@@ -143,7 +149,7 @@ class Judgement:
                 if latest is not None and sealed.received_at > latest:
                     yield "late", f"{at} was received at {sealed.received_at}, the deadline was {latest}"
                 first = min(call.sent_at for call in sent.calls)
-                if latest is not None and first > latest + CLOCK_TOLERANCE:
+                if latest is not None and first > latest + self.tolerance:
                     yield "late", f"{at} was first sent at {first}, the deadline was {latest}"
 
     def _check_refusals(self) -> Iterator[tuple[str, str]]:
@@ -174,7 +180,7 @@ class Judgement:
         deadline = None if at is None else parse_rfc3339(at)
         if deadline is None:
             return
-        if call.done_at < deadline - CLOCK_TOLERANCE:
+        if call.done_at < deadline - self.tolerance:
             yield "untrue", f"{call} at {call.done_at}, before the deadline {deadline}"
         if deadline == self.transcript.last.stopped_at:
             return
@@ -182,7 +188,7 @@ class Judgement:
         granted = [version for version in self.versions if version.since <= deadline][-1].window
         started_at = parse_rfc3339(call.body["deadline"]["derivation"]["started_at"])
         true_deadline = granted.deadline(call.student, started_at)
-        if true_deadline is None or call.done_at < true_deadline - CLOCK_TOLERANCE:
+        if true_deadline is None or call.done_at < true_deadline - self.tolerance:
             yield "untrue", f"{call} by the deadline {deadline}, and {true_deadline} had been granted"
 
     def _check_seq_too_low(self, call: Call) -> Iterator[tuple[str, str]]:
@@ -201,7 +207,7 @@ class Judgement:
 
     def _check_starts_over(self, call: Call) -> Iterator[tuple[str, str]]:
         last = self.transcript.last
-        if last.stopped_at is None and call.done_at < self.transcript.first.closes_at - CLOCK_TOLERANCE:
+        if last.stopped_at is None and call.done_at < self.transcript.first.closes_at - self.tolerance:
             yield "untrue", f"{call} at {call.done_at}, and the window closed at {last.closes_at}"
 
     def _check_does_not_count(self, call: Call) -> Iterator[tuple[str, str]]:
@@ -295,7 +301,7 @@ class Judgement:
         return {version.window.deadline(student, attempt.started_at) for version in self.versions}
 
 
-def judge(transcript: Transcript) -> tuple[list[Mismatch], Mapping[str, int]]:
+def judge(transcript: Transcript, *, tolerance: int = CLOCK_TOLERANCE) -> tuple[list[Mismatch], Mapping[str, int]]:
     """Every mismatch of a transcript, and counts for the report."""
-    judgement = Judgement(transcript)
+    judgement = Judgement(transcript, tolerance=tolerance)
     return list(judgement.mismatches()), judgement.counts

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
@@ -204,8 +204,9 @@ class Client:
             status=None if response is None else response.status,
             problem=_slug(body),
             body=body,
-            **({} if answer is None else {"question": answer.question, "seq": answer.seq, "answer": answer.body}),
         )
+        if answer is not None:
+            call = replace(call, question=answer.question, seq=answer.seq, answer=answer.body)
         self._recorder.calls.append(call)
         return call
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import redis
 
@@ -92,7 +92,7 @@ class Injector:
     def _disturb_tasks(self, event: Event) -> None:
         """Lose or repeat the queued tasks again and again while the event lasts; without Redis there are none."""
         until = platform_time() + event.lasts * _MS
-        repeated: set[bytes] = set()
+        repeated: set[bytes | str] = set()
         with redis.Redis.from_url(self.platform.stack.redis.url, socket_timeout=1, socket_connect_timeout=1) as client:
             while platform_time() < until:
                 with suppress(redis.ConnectionError, redis.TimeoutError):
@@ -101,12 +101,12 @@ class Injector:
                 time.sleep(_TASK_POLL_SECONDS)
 
 
-def _lose(client: "redis.Redis[Any]", queue: str) -> None:
+def _lose(client: redis.Redis, queue: str) -> None:
     client.delete(queue)
 
 
-def _repeat(client: "redis.Redis[Any]", queue: str, repeated: set[bytes]) -> None:
-    messages: list[bytes] = client.lrange(queue, 0, -1)
+def _repeat(client: redis.Redis, queue: str, repeated: set[bytes | str]) -> None:
+    messages = client.lrange(queue, 0, -1)
     for message in set(messages) - repeated:
         client.lpush(queue, message)
         repeated.add(message)
