@@ -29,7 +29,7 @@ def main() -> int:
     settings.folder.mkdir(parents=True, exist_ok=True)
     run = new_run_folder("nemesis")
     try:
-        with running_platform(run / "run", echo=print) as platform:
+        with running_platform(run / "run", echo=print, pace=settings.pace) as platform:
             logins, ids = log_in_students(platform.stack, settings.students)
             code = asyncio.run(Nemesis(settings, Sittings(platform, logins, ids)).run())
     finally:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,26 @@ SETTINGS: Final = {
     "EXAM_GRADER_VISIBILITY_SECONDS": "3",
 }
 """Shorter times than in production, for short sittings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """The time limits of platform and students, and the modules that run the services.
+
+    Attributes:
+        env: environment variables of all services.
+        modules: the modules that run solver and grader.
+        client_seconds: how long a student waits for a response.
+        tail_seconds: how long after the deadline a student goes on sending.
+    """
+
+    env: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
+    modules: Modules = MODULES
+    client_seconds: float = 2.5
+    tail_seconds: float = 2
+
+
+PACE: Final = Pace()
 _PROCESSES: Final = {
     "solver-1": 5,
     "solver-2": 5,
@@ -61,9 +82,10 @@ def targets(students: int) -> Targets:
 class Platform:
     """A running stack with its proxies; `down` names the processes that a fault holds down."""
 
-    def __init__(self, stack: Stack, proxies: Mapping[str, TcpProxy]) -> None:
+    def __init__(self, stack: Stack, proxies: Mapping[str, TcpProxy], pace: Pace) -> None:
         self.stack = stack
         self.proxies = proxies
+        self.pace = pace
         self.down: set[str] = set()
         self.processes: Mapping[str, Server] = {
             "postgres": stack.postgres,
@@ -110,7 +132,7 @@ class Platform:
 
 
 @contextmanager
-def running_platform(folder: Path, *, echo: Echo, modules: Modules = MODULES) -> Iterator[Platform]:
+def running_platform(folder: Path, *, echo: Echo, pace: Pace = PACE) -> Iterator[Platform]:
     """Start a platform with two solvers, and stop it at the end."""
     with ExitStack() as undo:
         loop = undo.enter_context(ProxyLoop())
@@ -124,9 +146,9 @@ def running_platform(folder: Path, *, echo: Echo, modules: Modules = MODULES) ->
                 proxies[name].start()
             return proxies[name].port
 
-        wiring = Wiring(route=route, env=SETTINGS, modules=modules)
+        wiring = Wiring(route=route, env=pace.env, modules=pace.modules)
         stack = Stack(folder, solvers=2, lease_ttl_ms=LEASE_TTL_MS, wiring=wiring, echo=echo)
-        yield Platform(undo.enter_context(stack), proxies)
+        yield Platform(undo.enter_context(stack), proxies, pace)
 
 
 def _metric(url: str, name: str) -> float:

@@ -30,7 +30,6 @@ _PROVISION_US: Final = 4 * SECOND
 """From provisioning to the opening."""
 _LONGEST_US: Final = 9 * SECOND
 """How long after the close as provisioned students go on at most, whatever was granted."""
-_CLIENT_SECONDS: Final = 2.5
 _GRADED_SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.2
 _CANDIDATES: Final = 2_000
@@ -53,7 +52,7 @@ class Sittings:
         name = f"nemesis-{schedule.seed}-{self._number}"
         stack = self._platform.stack
         routes = {
-            name: Connections("127.0.0.1", port, seconds=_CLIENT_SECONDS)
+            name: Connections("127.0.0.1", port, seconds=self._platform.pace.client_seconds)
             for name, port in ((GATEWAY, stack.gateway_port), *((each.name, each.port) for each in stack.solvers))
         }
         try:
@@ -86,6 +85,7 @@ class Sittings:
                         Random(f"{schedule.seed}/{index}"),
                         opens_at=window.opens_at,
                         ends_at=window.closes_at + _LONGEST_US,
+                        tail=int(self._platform.pace.tail_seconds * SECOND),
                         now=platform_time,
                     )
                 )
@@ -105,7 +105,9 @@ class Sittings:
 
     async def refresh_logins(self) -> None:
         """Refresh all logins between two sittings, so that no access token expires within one."""
-        connections = Connections("127.0.0.1", self._platform.stack.gateway_port, seconds=_CLIENT_SECONDS)
+        connections = Connections(
+            "127.0.0.1", self._platform.stack.gateway_port, seconds=self._platform.pace.client_seconds
+        )
         try:
             for username, login in self._logins.items():
                 await refresh(Client(0, "", login, {GATEWAY: connections}, Recorder(), Random(username)))

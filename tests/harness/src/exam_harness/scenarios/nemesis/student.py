@@ -9,8 +9,6 @@ from exam_harness.oracle.transcript import Call
 from exam_harness.scenarios.nemesis.client import Answer, Client, retry_after
 from exam_harness.students.clock import SECOND
 
-_TAIL_US: Final = 2 * SECOND
-"""How long after the deadline a student goes on sending."""
 _ACTIONS: Final = {
     "answer": 50,
     "same content": 9,
@@ -101,8 +99,8 @@ class Student:
                 self._confirmed.append(answer)
 
 
-async def sit(client: Client, rng: Random, *, opens_at: int, ends_at: int, now: Callable[[], int]) -> None:
-    """Sit: start soon after the opening, act until some time after the deadline; `ends_at` bounds all of it."""
+async def sit(client: Client, rng: Random, *, opens_at: int, ends_at: int, tail: int, now: Callable[[], int]) -> None:
+    """Sit: start soon after the opening, act until `tail` after the deadline; `ends_at` bounds all of it. In µs."""
     await asyncio.sleep(max(0, opens_at - now()) / SECOND + rng.uniform(-0.1, 0.5))
     questions = await _start(client, ends_at=ends_at, now=now)
     if questions is None:
@@ -111,7 +109,7 @@ async def sit(client: Client, rng: Random, *, opens_at: int, ends_at: int, now: 
     while now() < min(ends_at, client.deadline or ends_at):
         await student.act()
         await asyncio.sleep(rng.uniform(0.05, 0.5))
-    while now() < min(ends_at, (client.deadline or ends_at) + _TAIL_US):
+    while now() < min(ends_at, (client.deadline or ends_at) + tail):
         await student.finish()
         await asyncio.sleep(rng.uniform(0.2, 0.6))
 

@@ -1,0 +1,34 @@
+"""``python -m exam_harness.scenarios.nemesis.solver_variant``: a solver with one rule switched off."""
+
+import sys
+from typing import Any
+
+from exam_core.lease import Admission
+from exam_harness.scenarios.nemesis.variants import apply, replace
+from exam_solver.__main__ import main
+from exam_solver.lease.keeper import LeaseKeeper
+from exam_solver.lease.snapshot import Admitted, no_lease
+
+
+def no_gap_rule() -> None:
+    """Acknowledge although the lease lapsed while the answer was written."""
+    replace(LeaseKeeper, "held_since", lambda _keeper, _admitted: True)
+
+
+def lease_check_after_write() -> None:
+    """Admit without a lease, and check only after the write that there is one."""
+
+    def admit(keeper: Any) -> Admitted:
+        snapshot = keeper._snapshot
+        if snapshot is None:
+            raise no_lease()
+        lease = snapshot.lease
+        return Admitted(Admission(lease.holder, lease.epoch, lease.time(keeper._clock())), snapshot)
+
+    replace(LeaseKeeper, "admit", admit)
+    replace(LeaseKeeper, "held_since", lambda keeper, _admitted: keeper.valid)
+
+
+if __name__ == "__main__":
+    apply({"no-gap-rule": no_gap_rule, "lease-check-after-write": lease_check_after_write})
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""Variants of solver and grader with one rule of the protocol switched off: the nemesis must find each of them.
+
+They exist in the harness alone: `solver_variant` and `grader_variant` start a process as the variant that
+NEMESIS_VARIANT names. The services themselves have no such switch.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from exam_harness.environments.processes.services import Modules
+
+NAME_VARIABLE: Final = "NEMESIS_VARIANT"
+MODULES: Final = Modules(
+    solver="exam_harness.scenarios.nemesis.solver_variant", grader="exam_harness.scenarios.nemesis.grader_variant"
+)
+
+
+def apply(variants: Mapping[str, Callable[[], None]]) -> None:
+    """Apply the chosen variant if it concerns this process; the other processes run unchanged."""
+    variants.get(os.environ[NAME_VARIABLE], lambda: None)()
+
+
+def replace(owner: type[Any], name: str, function: object) -> None:
+    """Replace a method that exists, so that a renamed one does not leave the rule switched on without notice."""
+    if name not in vars(owner):
+        raise AttributeError(f"{owner.__qualname__} has no {name}: the variant must follow the code")
+    setattr(owner, name, function)
