@@ -22,8 +22,9 @@ def lease_check_after_write() -> None:
         snapshot = keeper._snapshot
         if snapshot is None:
             raise no_lease()
-        lease = snapshot.lease
-        return Admitted(Admission(lease.holder, lease.epoch, lease.time(keeper._clock())), snapshot)
+        lease, now = snapshot.lease, keeper._clock()  # noqa: SLF001
+        admission = Admission(holder=lease.holder, epoch=lease.epoch, received_at=lease.time(now))
+        return Admitted(admission, snapshot)
 
     replace(LeaseKeeper, "admit", admit)
     replace(LeaseKeeper, "held_since", lambda keeper, _admitted: keeper.valid)
