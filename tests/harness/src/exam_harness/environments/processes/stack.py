@@ -87,10 +87,9 @@ class Stack:
         stores = (self.postgres, self.redis, self.cassandra)
         self._wiring = wiring
         gateway_port, web_port, worker_port, beat_port, *solver_ports = free_ports(4 + solvers)
-        self.web_env = (
-            web_environment(*stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port)
-            | wiring.env
-        )
+        self.web_env = web_environment(
+            *stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port
+        ) | dict(wiring.env)
         self.web = web(folder, port=web_port, env=self._routed("web", self.web_env))
         self.solver_env = solver_environment(*stores, self.secrets, web_url=self.web.url)
         self.solver_env |= {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms), **wiring.env}
@@ -104,7 +103,7 @@ class Stack:
             )
             for number, port in enumerate(solver_ports, start=1)
         ]
-        self.grader_env = grader_environment(*stores) | wiring.env
+        self.grader_env = grader_environment(*stores) | dict(wiring.env)
         self.worker, self.beat = (
             grader(folder, role, port=port, env=self._routed("grader", self.grader_env), module=wiring.modules.grader)
             for role, port in (("worker", worker_port), ("beat", beat_port))

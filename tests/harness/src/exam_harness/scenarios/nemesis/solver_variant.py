@@ -22,7 +22,7 @@ def lease_check_after_write() -> None:
         snapshot = keeper._snapshot
         if snapshot is None:
             raise no_lease()
-        lease, now = snapshot.lease, keeper._clock()  # noqa: SLF001
+        lease, now = snapshot.lease, keeper._clock()
         admission = Admission(holder=lease.holder, epoch=lease.epoch, received_at=lease.time(now))
         return Admitted(admission, snapshot)
 
