@@ -108,7 +108,7 @@ lint: setup ## check format, lint rules, types, import contracts and words
 copies: ## update the chart's copies of files from other folders
 	@cp crds/exams.yaml charts/exam-platform/files/exams.yaml
 	@cp operator/rbac.yaml charts/exam-platform/files/operator-rbac.yaml
-	@cp docker/nginx/*.conf charts/exam-platform/files/nginx/
+	@cp docker/nginx/*.conf docker/nginx/*.sh charts/exam-platform/files/nginx/
 
 .PHONY: values-table
 values-table: setup ## generate the chart's README from its values and their schema

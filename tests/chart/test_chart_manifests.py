@@ -110,12 +110,25 @@ def test_probes_tolerate_a_stalled_node(manifests) -> None:
                 assert tolerated >= NODE_STALL_SECONDS, (each["metadata"]["name"], name)
 
 
-def test_gateway_never_marks_a_service_down(manifests) -> None:
-    """If a request to a Service fails, the next one is still sent: other pods share the same address."""
+def test_gateway_looks_up_existing_services(manifests) -> None:
+    """The names that the gateway looks up are those of Services: of web, of the solvers, and of ready solver pods."""
+    services = {each["metadata"]["name"]: each["spec"] for each in _of_kind(manifests, "Service")}
+    (container,) = pods_of(manifests)["Deployment/exam-gateway"]["spec"]["containers"]
+    names = {each["name"]: each["value"] for each in container["env"]}
+    web, solver, pods = (services[names[each]] for each in ("WEB", "SOLVER", "SOLVER_PODS"))
+    assert "clusterIP" not in web | solver
+    assert pods["clusterIP"] == "None"
+    assert not pods.get("publishNotReadyAddresses")
+    assert pods["selector"] == solver["selector"]
+    assert {each["ports"][0]["port"] for each in (web, solver, pods)} == {8000}
+
+
+def test_gateway_configuration_names_no_host(manifests) -> None:
+    """If DNS is unavailable, nginx can still reload its configuration: the addresses are in a file."""
     (config,) = (each for each in _of_kind(manifests, "ConfigMap") if each["metadata"]["name"] == "exam-gateway")
-    servers = re.findall(r"server exam-\S+:8000[^;]*;", config["data"]["nginx.conf"])
-    assert len(servers) == 4
-    assert all(server.endswith(" max_fails=0;") for server in servers)
+    texts = [text for name, text in config["data"].items() if name.endswith(".conf")]
+    assert not [text for text in texts if re.search(r"exam-(web|solver)", text)]
+    assert "include /tmp/upstreams.conf;" in config["data"]["nginx.conf"]
 
 
 def test_every_container_receives_sigterm(manifests) -> None:
@@ -182,7 +195,7 @@ def test_only_the_operator_has_rbac_rules(manifests) -> None:
         ("files/operator-rbac.yaml", "operator/rbac.yaml"),
         *(
             (f"files/nginx/{path.name}", f"docker/nginx/{path.name}")
-            for path in sorted(REPOSITORY.glob("docker/nginx/*.conf"))
+            for path in sorted((*REPOSITORY.glob("docker/nginx/*.conf"), *REPOSITORY.glob("docker/nginx/*.sh")))
         ),
     ],
 )

@@ -118,7 +118,8 @@ def test_monitoring_objects_are_rendered_when_enabled() -> None:
         service = services[monitor["metadata"]["name"]]
         assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
         selector = monitor["spec"]["selector"]["matchLabels"].items()
-        assert selector <= service["metadata"]["labels"].items()
+        selected = [name for name, each in services.items() if selector <= each["metadata"]["labels"].items()]
+        assert selected == [monitor["metadata"]["name"]], "a pod would be scraped twice"
     (rules,) = [each for each in documents if each["kind"] == "PrometheusRule"]
     assert rules["spec"]["groups"][0]["rules"] == ALERTS
     boards = [each for each in documents if each["kind"] == "ConfigMap" and "-dashboard-" in each["metadata"]["name"]]

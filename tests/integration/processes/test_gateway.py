@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from uuid import UUID
 
 import httpx
@@ -22,6 +20,7 @@ from exam_core.problems import MEDIA_TYPE, ProblemKind
 from exam_core.tokens import Access, Attempt, Role, sign_access, sign_attempt
 from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.processes.servers.echo import run_echo
 from exam_harness.environments.processes.servers.nginx import Nginx
 
 pytestmark = pytest.mark.integration
@@ -30,60 +29,6 @@ WEB = {"Host": "localhost"}
 SOLVER = {"Host": "solver.localhost"}
 KEYS = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
 ID = UUID(int=1)
-
-
-class Echo(ThreadingHTTPServer):
-    """A server that answers every request with its own name, the path and the headers received."""
-
-    daemon_threads = True
-
-    def __init__(self, name: str, *, hangs_up: bool = False) -> None:
-        super().__init__(("127.0.0.1", 0), EchoHandler)
-        self.name = name
-        self.hangs_up = hangs_up
-        """Whether it closes the connection instead of responding."""
-        self.requests = 0
-
-    @property
-    def address(self) -> str:
-        """Its host:port."""
-        return f"127.0.0.1:{self.server_port}"
-
-
-class EchoHandler(BaseHTTPRequestHandler):
-    """The handler of `Echo`."""
-
-    server: Echo
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Respond."""
-        length = int(self.headers.get("Content-Length", 0))
-        self.rfile.read(length)
-        self.server.requests += 1
-        if self.server.hangs_up:
-            self.close_connection = True
-            return
-        echo = {"service": self.server.name, "path": self.path, "headers": dict(self.headers), "length": length}
-        body = json.dumps(echo).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-Request-ID", self.headers["X-Request-ID"])
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_PUT = do_POST = do_GET  # noqa: N815 - http.server's names
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
-
-@contextmanager
-def _echo(name: str, *, hangs_up: bool = False) -> Iterator[Echo]:
-    with Echo(name, hangs_up=hangs_up) as echo:
-        Thread(target=echo.serve_forever, daemon=True).start()
-        yield echo
-        echo.shutdown()
 
 
 @contextmanager
@@ -110,7 +55,7 @@ def _down() -> str:
 def gateway() -> Iterator[httpx.Client]:
     """A gateway with a web, a solver, and a solver that is down."""
     with ExitStack() as stack:
-        web, solver = stack.enter_context(_echo("web")), stack.enter_context(_echo("solver"))
+        web, solver = stack.enter_context(run_echo("web")), stack.enter_context(run_echo("solver"))
         yield stack.enter_context(_gateway(web=web.address, solvers=[solver.address, _down()]))
 
 
@@ -199,8 +144,8 @@ def test_a_solver_that_is_down_is_skipped(gateway: httpx.Client) -> None:
 def test_a_student_is_pinned_to_a_solver() -> None:
     """All of a student's requests go to the same process; students are spread over the processes."""
     with (
-        _echo("one") as one,
-        _echo("two") as two,
+        run_echo("one") as one,
+        run_echo("two") as two,
         _gateway(web=_down(), solvers=[one.address, two.address]) as client,
     ):
         served = {student: {_save(client, student).json()["service"] for _ in range(3)} for student in range(20)}
@@ -212,8 +157,8 @@ def test_a_student_is_pinned_to_a_solver() -> None:
 def test_all_tokens_of_a_student_reach_one_solver(scheme: str) -> None:
     """If I refresh my access token, start the attempt and answer, one solver process handles all of my requests."""
     with (
-        _echo("one") as one,
-        _echo("two") as two,
+        run_echo("one") as one,
+        run_echo("two") as two,
         _gateway(web=_down(), solvers=[one.address, two.address]) as client,
     ):
         served = {
@@ -227,8 +172,8 @@ def test_all_tokens_of_a_student_reach_one_solver(scheme: str) -> None:
 def test_requests_without_a_token_are_spread_over_the_solvers() -> None:
     """If I fetch the public keys, any solver responds: not one solver for everyone."""
     with (
-        _echo("one") as one,
-        _echo("two") as two,
+        run_echo("one") as one,
+        run_echo("two") as two,
         _gateway(web=_down(), solvers=[one.address, two.address]) as client,
     ):
         services = {client.get("/v1/keys", headers=SOLVER).json()["service"] for _ in range(40)}
@@ -238,7 +183,7 @@ def test_requests_without_a_token_are_spread_over_the_solvers() -> None:
 def test_only_the_students_of_a_failed_solver_move() -> None:
     """If a solver stops responding, its students are served by others, and all other students stay where they were."""
     with ExitStack() as stack:
-        echoes = [stack.enter_context(_echo(name)) for name in ("one", "two", "three")]
+        echoes = [stack.enter_context(run_echo(name)) for name in ("one", "two", "three")]
         client = stack.enter_context(_gateway(web=_down(), solvers=[each.address for each in echoes]))
         before = {student: _service(client, f"Bearer {_tokens_of(student)[0]}") for student in range(60)}
         echoes[0].hangs_up = True
@@ -251,7 +196,7 @@ def test_only_the_students_of_a_failed_solver_move() -> None:
 def test_a_third_solver_takes_a_third_of_the_students() -> None:
     """If a solver is added, only students who move to it are moved."""
     with ExitStack() as stack:
-        echoes = [stack.enter_context(_echo(name)) for name in ("one", "two", "three")]
+        echoes = [stack.enter_context(run_echo(name)) for name in ("one", "two", "three")]
         served = [
             {student: _service(client, f"Bearer {_tokens_of(student)[0]}") for student in range(90)}
             for count in (2, 3)
@@ -286,8 +231,8 @@ def _service(client: httpx.Client, authorization: str) -> object:
 def test_an_answer_is_retried_on_the_next_solver(method: str) -> None:
     """If a solver crashes while handling an answer, the gateway retries on another solver, which is always safe."""
     with (
-        _echo("crashing", hangs_up=True) as crashing,
-        _echo("healthy") as healthy,
+        run_echo("crashing", hangs_up=True) as crashing,
+        run_echo("healthy") as healthy,
         _gateway(web=_down(), solvers=[crashing.address, healthy.address]) as client,
     ):
         answers = [_save(client, student, method) for student in range(20)]
@@ -299,7 +244,7 @@ def test_a_hanging_solver_is_skipped_after_a_timeout() -> None:
     """If a solver accepts connections and never responds, answers are delayed by seconds and not lost."""
     with (
         socket.create_server(("127.0.0.1", 0)) as hanging,
-        _echo("alive") as alive,
+        run_echo("alive") as alive,
         _gateway(web=_down(), solvers=[f"127.0.0.1:{hanging.getsockname()[1]}", alive.address]) as client,
         ThreadPoolExecutor(30) as students,
     ):
@@ -373,7 +318,7 @@ def test_the_access_log_is_json_without_secrets() -> None:
     folder = new_run_folder("gateway-test")
     (folder / "logs").mkdir()
     headers = SOLVER | {"Authorization": "Bearer hush", "X-Request-ID": "find-me-1"}
-    with _echo("solver") as solver, Nginx(folder, web=_down(), solvers=[solver.address]) as nginx:
+    with run_echo("solver") as solver, Nginx(folder, web=_down(), solvers=[solver.address]) as nginx:
         httpx.get(f'{nginx.url}/v1/x"?token=hush', headers=headers, trust_env=False)
     log = Path(folder / "logs/nginx-access.log").read_text()
     shutil.rmtree(folder)
