@@ -70,6 +70,14 @@ def test_only_the_gateway_is_published_and_on_the_loopback() -> None:
     assert published == {"nginx": ["127.0.0.1:${HTTP_PORT:-80}:8080"]}
 
 
+def test_the_gateway_has_all_files_that_the_chart_has() -> None:
+    """If a file is added to the gateway's configuration, Compose mounts it too."""
+    mounted = {volume.split(":")[0].removeprefix("./") for volume in SERVICES["nginx"]["volumes"]}
+    sources = [*REPOSITORY.glob("docker/nginx/*.conf"), *REPOSITORY.glob("docker/nginx/*.sh")]
+    own = {"docker/compose/nginx.conf", "docker/compose/listen.conf"}
+    assert mounted == own | {str(path.relative_to(REPOSITORY)) for path in sources}
+
+
 def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     """If it is started the first time, secrets are generated; later they are kept; another machine has others."""
     monkeypatch.setenv("HTTP_PORT", "8080")

@@ -1,8 +1,8 @@
-# The gateway's upstreams in a cluster, with the addresses that DNS has at present; shell functions for the start of its
-# container. nginx itself resolves a name once, and gives all of its addresses the same place in a consistent hash.
+# The gateway's upstreams in a cluster or Compose, with the addresses that DNS has at present; shell functions for the start
+# of its container. nginx itself resolves a name once, and gives all of its addresses the same place in a consistent hash.
 #
 #   WEB, SOLVER   the names of the Services, whose addresses do not change while they exist
-#   SOLVER_PODS   the name of the headless Service, with one address per ready solver pod
+#   SOLVER_PODS   the name of the headless Service, with one address per ready solver pod; in Compose the same as SOLVER
 #   UPSTREAMS     the file to write, which the configuration includes
 #   CONFIGURATION nginx's configuration file
 #   PERIOD        the seconds between lookups
