@@ -258,7 +258,9 @@ def test_a_corrected_key_keeps_the_paper(provision) -> None:
     assert corrected.digest != sitting.key_id
     assert corrected.paper_id == sitting.paper_id
     Question.objects.filter(pk=question.pk).update(text="Something else")
-    raises(ProblemKind.CONFLICT, key_current, sitting=sitting)
+    detail = raises(ProblemKind.PAPER_CHANGED, key_current, sitting=sitting)
+    assert f"the text of question {question.ident} changed" in detail
+    assert "restore the rest of the exam" in detail
 
 
 def test_the_paper_does_not_depend_on_the_key(provision, algebra) -> None:

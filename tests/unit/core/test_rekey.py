@@ -17,7 +17,7 @@ from exam_core.paper import (
     freeze,
     mask_of,
 )
-from exam_core.rekey import NotTheSamePaperError, rekey
+from exam_core.rekey import Change, Comparison, NotTheSamePaperError, compare, rekey
 
 
 def _choices(*right: str) -> tuple[AuthoredChoice, ...]:
@@ -73,10 +73,11 @@ PICTURED = AuthoredChoice(id="d", text="d", correct=False, image=IMAGE)
     ("exam", "message"),
     [
         (replace(EXAM, questions=EXAM.questions[:2]), "2 questions now, not 3"),
-        (_changed(0, text="two"), "question q0 changed"),
-        (_changed(1, weight=Decimal(2)), "question q1 changed"),
-        (_changed(2, image=IMAGE), "question q2 changed"),
-        (_changed(0, kind=QuestionKind.MULTIPLE), "question q0 changed"),
+        (_changed(0, text="two"), "the text of question q0 changed"),
+        (_changed(1, weight=Decimal(2)), "the weight of question q1 changed from 1.5 to 2"),
+        (_changed(2, image=IMAGE), "the image of question q2 changed"),
+        (_changed(0, kind=QuestionKind.MULTIPLE), "the kind of question q0 changed from single to multiple"),
+        (_changed(0, text="two", weight=Decimal(2)), "the text of question q0 changed; the weight of question q0"),
         (_changed(0, choices=_choices("a")[:3]), "choices of question q0 changed"),
         (
             _changed(0, choices=(*_choices("a"), AuthoredChoice(id="e", text="e", correct=False))),
@@ -138,3 +139,62 @@ def test_choices_that_differ_only_in_blanks_are_matched_exactly_first() -> None:
     paper, key = freeze(exam, range)
     swapped = replace(EXAM, questions=(replace(SINGLE, choices=choices[::-1]),))
     assert rekey(paper, swapped) == key
+
+
+def _compared(exam: AuthoredExam) -> tuple[Change, str]:
+    """An exam against the paper and key of `EXAM`."""
+    comparison = compare(*freeze(EXAM, range), exam)
+    return comparison.change, comparison.detail
+
+
+@given(SAVED_BY_A_BROWSER, st.permutations(range(4)), st.permutations(range(4)))
+def test_an_exam_equals_the_paper_that_was_frozen_from_it(save, order: list[int], later: list[int]) -> None:
+    """An exam that shows students the same as its paper is unchanged, whatever a browser or a reordering did to it."""
+    exam = replace(EXAM, instructions="Write\nclearly.\n")
+    paper, key = freeze(exam, lambda size: [n for n in order if n < size])
+    saved = tuple(
+        replace(q, text=save(q.text), choices=tuple(q.choices[n] for n in later) if q.choices else ())
+        for q in exam.questions
+    )
+    again = replace(exam, title=save(exam.title), instructions=save(exam.instructions), questions=saved)
+    assert compare(paper, key, again) == Comparison(change=Change.NONE, detail="")
+
+
+@pytest.mark.parametrize(
+    ("exam", "detail"),
+    [
+        (replace(EXAM, title="F"), "the title changed"),
+        (replace(EXAM, instructions="Think."), "the instructions changed"),
+        (replace(EXAM, questions=EXAM.questions[:2]), "it has 2 questions now, not 3"),
+        (_changed(0, text="two", choices=_choices("b")), "the text of question q0 changed"),
+        (_changed(1, weight=Decimal(2)), "the weight of question q1 changed from 1.5 to 2"),
+        (_changed(2, image=IMAGE), "the image of question q2 changed"),
+        (_changed(0, kind=QuestionKind.NUMERIC), "the kind of question q0 changed from single to numeric"),
+        (_changed(0, choices=_choices("a")[:3]), "the choices of question q0 changed"),
+        (_changed(1, max_choices=3), "question q1 allows 3 choices now, not 2"),
+        (_changed(1, max_choices=None), "question q1 allows 4 choices now, not 2"),
+    ],
+)
+def test_a_change_that_students_would_see_is_a_change_of_the_paper(exam: AuthoredExam, detail: str) -> None:
+    """When I correct a text or points, I read which of them differ from the frozen paper."""
+    assert _compared(exam) == (Change.PAPER, detail)
+
+
+@pytest.mark.parametrize(
+    ("exam", "detail"),
+    [
+        (_changed(0, choices=_choices("b")), "the key of question q0 changed"),
+        (_changed(2, tolerance=Decimal(1)), "the key of question q2 changed"),
+        (_changed(0, choices=_choices()), "question q0 has 0 correct choices now; 1 to 1 could be chosen"),
+        (_changed(2, value=None), "question q2 no longer has a key"),
+        (
+            replace(
+                EXAM, questions=(replace(SINGLE, choices=_choices("b")), MULTIPLE, replace(NUMERIC, value=Decimal(4)))
+            ),
+            "the key of questions q0, q2 changed",
+        ),
+    ],
+)
+def test_a_change_of_correct_answers_is_a_change_of_the_key(exam: AuthoredExam, detail: str) -> None:
+    """When I correct only the key, I read that the paper is the same and whose key differs."""
+    assert _compared(exam) == (Change.KEY, detail)

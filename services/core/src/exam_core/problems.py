@@ -43,6 +43,8 @@ class ProblemKind(Enum):
     FORBIDDEN = Kind("forbidden", 403, "Permission denied")
     # Papers
     PAPER_INVALID = Kind("paper-invalid", 422, "The paper is not valid")
+    PAPER_CHANGED = Kind("paper-changed", 409, "The exam no longer matches the sitting's frozen paper")
+    PAPER_FROZEN = Kind("paper-frozen", 409, "The paper of this sitting can no longer be replaced")
     # Sittings
     WRONG_LEVEL = Kind("wrong-level", 403, "This sitting is for another level")
     NOT_OPEN_YET = Kind("not-open-yet", 409, "The sitting has not opened yet")

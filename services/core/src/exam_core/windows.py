@@ -83,6 +83,14 @@ class Window:
         )
 
 
+def opening_fixed(window: Window, *, now: int, lease_ttl: int) -> bool:
+    """Whether a solver may apply this window's opening before it reads a change that is made now.
+
+    Before that, no attempt can exist, and every solver that lets a student start has read the change.
+    """
+    return now >= window.opens_at - lease_ttl
+
+
 def check_change(old: Window, new: Window, *, now: int, ends_at: int | None, lease_ttl: int) -> None:
     """Check that a change of a window's times is allowed now.
 
@@ -100,7 +108,7 @@ def check_change(old: Window, new: Window, *, now: int, ends_at: int | None, lea
         raise ValueError("pauses and stops have operations of their own and are not made by changing the window")
     if old.stopped_at is not None or (ends_at is not None and now >= ends_at):
         raise Problem(ProblemKind.WINDOW_FROZEN, "every personal deadline has passed: the window can no longer change")
-    if now < old.opens_at - lease_ttl:
+    if not opening_fixed(old, now=now, lease_ttl=lease_ttl):
         if new.opens_at <= now:
             raise Problem(
                 ProblemKind.WINDOW_FROZEN, f"a window cannot be moved to open in the past: it is {rfc3339(now)}"

@@ -49,8 +49,12 @@ def exam_authored(exam: Exam) -> tuple[AuthoredExam, list[Image]]:
     questions = authored_questions(rows)
     if faults := exam_faults(questions):
         raise Problem(ProblemKind.PAPER_INVALID, f"{exam.slug}: {'; '.join(faults)}", faults=faults)
-    authored = AuthoredExam(slug=exam.slug, title=exam.title, instructions=exam.instructions, questions=questions)
-    return authored, _images(rows)
+    return _authored(exam, questions), _images(rows)
+
+
+def exam_content(exam: Exam) -> AuthoredExam:
+    """Return an exam's present content, which may have faults; read without a lock, for queries."""
+    return _authored(exam, authored_questions(questions_of(exam)))
 
 
 def questions_of(exam: Exam) -> QuerySet[Question]:
@@ -78,6 +82,10 @@ def authored_questions(rows: Iterable[Question]) -> tuple[AuthoredQuestion, ...]
         )
         for row in rows
     )
+
+
+def _authored(exam: Exam, questions: tuple[AuthoredQuestion, ...]) -> AuthoredExam:
+    return AuthoredExam(slug=exam.slug, title=exam.title, instructions=exam.instructions, questions=questions)
 
 
 def _images(rows: Iterable[Question]) -> list[Image]:

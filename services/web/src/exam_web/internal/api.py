@@ -16,7 +16,14 @@ from exam_web.internal.schemas import ExamImported
 from exam_web.sittings import selectors, services
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.schemas import ExtraTime, SittingSpecBody, SittingStatus, WindowChange
+from exam_web.sittings.schemas import (
+    ExtraTime,
+    RefreezeRequest,
+    SittingChange,
+    SittingSpecBody,
+    SittingStatus,
+    WindowChange,
+)
 from exam_web.sittings.status import sitting_status
 from exam_web.users.models import Student
 
@@ -42,7 +49,7 @@ def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
 
 @router.put("/sittings/{name}", response=SittingStatus)
 def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody) -> SittingStatus:
-    """Provision a sitting or adopt an existing one; freezes its paper and distributes it to the solvers."""
+    """Provision a sitting, or adopt an existing one and apply the spec; distributes its paper to the solvers."""
     spec = services.SittingSpec(
         exam=body.exam,
         opens_at=body.opens_at,
@@ -53,9 +60,25 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody) -> Sitti
         extra_past_close=body.extra_past_close,
         policy=Policy(multiple=MultipleRule(body.multiple)),
     )
-    sitting = services.sitting_provision(name=name, spec=spec, absent=expected_absent(request))
+    sitting = services.sitting_provision(
+        name=name, spec=spec, absent=expected_absent(request), epoch=expected_epoch(request)
+    )
     paper_distribute(paper=sitting.paper)
     return sitting_status(sitting)
+
+
+@router.patch("/sittings/{name}", response=SittingStatus)
+def sitting_patch(request: HttpRequest, name: str, body: SittingChange) -> SittingStatus:
+    """Change candidates or policy, as far as their rules allow."""
+    policy = None if body.multiple is None else Policy(multiple=MultipleRule(body.multiple))
+    return _change(request, name, services.sitting_change, candidates=body.candidates, policy=policy)
+
+
+@router.post("/sittings/{name}/refreeze", response=SittingStatus)
+def refreeze(request: HttpRequest, name: str, body: RefreezeRequest | None = None) -> SittingStatus:
+    """Replace the frozen paper and key by the exam's present content, before the window opens."""
+    named = "" if body is None else body.request
+    return _change(request, name, services.sitting_refreeze, distribute=paper_distribute, named=named)
 
 
 @router.post("/sittings/{name}/distribute", response=SittingStatus)

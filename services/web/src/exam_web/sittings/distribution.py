@@ -21,7 +21,7 @@ CACHE_SECONDS = 7 * 24 * 3600
 """How long a paper stays in Redis; later solvers read it from Cassandra."""
 
 
-def paper_distribute(*, paper: Paper) -> None:
+def paper_distribute(paper: Paper) -> None:
     """Store a paper and its images for the solvers; idempotent.
 
     Raises:

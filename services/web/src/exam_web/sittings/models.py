@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from exam_core.instants import span_to_micros, to_micros
 from exam_core.schedule import State
@@ -15,6 +16,9 @@ from exam_core.windows import Pause as CorePause
 from exam_core.windows import Window
 from exam_web.exams.models import Exam, Image
 from exam_web.users.models import Level, Student, User
+
+MAX_REFREEZE = 63
+"""The maximum length of a named request to freeze anew."""
 
 
 class Paper(models.Model):
@@ -72,6 +76,10 @@ class SittingQuerySet(models.QuerySet["Sitting"]):
             return rows.filter(exam__author_id=user.pk)
         return rows
 
+    def scheduled(self) -> "SittingQuerySet":
+        """Sittings that have neither closed nor been cancelled."""
+        return self.filter(state=State.SCHEDULED.value)
+
     def over(self) -> "SittingQuerySet":
         """Sittings that closed."""
         return self.filter(state__in=(State.CLOSING.value, State.SEALED.value))
@@ -100,6 +108,10 @@ class Sitting(models.Model):
     key = models.ForeignKey(PaperKey, on_delete=models.PROTECT, related_name="+")
     level = models.ForeignKey(Level, on_delete=models.PROTECT, related_name="sittings")
     state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in State], default=State.SCHEDULED.value)
+    frozen_at = models.DateTimeField(db_default=Now())
+    """When the paper and key were frozen from the exam; later edits of the exam are not in them."""
+    refreeze = models.CharField(max_length=MAX_REFREEZE, blank=True, db_default="", default="")
+    """The last named request to freeze anew that was applied, so that it is applied once."""
     epoch = models.BigIntegerField()
     opens_at = models.DateTimeField()
     closes_at = models.DateTimeField()

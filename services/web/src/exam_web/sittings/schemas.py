@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ConfigDict
 
 from exam_core.bounds import MAX_CANDIDATES, MAX_SPAN_US, read_instant
+from exam_web.sittings.models import MAX_REFREEZE
 
 
 def _read_instant(value: object) -> datetime:
@@ -20,6 +21,9 @@ Instant = Annotated[datetime, BeforeValidator(_read_instant)]
 """An instant that a request sets: ISO 8601 with a UTC offset, within the bounds of instants."""
 Duration = Annotated[int, Field(strict=True, gt=0, le=MAX_SPAN_US)]
 """A duration that a request sets, in microseconds."""
+Candidates = Annotated[int, Field(strict=True, ge=1, le=MAX_CANDIDATES)]
+"""An expected number of students that a request sets."""
+MultipleName = Literal["all-or-nothing", "proportional"]
 
 
 class SittingListed(Schema):
@@ -55,20 +59,26 @@ class SignedProof(Schema):
     proof: dict[str, Any]
 
 
-class SittingSpecBody(Schema):
+class RequestBody(Schema):
+    """A request's body; a member that does not exist is rejected, because ignoring it would hide a misspelt field."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SittingSpecBody(RequestBody):
     """The desired state of a sitting; `duration_us` in microseconds."""
 
     exam: str
     opens_at: Instant
     closes_at: Instant
     duration_us: Duration
-    candidates: int = Field(1000, strict=True, ge=1, le=MAX_CANDIDATES)
+    candidates: Candidates = 1000
     publish: Literal["manual", "automatic"] = "manual"
     extra_past_close: bool = True
-    multiple: Literal["all-or-nothing", "proportional"] = "all-or-nothing"
+    multiple: MultipleName = "all-or-nothing"
 
 
-class WindowChange(Schema):
+class WindowChange(RequestBody):
     """Changes of a window; omitted fields stay."""
 
     opens_at: Instant | None = None
@@ -76,7 +86,20 @@ class WindowChange(Schema):
     duration_us: Duration | None = None
 
 
-class ExtraTime(Schema):
+class SittingChange(RequestBody):
+    """Changes of a sitting besides its window; omitted fields stay."""
+
+    candidates: Candidates | None = None
+    multiple: MultipleName | None = None
+
+
+class RefreezeRequest(RequestBody):
+    """A request to freeze anew; with a name it is applied once."""
+
+    request: str = Field("", max_length=MAX_REFREEZE)
+
+
+class ExtraTime(RequestBody):
     """A student's extra time, in microseconds."""
 
     extra_us: int = Field(strict=True, ge=0, le=MAX_SPAN_US)
@@ -121,6 +144,13 @@ class RevisionStatus(Schema):
     finished_at: datetime | None
 
 
+class ContentStatus(Schema):
+    """What of the exam changed since the paper was frozen: none, key or paper; `detail` names the differences."""
+
+    change: Literal["none", "key", "paper"]
+    detail: str
+
+
 class SittingStatus(Schema):
     """The status of a sitting; `now` is the time on the database's clock."""
 
@@ -133,8 +163,13 @@ class SittingStatus(Schema):
     window: WindowStatus
     ends_at: datetime | None
     paper: str
+    frozen_at: datetime
+    refreeze: str
+    content: ContentStatus
     distributed: bool
     candidates: int
+    extra_past_close: bool
+    multiple: str
     drained: bool
     waiting_for: list[LiveLease]
     seal: SealStatus | None

@@ -9,11 +9,15 @@ from django.db.models.functions import Coalesce
 
 from exam_core.deadlines import ends_at
 from exam_core.instants import from_micros, span_to_micros, to_micros
+from exam_core.paper import Key
+from exam_core.paper import Paper as CorePaper
 from exam_core.problems import Problem, ProblemKind
+from exam_core.rekey import Change, Comparison, compare
 from exam_core.schedule import State
 from exam_core.windows import Window
 from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam
+from exam_web.exams.selectors import exam_content
 from exam_web.sittings.models import Revision, Sitting
 from exam_web.users.models import User
 
@@ -51,6 +55,16 @@ def max_extra(sitting: Sitting) -> int:
 def sitting_ends_at(sitting: Sitting) -> int | None:
     """The latest possible personal deadline (µs); None while the sitting is paused, which moves it."""
     return ends_at(sitting.window, max_extra=max_extra(sitting))
+
+
+def content_comparison(sitting: Sitting) -> Comparison:
+    """The exam's present content against the paper, the level and the latest key of a sitting."""
+    exam = sitting.exam
+    if exam.level_id != sitting.level_id:
+        return Comparison(change=Change.PAPER, detail=f"the level changed from {sitting.level} to {exam.level}")
+    revision = sitting.revisions.select_related("key").order_by("-number").first()
+    key = sitting.key if revision is None else revision.key
+    return compare(CorePaper(bytes(sitting.paper.body)), Key(bytes(key.body)), exam_content(exam))
 
 
 def sittings_due() -> list[Sitting]:

@@ -5,23 +5,29 @@ from django.db.models import Count, Sum
 from exam_core.instants import from_micros, span_to_micros
 from exam_core.problems import Problem
 from exam_core.schedule import State
+from exam_core.scoring import Policy
 from exam_core.statements import sign
 from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.schemas import LiveLease, RevisionStatus, SealStatus, SittingStatus, WindowStatus
-from exam_web.sittings.selectors import sitting_ends_at
+from exam_web.sittings.schemas import ContentStatus, LiveLease, RevisionStatus, SealStatus, SittingStatus, WindowStatus
+from exam_web.sittings.selectors import content_comparison, sitting_ends_at
 from exam_web.sittings.services import sitting_drain
 from exam_web.sittings.statements import seal_statement, statement_keys
 
 
 def sitting_status(sitting: Sitting) -> SittingStatus:
     """The status of a sitting, from its current row; records the drain once it is complete."""
-    sitting = Sitting.objects.select_related("exam", "paper").prefetch_related("pauses").get(id=sitting.id)
+    sitting = (
+        Sitting.objects.select_related("exam__level", "paper", "key", "level")
+        .prefetch_related("pauses")
+        .get(id=sitting.id)
+    )
     window = sitting.window
     now = database_now()
     end = sitting_ends_at(sitting)
     closed = sitting.state in (State.CLOSING.value, State.SEALED.value)
     drain = sitting_drain(sitting=sitting.id) if closed else None
+    content = content_comparison(sitting)
     sealed = sitting.sealed_buckets.aggregate(answers=Sum("answers"), students=Sum("students"))
     return SittingStatus(
         id=str(sitting.id),
@@ -39,8 +45,13 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         ),
         ends_at=None if end is None else from_micros(end),
         paper=sitting.paper_id,
+        frozen_at=sitting.frozen_at,
+        refreeze=sitting.refreeze,
+        content=ContentStatus(change=content.change.value, detail=content.detail),
         distributed=sitting.paper.distributed_at is not None,
         candidates=sitting.candidates,
+        extra_past_close=sitting.extra_past_close,
+        multiple=Policy.from_json(sitting.policy).multiple.value,
         drained=drain is not None and drain.drained,
         waiting_for=[
             LiveLease(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(now + w.expires_in))

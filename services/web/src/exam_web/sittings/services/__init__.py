@@ -12,8 +12,9 @@ from exam_web.sittings.services.close import (
     sitting_mark_sealed,
     sitting_stop,
 )
+from exam_web.sittings.services.freezing import sitting_refreeze
 from exam_web.sittings.services.leases import LeaseMonitor, Waiting, leases_delete_expired
-from exam_web.sittings.services.provision import SittingSpec, sitting_provision
+from exam_web.sittings.services.provision import SittingSpec, sitting_change, sitting_provision
 from exam_web.sittings.services.revisions import (
     key_current,
     revision_complete,
@@ -43,10 +44,12 @@ __all__ = [
     "revision_publish",
     "sealed_bucket_record",
     "sitting_cancel",
+    "sitting_change",
     "sitting_close",
     "sitting_drain",
     "sitting_mark_sealed",
     "sitting_provision",
+    "sitting_refreeze",
     "sitting_stop",
     "window_change",
 ]

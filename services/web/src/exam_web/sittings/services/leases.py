@@ -7,11 +7,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 
-from exam_core.instants import MILLISECOND, span_to_micros
+from exam_core.instants import MILLISECOND, span_to_micros, to_micros
 from exam_core.lease_watch import LeaseRow, LeaseWatch
+from exam_core.schedule import State
+from exam_core.windows import opening_fixed
 from exam_web.common.clock import monotonic_now
 from exam_web.settings import ENVIRONMENT
-from exam_web.sittings.models import SolverLease
+from exam_web.sittings.models import Sitting, SolverLease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,19 @@ def longest_ttl() -> int:
     """
     ttl = SolverLease.objects.aggregate(longest=Max("ttl"))["longest"]
     return 0 if ttl is None else span_to_micros(ttl)
+
+
+def is_fixed(sitting: Sitting, now: int) -> bool:
+    """Whether paper, policy and buckets are fixed: a student may start before solvers read a change of them.
+
+    Reliable only under the schedule's lock, as `longest_ttl`; elsewhere for information.
+    """
+    return sitting.state != State.SCHEDULED.value or opening_fixed(sitting.window, now=now, lease_ttl=longest_ttl())
+
+
+def fixed_at(sitting: Sitting) -> int:
+    """The moment (µs) from which `is_fixed` holds for a scheduled sitting, by the present leases."""
+    return to_micros(sitting.opens_at) - longest_ttl()
 
 
 def _rows() -> list[LeaseRow]:

@@ -1,29 +1,28 @@
-"""Provisioning: freeze the exam's paper and create the sitting, or adopt an existing one."""
+"""Provisioning: create a sitting of an exam's frozen paper, or adopt an existing one and apply the spec to it."""
 
-import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from exam_core.bounds import check_candidates, check_name, check_window
 from exam_core.buckets import buckets_for
-from exam_core.canonical import digest_of
 from exam_core.instants import from_micros, rfc3339, span_to_micros, to_micros
-from exam_core.paper import AuthoredExam, Permute, decimal_text, freeze
+from exam_core.paper import Permute
 from exam_core.problems import Problem, ProblemKind
+from exam_core.schedule import State
 from exam_core.scoring import Policy
 from exam_core.windows import Window
 from exam_web.common import locks
 from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam
-from exam_web.exams.selectors import exam_authored
 from exam_web.sittings import selectors
-from exam_web.sittings.models import Paper, PaperKey, Sitting
-from exam_web.sittings.services.locking import next_epoch
-from exam_web.sittings.services.revisions import key_for, key_store
-from exam_web.sittings.services.window import check_bounds, invalid_field, window_change
+from exam_web.sittings.models import Sitting
+from exam_web.sittings.services.freezing import paper_freeze, question_count, random_permutation
+from exam_web.sittings.services.leases import fixed_at, is_fixed
+from exam_web.sittings.services.locking import compare_and_set, locked_sitting, next_epoch
+from exam_web.sittings.services.window import check_bounds, invalid_field, window_changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,27 +39,30 @@ class SittingSpec:
     policy: Policy = field(default_factory=Policy)
 
 
-def random_permutation(length: int) -> Sequence[int]:
-    """A permutation that students cannot predict."""
-    return secrets.SystemRandom().sample(range(length), length)
-
-
 def sitting_provision(
-    *, name: str, spec: SittingSpec, permute: Permute = random_permutation, absent: bool = False
+    *,
+    name: str,
+    spec: SittingSpec,
+    permute: Permute = random_permutation,
+    absent: bool = False,
+    epoch: int | None = None,
 ) -> Sitting:
-    """Create the sitting with this name, or adopt an existing one; idempotent.
+    """Create the sitting with this name, or adopt an existing one and apply the whole spec to it; idempotent.
 
-    A window that differs is changed by the rules of `window_change`; another exam is a conflict.
+    A window that differs is changed by the rules of `window_change`, candidates and policy by those of
+    `sitting_change`; exam and `extra_past_close` cannot change. One field that cannot be applied rejects them all. The
+    paper of an existing sitting stays: `sitting_refreeze` replaces it.
 
     Args:
         name: its name.
         spec: its desired state.
         permute: returns a random permutation of so many places.
         absent: whether to fail if the sitting exists, because the caller decided on its absence.
+        epoch: the epoch that the existing sitting must have; None accepts any, and its absence.
 
     Raises:
-        Problem: NOT_FOUND (no such exam), PAPER_INVALID (an exam that cannot be frozen), CONFLICT, WINDOW_FROZEN,
-            INVALID, EPOCH_CHANGED (`absent` and the sitting exists).
+        Problem: NOT_FOUND (no such exam), PAPER_INVALID (an exam that cannot be frozen), CONFLICT naming the field that
+            cannot change, WINDOW_FROZEN, INVALID, EPOCH_CHANGED.
     """
     with invalid_field("name"):
         check_name(name)
@@ -80,6 +82,8 @@ def sitting_provision(
         raise Problem(ProblemKind.NOT_FOUND, f"exam {spec.exam!r} not found: create it, or provide its paper")
     adopted = Sitting.objects.filter(name=name).first()
     if adopted is None:
+        if epoch is not None:
+            raise Problem(ProblemKind.EPOCH_CHANGED, f"{name} does not exist, so that it is not at epoch {epoch}")
         created = _create(name=name, exam=exam, spec=spec, window=window, permute=permute)
         if created is not None:
             return created
@@ -90,32 +94,78 @@ def sitting_provision(
             f"{name} exists, at epoch {adopted.epoch}: read it before you change it",
             epoch=adopted.epoch,
         )
-    return _adopt(adopted, spec)
+    return _adopt(adopted, spec, epoch)
 
 
-def _adopt(sitting: Sitting, spec: SittingSpec) -> Sitting:
-    if sitting.exam.slug != spec.exam:
-        raise Problem(ProblemKind.CONFLICT, f"{sitting.name} is a sitting of {sitting.exam.slug}, not of {spec.exam}")
-    if sitting.extra_past_close != spec.extra_past_close:
-        raise Problem(ProblemKind.CONFLICT, f"extra_past_close of {sitting.name} cannot change")
-    unchanged = (sitting.opens_at, sitting.closes_at, sitting.duration) == (
-        spec.opens_at,
-        spec.closes_at,
-        spec.duration,
+def sitting_change(
+    *, sitting: UUID, candidates: int | None = None, policy: Policy | None = None, epoch: int | None = None
+) -> Sitting:
+    """Change the expected candidates or the policy of a sitting; None keeps a value. `epoch` as in `locked_sitting`.
+
+    Candidates determine the number of buckets, in which solvers look for a student's answers. So a change of that
+    number, as of the policy by which students answer, needs the same notice as one of the paper.
+
+    Raises:
+        Problem: INVALID outside the bounds of candidates, CONFLICT naming the field that cannot change any more.
+    """
+    if candidates is not None:
+        with invalid_field("candidates"):
+            check_candidates(candidates)
+    with locked_sitting(sitting, epoch) as (row, now):
+        changes = _changes(row, now, candidates=candidates, policy=policy)
+        return compare_and_set(row, expected=State.SCHEDULED, **changes) if changes else row
+
+
+def _adopt(sitting: Sitting, spec: SittingSpec, epoch: int | None) -> Sitting:
+    with locked_sitting(sitting.id, epoch) as (row, now):
+        if row.exam.slug != spec.exam:
+            raise Problem(ProblemKind.CONFLICT, f"exam: {row.name} is a sitting of {row.exam.slug}, not of {spec.exam}")
+        if row.extra_past_close != spec.extra_past_close:
+            raise Problem(
+                ProblemKind.CONFLICT,
+                f"extra_past_close of {row.name} cannot change: cancel it and create another sitting",
+            )
+        changes = window_changes(
+            row, now, opens_at=spec.opens_at, closes_at=spec.closes_at, duration=spec.duration
+        ) | _changes(row, now, candidates=spec.candidates, policy=spec.policy)
+        changed = compare_and_set(row, expected=State.SCHEDULED, **changes) if changes else row
+        if changed.publish != spec.publish:
+            # Not part of the schedule: solvers do not use it, so the epoch stays.
+            Sitting.objects.filter(id=row.id).update(publish=spec.publish)
+            changed.publish = spec.publish
+        return changed
+
+
+def _changes(row: Sitting, now: int, *, candidates: int | None, policy: Policy | None) -> dict[str, object]:
+    """The columns to change for other candidates and another policy; raises as `sitting_change`."""
+    changes: dict[str, object] = {}
+    if policy is not None and policy != Policy.from_json(row.policy):
+        if is_fixed(row, now):
+            raise _fixed(row, "the policy (multiple)", "students answer by it")
+        changes["policy"] = policy.to_json()
+    if candidates is not None and candidates != row.candidates:
+        buckets = buckets_for(candidates=candidates, questions=question_count(row.paper))
+        if row.state != State.SCHEDULED.value or (buckets != row.buckets and is_fixed(row, now)):
+            raise _fixed(
+                row,
+                f"candidates ({candidates} would need {buckets} buckets of answers, there are {row.buckets})",
+                f"more students than {row.candidates} may come all the same, so keep {row.candidates}",
+            )
+        changes |= {"candidates": candidates, "buckets": buckets}
+    return changes
+
+
+def _fixed(row: Sitting, field: str, why: str) -> Problem:
+    return Problem(
+        ProblemKind.CONFLICT,
+        f"{field} of {row.name} could change until {rfc3339(fixed_at(row))}, shortly before the opening; the "
+        f"sitting is {row.state}: {why}. Cancel it and create another sitting if it must change",
     )
-    if not unchanged:
-        sitting = window_change(
-            sitting=sitting.id, opens_at=spec.opens_at, closes_at=spec.closes_at, duration=spec.duration
-        )
-    if sitting.publish != spec.publish:
-        # Not part of the schedule: solvers do not use it, so the epoch stays.
-        Sitting.objects.filter(id=sitting.id).update(publish=spec.publish)
-        sitting.publish = spec.publish
-    return sitting
 
 
 def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute: Permute) -> Sitting | None:
     """Create the sitting; None when it was created concurrently."""
+    frozen_at = from_micros(database_now())
     paper, key = paper_freeze(exam=exam, permute=permute)
     with transaction.atomic():
         locks.lock_exclusively(locks.SCHEDULE)
@@ -132,6 +182,7 @@ def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute
             exam=exam,
             paper=paper,
             key=key,
+            frozen_at=frozen_at,
             level=exam.level,
             epoch=next_epoch(),
             opens_at=from_micros(window.opens_at),
@@ -139,54 +190,7 @@ def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute
             duration=spec.duration,
             extra_past_close=spec.extra_past_close,
             candidates=spec.candidates,
-            buckets=buckets_for(candidates=spec.candidates, questions=exam.questions.count()),
+            buckets=buckets_for(candidates=spec.candidates, questions=question_count(paper)),
             policy=spec.policy.to_json(),
             publish=spec.publish,
         )
-
-
-def paper_freeze(*, exam: Exam, permute: Permute) -> tuple[Paper, PaperKey]:
-    """Freeze an exam's present content; the same content is frozen once, also by concurrent calls.
-
-    Raises:
-        Problem: PAPER_INVALID when the exam has no questions or a question has no usable key.
-    """
-    authored, images = exam_authored(exam)
-    source = _source_digest(authored)
-    frozen = Paper.objects.filter(source=source).first()
-    if frozen is None:
-        paper, key = freeze(authored, permute)
-        try:
-            with transaction.atomic():
-                frozen = Paper.objects.create(digest=paper.digest, exam=exam, source=source, body=paper.body)
-                frozen.images.set(images)
-        except IntegrityError:
-            # A concurrent request froze the same content first, with another permutation: that paper is used.
-            frozen = Paper.objects.get(source=source)
-        else:
-            return frozen, key_store(frozen, key)
-    return frozen, key_for(frozen, authored)
-
-
-def _source_digest(exam: AuthoredExam) -> str:
-    """The digest of everything that students see of an exam; without the key, whose correction keeps the paper."""
-    return digest_of(
-        {
-            "exam": exam.slug,
-            "title": exam.title,
-            "instructions": exam.instructions,
-            "questions": [
-                {
-                    "kind": question.kind.value,
-                    "text": question.text,
-                    "weight": decimal_text(question.weight),
-                    "image": question.image.sha256 if question.image else None,
-                    "max_choices": question.max_choices,
-                    "choices": [
-                        [choice.text, choice.image.sha256 if choice.image else None] for choice in question.choices
-                    ],
-                }
-                for question in exam.questions
-            ],
-        }
-    )

@@ -50,7 +50,7 @@ def key_current(sitting: Sitting) -> PaperKey:
     """The key of a sitting's paper by the exam's present content.
 
     Raises:
-        Problem: CONFLICT when more than the key changed since the paper was frozen.
+        Problem: PAPER_CHANGED when more than the key changed since the paper was frozen.
     """
     authored, _ = exam_authored(sitting.exam)
     return key_for(sitting.paper, authored)
@@ -62,8 +62,9 @@ def key_for(paper: Paper, authored: AuthoredExam) -> PaperKey:
         key = rekey(CorePaper(bytes(paper.body)), authored)
     except NotTheSamePaperError as error:
         raise Problem(
-            ProblemKind.CONFLICT,
-            f"{authored.slug} no longer matches the frozen paper ({error}): a regrade may change only the key",
+            ProblemKind.PAPER_CHANGED,
+            f"exam {authored.slug} no longer matches the paper that students answered: {error}. A regrade may change "
+            "correct answers alone: restore the rest of the exam and open the revision again",
         ) from error
     return key_store(paper, key)
 

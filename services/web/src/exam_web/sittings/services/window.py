@@ -13,7 +13,7 @@ from exam_core.schedule import State
 from exam_core.windows import Window, check_change
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Accommodation, Sitting, SittingPause
-from exam_web.sittings.services.leases import longest_ttl
+from exam_web.sittings.services.leases import is_fixed, longest_ttl
 from exam_web.sittings.services.locking import compare_and_set, locked_sitting, require_state
 from exam_web.users.models import Student
 
@@ -35,34 +35,41 @@ def window_change(
     check_bounds(opens_at=opens_at, closes_at=closes_at, duration=duration)
     with locked_sitting(sitting, epoch) as (row, now):
         require_state(row, State.SCHEDULED)
-        old = row.window
-        new = Window(
-            opens_at=old.opens_at if opens_at is None else to_micros(opens_at),
-            closes_at=old.closes_at if closes_at is None else to_micros(closes_at),
-            duration=old.duration if duration is None else span_to_micros(duration),
-            pauses=old.pauses,
-            stopped_at=old.stopped_at,
-            extra_past_close=old.extra_past_close,
-        )
-        if new == old:
-            return row
-        with invalid_field("closes_at"):
-            check_window(from_micros(new.opens_at), from_micros(new.closes_at))
-        check_change(
-            old,
-            new,
-            now=now,
-            ends_at=selectors.sitting_ends_at(row),
-            lease_ttl=longest_ttl(),
-        )
-        selectors.check_no_overlap(exam=row.exam, window=new, excluding=row)
-        return compare_and_set(
-            row,
-            expected=State.SCHEDULED,
-            opens_at=from_micros(new.opens_at),
-            closes_at=from_micros(new.closes_at),
-            duration=timedelta(microseconds=new.duration),
-        )
+        changes = window_changes(row, now, opens_at=opens_at, closes_at=closes_at, duration=duration)
+        return compare_and_set(row, expected=State.SCHEDULED, **changes) if changes else row
+
+
+def window_changes(
+    row: Sitting, now: int, *, opens_at: datetime | None, closes_at: datetime | None, duration: timedelta | None
+) -> dict[str, object]:
+    """The columns to change for another window, empty for the present one; raises as `window_change`."""
+    old = row.window
+    new = Window(
+        opens_at=old.opens_at if opens_at is None else to_micros(opens_at),
+        closes_at=old.closes_at if closes_at is None else to_micros(closes_at),
+        duration=old.duration if duration is None else span_to_micros(duration),
+        pauses=old.pauses,
+        stopped_at=old.stopped_at,
+        extra_past_close=old.extra_past_close,
+    )
+    if new == old:
+        return {}
+    require_state(row, State.SCHEDULED)
+    with invalid_field("closes_at"):
+        check_window(from_micros(new.opens_at), from_micros(new.closes_at))
+    check_change(
+        old,
+        new,
+        now=now,
+        ends_at=selectors.sitting_ends_at(row),
+        lease_ttl=longest_ttl(),
+    )
+    selectors.check_no_overlap(exam=row.exam, window=new, excluding=row)
+    return {
+        "opens_at": from_micros(new.opens_at),
+        "closes_at": from_micros(new.closes_at),
+        "duration": timedelta(microseconds=new.duration),
+    }
 
 
 def check_bounds(*, opens_at: datetime | None, closes_at: datetime | None, duration: timedelta | None) -> None:
@@ -125,7 +132,7 @@ def accommodation_set(*, sitting: UUID, student: Student, extra: timedelta, epoc
         if (present or timedelta(0)) == extra:
             return row
         _require_not_over(row, now)
-        if extra < (present or timedelta(0)) and now >= row.window.opens_at - longest_ttl():
+        if extra < (present or timedelta(0)) and is_fixed(row, now):
             raise Problem(ProblemKind.WINDOW_FROZEN, "the window is open or about to open: extra time may only grow")
         Accommodation.objects.update_or_create(sitting=row, student=student, defaults={"extra": extra})
         return compare_and_set(row, expected=State.SCHEDULED)
