@@ -19,7 +19,17 @@ from exam_harness.environments.control_plane.exam_crd import CRD, install_crd
 from exam_harness.environments.processes.paths import REPOSITORY, new_run_folder
 from exam_operator.decide.status import status_of
 from exam_operator.model.exam import Exam
-from exam_operator.model.observed import Job, JobState, ObservedState, Revision, Seal, Sitting, SolverCapacity
+from exam_operator.model.observed import (
+    Change,
+    Content,
+    Job,
+    JobState,
+    ObservedState,
+    Revision,
+    Seal,
+    Sitting,
+    SolverCapacity,
+)
 from exam_operator.model.status import Phase
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -387,6 +397,10 @@ def _observed(phase: str, exam: Exam, now: int) -> ObservedState:
             paused=False,
             ends_at=now,
             paper="a" * 64,
+            frozen_at=now,
+            refreeze="typo",
+            content=Content(change=Change.NONE, detail=""),
+            candidates=exam.spec.candidates,
             distributed=True,
             drained=ended,
             seal=Seal(at=now, answers=5, students=2, digest="b" * 64, statement="c" * 900) if ended else None,

@@ -53,6 +53,28 @@ def test_an_exam_as_code_is_imported_before_it_is_frozen(world) -> None:
     assert question not in world.operator.process.log.read_text()
 
 
+def test_a_corrected_exam_is_frozen_anew_before_the_opening(world) -> None:
+    """If I correct an exam in time, its Exam says that the sitting has the former paper; one patch freezes it anew."""
+    slug = world.write_exam()
+    world.apply("corrected", opens_in=600, exam=slug)
+    world.await_condition("corrected", "PaperCurrent", "True")
+    frozen = world.sitting("corrected")
+    document = (PAPERS / "algebra-101.yaml").read_text().replace("exam: algebra-101\n", f"exam: {slug}\n")
+    retitled = document.replace("title: ", "title: Corrected ", 1)
+    assert world.internal("PUT", "/internal/exams", content=retitled.encode()).is_success
+    changed = world.await_condition("corrected", "PaperCurrent", "False", "PaperChanged", seconds=90)
+    assert "the title changed; set spec.refreeze to a new value" in changed["message"]
+    assert world.sitting("corrected")["paper"] == frozen["paper"]
+    world.patch("corrected", {"refreeze": "title", "candidates": 4000})
+    world.await_condition("corrected", "PaperCurrent", "True")
+    eventually(lambda: world.status("corrected").get("refreeze") == "title", "the request is recorded")
+    sitting = world.sitting("corrected")
+    assert sitting["paper"] != frozen["paper"]
+    assert (sitting["distributed"], sitting["candidates"]) == (True, 4000)
+    assert world.status("corrected")["paperDigest"] == sitting["paper"]
+    assert world.condition("corrected", "Accepted")["status"] == "True"
+
+
 def test_only_secrets_of_type_paper_are_read(world) -> None:
     """If an Exam names a Secret of another type, it is not accepted, and the message names the type."""
     world.kubectl("create", "secret", "generic", "password", "--from-literal=paper.yaml=exam: x")

@@ -1,10 +1,13 @@
 """Sittings in the admin: marking for solving, publishing, permissions."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from exam_web.degrees.models import Degree
+from exam_web.exams.models import Exam, Question
+from exam_web.sittings import admin as sittings_admin
 from exam_web.sittings.models import Revision, Sitting
 from exam_web.users.models import User
 
@@ -87,3 +90,93 @@ def test_create_admin_creates_the_first_administrator(client, people, monkeypatc
     assert client.post(reverse("admin:login"), credentials).status_code == 302
     with pytest.raises(CommandError, match="choose another name"):
         call_command("create_admin", username="sara", password_env="FIRST_PASSWORD", reset=True)
+
+
+def act(client, action: str, *sittings: Sitting) -> str:
+    """Run an action on sittings; returns the page after it."""
+    body = {"action": action, "_selected_action": [str(sitting.pk) for sitting in sittings]}
+    return str(client.post(LIST, body, follow=True).content.decode())
+
+
+@pytest.fixture
+def distributed(monkeypatch) -> list[str]:
+    """The digests of the papers that the admin distributed; no Cassandra runs in these tests."""
+    digests: list[str] = []
+    monkeypatch.setattr(sittings_admin, "paper_distribute", lambda paper: digests.append(paper.digest))
+    return digests
+
+
+def page_of(client, row: Sitting | Exam) -> str:
+    """The page of a row in the admin."""
+    name = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
+    return str(client.get(reverse(name, args=[row.pk])).content.decode())
+
+
+def test_the_pages_show_what_changed_since_the_paper_was_frozen(noor, provision, algebra) -> None:
+    """If I edit my exam, its page and the sitting's page say which sitting keeps which paper, and what differs."""
+    sitting = provision()
+    for row in (algebra, sitting):
+        page = page_of(noor, row)
+        assert f"paper {sitting.paper_id[:12]}, frozen at" in page
+        assert "the exam has the same content" in page
+    Question.objects.filter(ident="linear-equation").update(text="Corrected")
+    for row in (algebra, sitting):
+        page = page_of(noor, row)
+        assert "the text of question linear-equation changed" in page
+        assert "unless you freeze anew" in page
+    assert f'href="{reverse("admin:sittings_sitting_change", args=[sitting.pk])}"' in page_of(noor, algebra)
+
+
+def test_the_page_of_an_open_sitting_says_that_its_paper_stays(noor, open_now: Sitting) -> None:
+    """During the sitting, the page says that a changed text is not used, and a changed key only by a regrade."""
+    Question.objects.filter(kind="numeric").update(tolerance=9)
+    assert "used only by another grading revision" in page_of(noor, open_now)
+    Question.objects.filter(kind="numeric").update(text="Corrected")
+    assert "not used in this sitting; a grading revision needs" in page_of(noor, open_now)
+
+
+def test_saving_an_exam_names_the_sittings_that_keep_their_paper(noor, provision, algebra) -> None:
+    """When I save a question, the admin warns at once that a scheduled sitting keeps its frozen paper."""
+    question = Question.objects.get(ident="linear-equation")
+    address = reverse("admin:exams_question_change", args=[question.pk])
+    form = noor.get(address).context["adminform"].form
+    fields = {name: form.initial.get(name) for name in form.fields if form.initial.get(name) is not None}
+    inlines = {"choices-TOTAL_FORMS": "0", "choices-INITIAL_FORMS": "0"}
+    before = noor.post(address, fields | inlines, follow=True).content.decode()
+    assert "keep the paper" not in before
+    provision("midterm")
+    after = noor.post(address, fields | inlines, follow=True).content.decode()
+    assert "Sittings that keep the paper frozen for them: midterm" in after
+
+
+def test_a_doctor_freezes_anew_with_one_action(noor, provision, distributed: list[str]) -> None:
+    """If I correct text and key before the opening, one action makes the sitting use them."""
+    sitting = provision()
+    Question.objects.filter(ident="linear-equation").update(text="Corrected")
+    assert "midterm has the exam&#x27;s present content now" in act(noor, "freeze_anew", sitting)
+    frozen = Sitting.objects.get()
+    assert frozen.paper_id != sitting.paper_id
+    assert distributed == [frozen.paper_id]
+    assert "the exam has the same content" in page_of(noor, frozen)
+    assert "midterm has the exam&#x27;s present content already" in act(noor, "freeze_anew", frozen)
+
+
+def test_an_open_sitting_is_not_frozen_anew(noor, open_now: Sitting, distributed: list[str]) -> None:
+    """Once students may have started, the action is refused with the reason and the way."""
+    Question.objects.filter(ident="linear-equation").update(text="Corrected")
+    page = act(noor, "freeze_anew", open_now)
+    assert "keeps the paper that was frozen at" in page
+    assert "cancel the sitting and create another one" in page
+    assert (Sitting.objects.get().paper_id, distributed) == (open_now.paper_id, [])
+
+
+def test_another_doctor_cannot_freeze_anew(client, people, provision, distributed: list[str]) -> None:
+    """Another Doctor can neither see nor replace my sitting's paper; staff without the permission cannot either."""
+    sitting = provision()
+    Question.objects.filter(ident="linear-equation").update(text="Corrected")
+    viewer = User.objects.create(username="viewer", kind=User.Kind.STAFF, is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_sitting"))
+    for user in (people.other_doctor, viewer):
+        client.force_login(user)
+        act(client, "freeze_anew", sitting)
+    assert (Sitting.objects.get().paper_id, distributed) == (sitting.paper_id, [])

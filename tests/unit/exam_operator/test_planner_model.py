@@ -182,6 +182,23 @@ class Life(RuleBasedStateMachine):
         if self.spec.desired_state not in (DesiredState.STOPPED_AND_GRADE, DesiredState.CANCELLED):
             self.edit_spec(desired_state=desired_state)
 
+    @rule()
+    def edit_the_exam(self) -> None:
+        """An author corrects the exam."""
+        self.world.content += 1
+
+    @precondition(lambda self: self.world.exam is not None)
+    @rule(request=st.sampled_from(["typo", "key", ""]))
+    def request_refreeze(self, request: str) -> None:
+        """A user requests to freeze anew."""
+        self.edit_spec(refreeze=request)
+
+    @precondition(lambda self: self.world.exam is not None)
+    @rule(candidates=st.sampled_from([100, 5000]))
+    def expect_candidates(self, candidates: int) -> None:
+        """A user expects more or fewer students."""
+        self.edit_spec(candidates=candidates)
+
     @precondition(lambda self: self.world.exam is not None)
     @rule(automatic=st.booleans(), again=st.booleans())
     def edit_grading(self, automatic: bool, again: bool) -> None:  # noqa: FBT001 - drawn
@@ -261,7 +278,9 @@ class Life(RuleBasedStateMachine):
         for _ in range(ROUNDS + ROUNDS_PER_REVISION * revisions):
             if not self.settled(memory):
                 self.run_each_job()
-            elif world.state is State.CLOSING and not world.drained:
+                continue
+            self.check_before_opening()
+            if world.state is State.CLOSING and not world.drained:
                 world.drained = True
             elif world.exam is None or (requeue_at := self.requeue_at()) is None:
                 break
@@ -299,6 +318,8 @@ class Life(RuleBasedStateMachine):
         exam = world.exam
         if world.window is None:
             return
+        if exam is not None and world.state is not State.CANCELLED:
+            self.check_the_refreeze(exam)
         if world.state is State.SCHEDULED:
             if not world.window.paused and (exam is not None or self.single):
                 raise HarmError("a sitting that is not paused stays open for ever")
@@ -313,6 +334,24 @@ class Life(RuleBasedStateMachine):
             raise HarmError("degrees are not published although publishing is automatic")
         if exam.deleting:
             raise HarmError("a deleted Exam keeps its finalizer although all is done")
+
+    def check_before_opening(self) -> None:
+        """While there is time before the opening, paper and candidates are as the spec requests."""
+        world, exam = self.world, self.world.exam
+        if exam is None or world.window is None or world.is_fixed():
+            return
+        if exam.spec.refreeze not in ("", world.refreeze):
+            raise HarmError(f"the request {exam.spec.refreeze!r} is not applied although there is time")
+        if world.candidates != exam.spec.candidates:
+            raise HarmError("the candidates are not applied although there is time")
+
+    def check_the_refreeze(self, exam: Exam) -> None:
+        """A request is applied, has nothing to replace, or the Exam says that it came too late."""
+        accepted = exam.status.conditions_by_type.get("Accepted")
+        rejected = accepted is not None and accepted.status == "False"
+        done = exam.spec.refreeze in ("", self.world.refreeze) or self.world.paper == self.world.content
+        if not done and not rejected and not exam.deleting:
+            raise HarmError(f"the request {exam.spec.refreeze!r} is neither applied nor rejected")
 
     # Helpers
 
@@ -436,6 +475,25 @@ def _graded_between_two_reads(life: Life) -> None:
     life.operate(which=0, steps=2)
 
 
+def _requested_twice(life: Life) -> None:
+    """Two operators have read the same request to freeze anew; the author edits the exam after the first applied it."""
+    life.begin(passed=0, looks=4)
+    life.request_refreeze("typo")
+    life.operate(which=1, steps=2)
+    life.operate(which=0, steps=3)
+    life.edit_the_exam()
+    life.operate(which=1, steps=1)
+
+
+def _requested_at_the_opening(life: Life) -> None:
+    """The exam is corrected, and freezing anew is requested, a few seconds before the opening."""
+    life.begin(passed=0, looks=4)
+    life.edit_the_exam()
+    life.request_refreeze("typo")
+    life.world.now = life.spec.window.opens_at - 2 * SECOND
+    life.operate(which=0, steps=3)
+
+
 def _provisioned_and_released(life: Life) -> None:
     """An Exam is deleted when one operator is about to provision it; another removes its finalizer."""
     life.begin(passed=0, looks=1)
@@ -459,6 +517,8 @@ CONTROLS: dict[str, tuple[Scenario, type[Life], type[Life], str]] = {
         _without("recheck_ledger"),
         "a Job that had graded was deleted",
     ),
+    "named request": (_requested_twice, Life, _without("named_request"), "was applied again"),
+    "notice": (_requested_at_the_opening, Life, _without("notice"), "a paper was replaced although"),
 }
 
 

@@ -9,10 +9,13 @@ from exam_core.instants import HOUR, MINUTE, SECOND
 from exam_core.schedule import State
 from exam_operator.decide.events import events_for
 from exam_operator.decide.phase import phase_of
+from exam_operator.decide.plan import Verb, plan
 from exam_operator.decide.status import Fault, degraded_status, status_of
-from exam_operator.model.exam import DesiredState, Exam
+from exam_operator.model.exam import FINALIZER, DesiredState, Exam
 from exam_operator.model.instants import format_instant
 from exam_operator.model.observed import (
+    Change,
+    Content,
     Job,
     JobState,
     ObservedState,
@@ -37,6 +40,10 @@ SITTING = Sitting(
     paused=False,
     ends_at=CLOSES,
     paper="a" * 64,
+    frozen_at=NOW - HOUR,
+    refreeze="",
+    content=Content(change=Change.NONE, detail=""),
+    candidates=100,
     distributed=True,
     drained=False,
     seal=None,
@@ -121,7 +128,8 @@ def test_absent_values_are_omitted() -> None:
     """If a value does not exist yet, its field is absent, not empty."""
     body = status(ObservedState(sitting=SITTING))
     assert body.keys() == {
-        "phase", "sitting", "sittingId", "epoch", "paperDigest", "window", "observedGeneration", "conditions"
+        "phase", "sitting", "sittingId", "epoch", "paperDigest", "paperFrozenAt", "window", "observedGeneration",
+        "conditions",
     }  # fmt: skip
     assert body["window"] == {
         "opensAt": "2027-01-15T08:10:00Z",
@@ -170,6 +178,75 @@ def test_an_edit_after_the_close_is_not_accepted(changes: dict[str, Any], messag
     """If I edit a sitting that is over, I read that it is too late, and what stays."""
     body = status(ObservedState(sitting=SEALED), edited(**changes))
     assert condition(body, "Accepted") == ("False", "Closed", message)
+
+
+CORRECTED = {
+    Change.KEY: Content(change=Change.KEY, detail="the key of question q1 changed"),
+    Change.PAPER: Content(change=Change.PAPER, detail="the text of question q1 changed"),
+}
+
+
+def test_the_status_says_since_when_the_paper_is_frozen() -> None:
+    """While the exam is the frozen one, I read when that was."""
+    body = status(ObservedState(sitting=SITTING))
+    assert body["paperFrozenAt"] == "2027-01-15T07:00:00Z"
+    text = "the paper was frozen at 2027-01-15T07:00:00Z; the exam has the same content"
+    assert condition(body, "PaperCurrent") == ("True", "Current", text)
+    assert "refreeze" not in body
+
+
+@pytest.mark.parametrize(
+    ("change", "sitting", "now", "way"),
+    [
+        (Change.KEY, SITTING, NOW, "set spec.refreeze to a new value before the opening to use it"),
+        (Change.PAPER, SITTING, NOW, "set spec.refreeze to a new value before the opening to use it"),
+        (Change.KEY, SITTING, OPENS, "a new grading revision uses it"),
+        (Change.PAPER, SITTING, OPENS, "a new grading revision needs its texts and points"),
+        (Change.KEY, SEALED, CLOSES, "a new grading revision uses it"),
+    ],
+)
+def test_a_change_of_the_exam_since_the_freezing_is_reported(change, sitting: Sitting, now: int, way: str) -> None:
+    """If the exam was corrected after its paper was frozen, I read what differs and how it can be used."""
+    body = status(ObservedState(sitting=replace(sitting, content=CORRECTED[change])), now=now)
+    holds, reason, message = condition(body, "PaperCurrent")
+    assert (holds, reason) == ("False", "KeyChanged" if change is Change.KEY else "PaperChanged")
+    assert CORRECTED[change].detail in message
+    assert message.endswith(way)
+    assert condition(body, "Accepted")[0] == "True"
+    events = events_for(EXAM, ExamStatus.from_json(body))
+    assert (True, reason) in [(each.warning, each.reason) for each in events]
+
+
+@pytest.mark.parametrize(("sitting", "now"), [(SITTING, OPENS), (SEALED, CLOSES)])
+def test_a_request_to_freeze_anew_that_came_too_late_is_not_accepted(sitting: Sitting, now: int) -> None:
+    """If I request freezing anew after the opening, I read that it came too late; an applied request is shown."""
+    exam = edited(refreeze="typo")
+    late = status(ObservedState(sitting=replace(sitting, content=CORRECTED[Change.PAPER])), exam, now=now)
+    assert condition(late, "Accepted")[:2] == ("False", "PaperFrozen")
+    assert late["reason"] == "PaperFrozen"
+    applied = replace(sitting, content=CORRECTED[Change.PAPER], refreeze="typo")
+    body = status(ObservedState(sitting=applied), exam, now=now)
+    assert (condition(body, "Accepted")[0], body["refreeze"]) == ("True", "typo")
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_content_is_changed_while_the_window_is_furthest(earlier: bool) -> None:  # noqa: FBT001 - parametrised
+    """If I move the window and freeze anew in one edit, the order leaves the most time before the opening."""
+    opens_at = OPENS - 5 * MINUTE if earlier else OPENS + 5 * MINUTE
+    exam = edited(window=replace(EXAM.spec.window, opens_at=opens_at), refreeze="typo", candidates=5000)
+    exam = replace(exam, finalizers=(FINALIZER,))
+    verbs = []
+    sitting = replace(SITTING, content=CORRECTED[Change.PAPER])
+    while (action := plan(exam, ObservedState(sitting=sitting), NOW).action) is not None:
+        verbs.append(action.verb)
+        applied: dict[Verb, dict[str, Any]] = {
+            Verb.CHANGE_WINDOW: {"window": exam.spec.window},
+            Verb.REFREEZE: {"refreeze": "typo"},
+            Verb.CHANGE_CANDIDATES: {"candidates": 5000},
+        }
+        sitting = replace(sitting, **applied[action.verb])
+    content = [Verb.REFREEZE, Verb.CHANGE_CANDIDATES]
+    assert verbs == ([*content, Verb.CHANGE_WINDOW] if earlier else [Verb.CHANGE_WINDOW, *content])
 
 
 def test_an_undistributed_paper_is_not_provisioned() -> None:

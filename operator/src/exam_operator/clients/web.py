@@ -80,6 +80,15 @@ class WebClient:
         """Set the window to the spec's, unless the sitting has changed since `epoch`."""
         return await self._sitting("PATCH", f"/internal/sittings/{name}/window", _window_json(spec.window), epoch=epoch)
 
+    async def change_candidates(self, name: str, spec: ExamSpec, *, epoch: int) -> Sitting:
+        """Set the expected candidates to the spec's, unless the sitting has changed since `epoch`."""
+        return await self._sitting("PATCH", f"/internal/sittings/{name}", {"candidates": spec.candidates}, epoch=epoch)
+
+    async def refreeze(self, name: str, spec: ExamSpec, *, epoch: int) -> Sitting:
+        """Freeze the exam's present content for the sitting, once for each value in the spec."""
+        body = {"request": spec.refreeze}
+        return await self._sitting("POST", f"/internal/sittings/{name}/refreeze", body, epoch=epoch)
+
     async def pause(self, name: str, *, epoch: int) -> Sitting:
         """Suspend all deadlines, unless the sitting has changed since `epoch`."""
         return await self._sitting("POST", f"/internal/sittings/{name}/pause", epoch=epoch)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from exam_core.instants import SECOND
 from exam_core.schedule import State
 from exam_operator.decide.phase import phase_of
-from exam_operator.decide.plan import next_revision
+from exam_operator.decide.plan import is_refreeze_due, next_revision
 from exam_operator.model.exam import DesiredState, Exam
 from exam_operator.model.instants import format_instant
-from exam_operator.model.observed import JobState, ObservedState, Sitting, SolverCapacity
+from exam_operator.model.observed import Change, JobState, ObservedState, Sitting, SolverCapacity
 from exam_operator.model.status import WARM_PHASES, Phase
 
 SKEW_BOUND = 2 * SECOND
@@ -35,7 +35,7 @@ def _sitting_conditions(
     exam: Exam, observed: ObservedState, capacity: SolverCapacity | None, now: int
 ) -> Iterator[tuple[str, Holds]]:
     sitting = observed.sitting
-    yield "Accepted", _accepted(exam, observed)
+    yield "Accepted", _accepted(exam, observed, now)
     if sitting is None:
         yield "Provisioned", Holds("False", "NotProvisioned", "the sitting has not been created yet")
         return
@@ -43,6 +43,7 @@ def _sitting_conditions(
         yield "Provisioned", Holds("True", "Provisioned", f"sitting {exam.key.sitting}, paper {sitting.paper[:12]}")
     else:
         yield "Provisioned", Holds("False", "PaperNotDistributed", "the paper is not distributed to the solvers yet")
+    yield "PaperCurrent", _paper_current(sitting, now)
     phase = phase_of(exam, observed, now)
     if capacity is not None:
         yield "CapacityReady", _capacity_ready(capacity, phase)
@@ -60,6 +61,22 @@ def _sitting_conditions(
         yield "Published", Holds("False", "NotPublished", "degrees are not published")
 
 
+def _paper_current(sitting: Sitting, now: int) -> Holds:
+    """Whether the exam's content is the frozen one."""
+    frozen = f"the paper was frozen at {format_instant(sitting.frozen_at // SECOND * SECOND)}"
+    content = sitting.content
+    if content.change is Change.NONE:
+        return Holds("True", "Current", f"{frozen}; the exam has the same content")
+    if sitting.state is State.SCHEDULED and not sitting.has_opened(now):
+        way = "set spec.refreeze to a new value before the opening to use it"
+    elif content.change is Change.KEY:
+        way = "a new grading revision uses it"
+    else:
+        way = "this sitting keeps its paper, and a new grading revision needs its texts and points"
+    reason = "KeyChanged" if content.change is Change.KEY else "PaperChanged"
+    return Holds("False", reason, f"{frozen}; the exam has changed since: {content.detail}; {way}")
+
+
 def _capacity_ready(capacity: SolverCapacity, phase: Phase) -> Holds:
     if phase not in WARM_PHASES:
         return Holds("False", "NotWarm", "solver pods are reserved from the pre-warming to the end of the sitting")
@@ -68,7 +85,7 @@ def _capacity_ready(capacity: SolverCapacity, phase: Phase) -> Holds:
     return Holds("True", "Ready", text) if enough else Holds("False", "NotReady", text)
 
 
-def _accepted(exam: Exam, observed: ObservedState) -> Holds:
+def _accepted(exam: Exam, observed: ObservedState, now: int) -> Holds:
     """Whether the spec is applied; a rejected change leaves the sitting as it was."""
     sitting = observed.sitting
     for rejection in observed.rejections:
@@ -76,7 +93,16 @@ def _accepted(exam: Exam, observed: ObservedState) -> Holds:
             return Holds("False", rejection.reason, rejection.message)
     if sitting is not None and (late := _too_late(exam, sitting)):
         return Holds("False", "Closed", late)
+    if sitting is not None and _refreeze_too_late(exam, sitting, now):
+        text = f"refreeze {exam.spec.refreeze!r} came too late: the sitting was opened or ended with its frozen paper"
+        return Holds("False", "PaperFrozen", text)
     return Holds("True", "Accepted", "spec applied")
+
+
+def _refreeze_too_late(exam: Exam, sitting: Sitting, now: int) -> bool:
+    """Whether a request to freeze anew can no longer be applied and would have replaced something."""
+    fixed = sitting.has_opened(now) or sitting.state in (State.CLOSING, State.SEALED)
+    return fixed and is_refreeze_due(exam, sitting) and sitting.content.change is not Change.NONE
 
 
 def _too_late(exam: Exam, sitting: Sitting) -> str:

@@ -26,7 +26,7 @@ def events_for(exam: Exam, status: ExamStatus) -> Iterator[EventRecord]:
         before = last.get(each.type)
         same = before is not None and (before.status, before.reason) == (each.status, each.reason)
         adverse = each.status == ("True" if each.type == "Degraded" else "False")
-        if each.type in {"Accepted", "Degraded"} and adverse and not same:
+        if each.type in {"Accepted", "Degraded", "PaperCurrent"} and adverse and not same:
             yield EventRecord(warning=True, reason=each.reason, message=each.message)
 
 

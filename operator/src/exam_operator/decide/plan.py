@@ -10,7 +10,7 @@ from enum import StrEnum
 from exam_core.instants import SECOND
 from exam_core.schedule import State
 from exam_operator.model.exam import DesiredState, Exam
-from exam_operator.model.observed import JobState, ObservedState, Sitting
+from exam_operator.model.observed import Change, JobState, ObservedState, Sitting
 
 RETRY_REJECTED_AFTER = 30 * SECOND
 """An action that web rejected is retried after this: the exam may exist by then, or another window have moved."""
@@ -29,6 +29,8 @@ class Verb(StrEnum):
     PROVISION = "provision"
     DISTRIBUTE = "distribute"
     CHANGE_WINDOW = "change-window"
+    CHANGE_CANDIDATES = "change-candidates"
+    REFREEZE = "refreeze"
     PAUSE = "pause"
     RESUME = "resume"
     STOP = "stop"
@@ -82,6 +84,11 @@ def next_revision(exam: Exam, sitting: Sitting) -> int | None:
     return graded + 1 if graded < exam.spec.grading.revision else None
 
 
+def is_refreeze_due(exam: Exam, sitting: Sitting) -> bool:
+    """Whether the spec has a request to freeze anew that was not applied to the sitting."""
+    return bool(exam.spec.refreeze) and exam.spec.refreeze != sitting.refreeze
+
+
 def _without_sitting(exam: Exam, observed: ObservedState, now: int) -> Plan:
     if exam.deleting:
         return _do(Verb.REMOVE_FINALIZER)
@@ -116,13 +123,28 @@ def _desired_changes(exam: Exam, sitting: Sitting, now: int) -> list[Verb]:
     if not sitting.distributed:
         # Provisioning was interrupted: without this, no student could read the paper.
         changes.append(Verb.DISTRIBUTE)
-    if spec.window != sitting.window:
-        changes.append(Verb.CHANGE_WINDOW)
+    changes += _changes_before_opening(exam, sitting, now)
     if spec.desired_state is DesiredState.PAUSED and not sitting.paused:
         changes.append(Verb.PAUSE)
     if spec.desired_state is DesiredState.SCHEDULED and sitting.paused:
         changes.append(Verb.RESUME)
     return changes
+
+
+def _changes_before_opening(exam: Exam, sitting: Sitting, now: int) -> list[Verb]:
+    """Changes of the window, the paper and the candidates; the last two are possible only before the opening.
+
+    So the window is changed after them if it opens earlier, and before them if it opens later. A request that finds
+    nothing to replace is recorded at any time.
+    """
+    spec, window = exam.spec, sitting.window
+    moved = [Verb.CHANGE_WINDOW] if spec.window != window else []
+    content = []
+    if is_refreeze_due(exam, sitting) and (not sitting.has_opened(now) or sitting.content.change is Change.NONE):
+        content.append(Verb.REFREEZE)
+    if spec.candidates != sitting.candidates and not sitting.has_opened(now):
+        content.append(Verb.CHANGE_CANDIDATES)
+    return content + moved if spec.window.opens_at < window.opens_at else moved + content
 
 
 def _next_transition(sitting: Sitting, exam: Exam, now: int) -> Plan:

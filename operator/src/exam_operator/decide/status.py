@@ -46,6 +46,8 @@ def status_of(exam: Exam, observed: ObservedState, capacity: SolverCapacity | No
             sitting_id=sitting.id,
             epoch=sitting.epoch,
             paper_digest=sitting.paper,
+            paper_frozen_at=sitting.frozen_at // SECOND * SECOND,
+            refreeze=sitting.refreeze or None,
             window=WindowStatus(
                 opens_at=sitting.window.opens_at, closes_at=sitting.window.closes_at, ends_at=sitting.ends_at
             ),

@@ -88,6 +88,7 @@ class ExamSpec:
     window: Window
     desired_state: DesiredState
     candidates: int
+    refreeze: str
     solver: SolverSpec
     grading: GradingSpec
 
@@ -110,6 +111,7 @@ class ExamSpec:
             ),
             desired_state=DesiredState(spec["desiredState"]),
             candidates=spec["candidates"],
+            refreeze=spec.get("refreeze", ""),
             solver=SolverSpec(
                 min_replicas=solver["minReplicas"],
                 max_replicas=solver["maxReplicas"],

@@ -33,9 +33,28 @@ class Revision:
     finished_at: int | None
 
 
+class Change(StrEnum):
+    """What of the exam changed since the paper was frozen."""
+
+    NONE = "none"
+    KEY = "key"
+    PAPER = "paper"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The exam's present content against the frozen paper; `detail` names the differences."""
+
+    change: Change
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sitting:
-    """A sitting in PostgreSQL; `now` is the platform's time at which it was read."""
+    """A sitting in PostgreSQL; `now` is the platform's time at which it was read.
+
+    `refreeze` is the last value of ``spec.refreeze`` that was applied.
+    """
 
     id: str
     state: State
@@ -45,6 +64,10 @@ class Sitting:
     paused: bool
     ends_at: int | None
     paper: str
+    frozen_at: int
+    refreeze: str
+    content: Content
+    candidates: int
     distributed: bool
     drained: bool
     seal: Seal | None
@@ -69,6 +92,10 @@ class Sitting:
             paused=window["paused"],
             ends_at=_instant_or_none(body["ends_at"]),
             paper=body["paper"],
+            frozen_at=parse_instant(body["frozen_at"]),
+            refreeze=body["refreeze"],
+            content=Content(change=Change(body["content"]["change"]), detail=body["content"]["detail"]),
+            candidates=body["candidates"],
             distributed=body["distributed"],
             drained=body["drained"],
             seal=None

@@ -105,6 +105,8 @@ class ExamStatus(JsonFields):
     sitting_id: str | None = None
     epoch: int | None = None
     paper_digest: str | None = None
+    paper_frozen_at: int | None = field(default=None, metadata=INSTANT)
+    refreeze: str | None = None
     window: WindowStatus | None = field(default=None, metadata=nested(WindowStatus))
     capacity: CapacityStatus | None = field(default=None, metadata=nested(CapacityStatus))
     seal: SealStatus | None = field(default=None, metadata=nested(SealStatus))

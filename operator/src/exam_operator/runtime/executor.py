@@ -40,6 +40,8 @@ class Executor:
             Verb.PROVISION: self._provision,
             Verb.DISTRIBUTE: self._distribute,
             Verb.CHANGE_WINDOW: self._change_window,
+            Verb.CHANGE_CANDIDATES: self._change_candidates,
+            Verb.REFREEZE: self._refreeze,
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
             Verb.STOP: self._stop,
@@ -78,6 +80,14 @@ class Executor:
 
     async def _change_window(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
         return await self._web.change_window(exam.key.sitting, exam.spec, epoch=_sitting(observed).epoch)
+
+    async def _change_candidates(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
+        return await self._web.change_candidates(exam.key.sitting, exam.spec, epoch=_sitting(observed).epoch)
+
+    async def _refreeze(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
+        # An exam as code was corrected in its Secret.
+        await self._import_paper(exam)
+        return await self._web.refreeze(exam.key.sitting, exam.spec, epoch=_sitting(observed).epoch)
 
     async def _pause(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
         return await self._web.pause(exam.key.sitting, epoch=_sitting(observed).epoch)

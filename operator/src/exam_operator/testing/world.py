@@ -12,7 +12,7 @@ from exam_core.deadlines import ends_at
 from exam_core.instants import MINUTE, SECOND
 from exam_core.problems import Problem
 from exam_core.schedule import State
-from exam_core.windows import Pause, check_change
+from exam_core.windows import Pause, check_change, opening_fixed
 from exam_core.windows import Window as CoreWindow
 from exam_operator.decide.plan import Action, Verb
 from exam_operator.model.exam import (
@@ -25,7 +25,17 @@ from exam_operator.model.exam import (
     SolverSpec,
     Window,
 )
-from exam_operator.model.observed import Job, JobState, ObservedState, Rejection, Revision, Seal, Sitting
+from exam_operator.model.observed import (
+    Change,
+    Content,
+    Job,
+    JobState,
+    ObservedState,
+    Rejection,
+    Revision,
+    Seal,
+    Sitting,
+)
 from exam_operator.model.status import ExamStatus
 
 EPOCH_2027 = 1_800_000_000 * SECOND
@@ -57,6 +67,8 @@ class Safeties:
     ledger: bool = True
     uid: bool = True
     recheck_ledger: bool = True
+    named_request: bool = True
+    notice: bool = True
 
 
 @dataclass
@@ -90,6 +102,11 @@ class World:
         self.window: CoreWindow | None = None
         self.state = State.SCHEDULED
         self.epoch = 0
+        self.content = 0
+        self.paper = 0
+        self.frozen_at = self.now
+        self.refreeze = ""
+        self.candidates = 0
         self.distributed = self.drained = False
         self.sealed_at: int | None = None
         self.ledger: dict[int, set[int]] = {}
@@ -119,7 +136,11 @@ class World:
             window=Window(opens_at=window.opens_at, closes_at=window.closes_at, duration=window.duration),
             paused=window.paused,
             ends_at=self.end,
-            paper="a" * 64,
+            paper=f"{self.paper:064x}",
+            frozen_at=self.frozen_at,
+            refreeze=self.refreeze,
+            content=Content(change=Change.NONE if self.paper == self.content else Change.PAPER, detail=""),
+            candidates=self.candidates,
             distributed=self.distributed,
             drained=self.drained,
             seal=None
@@ -180,6 +201,7 @@ class World:
         self.window = CoreWindow(
             opens_at=spec.window.opens_at, closes_at=spec.window.closes_at, duration=spec.window.duration
         )
+        self.paper, self.frozen_at, self.candidates = self.content, self.now, spec.candidates
         self._record_generation(exam)
 
     def _change_sitting(self, action: Action, exam: Exam, seen: Sitting) -> None:
@@ -197,6 +219,10 @@ class World:
                 raise ConflictError
             if verb is Verb.CHANGE_WINDOW:
                 self._change_window(exam)
+            elif verb is Verb.REFREEZE:
+                self._refreeze(exam)
+            elif verb is Verb.CHANGE_CANDIDATES:
+                self._change_candidates(exam)
             elif self.state is not State.SCHEDULED:
                 raise ConflictError
             else:
@@ -220,6 +246,35 @@ class World:
             raise RejectedError from problem
         self.window = moved
         self._record_generation(exam)
+
+    def is_fixed(self) -> bool:
+        """Whether a student may start before all solvers read a change."""
+        if self.window is None or self.state is not State.SCHEDULED:
+            return True
+        return opening_fixed(self.window, now=self.now, lease_ttl=LEASE_TTL)
+
+    def _refreeze(self, exam: Exam) -> None:
+        """Freeze the exam's present content, once for each named request."""
+        request = exam.spec.refreeze
+        if self.safe.named_request and request == self.refreeze:
+            return
+        if self.paper != self.content:
+            if request == self.refreeze:
+                raise HarmError(f"the request {request!r} was applied again, to content that was edited after it")
+            if self.is_fixed():
+                if self.safe.notice:
+                    raise RejectedError
+                raise HarmError("a paper was replaced although a student may have started with the former one")
+            self.paper, self.frozen_at = self.content, self.now
+            self._record_generation(exam)
+        self.refreeze = request
+
+    def _change_candidates(self, exam: Exam) -> None:
+        if self.is_fixed():
+            raise RejectedError
+        if self.candidates != exam.spec.candidates:
+            self.candidates = exam.spec.candidates
+            self._record_generation(exam)
 
     def _change_state(self, verb: Verb, exam: Exam) -> None:
         if self.window is None:
@@ -307,6 +362,7 @@ def make_exam(now: int) -> Exam:
             window=Window(opens_at=now + 10 * MINUTE, closes_at=now + 70 * MINUTE, duration=60 * MINUTE),
             desired_state=DesiredState.SCHEDULED,
             candidates=100,
+            refreeze="",
             solver=SolverSpec(min_replicas=1, max_replicas=20, candidates_per_replica=500, prewarm=5 * MINUTE),
             grading=GradingSpec(parallelism=1, revision=1, automatic=False),
         ),

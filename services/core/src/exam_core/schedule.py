@@ -23,7 +23,7 @@ class State(StrEnum):
 class ScheduledSitting:
     """The data of one sitting that a solver needs.
 
-    `accommodations` maps a student to extra time in µs. `buckets` is fixed at provisioning.
+    `accommodations` maps a student to extra time in µs. `paper` and `buckets` are fixed before the opening.
     """
 
     id: UUID

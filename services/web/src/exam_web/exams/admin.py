@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db import models, transaction
 from django.db.models import QuerySet
@@ -100,6 +100,16 @@ class OwnedAdmin(admin.ModelAdmin[Any]):
             exam_touch(exam=exam)
         super().save_model(request, obj, form, change)
         cache.invalidate_on_commit(LISTS)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
+        """Save the rows below, and warn that scheduled sittings keep their papers."""
+        super().save_related(request, form, formsets, change)
+        names = _exam_of(form.instance).sittings.scheduled().values_list("name", flat=True)
+        if names:
+            text = (
+                f"Sittings that keep the paper frozen for them: {', '.join(names)}. The exam's page shows what differs"
+            )
+            self.message_user(request, text, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:  # noqa: ANN401 - Django's signature
         """Delete under the same lock."""

@@ -1,4 +1,7 @@
-"""Sittings in the admin: read-only, with actions to mark them for solving and to publish degrees."""
+"""Sittings in the admin: read-only, with actions to freeze anew, mark for solving and publish degrees.
+
+It also shows on each exam's page which papers its sittings hold; the app `exams` does not know sittings.
+"""
 
 from typing import cast
 
@@ -6,11 +9,20 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 
+from exam_core.instants import rfc3339, to_micros
 from exam_core.problems import Problem
+from exam_core.rekey import Change
 from exam_core.schedule import State
 from exam_web.common.admin import ReadOnlyAdmin
+from exam_web.common.clock import database_now
+from exam_web.exams.admin import ExamAdmin
+from exam_web.exams.models import Exam
 from exam_web.sittings import selectors, services
+from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import (
     Accommodation,
     LedgerEntry,
@@ -26,6 +38,27 @@ from exam_web.sittings.models import (
 from exam_web.users.models import User
 from exam_web.users.selectors import own_rows
 
+MAX_SITTINGS = 20
+"""How many sittings an exam's page shows."""
+
+
+def paper_text(sitting: Sitting, now: int) -> str:
+    """Since when a sitting's paper is frozen, what of the exam changed since, and what can be done about it."""
+    comparison = selectors.content_comparison(sitting)
+    frozen = f"paper {sitting.paper_id[:12]}, frozen at {rfc3339(to_micros(sitting.frozen_at))}"
+    if comparison.change is Change.NONE:
+        return f"{frozen}; the exam has the same content"
+    if not selectors.is_fixed(sitting, now):
+        way = (
+            "not used in this sitting unless you freeze anew: choose the action in the list of sittings before "
+            f"{rfc3339(selectors.fixed_at(sitting))}"
+        )
+    elif comparison.change is Change.KEY:
+        way = "used only by another grading revision"
+    else:
+        way = "not used in this sitting; a grading revision needs the texts and points of its paper"
+    return f"{frozen}; the exam has changed since: {comparison.detail} ({way})"
+
 
 @admin.register(Sitting)
 class SittingAdmin(ReadOnlyAdmin[Sitting]):
@@ -34,16 +67,35 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
     list_display = ("name", "exam", "level", "state", "opens_at", "closes_at", "published_revision")
     list_filter = ("state", "level")
     search_fields = ("name", "exam__slug")
-    actions = ("mark_for_solving", "publish")
+    actions = ("freeze_anew", "mark_for_solving", "publish")
+    readonly_fields = ("content",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sitting]:
         """All sittings, or for a Doctor those of their exams."""
         return own_rows(super().get_queryset(request), request.user, "exam__author_id")
 
+    @admin.display(description="Content")
+    def content(self, sitting: Sitting) -> str:
+        """What of the exam changed since the paper was frozen."""
+        return paper_text(sitting, database_now())
+
     def has_solve_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may end a sitting: staff with the permission to change one, and its Doctor."""
+        """Whether the user may change a sitting: staff with the permission for it, and its Doctor."""
         user = cast("User", request.user)
         return user.kind == User.Kind.DOCTOR or user.has_perm("sittings.change_sitting")
+
+    @admin.action(description="Freeze the exam's present content anew, before the opening", permissions=["solve"])
+    def freeze_anew(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> None:
+        """Replace the papers and keys of sittings by the exams' present content."""
+        for sitting in sittings:
+            try:
+                frozen = services.sitting_refreeze(sitting=sitting.id, distribute=paper_distribute)
+            except Problem as problem:
+                self.message_user(request, f"{sitting.name}: {problem.detail}", messages.ERROR)
+                continue
+            unchanged = frozen.epoch == sitting.epoch
+            text = "has the exam's present content already" if unchanged else "has the exam's present content now"
+            self.message_user(request, f"{sitting.name} {text}")
 
     @admin.action(description="Mark for solving: close, seal and grade", permissions=["solve"])
     def mark_for_solving(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> HttpResponse | None:
@@ -85,6 +137,30 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
             self.message_user(request, f"{sitting.name}: {problem.detail}", messages.ERROR)
         else:
             self.message_user(request, f"{sitting.name} is closing; the graders will seal and grade it")
+
+
+admin.site.unregister(Exam)
+
+
+@admin.register(Exam)
+class ExamWithSittingsAdmin(ExamAdmin):
+    """An exam's page, with the papers that its sittings hold."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
+        """Show the frozen papers of an existing exam."""
+        shown = super().get_readonly_fields(request, obj)
+        return shown if obj is None else (*shown, "frozen_papers")
+
+    @admin.display(description="Frozen papers")
+    def frozen_papers(self, exam: Exam) -> str:
+        """List the sittings with their papers, and whether the exam's content differs; the coming ones first."""
+        rows = exam.sittings.select_related("exam__level", "level", "paper", "key").order_by("-opens_at")[:MAX_SITTINGS]
+        now = database_now()
+        lines = [
+            (reverse("admin:sittings_sitting_change", args=[row.pk]), row.name, row.state, paper_text(row, now))
+            for row in rows
+        ]
+        return format_html_join(mark_safe("<br>"), '<a href="{}">{}</a> ({}): {}', lines) or "none"
 
 
 @admin.register(Paper)
