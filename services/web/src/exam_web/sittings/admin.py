@@ -35,6 +35,7 @@ from exam_web.sittings.models import (
     SittingPause,
     SolverLease,
 )
+from exam_web.sittings.services.leases import fixed_at, is_fixed
 from exam_web.users.models import User
 from exam_web.users.selectors import own_rows
 
@@ -48,10 +49,10 @@ def paper_text(sitting: Sitting, now: int) -> str:
     frozen = f"paper {sitting.paper_id[:12]}, frozen at {rfc3339(to_micros(sitting.frozen_at))}"
     if comparison.change is Change.NONE:
         return f"{frozen}; the exam has the same content"
-    if not selectors.is_fixed(sitting, now):
+    if not is_fixed(sitting, now):
         way = (
             "not used in this sitting unless you freeze anew: choose the action in the list of sittings before "
-            f"{rfc3339(selectors.fixed_at(sitting))}"
+            f"{rfc3339(fixed_at(sitting))}"
         )
     elif comparison.change is Change.KEY:
         way = "used only by another grading revision"
