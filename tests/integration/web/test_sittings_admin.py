@@ -153,12 +153,12 @@ def test_a_doctor_freezes_anew_with_one_action(noor, provision, distributed: lis
     """If I correct text and key before the opening, one action makes the sitting use them."""
     sitting = provision()
     Question.objects.filter(ident="linear-equation").update(text="Corrected")
-    assert "midterm has the exam&#x27;s present content now" in act(noor, "freeze_anew", sitting)
+    assert "Midterm has the exam&#x27;s present content now" in act(noor, "freeze_anew", sitting)
     frozen = Sitting.objects.get()
     assert frozen.paper_id != sitting.paper_id
     assert distributed == [frozen.paper_id]
     assert "the exam has the same content" in page_of(noor, frozen)
-    assert "midterm has the exam&#x27;s present content already" in act(noor, "freeze_anew", frozen)
+    assert "Midterm has the exam&#x27;s present content already" in act(noor, "freeze_anew", frozen)
 
 
 def test_an_open_sitting_is_not_frozen_anew(noor, open_now: Sitting, distributed: list[str]) -> None:
