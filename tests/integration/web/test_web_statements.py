@@ -149,9 +149,11 @@ def test_a_proof_is_given_to_its_student_alone(sealed: Sitting, people, log_in) 
 
 
 def test_there_is_no_statement_before_the_seal(over: Sitting, people, log_in) -> None:
-    """Before a sitting is sealed nothing is stated about it; an unknown one does not exist."""
-    for path in (f"/api/sittings/{over.name}/seal", f"/api/sittings/{over.name}/degrees", "/api/sittings/none/seal"):
-        assert Client().get(path).status_code == 404
+    """Before a sitting is sealed nothing is stated about it, and a stranger does not learn whether it exists."""
+    for name in (over.name, "none"):
+        for part in ("seal", "degrees"):
+            response = Client().get(f"/api/sittings/{name}/{part}")
+            assert (response.status_code, response.json()["detail"]) == (404, f"no sealed sitting {name!r}")
     assert log_in(people.student).get(f"/api/sittings/{over.id}/seal/proof").status_code == 404
 
 

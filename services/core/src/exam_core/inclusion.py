@@ -8,6 +8,7 @@ guessed.
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Self
 
 from exam_core.buckets import bucket_of
@@ -22,7 +23,7 @@ class InvalidProofError(Exception):
     """A proof is malformed or does not lead to the signed root; the message is a sentence about the proof."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Member:
     """What a tree holds of one student, with the salt of its leaf (hexadecimal)."""
 
@@ -34,9 +35,9 @@ class Member:
         """The student whom the content is about."""
         return int(self.content["student"])
 
-    @property
+    @cached_property
     def leaf(self) -> bytes:
-        """The hash of the leaf."""
+        """The hash of the leaf, computed once: every proof of a bucket needs those of all its students."""
         return leaf_hash(canonical({"content": self.content, "salt": self.salt}))
 
 

@@ -12,8 +12,7 @@ from exam_web.degrees.selectors import degrees_for
 from exam_web.degrees.statements import degree_proof, degrees_statement, published_revision
 from exam_web.http.paging import Paging, page_of
 from exam_web.sittings.schemas import SignedProof, SignedStatement
-from exam_web.sittings.selectors import sitting_named
-from exam_web.sittings.statements import statement_keys
+from exam_web.sittings.statements import sealed_sitting, statement_keys
 from exam_web.users.authentication import PersonAuth, person_of
 
 router = Router(tags=["degrees"], auth=PersonAuth())
@@ -30,14 +29,14 @@ def degree_list(request: HttpRequest, filters: Query[Filters], paging: Query[Pag
 def degrees(request: HttpRequest, name: str) -> SignedStatement:
     """What was graded and published: a signed statement, the same for every caller."""
     del request
-    revision = published_revision(sitting_named(name))
+    revision = published_revision(sealed_sitting(name))
     return SignedStatement(statement=sign(degrees_statement(revision), statement_keys()))
 
 
 @router.get("/sittings/{name}/degrees/proof", response=SignedProof)
 def degree_proof_own(request: HttpRequest, name: str) -> SignedProof:
     """The proof that your degree is the one that was graded."""
-    revision = published_revision(sitting_named(name))
+    revision = published_revision(sealed_sitting(name))
     statement = sign(degrees_statement(revision), statement_keys())
     return SignedProof(statement=statement, proof=degree_proof(revision, person_of(request).user.pk).to_json())
 

@@ -9,8 +9,8 @@ from exam_core.statements import sign
 from exam_web.http.paging import Paging, page_of
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.schemas import SignedProof, SignedStatement, SittingListed, SittingPage
-from exam_web.sittings.selectors import sitting_named, sittings_for
-from exam_web.sittings.statements import seal_proof, seal_statement, statement_keys
+from exam_web.sittings.selectors import sittings_for
+from exam_web.sittings.statements import seal_proof, seal_statement, sealed_sitting, statement_keys
 from exam_web.users.authentication import PersonAuth, person_of
 
 router = Router(tags=["sittings"], auth=PersonAuth())
@@ -26,13 +26,13 @@ def sitting_list(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
 def seal(request: HttpRequest, name: str) -> SignedStatement:
     """What was sealed: a signed statement, the same for every caller."""
     del request
-    return SignedStatement(statement=sign(seal_statement(sitting_named(name)), statement_keys()))
+    return SignedStatement(statement=sign(seal_statement(sealed_sitting(name)), statement_keys()))
 
 
 @router.get("/sittings/{name}/seal/proof", response=SignedProof)
 def seal_proof_own(request: HttpRequest, name: str) -> SignedProof:
     """The proof that your attempt is in the seal, with your answers as they count."""
-    sitting = sitting_named(name)
+    sitting = sealed_sitting(name)
     statement = sign(seal_statement(sitting), statement_keys())
     return SignedProof(statement=statement, proof=seal_proof(sitting, person_of(request).user.pk).to_json())
 

@@ -12,12 +12,29 @@ from exam_web.common.keys import read_signing_keys
 from exam_web.settings import ENVIRONMENT
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.seals import sealed_members
+from exam_web.sittings.selectors import sitting_named
 
 
 @cache
 def statement_keys() -> SigningKeys:
     """The keys that sign statements, read once; raises as `read_signing_keys`."""
     return read_signing_keys("EXAM_STATEMENT_KEYS_FILE", ENVIRONMENT.statement_keys_file)
+
+
+def sealed_sitting(name: str) -> Sitting:
+    """The sealed sitting with a name or an id.
+
+    Raises:
+        Problem: NOT_FOUND, the same for one that is not sealed: the names of future sittings are not public.
+    """
+    missing = Problem(ProblemKind.NOT_FOUND, f"no sealed sitting {name!r}")
+    try:
+        sitting = sitting_named(name)
+    except Problem as problem:
+        raise missing from problem
+    if sitting.sealed_at is None:
+        raise missing
+    return sitting
 
 
 def seal_statement(sitting: Sitting) -> SealStatement:
