@@ -31,22 +31,27 @@ def parse_keys(jwks: Mapping[str, Any]) -> Keys:
 
 
 def verify_receipt(text: str, keys: Keys) -> dict[str, Any]:
-    """Verify a receipt's signature and return its claims.
+    """Verify a receipt's signature and return its claims; raises as `verify_jws`."""
+    return verify_jws(text, keys, typ=TYPE)
+
+
+def verify_jws(text: str, keys: Keys, *, typ: str) -> dict[str, Any]:
+    """Verify a signed text of a type and return its claims.
 
     Raises:
-        InvalidReceiptError: the receipt is malformed or its signature does not verify.
+        InvalidReceiptError: it is malformed or of another type, or its signature does not verify.
     """
     try:
         head, body, signature = text.split(".")
         header = json.loads(_unb64(head))
-        if (header["alg"], header["typ"]) != ("EdDSA", TYPE):
-            raise InvalidReceiptError(f"a receipt is {TYPE} signed with EdDSA, not {header}")
+        if (header["alg"], header["typ"]) != ("EdDSA", typ):
+            raise InvalidReceiptError(f"expected is {typ} signed with EdDSA, not {header}")
         keys[header["kid"]].verify(_unb64(signature), f"{head}.{body}".encode())
         claims: dict[str, Any] = json.loads(_unb64(body))
     except KeyError as error:
-        raise InvalidReceiptError(f"the receipt's header or the key set lacks {error}") from error
+        raise InvalidReceiptError(f"the header or the key set lacks {error}") from error
     except (ValueError, binascii.Error) as error:
-        raise InvalidReceiptError(f"malformed receipt: {error}") from error
+        raise InvalidReceiptError(f"malformed: {error}") from error
     except InvalidSignature as error:
         raise InvalidReceiptError("the signature does not verify with the platform's key") from error
     return claims

@@ -44,7 +44,11 @@ class Seal:
     """A sitting's sealed set; `integrity_errors` are digests that do not match, as sentences."""
 
     sitting: str
+    root: str = ""
+    """The published digest over all buckets."""
     students: dict[int, SealedStudent] = field(default_factory=dict)
+    raw: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    """Each student's part as stored."""
     integrity_errors: list[str] = field(default_factory=list)
 
     @property
@@ -55,7 +59,7 @@ class Seal:
 
 def parse_seal(sitting: str, rows: Iterable[RawBucket], *, buckets: int, root: str) -> Seal:
     """Parse a sitting's buckets; `root` is the published digest over all of them."""
-    seal = Seal(sitting)
+    seal = Seal(sitting, root)
     ordered = sorted(rows, key=lambda row: row.bucket)
     if [row.bucket for row in ordered] != list(range(buckets)):
         seal.integrity_errors.append(f"sealed are buckets {[row.bucket for row in ordered]}, the sitting has {buckets}")
@@ -76,6 +80,7 @@ def _parse_bucket(seal: Seal, row: RawBucket) -> None:
     for student in body["students"]:
         if student["student"] in seal.students:
             seal.integrity_errors.append(f"student {student['student']} is sealed twice")
+        seal.raw[student["student"]] = student
         seal.students[student["student"]] = SealedStudent(
             started_at=student["started_at"],
             submitted_at=student["submitted_at"],

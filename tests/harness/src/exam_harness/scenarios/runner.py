@@ -26,6 +26,7 @@ from exam_harness.scenarios.sitting.checks import (
 )
 from exam_harness.scenarios.sitting.journey import fetch_degrees, find_sittings, live_detail, log_in
 from exam_harness.scenarios.sitting.platform_client import PlatformAccess, PlatformClient
+from exam_harness.scenarios.sitting.proofs import FetchedProofs, check_proofs, fetch_proofs
 from exam_harness.scenarios.sitting.store_readers import Stores
 from exam_harness.students.clock import SECOND
 from exam_harness.students.cohort import Cohort, open_cohort
@@ -80,6 +81,14 @@ class SittingResult:
             "degrees": self.degrees,
             "mismatches": self.mismatches,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedKeys:
+    """The JWK sets of receipts and of statements."""
+
+    receipts: Mapping[str, Any]
+    statements: Mapping[str, Any]
 
 
 class Scenario(ABC):
@@ -158,7 +167,10 @@ async def _run(scenario: Scenario, progress: Progress) -> SittingResult:
     with progress.step("accounts and exams") as step:
         await scenario.load(step)
     # Fetched before the exam as an auditor would: a process that is killed during it cannot change the keys.
-    jwks = await asyncio.to_thread(scenario.client.receipt_keys)
+    keys = PublishedKeys(
+        receipts=await asyncio.to_thread(scenario.client.receipt_keys),
+        statements=await asyncio.to_thread(scenario.client.statement_keys),
+    )
     students, port = scenario.accounts.students, scenario.access.gateway_port
     async with open_cohort(students, port=port, seed=scenario.seed, history=scenario.history) as cohort:
         with progress.step("logins") as step:
@@ -185,8 +197,11 @@ async def _run(scenario: Scenario, progress: Progress) -> SittingResult:
         with progress.step("degrees") as step:
             rows = await fetch_degrees(cohort, scenario.doctors)
             step.update(f"{len(rows)} seen by students and doctors")
+        with progress.step("proofs") as step:
+            proofs = await fetch_proofs(cohort, scenario.client, scheduled)
+            step.update(f"{sum(map(len, proofs.proofs.values()))} for students")
     with progress.step("verify") as step:
-        evidence, mismatches = await asyncio.to_thread(_verify, scenario, scheduled, rows, jwks)
+        evidence, mismatches = await asyncio.to_thread(_verify, scenario, scheduled, rows, proofs, keys)
         await asyncio.to_thread(scenario.inspect, evidence)
         receipts, sealed = scenario.history.counts["acknowledgements"], sum(e.seal.answer_count for e in evidence)
         step.update(f"{receipts} receipts, {sealed} sealed answers, {sum(len(e.degrees) for e in evidence)} degrees")
@@ -210,7 +225,8 @@ def _verify(
     scenario: Scenario,
     scheduled: Sequence[ScheduledSitting],
     rows: Sequence[tuple[str, Mapping[str, Any]]],
-    jwks: Mapping[str, Any],
+    proofs: FetchedProofs,
+    keys: PublishedKeys,
 ) -> tuple[list[SittingEvidence], list[Mismatch]]:
     """Collect the evidence of all sittings and check it."""
     observed: dict[str, list[ObservedDegree]] = {each.name: [] for each in scheduled}
@@ -218,10 +234,13 @@ def _verify(
         ids = stores.postgres.students()
         for source, row in rows:
             observed[row["sitting"]].append(observed_degree(source, row, ids))
+        for sitting in scheduled:
+            observed[sitting.name] += proofs.degrees(sitting.id)
         evidence = [collect_evidence(each, stores, observed[each.name]) for each in scheduled]
     mismatches = [Mismatch("contract", "", sentence) for sentence in scenario.history.violations]
     for each in evidence:
-        mismatches += check_sitting(scenario.history, each, jwks=jwks, ids=ids)
+        mismatches += check_sitting(scenario.history, each, jwks=keys.receipts, ids=ids)
+        mismatches += check_proofs(scenario.history, each, proofs, jwks=keys.statements, ids=ids)
     return evidence, mismatches
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from exam_harness.oracle.history import History
@@ -17,6 +18,16 @@ _CONCURRENCY = 8
 
 _CLOCK_SAMPLES = 5
 """How often the platform's time is fetched before the opening: the fastest response sets the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedProof:
+    """A student's proof as the API returned it."""
+
+    username: str
+    sitting: str
+    statement: str
+    proof: Mapping[str, Any]
 
 
 class Cohort:
@@ -93,6 +104,23 @@ class Cohort:
 
         await _for_each(self.attending, fetch)
         return degrees
+
+    async def fetch_proofs(self, sittings: Mapping[str, str], part: str) -> list[FetchedProof]:
+        """The proofs that the API gives to the students of the sitting of their level, for its `seal` or `degrees`."""
+        proofs: list[FetchedProof] = []
+
+        async def fetch(student: Student) -> None:
+            sitting = sittings[student.account.level]
+            path = f"/api/sittings/{sitting}/{part}/proof"
+            reply = await call_with_retries(self.gateway, "GET", WEB, path, token=student.access)
+            if reply.status == 200:
+                body = reply.body
+                proofs.append(FetchedProof(student.account.username, sitting, body["statement"], body["proof"]))
+            elif reply.status != 404:
+                raise StudentError(f"GET {path}: {reply}")
+
+        await _for_each(self.attending, fetch)
+        return proofs
 
 
 @asynccontextmanager

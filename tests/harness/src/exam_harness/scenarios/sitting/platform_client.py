@@ -97,6 +97,18 @@ class PlatformClient:
             keys: dict[str, Any] = http.get("/v1/keys", headers={"Host": "solver.localhost"}).raise_for_status().json()
         return keys
 
+    def statement_keys(self) -> dict[str, Any]:
+        """The JWK set of statements, as published by web."""
+        with httpx.Client(base_url=self.address, trust_env=False) as http:
+            keys: dict[str, Any] = http.get("/api/keys", headers={"Host": "localhost"}).raise_for_status().json()
+        return keys
+
+    def statement(self, sitting: str, part: str) -> str:
+        """The public statement about a sitting's `seal` or `degrees`."""
+        with httpx.Client(base_url=self.address, trust_env=False) as http:
+            path = f"/api/sittings/{sitting}/{part}"
+            return str(http.get(path, headers={"Host": "localhost"}).raise_for_status().json()["statement"])
+
     @property
     def address(self) -> str:
         """The gateway's URL."""
