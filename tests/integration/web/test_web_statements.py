@@ -25,8 +25,8 @@ from exam_runtime.settings import load_settings
 from exam_web.degrees.models import Degree
 from exam_web.degrees.services import DegreeRow, chunk_record
 from exam_web.sittings import seals, services
+from exam_web.sittings.models import LedgerEntry, Sitting
 from exam_web.sittings.models import SealedBucket as SealedBucketRow
-from exam_web.sittings.models import Sitting
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -214,6 +214,13 @@ def test_a_degree_that_was_changed_later_has_no_valid_proof(graded: Sitting, peo
         verify_degree(statement, proof)
     original = replace(proof, member=replace(proof.member, content={**proof.member.content, "total": "7.5"}))
     assert verify_degree(statement, original).total == "7.5"
+
+
+def test_nothing_is_stated_about_degrees_that_an_earlier_release_graded(graded: Sitting, people, log_in) -> None:
+    """A chunk that was graded without a root can be in no statement; grading a new revision gives one."""
+    LedgerEntry.objects.filter(chunk=0).update(tree_root="")
+    assert Client().get(f"/api/sittings/{graded.id}/degrees").status_code == 404
+    assert log_in(people.student).get(f"/api/sittings/{graded.id}/degrees/proof").status_code == 404
 
 
 def test_every_sitting_has_a_secret_of_its_own(provision) -> None:

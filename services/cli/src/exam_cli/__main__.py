@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from exam_cli import verify, verify_degree
+from exam_cli import verify, verify_degree, verify_sitting
 from exam_cli.sources import UnreadableError
 from exam_core.inclusion import InvalidProofError
 from exam_core.receipts import BadReceiptError
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="exam", description="Verify what the exam platform acknowledged and published.", epilog=_epilog()
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (verify, verify_degree):
+    for command in (verify, verify_degree, verify_sitting):
         command.add_parser(commands)
     arguments = parser.parse_args(argv)
     try:

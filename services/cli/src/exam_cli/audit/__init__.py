@@ -1,0 +1,1 @@
+"""Recomputes a sitting from the stores: seal, statements, degrees. Needs the extra `audit`."""

@@ -1,0 +1,200 @@
+"""Recomputing a sitting: correct records have no fault, and each change of one is found."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from exam_cli.audit.recompute import Audit
+from exam_cli.audit.records import BucketRecord, ChunkRecord, RevisionRecord, SittingRecord, StoredBucket
+from exam_core.answers import Answer, AnswerValue, Start, answer_id_of
+from exam_core.buckets import bucket_of
+from exam_core.commitments import attempt_member
+from exam_core.fold import SealedBucket, root_digest, seal_bucket
+from exam_core.inclusion import BucketRoot
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, KeyEntry, QuestionKind, freeze
+from exam_core.scoring import MultipleRule, Policy
+
+SITTING = UUID("6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10")
+SECRET = bytes(32)
+BUCKETS = 2
+STUDENTS = range(1, 8)
+CHOICES = tuple(AuthoredChoice(id=number, text=str(number), correct=number == 1) for number in range(3))
+PAPER, KEY = freeze(
+    AuthoredExam(
+        slug="e",
+        title="E",
+        instructions="",
+        questions=(
+            AuthoredQuestion(id=1, kind=QuestionKind.SINGLE, text="?", weight=Decimal("1.5"), choices=CHOICES),
+            AuthoredQuestion(id=2, kind=QuestionKind.SINGLE, text="!", weight=Decimal(1), choices=CHOICES),
+        ),
+    ),
+    range,
+)
+OTHER_KEY = Key.of(paper=PAPER.digest, entries=[KeyEntry(choices=1), KeyEntry(choices=1)])
+
+
+def saved_answer(student: int, seq: int, choice: int) -> Answer:
+    """An answer to question 0 as a solver writes it."""
+    value = AnswerValue(choice=1 << choice)
+    return Answer(
+        student=student,
+        question=0,
+        seq=seq,
+        answer_id=answer_id_of(sitting=SITTING, student=student, question=0, seq=seq, answer=value),
+        received_at=10 + seq,
+        deadline_at=100,
+        solver=UUID(int=1),
+        epoch=1,
+        answer=value,
+    )
+
+
+def stored_bucket(number: int) -> StoredBucket:
+    """A bucket's rows and seal: each student changed the answer once."""
+    ours = [student for student in STUDENTS if bucket_of(student, BUCKETS) == number]
+    answers = [saved_answer(student, seq, (student + seq) % 3) for student in ours for seq in (1, 2)]
+    starts = [Start(student=student, started_at=1, solver=UUID(int=1), epoch=1, seed=1) for student in ours]
+    seal = seal_bucket(sitting=SITTING, bucket=number, answers=answers, starts=starts, submissions=[])
+    return StoredBucket(answers=answers, starts=starts, submissions=[], seal=seal.data)
+
+
+def record() -> SittingRecord:
+    """A correct sitting with one graded revision."""
+    stored = [stored_bucket(number) for number in range(BUCKETS)]
+    seals = [SealedBucket(bucket.seal or b"") for bucket in stored]
+    policy = Policy(multiple=MultipleRule.ALL_OR_NOTHING)
+    sitting = SittingRecord(
+        id=SITTING,
+        name="n",
+        paper=PAPER.digest,
+        paper_body=PAPER.body,
+        key=KEY.digest,
+        keys={KEY.digest: KEY.body},
+        buckets=BUCKETS,
+        closed_at=200,
+        drained_at=300,
+        sealed_at=400,
+        seal=root_digest(SITTING, [seal.digest for seal in seals]),
+        secret=SECRET,
+        records=[
+            BucketRecord(
+                bucket=number,
+                answers=seal.count,
+                students=len(seal.students),
+                digest=seal.digest,
+                tree_root=BucketRoot.of(number, [attempt_member(SECRET, SITTING, a) for a in seal.students]).root,
+            )
+            for number, seal in enumerate(seals)
+        ],
+        stored=stored,
+        revisions=[],
+        students=frozenset(STUDENTS),
+    )
+    revision = RevisionRecord(
+        number=1,
+        key=KEY.digest,
+        policy=policy.to_json(),
+        policy_digest=policy.digest,
+        chunks=BUCKETS,
+        finished_at=500,
+        ledger=[],
+        degrees=[],
+    )
+    audit = Audit(replace(sitting, revisions=[revision]))
+    ledger = [ChunkRecord(chunk=r.bucket, degrees=r.students, tree_root=r.root) for r in audit.degree_roots(revision)]
+    degrees = [degree for _, degree in sorted(audit.degrees(revision).items())]
+    return replace(sitting, revisions=[replace(revision, ledger=ledger, degrees=degrees)])
+
+
+RECORD = record()
+(REVISION,) = RECORD.revisions
+
+
+def faults(sitting: SittingRecord) -> list[str]:
+    """The faults of a sitting."""
+    return list(Audit(sitting).faults())
+
+
+def with_revision(**changes: Any) -> SittingRecord:
+    """The sitting with a changed revision."""
+    return replace(RECORD, revisions=[replace(REVISION, **changes)])
+
+
+def with_bucket(**changes: Any) -> SittingRecord:
+    """The sitting with a changed record of its first bucket."""
+    return replace(RECORD, records=[replace(RECORD.records[0], **changes), *RECORD.records[1:]])
+
+
+def with_stored(**changes: Any) -> SittingRecord:
+    """The sitting with a changed first bucket in Cassandra."""
+    return replace(RECORD, stored=[replace(RECORD.stored[0], **changes), *RECORD.stored[1:]])
+
+
+def test_a_correct_sitting_has_no_fault() -> None:
+    """If nothing was changed, everything follows from the answer log, and points were earned and missed."""
+    assert faults(RECORD) == []
+    assert {degree.total for degree in REVISION.degrees} == {"0", "1.5"}
+
+
+SEALED = SealedBucket(RECORD.stored[0].seal or b"")
+FEWER = SealedBucket.of(sitting=SITTING, bucket=0, students=SEALED.students[1:])
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (with_bucket(digest="0" * 64), "bucket 0: digest 000"),
+        (with_bucket(answers=99), "bucket 0: answers 99 is recorded"),
+        (with_bucket(students=99), "bucket 0: students 99 is recorded"),
+        (with_bucket(tree_root="0" * 64), "bucket 0: root of the tree 000"),
+        (replace(RECORD, records=RECORD.records[1:]), "buckets [1] are recorded, the sitting has 2"),
+        (replace(RECORD, seal="0" * 64), "sitting: digest 000"),
+        (with_stored(seal=None), "bucket 0: there is no intact seal"),
+        (with_stored(seal=b"{"), "bucket 0: there is no intact seal"),
+        (with_stored(seal=FEWER.data), f"bucket 0: the seal of student {SEALED.students[0].student} is not what"),
+        (with_stored(answers=RECORD.stored[0].answers[2:]), "is not what the answer log gives"),
+        (replace(RECORD, paper_body=PAPER.body.replace(b"!", b".")), "the paper's content has digest"),
+        (replace(RECORD, keys={KEY.digest: OTHER_KEY.body}), "a key's content has digest"),
+        (replace(RECORD, keys={KEY.digest: b"{"}), "the paper or a key cannot be read"),
+        (replace(RECORD, key="0" * 64), "revision 1: it was graded with key"),
+        (with_revision(policy=Policy(multiple=MultipleRule.PROPORTIONAL).to_json()), "revision 1: policy: digest"),
+        (with_revision(policy={}), "revision 1: its policy cannot be read"),
+        (with_revision(degrees=[replace(REVISION.degrees[0], total="9"), *REVISION.degrees[1:]]), "student 1 has 9 of"),
+        (with_revision(degrees=[replace(REVISION.degrees[0], points=(None,)), *REVISION.degrees[1:]]), "student 1 has"),
+        (with_revision(degrees=REVISION.degrees[1:]), "student 1 has no degree"),
+        (with_revision(degrees=[*REVISION.degrees, replace(REVISION.degrees[0], student=9)]), "student 9 has"),
+        (with_revision(ledger=REVISION.ledger[1:]), "revision 1: chunks [1] of 2 are in the ledger"),
+        (with_revision(ledger=[replace(REVISION.ledger[0], degrees=9), REVISION.ledger[1]]), "chunk 0: degrees 9"),
+        (with_revision(ledger=[replace(REVISION.ledger[0], tree_root=""), REVISION.ledger[1]]), "chunk 0: root of"),
+    ],
+)
+def test_each_change_is_found(changed: SittingRecord, expected: str) -> None:
+    """If an owner of the database changes one value, the audit names it (negative control)."""
+    assert any(expected in fault for fault in faults(changed)), faults(changed)
+
+
+def test_a_key_that_was_replaced_consistently_contradicts_the_published_statement() -> None:
+    """If the key is replaced together with degrees and roots, only the earlier statement shows it, and it does."""
+    changed = replace(RECORD, key=OTHER_KEY.digest, keys={OTHER_KEY.digest: OTHER_KEY.body})
+    revision = replace(REVISION, key=OTHER_KEY.digest)
+    audit = Audit(replace(changed, revisions=[revision]))
+    roots = audit.degree_roots(revision)
+    revision = replace(
+        revision,
+        ledger=[ChunkRecord(chunk=root.bucket, degrees=root.students, tree_root=root.root) for root in roots],
+        degrees=[degree for _, degree in sorted(audit.degrees(revision).items())],
+    )
+    changed = replace(changed, revisions=[revision])
+    assert faults(changed) == []
+    before, after = Audit(RECORD).degrees_statement(REVISION), Audit(changed).degrees_statement(revision)
+    assert before.key != after.key
+    assert before.root != after.root
+
+
+def test_a_student_who_was_deleted_has_no_degree() -> None:
+    """A student without an account has no degree, and that is no fault."""
+    assert Audit(replace(RECORD, students=frozenset(STUDENTS) - {1})).degrees(REVISION).keys() == set(STUDENTS) - {1}
