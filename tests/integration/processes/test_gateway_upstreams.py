@@ -27,7 +27,8 @@ STUDENTS = range(60)
 PODS = ("127.0.0.11", "127.0.0.12", "127.0.0.13")
 SERVICE, WEB = "127.0.0.21", "127.0.0.31"
 GETENT = """#!/bin/sh
-# getent ahosts NAME: each address three times, as the C library prints them.
+# getent ahosts NAME: each address three times, as the C library prints them. Records the environment of the resolver.
+echo "$LOCALDOMAIN $RES_OPTIONS" >> "$NAMES/resolver"
 [ "$1" = ahosts ] && [ -s "$NAMES/$2" ] || exit 2
 while read -r address; do
     printf '%s STREAM %s\\n%s DGRAM\\n%s RAW\\n' "$address" "$2" "$address" "$address"
@@ -49,6 +50,9 @@ class ChartGateway:
         self._names = folder / "names"
         for each in (folder / "config", folder / "tmp", folder / "bin", self._names):
             each.mkdir()
+        (folder / "resolv.conf").write_text(
+            "search exam.svc.cluster.local svc.cluster.local cluster.local corp.example\nnameserver 10.96.0.10\n"
+        )
         documents = render({"hosts": {"web": "localhost", "solver": "solver.localhost"}})
         (config,) = [
             each["data"]
@@ -116,12 +120,16 @@ class ChartGateway:
         """The file of upstreams."""
         return (self._folder / "tmp/upstreams.conf").read_text()
 
+    def resolvers(self) -> set[str]:
+        """The search domain and the options that lookups were made with."""
+        return set((self._names / "resolver").read_text().splitlines())
+
     def _program(self, name: str, text: str) -> None:
         (self._folder / "bin" / name).write_text(text)
         (self._folder / "bin" / name).chmod(0o755)
 
     def _local(self, text: str) -> str:
-        folders = {"/etc/exam-gateway": "config", "/tmp/": "tmp/"}  # noqa: S108 - the container's
+        folders = {"/etc/exam-gateway": "config", "/tmp/": "tmp/", "/etc/resolv.conf": "resolv.conf"}  # noqa: S108 - the container's
         text = re.sub("|".join(folders), lambda match: f"{self._folder}/{folders[match[0]]}", text)
         for port, local in self._ports.items():
             text = text.replace(f":{port}", f":{local}").replace(f"listen {port}", f"listen 127.0.0.1:{local}")
@@ -248,6 +256,13 @@ def test_nginx_is_process_1_and_stops_gracefully(gateway: ChartGateway) -> None:
     gateway.start()
     assert "nginx" in Path(f"/proc/{gateway.process.pid}/comm").read_text()
     assert gateway.process.stop() == 0
+
+
+def test_names_are_looked_up_in_the_own_namespace_only(gateway: ChartGateway) -> None:
+    """If DNS outside of the cluster does not respond, a sitting without pods does not delay the gateway's start."""
+    gateway.set_names(pods=())
+    gateway.start()
+    assert gateway.resolvers() == {"exam.svc.cluster.local no-tld-query"}
 
 
 def test_ipv6_addresses_are_written_in_brackets(gateway: ChartGateway) -> None:
