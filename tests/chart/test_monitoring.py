@@ -36,7 +36,7 @@ from prometheus_client import REGISTRY
 import exam_web.metrics, exam_grader.metrics, exam_operator.metrics
 from exam_solver.metrics import Metrics
 class LeaseKeeper:
-    age = valid = epoch = in_flight = 0
+    age = valid = epoch = in_flight = unreadable = 0
 solver = Metrics()
 solver.watch_lease(LeaseKeeper())
 found = {}

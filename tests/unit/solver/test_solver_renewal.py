@@ -50,7 +50,9 @@ def renewal(*sittings: dict[str, Any]) -> Renewal:
         {"window": GOOD["window"] | {"closes_at": 0}},
         {"window": GOOD["window"] | {"duration": -1}},
         {"window": GOOD["window"] | {"opens_at": None}},
+        {"window": GOOD["window"] | {"opens_at": 10**18, "closes_at": 10**17}},
         {"window": {}},
+        {"error": "duration out of bounds"},
         {"accommodations": None},
     ],
 )

@@ -53,15 +53,18 @@ class Renewal:
 
 
 def _read_sitting(body: JsonObject) -> ScheduledSitting | None:
-    """Read one sitting; None, with a log event, for a state or window that this release cannot read.
+    """Read one sitting; None, with a log event, for one that the function reports or that this release cannot read.
 
     A sitting that is skipped is not served, and every other one is.
     """
     try:
-        return ScheduledSitting.from_json(body)
-    except (KeyError, TypeError, ValueError, AttributeError, Problem) as error:
-        logger.warning("sitting_skipped", sitting=body.get("id"), state=body.get("state"), error=repr(error))
-        return None
+        if "error" not in body:
+            return ScheduledSitting.from_json(body)
+        reason = str(body["error"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, Problem) as error:
+        reason = repr(error)
+    logger.warning("sitting_skipped", sitting=body.get("id"), state=body.get("state"), error=reason)
+    return None
 
 
 class LeaseStore(Protocol):
