@@ -3,7 +3,10 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import F, Q
 
+from exam_core.limits import MAX_WEIGHT
+from exam_core.paper import MAX_QUESTIONS
 from exam_web.sittings.models import Revision
 from exam_web.users.models import Student
 
@@ -24,7 +27,11 @@ class Degree(models.Model):
     class Meta:
         """One per student and revision."""
 
-        constraints: ClassVar = [models.UniqueConstraint(fields=("revision", "student"), name="degree_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("revision", "student"), name="degree_once"),
+            models.CheckConstraint(condition=Q(total__gte=0, total__lte=F("maximum")), name="degree_total_bounded"),
+            models.CheckConstraint(condition=Q(maximum__lte=MAX_QUESTIONS * MAX_WEIGHT), name="degree_maximum_bounded"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.student} {self.total}/{self.maximum}"

@@ -79,6 +79,15 @@ class Question(models.Model):
             ),
             models.CheckConstraint(condition=Q(weight__gte=0), name="question_weight_not_negative"),
             models.CheckConstraint(condition=Q(tolerance__gte=0), name="question_tolerance_not_negative"),
+            # PostgreSQL sorts NaN above every number, so that an upper bound excludes it.
+            models.CheckConstraint(condition=Q(weight__lte=limits.MAX_WEIGHT), name="question_weight_bounded"),
+            models.CheckConstraint(condition=Q(tolerance__lt=10**limits.KEY_DIGITS), name="question_tolerance_bounded"),
+            models.CheckConstraint(
+                condition=Q(value__isnull=True) | Q(value__lt=10**limits.KEY_DIGITS), name="question_value_bounded"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in QuestionKind]), name="question_kind_known"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from django.db import DataError, IntegrityError, InterfaceError, OperationalErro
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from psycopg.errors import CheckViolation
 from psycopg_pool import PoolTimeout
 
 from exam_core.problems import MEDIA_TYPE, Problem, ProblemKind
@@ -81,7 +82,10 @@ def register_problem_handlers(api: NinjaAPI) -> None:
         )
 
     @api.exception_handler(IntegrityError)
-    def on_integrity_error(_: HttpRequest, __: IntegrityError) -> HttpResponse:
+    def on_integrity_error(_: HttpRequest, error: IntegrityError) -> HttpResponse:
+        if isinstance(error.__cause__, CheckViolation):
+            constraint = error.__cause__.diag.constraint_name
+            return problem_response(Problem(ProblemKind.INVALID, f"a value is out of bounds (constraint {constraint})"))
         # Services check before they write, so only a concurrent change gets here.
         return problem_response(Problem(ProblemKind.CONFLICT, "changed concurrently; read it again and retry"))
 

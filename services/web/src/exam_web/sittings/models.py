@@ -3,6 +3,7 @@
 Only `exam_web.sittings.services` changes a `Sitting` or the `Schedule`.
 """
 
+from datetime import timedelta
 from typing import ClassVar
 from uuid import uuid4
 
@@ -10,10 +11,12 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from exam_core import bounds
 from exam_core.instants import span_to_micros, to_micros
 from exam_core.schedule import State
 from exam_core.windows import Pause as CorePause
 from exam_core.windows import Window
+from exam_web.common.constraints import instant_bounded
 from exam_web.exams.models import Exam, Image
 from exam_web.users.models import Level, Student, User
 
@@ -102,7 +105,7 @@ class Sitting(models.Model):
         AUTOMATIC = "automatic"
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    name = models.CharField(max_length=253, unique=True)
+    name = models.CharField(max_length=bounds.MAX_NAME, unique=True)
     exam = models.ForeignKey(Exam, on_delete=models.PROTECT, related_name="sittings")
     paper = models.ForeignKey(Paper, on_delete=models.PROTECT, related_name="sittings")
     key = models.ForeignKey(PaperKey, on_delete=models.PROTECT, related_name="+")
@@ -135,11 +138,24 @@ class Sitting(models.Model):
     objects = SittingQuerySet.as_manager()
 
     class Meta:
-        """Ordered by opening."""
+        """Ordered by opening; the schedule is within the bounds that solvers can read."""
 
         ordering = ("opens_at", "name")
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(closes_at__gt=F("opens_at")), name="sitting_closes_after_opening"),
+            instant_bounded("opens_at", name="sitting_opens_at_bounded"),
+            instant_bounded("closes_at", name="sitting_closes_at_bounded"),
+            instant_bounded("stopped_at", name="sitting_stopped_at_bounded"),
+            models.CheckConstraint(
+                condition=Q(duration__gt=timedelta(0), duration__lte=bounds.MAX_SPAN), name="sitting_duration_bounded"
+            ),
+            models.CheckConstraint(
+                condition=Q(candidates__gte=1, candidates__lte=bounds.MAX_CANDIDATES), name="sitting_candidates_bounded"
+            ),
+            models.CheckConstraint(
+                condition=Q(buckets__gte=1, buckets__lte=bounds.MAX_BUCKETS), name="sitting_buckets_bounded"
+            ),
+            models.CheckConstraint(condition=Q(state__in=[state.value for state in State]), name="sitting_state_known"),
         ]
 
     def __str__(self) -> str:
@@ -166,11 +182,16 @@ class SittingPause(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """At most one pause has not ended."""
+        """At most one pause has not ended; times are within the bounds of instants."""
 
         ordering = ("began_at",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("sitting",), condition=Q(ended_at__isnull=True), name="one_pause_lasts"),
+            instant_bounded("began_at", name="pause_began_at_bounded"),
+            instant_bounded("ended_at", name="pause_ended_at_bounded"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("began_at")), name="pause_ends_after_it_began"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -195,6 +216,9 @@ class Accommodation(models.Model):
 
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("sitting", "student"), name="accommodation_once"),
+            models.CheckConstraint(
+                condition=Q(extra__gte=timedelta(0), extra__lte=bounds.MAX_SPAN), name="accommodation_extra_bounded"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -261,6 +285,7 @@ class Revision(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("sitting", "number"), name="revision_once"),
             models.CheckConstraint(condition=Q(number__gte=1), name="revision_from_one"),
+            models.CheckConstraint(condition=Q(chunks__lte=bounds.MAX_BUCKETS), name="revision_chunks_bounded"),
         ]
 
     def __str__(self) -> str:

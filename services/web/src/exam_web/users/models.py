@@ -7,6 +7,8 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models import Q
 
+from exam_web.common.constraints import instant_bounded
+
 
 class Level(models.Model):
     """A year of study, to which exams and students belong."""
@@ -121,6 +123,10 @@ class Revocation(models.Model):
         """Indexed because every request with a token checks for revocations."""
 
         indexes: ClassVar = [models.Index(fields=("kind", "value"), name="revocation_of")]
+        constraints: ClassVar = [
+            instant_bounded("before", name="revocation_before_bounded"),
+            instant_bounded("expires_at", name="revocation_expires_at_bounded"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"

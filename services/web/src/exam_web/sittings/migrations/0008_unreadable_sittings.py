@@ -102,6 +102,6 @@ BEFORE = import_module("exam_web.sittings.migrations.0002_lease").SITTINGS.repla
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sittings", "0006_lease_renewals")]
+    dependencies = [("sittings", "0007_frozen_at")]
 
     operations = [migrations.RunSQL(SITTINGS, BEFORE)]
