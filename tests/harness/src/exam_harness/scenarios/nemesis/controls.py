@@ -61,6 +61,11 @@ CONTROLS: Final = {
         pace=_PATIENT,
         kinds=frozenset({"lost"}),
     ),
+    "stale-refusals": Control(
+        events=(),
+        pace=Pace(),
+        kinds=frozenset({"untrue"}),
+    ),
     "no-ledger": Control(
         events=(Event(at=WINDOW_MS, fault=Fault.LOSE_TASKS, target=QUEUES, lasts=6_000),),
         pace=Pace(),

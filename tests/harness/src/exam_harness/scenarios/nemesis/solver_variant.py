@@ -1,11 +1,13 @@
 """``python -m exam_harness.scenarios.nemesis.solver_variant``: a solver with one rule switched off."""
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 from exam_core.lease import Admission
 from exam_harness.scenarios.nemesis.variants import apply, replace
 from exam_solver.__main__ import main
+from exam_solver.attempts import answers
+from exam_solver.attempts.plan import Plan, plan
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.snapshot import Admitted, no_lease
 
@@ -30,6 +32,21 @@ def lease_check_after_write() -> None:
     replace(LeaseKeeper, "held_since", lambda keeper, _admitted: keeper.valid)
 
 
+def stale_refusals() -> None:
+    """Refuse by the attempt in memory, without reading what another process may have written."""
+
+    def plan_at_once(*arguments: Any, **options: Any) -> Plan:
+        return plan(*arguments, **{**options, "current": True})
+
+    vars(answers)["plan"] = plan_at_once
+
+
+VARIANTS: Final = {
+    "no-gap-rule": no_gap_rule,
+    "lease-check-after-write": lease_check_after_write,
+    "stale-refusals": stale_refusals,
+}
+
 if __name__ == "__main__":
-    apply({"no-gap-rule": no_gap_rule, "lease-check-after-write": lease_check_after_write})
+    apply(VARIANTS)
     sys.exit(main())
