@@ -88,6 +88,10 @@ test-faults: setup ## run sittings under seeded faults of every process and link
 	@$(BIN)/python -m exam_harness.scenarios.nemesis $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SCHEDULE),--schedule $(SCHEDULE)) \
 		$(if $(REPEAT),--repeat $(REPEAT)) $(if $(SHRINK),--shrink $(SHRINK))
 
+.PHONY: test-faults-controls
+test-faults-controls: setup ## switch off one rule of the protocol after the other, and check that the faults show each
+	@$(BIN)/pytest -m controls tests/integration/faults $(PYTEST_ARGS)
+
 .PHONY: test-faults-operator
 test-faults-operator: setup kube ## kill the operator before and after each of its mutating requests, not only a sample (ten minutes)
 	@EXAM_FAULTS=all $(BIN)/pytest tests/exam_operator/test_faults.py $(PYTEST_ARGS)

@@ -45,6 +45,8 @@ class Fault(StrEnum):
     """The operator grants the student at index `target` extra time, `amount` milliseconds."""
     STOP = "stop"
     """The operator ends the window now."""
+    STEP = "step"
+    """The wall clock of PostgreSQL is set forward, or back, by `amount` milliseconds."""
     LOSE_TASKS = "lose-tasks"
     """All queued Celery tasks are lost."""
     REPEAT_TASKS = "repeat-tasks"
@@ -58,6 +60,7 @@ TASK_FAULTS: Final = (Fault.LOSE_TASKS, Fault.REPEAT_TASKS)
 
 SITTING: Final = "sitting"
 QUEUES: Final = "queues"
+CLOCK: Final = "clock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,11 @@ class Schedule:
         """The inverse of `to_json`."""
         events = (Event(**{**event, "fault": Fault(event["fault"])}) for event in body["events"])
         return cls(seed=body["seed"], events=tuple(events))
+
+    @property
+    def stepped(self) -> int:
+        """By how much the clock is stepped in all, whatever the direction."""
+        return sum(abs(event.amount) for event in self.events if event.fault is Fault.STEP)
 
     def smaller(self) -> Iterator["Schedule"]:
         """Yield schedules that are simpler by one step: without an event first, then with one that is shorter."""
@@ -135,9 +143,11 @@ def draw_schedule(seed: int, targets: Targets) -> Schedule:
 
 def _draw_fault(rng: Random, targets: Targets) -> Event:
     at = rng.randint(-300, _LAST_START_MS)
-    kind = rng.choices(["process", "link", "task"], weights=[10, 10, 2])[0]
+    kind = rng.choices(["process", "link", "task", "clock"], weights=[20, 20, 4, 3])[0]
     if kind == "task":
         return Event(at=max(at, WINDOW_MS - 500), fault=rng.choice(TASK_FAULTS), target=QUEUES, lasts=3_000)
+    if kind == "clock":
+        return Event(at=at, fault=Fault.STEP, target=CLOCK, amount=rng.choice([-1, 1]) * rng.randint(200, 5_000))
     if kind == "process":
         fault = rng.choices(PROCESS_FAULTS, weights=[4, 5, 2])[0]
         target = _weighted(rng, targets.processes)

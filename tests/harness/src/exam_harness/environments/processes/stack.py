@@ -11,6 +11,7 @@ from typing import Self
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.server import Server, start_together, stop_together
 from exam_harness.environments.processes.servers.cassandra import Cassandra
+from exam_harness.environments.processes.servers.clock import SteppedClock
 from exam_harness.environments.processes.servers.nginx import Nginx
 from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
@@ -42,11 +43,13 @@ class Wiring:
         route: the port by which each service reaches each server.
         env: environment variables of all services, in addition to their own.
         modules: the Python modules that run the solver and the grader.
+        stepped: whether PostgreSQL's wall clock can be stepped (`Stack.clock`).
     """
 
     route: Route = direct
     env: Mapping[str, str] = field(default_factory=dict)
     modules: Modules = MODULES
+    stepped: bool = False
 
 
 DIRECT = Wiring()
@@ -79,7 +82,8 @@ class Stack:
         self.folder = folder = folder.absolute()
         (folder / "logs").mkdir(parents=True)
         self.secrets = Secrets.new(folder / "secrets")
-        self.postgres = Postgres(folder)
+        self.clock = SteppedClock(folder)
+        self.postgres = Postgres(folder, clock=self.clock if wiring.stepped else None)
         self.redis = Redis(folder)
         self.cassandra = Cassandra(folder, long_lived=long_lived)
         self._echo = echo

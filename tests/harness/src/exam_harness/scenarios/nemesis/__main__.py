@@ -20,7 +20,7 @@ from exam_harness.oracle.transcript import Transcript
 from exam_harness.scenarios.nemesis.accounts import log_in_students
 from exam_harness.scenarios.nemesis.platform import running_platform
 from exam_harness.scenarios.nemesis.settings import Settings, read_settings
-from exam_harness.scenarios.nemesis.sitting import Sittings
+from exam_harness.scenarios.nemesis.sitting import Sittings, tolerance
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     settings.folder.mkdir(parents=True, exist_ok=True)
     run = new_run_folder("nemesis")
     try:
-        with running_platform(run / "run", echo=print, pace=settings.pace) as platform:
+        with running_platform(run / "run", echo=print) as platform:
             logins, ids = log_in_students(platform.stack, settings.students)
             code = asyncio.run(Nemesis(settings, Sittings(platform, logins, ids)).run())
     finally:
@@ -65,7 +65,7 @@ class Nemesis:
         began = time.monotonic()
         await self._sittings.refresh_logins()
         transcript = await self._sittings.run(schedule)
-        mismatches, counts = judge(transcript)
+        mismatches, counts = judge(transcript, tolerance=tolerance(schedule))
         self._totals.update({"sittings": 1, "calls": len(transcript.calls), **counts})
         self._totals.update(mismatch.kind for mismatch in mismatches)
         outcome = "FAILED" if mismatches else "ok"

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
@@ -19,9 +18,8 @@ _STARTED: Final = {"started_at", "now", "deadline", "answers", "highest_seq", "s
 """The members of a started attempt that make a statement to the student."""
 
 
-def platform_time() -> int:
-    """The platform's time (µs): PostgreSQL runs on this machine."""
-    return time.time_ns() // 1_000
+Clock = Callable[[], int]
+"""The platform's time (µs): PostgreSQL runs on this machine, by a clock that the nemesis steps."""
 
 
 @dataclass
@@ -34,8 +32,9 @@ class Login:
 
 @dataclass
 class Recorder:
-    """What clients record: the calls of one sitting, and the paper that they were shown."""
+    """What clients record: the calls of one sitting, and the paper that they were shown, by the platform's clock."""
 
+    now: Clock
     calls: list[Call] = field(default_factory=list)
     paper: Mapping[str, Any] | None = None
     remarks: list[str] = field(default_factory=list)
@@ -178,12 +177,12 @@ class Client:
         if body is not None:
             headers["Content-Type"] = "application/json"
         content = b"" if body is None else json.dumps(body).encode()
-        sent_at = platform_time()
+        sent_at = self._recorder.now()
         try:
             response = await self._routes[via].exchange(Request(method, path, headers, content))
         except NoResponseError:
-            return None, sent_at, platform_time()
-        return response, sent_at, platform_time()
+            return None, sent_at, self._recorder.now()
+        return response, sent_at, self._recorder.now()
 
     def _record(
         self,

@@ -1,38 +1,32 @@
 """Negative controls: for each variant a schedule that is aimed at the rule it lacks."""
 
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from exam_harness.environments.processes.stack import Echo
 from exam_harness.faults.schedule import QUEUES, SITTING, WINDOW_MS, Event, Fault, Schedule
-from exam_harness.scenarios.nemesis.platform import SETTINGS, Pace
-from exam_harness.scenarios.nemesis.variants import MODULES, NAME_VARIABLE
+from exam_harness.scenarios.nemesis.platform import SETTINGS, Pace, Platform, running_platform
+from exam_harness.scenarios.nemesis.variants import FILE_VARIABLE, MODULES
+
+UNCHANGED: Final = "unchanged"
+"""The name of the platform as it is, which every schedule of a control must leave without a mismatch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A variant, and faults under which the rule that it lacks matters.
-
-    Attributes:
-        events: the faults.
-        pace: the time limits of platform and students.
-        kinds: the kinds of mismatch that show it.
-    """
+    """Faults under which the rule that a variant lacks matters, and the kind of mismatch that shows it."""
 
     events: tuple[Event, ...]
-    pace: Pace
-    kinds: frozenset[str]
+    kind: str
 
     def schedule(self, seed: int) -> Schedule:
         """The schedule for a seed of the students."""
         return Schedule(seed=seed, events=self.events)
 
-    def variant(self, name: str) -> Pace:
-        """The pace with the variant switched on."""
-        return replace(self.pace, env={**self.pace.env, NAME_VARIABLE: name}, modules=MODULES)
-
-
-_PATIENT: Final = Pace(env={**SETTINGS, "EXAM_CASSANDRA_TIMEOUT_MS": "12000"}, client_seconds=12, tail_seconds=8)
-"""Clients and solvers that wait longer than a lease for a response."""
 
 CONTROLS: Final = {
     "no-drain": Control(
@@ -40,8 +34,7 @@ CONTROLS: Final = {
             Event(at=800, fault=Fault.CUT, target="solver-1→postgres", lasts=4_000),
             Event(at=1_500, fault=Fault.STOP, target=SITTING),
         ),
-        pace=Pace(tail_seconds=4),
-        kinds=frozenset({"lost"}),
+        kind="lost",
     ),
     "lease-check-after-write": Control(
         events=(
@@ -49,8 +42,7 @@ CONTROLS: Final = {
             Event(at=1_500, fault=Fault.STOP, target=SITTING),
             Event(at=4_000, fault=Fault.DELAY, target="solver-1→cassandra", lasts=7_000, amount=1_000),
         ),
-        pace=replace(_PATIENT, tail_seconds=8),
-        kinds=frozenset({"lost"}),
+        kind="lost",
     ),
     "no-gap-rule": Control(
         events=(
@@ -58,17 +50,41 @@ CONTROLS: Final = {
             Event(at=1_000, fault=Fault.CUT, target="solver-1→cassandra", lasts=8_000),
             Event(at=1_500, fault=Fault.STOP, target=SITTING),
         ),
-        pace=_PATIENT,
-        kinds=frozenset({"lost"}),
+        kind="lost",
     ),
-    "stale-refusals": Control(
-        events=(),
-        pace=Pace(),
-        kinds=frozenset({"untrue"}),
-    ),
+    "stale-refusals": Control(events=(), kind="untrue"),
     "no-ledger": Control(
         events=(Event(at=WINDOW_MS, fault=Fault.LOSE_TASKS, target=QUEUES, lasts=6_000),),
-        pace=Pace(),
-        kinds=frozenset({"degree"}),
+        kind="degree",
     ),
 }
+
+
+class ControlledPlatform:
+    """A platform whose solvers and grader can be exchanged for a variant."""
+
+    def __init__(self, platform: Platform, file: Path) -> None:
+        self.platform = platform
+        self._file = file
+
+    async def switch(self, variant: str) -> None:
+        """Restart solvers and grader as a variant."""
+        self._file.write_text(variant)
+        for name in ("solver-1", "solver-2", "grader"):
+            await asyncio.to_thread(self.platform.processes[name].stop)
+        await self.platform.repair()
+
+
+@contextmanager
+def controlled_platform(folder: Path, *, echo: Echo) -> Iterator[ControlledPlatform]:
+    """Start a platform that is unchanged at first.
+
+    Its clients and solvers wait longer than a lease for a response, and students go on long after their deadline: with
+    shorter timeouts, some of the rules are never needed.
+    """
+    file = folder.with_suffix(".variant")
+    file.write_text(UNCHANGED)
+    env = {**SETTINGS, "EXAM_CASSANDRA_TIMEOUT_MS": "12000", FILE_VARIABLE: str(file)}
+    pace = Pace(env=env, modules=MODULES, client_seconds=12, tail_seconds=8)
+    with running_platform(folder, echo=echo, pace=pace) as platform:
+        yield ControlledPlatform(platform, file)

@@ -11,7 +11,6 @@ import redis
 
 from exam_harness.faults.schedule import LINK_FAULTS, PROCESS_FAULTS, TASK_FAULTS, Event, Fault, Schedule
 from exam_harness.faults.tcp_proxy import LinkFault
-from exam_harness.scenarios.nemesis.client import platform_time
 from exam_harness.scenarios.nemesis.operations import Operator
 from exam_harness.scenarios.nemesis.platform import Platform
 from exam_harness.students.clock import SECOND
@@ -47,7 +46,7 @@ class Injector:
 
     async def _inject(self, event: Event) -> None:
         at = self.opens_at + event.at * _MS
-        await asyncio.sleep(max(0, at - platform_time()) / SECOND)
+        await asyncio.sleep(max(0, at - self.platform.now()) / SECOND)
         if event.fault in PROCESS_FAULTS:
             await self._inject_process(event)
         elif event.fault in LINK_FAULTS:
@@ -55,6 +54,8 @@ class Injector:
             proxy.inject(LinkFault(event.fault.value), delay=event.amount / 1_000)
             await _last(event)
             proxy.heal()
+        elif event.fault is Fault.STEP:
+            self.platform.stack.clock.step(event.amount * _MS)
         elif event.fault in TASK_FAULTS:
             await asyncio.to_thread(self._disturb_tasks, event)
         else:
@@ -91,10 +92,10 @@ class Injector:
 
     def _disturb_tasks(self, event: Event) -> None:
         """Lose or repeat the queued tasks again and again while the event lasts; without Redis there are none."""
-        until = platform_time() + event.lasts * _MS
+        until = time.monotonic() + event.lasts / 1_000
         repeated: set[bytes | str] = set()
         with redis.Redis.from_url(self.platform.stack.redis.url, socket_timeout=1, socket_connect_timeout=1) as client:
-            while platform_time() < until:
+            while time.monotonic() < until:
                 with suppress(redis.ConnectionError, redis.TimeoutError):
                     for queue in _QUEUES:
                         _lose(client, queue) if event.fault is Fault.LOSE_TASKS else _repeat(client, queue, repeated)

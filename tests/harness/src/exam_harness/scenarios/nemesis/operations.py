@@ -7,7 +7,7 @@ import httpx
 
 from exam_harness.oracle.instants import rfc3339
 from exam_harness.oracle.windows import Operation
-from exam_harness.scenarios.nemesis.client import platform_time
+from exam_harness.scenarios.nemesis.client import Clock
 
 _POLL_SECONDS: Final = 0.2
 _CALL_SECONDS: Final = 3
@@ -16,7 +16,8 @@ _CALL_SECONDS: Final = 3
 class Operator:
     """Sends commands to one sitting through web's internal API, past the gateway."""
 
-    def __init__(self, http: httpx.AsyncClient, name: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, name: str, now: Clock) -> None:
+        self._now = now
         self._http = http
         self._path = f"/internal/sittings/{name}"
         self.operations: list[Operation] = []
@@ -43,14 +44,14 @@ class Operator:
         await self._run("PUT", path, "accommodate", {"extra_us": extra}, student=student, extra=extra)
 
     async def _run(self, method: str, path: str, verb: str, body: object = None, **values: int) -> bool:
-        sent_at = platform_time()
+        sent_at = self._now()
         status = await self._call(method, path, body)
         while status is None or httpx.codes.is_server_error(status):
             await asyncio.sleep(_POLL_SECONDS)
             status = await self._call(method, path, body)
         if not httpx.codes.is_success(status):
             return False
-        self.operations.append(Operation(verb=verb, sent_at=sent_at, done_at=platform_time(), **values))
+        self.operations.append(Operation(verb=verb, sent_at=sent_at, done_at=self._now(), **values))
         return True
 
     async def _call(self, method: str, path: str, body: object) -> int | None:

@@ -98,6 +98,10 @@ class Platform:
             "gateway": stack.gateway,
         }
 
+    def now(self) -> int:
+        """The platform's time (µs)."""
+        return self.stack.clock.now()
+
     def start_missing(self) -> list[str]:
         """Start the processes that ended, as an orchestrator does, and return their names.
 
@@ -146,7 +150,7 @@ def running_platform(folder: Path, *, echo: Echo, pace: Pace = PACE) -> Iterator
                 proxies[name].start()
             return proxies[name].port
 
-        wiring = Wiring(route=route, env=pace.env, modules=pace.modules)
+        wiring = Wiring(route=route, env=pace.env, modules=pace.modules, stepped=True)
         stack = Stack(folder, solvers=2, lease_ttl_ms=LEASE_TTL_MS, wiring=wiring, echo=echo)
         yield Platform(undo.enter_context(stack), proxies, pace)
 

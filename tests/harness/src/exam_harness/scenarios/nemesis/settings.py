@@ -8,8 +8,7 @@ from pathlib import Path
 
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.faults.schedule import Schedule, draw_schedule
-from exam_harness.scenarios.nemesis.controls import CONTROLS
-from exam_harness.scenarios.nemesis.platform import PACE, Pace, targets
+from exam_harness.scenarios.nemesis.platform import targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,6 @@ class Settings:
         repeat: how often each schedule is run.
         students: the number of students.
         shrink_runs: how many sittings may be spent on shrinking a schedule that fails.
-        control: the variant to run instead of the platform as it is, under the schedule that is aimed at it.
         folder: where transcripts of failed sittings and logs are written.
     """
 
@@ -31,21 +29,11 @@ class Settings:
     repeat: int
     students: int
     shrink_runs: int
-    control: str | None
     folder: Path
-
-    @property
-    def pace(self) -> Pace:
-        """The time limits, with the control's variant if one is chosen."""
-        return PACE if self.control is None else CONTROLS[self.control].variant(self.control)
 
     def schedules(self) -> Iterator[Schedule]:
         """The schedules to run."""
-        if self.control is not None:
-            chosen = [CONTROLS[self.control].schedule(seed) for seed in self.seeds]
-        else:
-            chosen = self._drawn()
-        for schedule in chosen:
+        for schedule in self._drawn():
             for _ in range(self.repeat):
                 yield schedule
 
@@ -65,7 +53,6 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     parser.add_argument("--repeat", type=int, default=1, help="run each schedule this often (%(default)s)")
     parser.add_argument("--students", type=int, default=24, help="number of students (%(default)s)")
     parser.add_argument("--shrink", type=int, default=0, help="sittings to spend on shrinking a failure (%(default)s)")
-    parser.add_argument("--control", choices=sorted(CONTROLS), help="run a variant with one rule switched off")
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "build/nemesis", help="output folder")
     parsed = parser.parse_args(arguments)
     return Settings(
@@ -74,7 +61,6 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         repeat=parsed.repeat,
         students=parsed.students,
         shrink_runs=parsed.shrink,
-        control=parsed.control,
         folder=parsed.folder,
     )
 

@@ -10,9 +10,10 @@ import httpx
 
 from exam_harness.faults.schedule import DURATION_MS, WINDOW_MS, Schedule
 from exam_harness.oracle.instants import rfc3339
+from exam_harness.oracle.judgement import CLOCK_TOLERANCE
 from exam_harness.oracle.transcript import Transcript
 from exam_harness.oracle.windows import Window
-from exam_harness.scenarios.nemesis.client import GATEWAY, Client, Login, Recorder, platform_time
+from exam_harness.scenarios.nemesis.client import GATEWAY, Client, Login, Recorder
 from exam_harness.scenarios.nemesis.evidence import Provisioned, collect
 from exam_harness.scenarios.nemesis.exam import QUESTIONS, document
 from exam_harness.scenarios.nemesis.injector import Injector
@@ -31,6 +32,7 @@ _PROVISION_US: Final = 4 * SECOND
 _LONGEST_US: Final = 9 * SECOND
 """How long after the close as provisioned students go on at most, whatever was granted."""
 _GRADED_SECONDS: Final = 60
+_STEP_FOLLOWED_MS: Final = 5_000
 _POLL_SECONDS: Final = 0.2
 _CANDIDATES: Final = 2_000
 """As many as spread a few students over several buckets."""
@@ -66,7 +68,7 @@ class Sittings:
         self, schedule: Schedule, name: str, http: httpx.AsyncClient, routes: Mapping[str, Connections]
     ) -> Transcript:
         sitting = await self._provision(http, name)
-        window, operator = sitting.window, Operator(http, name)
+        window, operator = sitting.window, Operator(http, name, self._platform.now)
         injector = Injector(
             platform=self._platform,
             operator=operator,
@@ -74,7 +76,7 @@ class Sittings:
             closes_at=window.closes_at,
             students=self._students,
         )
-        recorder = Recorder()
+        recorder = Recorder(self._platform.now)
         async with asyncio.TaskGroup() as group:
             supervisor = group.create_task(self._supervise())
             injecting = group.create_task(injector.run(schedule))
@@ -86,7 +88,7 @@ class Sittings:
                         opens_at=window.opens_at,
                         ends_at=window.closes_at + _LONGEST_US,
                         tail=int(self._platform.pace.tail_seconds * SECOND),
-                        now=platform_time,
+                        now=self._platform.now,
                     )
                 )
                 for index, (username, student) in enumerate(self._students)
@@ -94,7 +96,7 @@ class Sittings:
             await asyncio.wait(students)
             if schedule.events:
                 ends_at = max(event.at + event.lasts for event in schedule.events)
-                await asyncio.sleep(max(0, window.opens_at + ends_at * _MS - platform_time()) / SECOND)
+                await asyncio.sleep(max(0, window.opens_at + ends_at * _MS - self._platform.now()) / SECOND)
             supervisor.cancel()
             await self._platform.repair()
             await injecting
@@ -110,7 +112,9 @@ class Sittings:
         )
         try:
             for username, login in self._logins.items():
-                await refresh(Client(0, "", login, {GATEWAY: connections}, Recorder(), Random(username)))
+                await refresh(
+                    Client(0, "", login, {GATEWAY: connections}, Recorder(self._platform.now), Random(username))
+                )
         finally:
             await connections.close()
 
@@ -118,7 +122,7 @@ class Sittings:
         """Create an exam and a sitting of it; returns when every solver knows it."""
         text = document(name)
         (await http.put("/internal/exams", content=text.encode())).raise_for_status()
-        opens_at = platform_time() + _PROVISION_US
+        opens_at = self._platform.now() + _PROVISION_US
         window = Window(opens_at=opens_at, closes_at=opens_at + WINDOW_MS * _MS, duration=DURATION_MS * _MS)
         body = {
             "exam": name,
@@ -174,6 +178,11 @@ class Sittings:
                 response = await http.get(f"{self._platform.stack.solver_urls[0]}/v1/keys")
             self._keys = response.raise_for_status().json()
         return self._keys
+
+
+def tolerance(schedule: Schedule) -> int:
+    """How far times may differ under a schedule (µs): a solver follows a step of the clock within a few renewals."""
+    return (schedule.stepped + _STEP_FOLLOWED_MS) * _MS if schedule.stepped else CLOCK_TOLERANCE
 
 
 def _graded(status: Mapping[str, Any]) -> bool:

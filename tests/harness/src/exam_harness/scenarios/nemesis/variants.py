@@ -1,16 +1,18 @@
 """Variants of solver and grader with one rule of the protocol switched off: the nemesis must find each of them.
 
-They exist in the harness alone: `solver_variant` and `grader_variant` start a process as the variant that
-NEMESIS_VARIANT names. The services themselves have no such switch.
+They exist in the harness alone: `solver_variant` and `grader_variant` start a process as the variant that a file names.
+The services themselves have no such switch.
 """
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from exam_harness.environments.processes.services import Modules
 
-NAME_VARIABLE: Final = "NEMESIS_VARIANT"
+FILE_VARIABLE: Final = "NEMESIS_VARIANT_FILE"
+"""The environment variable with the path of the file that names the variant; processes read it when they start."""
 MODULES: Final = Modules(
     solver="exam_harness.scenarios.nemesis.solver_variant", grader="exam_harness.scenarios.nemesis.grader_variant"
 )
@@ -18,7 +20,9 @@ MODULES: Final = Modules(
 
 def apply(variants: Mapping[str, Callable[[], None]]) -> None:
     """Apply the chosen variant if it concerns this process; the other processes run unchanged."""
-    variants.get(os.environ[NAME_VARIABLE], lambda: None)()
+    chosen = Path(os.environ[FILE_VARIABLE]).read_text()
+    if chosen in variants:
+        variants[chosen]()
 
 
 def replace(owner: type[Any], name: str, function: object) -> None:

@@ -21,6 +21,7 @@ from exam_harness.environments.processes.paths import (
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import ChildProcess, HarnessError
 from exam_harness.environments.processes.server import Server
+from exam_harness.environments.processes.servers.clock import SteppedClock
 
 ROLES = ("exam_web", "exam_solver", "exam_grader")
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -32,11 +33,14 @@ class Postgres(Server):
     Args:
         folder: the folder for its data and log.
         user: the user to run it as; PostgreSQL refuses to run as root.
+        clock: its wall clock; by default this machine's.
     """
 
     ready_seconds: ClassVar[float] = 60
 
-    def __init__(self, folder: Path, *, user: pwd.struct_passwd | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, user: pwd.struct_passwd | None = None, clock: SteppedClock | None = None
+    ) -> None:
         self.folder = folder.absolute() / "postgres"
         (self.port,) = free_ports(1)
         self._data = self.folder / "data"
@@ -59,7 +63,7 @@ class Postgres(Server):
                 ),
             ],
             log=folder.absolute() / "logs/postgres.log",
-            env=_ENVIRONMENT,
+            env=_ENVIRONMENT if clock is None else _ENVIRONMENT | dict(clock.env),
             user=self._user,
             # «Fast» shutdown: SIGTERM's «smart» waits until every client has disconnected.
             stop_signal=signal.SIGINT,
