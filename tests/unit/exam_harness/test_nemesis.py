@@ -1,0 +1,81 @@
+"""The nemesis without a platform: its targets exist, its settings, its stepped clock, and how variants are made."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exam_harness.environments.processes.servers.clock import SteppedClock
+from exam_harness.faults.schedule import LINK_FAULTS, Event, Fault, Schedule, draw_schedule
+from exam_harness.scenarios.nemesis.controls import CONTROLS
+from exam_harness.scenarios.nemesis.platform import targets
+from exam_harness.scenarios.nemesis.settings import read_settings
+from exam_harness.scenarios.nemesis.variants import replace
+
+STEP = 100_000_000
+READ_CLOCKS = "import json, time; print(json.dumps([time.time(), time.monotonic()]))"
+
+
+def read_clocks(clock: SteppedClock) -> tuple[float, float]:
+    """The wall clock and the monotonic clock as a child process reads them."""
+    child = subprocess.run(
+        [sys.executable, "-c", READ_CLOCKS], env={**os.environ, **clock.env}, capture_output=True, text=True, check=True
+    )
+    wall, monotonic = json.loads(child.stdout)
+    return wall, monotonic
+
+
+def test_a_step_moves_the_wall_clock_alone(tmp_path: Path) -> None:
+    """A server whose clock is stepped sees another time of day, and measures spans as before."""
+    clock = SteppedClock(tmp_path)
+    before = read_clocks(clock)
+    clock.step(STEP)
+    forward = read_clocks(clock)
+    clock.step(-2 * STEP)
+    back = read_clocks(clock)
+    assert before[0] < forward[0] - 90
+    assert back[0] < before[0] - 90
+    assert before[1] < forward[1] < back[1] < before[1] + 90
+    assert clock.offset == -STEP
+
+
+def test_the_controls_hit_what_schedules_hit() -> None:
+    """A control that is aimed at a link which does not exist would test nothing."""
+    links = targets(1).links
+    for control in CONTROLS.values():
+        assert all(event.target in links for event in control.events if event.fault in LINK_FAULTS)
+
+
+def test_a_variant_of_code_that_is_gone_is_an_error() -> None:
+    """A variant must replace what exists: otherwise the rule stays switched on and the control tests nothing."""
+
+    class Keeper:
+        def held_since(self) -> bool:
+            return False
+
+    replace(Keeper, "held_since", lambda _keeper: True)
+    assert Keeper().held_since()
+    with pytest.raises(AttributeError, match="has no renamed"):
+        replace(Keeper, "renamed", lambda _keeper: True)
+
+
+def test_seeds_are_a_list_of_numbers_and_ranges() -> None:
+    """I can run any seeds."""
+    settings = read_settings(["--seeds", "3,5-7", "--repeat", "2"])
+    assert [schedule.seed for schedule in settings.schedules()] == [3, 3, 5, 5, 6, 6, 7, 7]
+
+
+def test_a_schedule_is_run_from_its_file(tmp_path: Path) -> None:
+    """I can run a schedule that was shrunk, or one that I wrote."""
+    schedule = Schedule(seed=7, events=(Event(at=5, fault=Fault.KILL, target="solver-1", lasts=100),))
+    path = tmp_path / "schedule.json"
+    path.write_text(json.dumps(schedule.to_json()))
+    assert list(read_settings(["--schedule", str(path)]).schedules()) == [schedule]
+
+
+def test_the_schedules_of_a_run_are_those_of_its_seeds() -> None:
+    """A failed seed is repeated by its number."""
+    assert list(read_settings(["--seeds", "9"]).schedules()) == [draw_schedule(9, targets(24))]
