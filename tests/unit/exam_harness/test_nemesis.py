@@ -13,6 +13,7 @@ from exam_harness.faults.schedule import LINK_FAULTS, Event, Fault, Schedule, dr
 from exam_harness.scenarios.nemesis.controls import CONTROLS
 from exam_harness.scenarios.nemesis.platform import targets
 from exam_harness.scenarios.nemesis.settings import read_settings
+from exam_harness.scenarios.nemesis.slow_renewal import slow
 from exam_harness.scenarios.nemesis.variants import replace
 
 STEP = 100_000_000
@@ -45,8 +46,8 @@ def test_a_step_moves_the_wall_clock_alone(tmp_path: Path) -> None:
 def test_the_controls_hit_what_schedules_hit() -> None:
     """A control that is aimed at a link which does not exist would test nothing."""
     links = targets(1).links
-    for control in CONTROLS.values():
-        assert all(event.target in links for event in control.events if event.fault in LINK_FAULTS)
+    events = [event for control in CONTROLS.values() for schedule in control.schedules for event in schedule]
+    assert all(event.target in links for event in events if event.fault in LINK_FAULTS)
 
 
 def test_a_variant_of_code_that_is_gone_is_an_error() -> None:
@@ -60,6 +61,12 @@ def test_a_variant_of_code_that_is_gone_is_an_error() -> None:
     assert Keeper().held_since()
     with pytest.raises(AttributeError, match="has no renamed"):
         replace(Keeper, "renamed", lambda _keeper: True)
+
+
+def test_a_slow_renewal_of_a_function_that_is_gone_is_an_error() -> None:
+    """The lease function without its lock must be the present one."""
+    with pytest.raises(ValueError, match="must follow the code"):
+        slow("BEGIN RETURN 1; END", locked=False)
 
 
 def test_seeds_are_a_list_of_numbers_and_ranges() -> None:

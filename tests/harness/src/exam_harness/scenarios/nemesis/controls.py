@@ -8,54 +8,81 @@ from pathlib import Path
 from typing import Final
 
 from exam_harness.environments.processes.stack import Echo
-from exam_harness.faults.schedule import QUEUES, SITTING, WINDOW_MS, Event, Fault, Schedule
+from exam_harness.faults.schedule import QUEUES, SITTING, WINDOW_MS, Event, Fault
 from exam_harness.scenarios.nemesis.platform import SETTINGS, Pace, Platform, running_platform
-from exam_harness.scenarios.nemesis.variants import FILE_VARIABLE, MODULES
-
-UNCHANGED: Final = "unchanged"
-"""The name of the platform as it is, which every schedule of a control must leave without a mismatch."""
+from exam_harness.scenarios.nemesis.slow_renewal import LeaseFunction
+from exam_harness.scenarios.nemesis.variants import (
+    FILE_VARIABLE,
+    MODULES,
+    RENEWAL_WITHOUT_LOCK,
+    SLOW_RENEWAL,
+    UNCHANGED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """Faults under which the rule that a variant lacks matters, and the kind of mismatch that shows it."""
+    """Faults under which the rule that a variant lacks matters.
 
-    events: tuple[Event, ...]
+    Attributes:
+        schedules: the events of each schedule to try, because some depend on the speed of the machine.
+        kind: the kind of mismatch that shows that the rule is missing.
+        correct: the platform that has the rule and differs in nothing else.
+    """
+
+    schedules: tuple[tuple[Event, ...], ...]
     kind: str
+    correct: str = UNCHANGED
 
-    def schedule(self, seed: int) -> Schedule:
-        """The schedule for a seed of the students."""
-        return Schedule(seed=seed, events=self.events)
+
+def _stop_after_restart(at: int) -> tuple[Event, ...]:
+    """One solver is released, the other starts anew; the sitting is stopped while its first renewal is under way."""
+    return (
+        Event(at=1_500, fault=Fault.RESTART, target="solver-2", lasts=12_000),
+        Event(at=2_000, fault=Fault.RESTART, target="solver-1"),
+        Event(at=at, fault=Fault.STOP, target=SITTING),
+    )
 
 
 CONTROLS: Final = {
     "no-drain": Control(
-        events=(
-            Event(at=800, fault=Fault.CUT, target="solver-1→postgres", lasts=4_000),
-            Event(at=1_500, fault=Fault.STOP, target=SITTING),
+        schedules=(
+            (
+                Event(at=800, fault=Fault.CUT, target="solver-1→postgres", lasts=4_000),
+                Event(at=1_500, fault=Fault.STOP, target=SITTING),
+            ),
         ),
         kind="lost",
     ),
     "lease-check-after-write": Control(
-        events=(
-            Event(at=800, fault=Fault.CUT, target="solver-1→postgres", lasts=8_000),
-            Event(at=1_500, fault=Fault.STOP, target=SITTING),
-            Event(at=4_000, fault=Fault.DELAY, target="solver-1→cassandra", lasts=7_000, amount=1_000),
+        schedules=(
+            (
+                Event(at=800, fault=Fault.CUT, target="solver-1→postgres", lasts=8_000),
+                Event(at=1_500, fault=Fault.STOP, target=SITTING),
+                Event(at=4_000, fault=Fault.DELAY, target="solver-1→cassandra", lasts=7_000, amount=1_000),
+            ),
         ),
         kind="lost",
     ),
     "no-gap-rule": Control(
-        events=(
-            Event(at=800, fault=Fault.CUT, target="solver-1→postgres", lasts=8_000),
-            Event(at=1_000, fault=Fault.CUT, target="solver-1→cassandra", lasts=8_000),
-            Event(at=1_500, fault=Fault.STOP, target=SITTING),
+        schedules=(
+            (
+                Event(at=800, fault=Fault.CUT, target="solver-1→postgres", lasts=8_000),
+                Event(at=1_000, fault=Fault.CUT, target="solver-1→cassandra", lasts=8_000),
+                Event(at=1_500, fault=Fault.STOP, target=SITTING),
+            ),
         ),
         kind="lost",
     ),
-    "stale-refusals": Control(events=(), kind="untrue"),
+    "stale-refusals": Control(schedules=((),), kind="untrue"),
     "no-ledger": Control(
-        events=(Event(at=WINDOW_MS, fault=Fault.LOSE_TASKS, target=QUEUES, lasts=6_000),),
+        schedules=((Event(at=WINDOW_MS, fault=Fault.LOSE_TASKS, target=QUEUES, lasts=6_000),),),
         kind="degree",
+    ),
+    RENEWAL_WITHOUT_LOCK: Control(
+        schedules=tuple(_stop_after_restart(at) for at in (4_500, 5_000, 5_500, 4_000, 6_000)),
+        kind="lost",
+        correct=SLOW_RENEWAL,
     ),
 }
 
@@ -66,10 +93,15 @@ class ControlledPlatform:
     def __init__(self, platform: Platform, file: Path) -> None:
         self.platform = platform
         self._file = file
+        self._renewal = LeaseFunction(platform.stack.postgres.dsn())
 
     async def switch(self, variant: str) -> None:
         """Restart solvers and grader as a variant."""
         self._file.write_text(variant)
+        if variant in {SLOW_RENEWAL, RENEWAL_WITHOUT_LOCK}:
+            self._renewal.make_slow(locked=variant == SLOW_RENEWAL)
+        else:
+            self._renewal.restore()
         for name in ("solver-1", "solver-2", "grader"):
             await asyncio.to_thread(self.platform.processes[name].stop)
         await self.platform.repair()

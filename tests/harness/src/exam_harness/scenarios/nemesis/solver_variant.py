@@ -1,10 +1,12 @@
 """``python -m exam_harness.scenarios.nemesis.solver_variant``: a solver with one rule switched off."""
 
+import os
 import sys
 from typing import Any, Final
 
 from exam_core.lease import Admission
-from exam_harness.scenarios.nemesis.variants import apply, replace
+from exam_harness.scenarios.nemesis.slow_renewal import TTL_MS
+from exam_harness.scenarios.nemesis.variants import RENEWAL_WITHOUT_LOCK, SLOW_RENEWAL, apply, replace
 from exam_solver.__main__ import main
 from exam_solver.attempts import answers
 from exam_solver.attempts.plan import Plan, plan
@@ -41,7 +43,14 @@ def stale_refusals() -> None:
     vars(answers)["plan"] = plan_at_once
 
 
+def long_lease() -> None:
+    """Keep a lease for longer than a slow renewal takes; no rule is switched off here, but in the lease function."""
+    os.environ["EXAM_LEASE_TTL_MS"] = str(TTL_MS)
+
+
 VARIANTS: Final = {
+    SLOW_RENEWAL: long_lease,
+    RENEWAL_WITHOUT_LOCK: long_lease,
     "no-gap-rule": no_gap_rule,
     "lease-check-after-write": lease_check_after_write,
     "stale-refusals": stale_refusals,

@@ -13,6 +13,11 @@ from exam_harness.environments.processes.services import Modules
 
 FILE_VARIABLE: Final = "NEMESIS_VARIANT_FILE"
 """The environment variable with the path of the file that names the variant; processes read it when they start."""
+UNCHANGED: Final = "unchanged"
+"""The name of the platform as it is, which every schedule of a control must leave without a mismatch."""
+SLOW_RENEWAL: Final = "slow-renewal"
+"""Correct, too: the renewal takes long, under the schedule's lock."""
+RENEWAL_WITHOUT_LOCK: Final = "renewal-without-lock"
 MODULES: Final = Modules(
     solver="exam_harness.scenarios.nemesis.solver_variant", grader="exam_harness.scenarios.nemesis.grader_variant"
 )
