@@ -194,6 +194,14 @@ def test_a_forged_receipt_is_reported(run: Run) -> None:
     assert "receipt" in run.kinds()
 
 
+def test_a_receipt_for_another_seq_is_reported(run: Run) -> None:
+    """A receipt for a seq that I never sent with this content is none."""
+    run.answer(1)
+    run.answer(2, OTHER)
+    run.acknowledge(run.platform.rows[0], OTHER, seq=3, at=3_000)
+    assert "receipt" in run.kinds()
+
+
 def test_a_receipt_from_before_the_answer_was_sent_is_reported(run: Run) -> None:
     """An answer cannot have been received before I sent it."""
     run.answer(1)

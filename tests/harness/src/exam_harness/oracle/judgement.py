@@ -122,8 +122,10 @@ class Judgement:
     def _check_receipt(self, call: Call) -> Iterator[tuple[str, str]]:
         seq, received_at = call.body["seq"], parse_rfc3339(call.body["received_at"])
         self.counts["acknowledged"] += 1
-        if seq > call.seq:
+        sent = self.sent[call.student, call.question].get((seq, call.content))
+        if sent is None or seq > call.seq:
             yield "receipt", f"{call}: the receipt is for seq {seq}"
+            return
         answer = call.sent_answer(self.transcript.sitting, seq)
         try:
             claims = verify_acknowledgement(Acknowledgement(answer, received_at, call.body["receipt"]), self.keys)
@@ -132,7 +134,7 @@ class Judgement:
             return
         if claims["deadline_at"] not in self._deadlines(call.student):
             yield "deadline", f"{call}: no version of the window gives the deadline {claims['deadline_at']}"
-        earliest = min(each.sent_at for each in self.sent[call.student, call.question][seq, call.content].calls)
+        earliest = min(each.sent_at for each in sent.calls)
         if received_at < earliest - self.tolerance:
             yield "time", f"{call}: received at {received_at}, first sent at {earliest}"
 
