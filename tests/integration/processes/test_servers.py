@@ -2,6 +2,7 @@
 
 import pwd
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -16,6 +17,7 @@ from exam_harness.environments.processes.ports import free_ports, is_listening
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.servers.cassandra import Cassandra
+from exam_harness.environments.processes.servers.clock import SteppedClock
 from exam_harness.environments.processes.servers.nginx import Nginx
 from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
@@ -227,3 +229,25 @@ def test_free_ports_are_unique_and_not_ephemeral() -> None:
     ports = [*free_ports(50), *free_ports(50)]
     assert len(set(ports)) == 100
     assert max(ports) < lowest
+
+
+def test_the_clock_of_a_running_postgresql_is_stepped(folder: Path) -> None:
+    """PostgreSQL's time of day follows its stepped clock at once, back and forth, as if its machine's had been set."""
+    clock = SteppedClock(folder)
+
+    def ahead() -> float:
+        """By how much PostgreSQL's clock is ahead of this machine's (s)."""
+        with psycopg.connect(server.dsn(database="postgres")) as connection:
+            ((now,),) = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float").fetchall()
+        return float(now) - time.time()
+
+    with Postgres(folder, clock=clock) as server:
+        assert abs(ahead()) < 10
+        clock.step(100_000_000)
+        assert 90 < ahead() < 110
+        clock.step(-200_000_000)
+        assert -110 < ahead() < -90
+        server.kill()
+        server.start()
+        server.await_ready()
+        assert -110 < ahead() < -90

@@ -1,7 +1,7 @@
 """A wall clock that can be stepped: libfaketime in front of a server, as if its machine's clock had been set."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from exam_harness.environments.processes.paths import package_folder
@@ -16,6 +16,11 @@ class SteppedClock:
         self.offset = 0
         self._file = folder.absolute() / "clock"
         self._write()
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The beginning of a command line under which a server reads this clock, whatever user it has changed to."""
+        return ("/usr/bin/env", *(f"{name}={value}" for name, value in self.env.items()))
 
     @property
     def env(self) -> Mapping[str, str]:

@@ -50,6 +50,7 @@ class Postgres(Server):
         self._child = ChildProcess(
             "PostgreSQL",
             [
+                *(clock.command if clock else ()),
                 *(str(self._programs / "postgres"), "-D", str(self._data)),
                 *_settings(
                     port=self.port,
@@ -63,7 +64,7 @@ class Postgres(Server):
                 ),
             ],
             log=folder.absolute() / "logs/postgres.log",
-            env=_ENVIRONMENT if clock is None else _ENVIRONMENT | dict(clock.env),
+            env=_ENVIRONMENT,
             user=self._user,
             # «Fast» shutdown: SIGTERM's «smart» waits until every client has disconnected.
             stop_signal=signal.SIGINT,
