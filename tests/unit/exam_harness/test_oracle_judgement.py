@@ -237,10 +237,20 @@ def test_a_late_answer_with_an_early_time_of_receipt_is_reported(run: Run) -> No
 
 
 def test_refusing_a_counted_answer_as_late_is_reported(run: Run) -> None:
-    """If I am given «late» for an answer that counts, it is reported."""
+    """If I am given «late» for an answer that counts, it is reported, though writes were delayed."""
+    run.late(1)
+    run.platform.rows.append(run.platform.row(1, 0, 1, ONE))
+    run.changes = {"writes_delayed": True}
+    assert "untrue" in run.kinds()
+
+
+def test_late_for_an_answer_in_doubt_is_untrue_unless_writes_were_delayed(run: Run) -> None:
+    """My first copy got no reply, and I am given «late» for the second: only a write still under way explains that."""
     run.lose(1)
     run.late(1)
     assert run.kinds() == {"untrue"}
+    run.changes = {"writes_delayed": True}
+    assert run.kinds() == set()
 
 
 def test_refusing_an_acknowledged_answer_as_late_is_reported(run: Run) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_core import receipts
+from exam_core.schedule import State
 from exam_solver.testing.papers import COIN, SINGLE
 from exam_solver.testing.world import Process, World, slug_of
 
@@ -131,6 +132,53 @@ async def test_unchanged_content_is_written_while_a_change_is_under_way(
         back = asyncio.create_task(world.put_answer(solver, attempt, SINGLE, 3, choices=[0]))
         await hold.reached(2)
     assert [(await changed).json()["seq"], (await back).json()["seq"]] == [2, 3]
+
+
+async def test_unchanged_content_is_not_called_late_when_it_is_sent_again(
+    world: World, solver: Process, attempt: str, other: Process
+) -> None:
+    """The reply to my last, unchanged save was lost: sent again after the deadline, the content counts still."""
+    await world.put_answer(solver, attempt, SINGLE, 2, choices=[0])
+    saved = await world.put_answer(solver, attempt, SINGLE, 3, choices=[0])
+    await pass_deadline(world, solver, other)
+    again = await world.put_answer(solver, attempt, SINGLE, 3, choices=[0])
+    assert (again.status_code, again.json().get("receipt")) == (200, saved.json()["receipt"])
+    assert slug_of(await world.put_answer(other, attempt, SINGLE, 4, choices=[1])) == "deadline-passed"
+
+
+async def test_a_process_that_missed_a_seq_leaves_unchanged_content_to_the_seal(
+    world: World, solver: Process, attempt: str, other: Process
+) -> None:
+    """A process that cannot know whether I changed it in between says neither «saved» nor «late» before the seal."""
+    await world.put_answer(solver, attempt, SINGLE, 2, choices=[0])
+    for seq in (3, 4):
+        assert (await world.put_answer(solver, attempt, SINGLE, seq, choices=[0])).status_code == 200
+    await pass_deadline(world, solver, other)
+    assert slug_of(await world.put_answer(other, attempt, SINGLE, 4, choices=[0])) == "not-known-saved"
+    for state in (State.CLOSING, State.SEALED):
+        world.schedule.change(world.sitting, state=state)
+        await other.renew()
+        reply = await world.put_answer(other, attempt, SINGLE, 4, choices=[0])
+        if state is State.CLOSING:
+            assert slug_of(reply) == "not-known-saved"
+            await world.seal()
+    assert (reply.status_code, reply.json().get("seq")) == (200, 2)
+
+
+async def test_a_process_that_loads_the_attempt_while_closing_does_not_call_unchanged_content_late(
+    world: World, solver: Process, attempt: str
+) -> None:
+    """A pod that is new at the end finds my content under a lower seq: until the seal, «late» could be untrue."""
+    await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
+    assert (await world.put_answer(solver, attempt, SINGLE, 2, choices=[0])).json()["seq"] == 1
+    world.schedule.change(world.sitting, state=State.CLOSING)
+    fresh = await world.start_process()
+    assert slug_of(await world.put_answer(fresh, attempt, SINGLE, 2, choices=[0])) == "not-known-saved"
+    assert slug_of(await world.put_answer(fresh, attempt, SINGLE, 2, choices=[1])) == "deadline-passed"
+    await world.seal()
+    world.schedule.change(world.sitting, state=State.SEALED)
+    await fresh.renew()
+    assert (await world.put_answer(fresh, attempt, SINGLE, 2, choices=[0])).json()["seq"] == 1
 
 
 async def test_content_that_another_process_changed_is_not_taken_for_unchanged(

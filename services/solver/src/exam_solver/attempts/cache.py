@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from exam_answerlog.log import AnswerLog, Rows
-from exam_core.answers import Answer, Start
+from exam_core.answers import Answer, AnswerValue, Start
 from exam_core.buckets import bucket_of
 from exam_core.fold import SealedBucket, earliest_start, fold_answers
 from exam_core.schedule import State
@@ -31,6 +31,7 @@ class CachedAttempt:
         pending: the answers being written, by question and seq.
         unconfirmed: the ids of answers whose write has not ended, or failed; they may be saved, now or later.
         undecided: the ids of answers that were found when the sitting was closing; only the seal decides on them.
+        undecided_values: the question and the content of each of them.
         late: the ids of answers that were kept as late.
         seqs: the seqs seen.
         start: the start that holds.
@@ -52,6 +53,7 @@ class CachedAttempt:
         "submitted_at",
         "unconfirmed",
         "undecided",
+        "undecided_values",
     )
 
     def __init__(self) -> None:
@@ -59,6 +61,7 @@ class CachedAttempt:
         self.pending: dict[tuple[int, int], UUID] = {}
         self.unconfirmed: set[UUID] = set()
         self.undecided: set[UUID] = set()
+        self.undecided_values: set[tuple[int, AnswerValue]] = set()
         self.late: set[UUID] = set()
         self.seqs = SeqRun()
         self.start: Start | None = None
@@ -105,12 +108,15 @@ class CachedAttempt:
         )
         self.unconfirmed.clear()
         self.undecided.clear()
+        self.undecided_values.clear()
         self.submission_undecided = False
         self.sealed = True
 
     def add_undecided(self, rows: Rows) -> None:
         """Add rows of the log of which a seal that is being written may have some and lack others."""
-        self.undecided.update(answer.answer_id for answer in rows.answers if answer.in_time)
+        in_time = [answer for answer in rows.answers if answer.in_time]
+        self.undecided.update(answer.answer_id for answer in in_time)
+        self.undecided_values.update((answer.question, answer.answer) for answer in in_time)
         self.submission_undecided = bool(rows.submissions)
 
     def add_pending(self, answers: Sequence[Answer]) -> None:

@@ -87,7 +87,8 @@ def plan(
     """Decide the outcome of each valid answer.
 
     An answer that is saved already is acknowledged again at any time, because it was in time once. Any other needs an
-    open deadline, a seq above the saved one, and a free row. Content that is saved already needs no row.
+    open deadline, a seq above the saved one, and a free row. Content that is saved already needs no row; therefore it
+    is not late either when it is sent again, unless another answer to the question may count.
 
     Args:
         cached: the attempt.
@@ -135,20 +136,26 @@ class _Planner:
         elif saved is not None and candidate.seq <= saved.seq:
             self._settle(candidate, _seq_too_low(candidate, saved.seq))
         elif self._decision.refusal is not None:
-            self._add_refused(candidate, self._decision.refusal)
+            self._add_refused(candidate, saved, self._decision.refusal)
         elif self._pending.get(candidate.slot, candidate.answer_id) != candidate.answer_id:
             self._settle(candidate, _seq_too_low(candidate, candidate.seq))
         else:
             self._add_admitted(candidate, saved)
 
-    def _add_refused(self, candidate: CandidateAnswer, refusal: Problem) -> None:
+    def _add_refused(self, candidate: CandidateAnswer, saved: Answer | None, refusal: Problem) -> None:
         cached = self._cached
+        same = saved if saved is not None and saved.answer == candidate.value else None
         if not self._decision.late:
             self._settle(candidate, refusal)
         elif not self._current:
             self.planned.unread.add(candidate.index)
         elif candidate.answer_id in cached.unconfirmed or candidate.answer_id in cached.undecided:
             self._settle(candidate, not_known_saved("the answer may have been saved in time"))
+        elif same is not None and self._counts(candidate, same):
+            self._settle(candidate, same)
+        elif same is not None or (candidate.question, candidate.value) in cached.undecided_values:
+            # It may have been acknowledged in time as unchanged, without a row of its own.
+            self._settle(candidate, not_known_saved("the same content was saved in time, and may be changed since"))
         elif candidate.answer_id in cached.late or self._free_rows <= 0:
             self._settle(candidate, refusal)
         else:
@@ -176,6 +183,13 @@ class _Planner:
         return (
             candidate.value == saved.answer
             and self.planned.seqs.unbroken(after=saved.seq, before=candidate.seq)
+            and all(question != candidate.question for question, _ in self._pending)
+        )
+
+    def _counts(self, candidate: CandidateAnswer, saved: Answer) -> bool:
+        """Whether the saved answer is certainly the last one to its question below the candidate."""
+        return self._cached.sealed or (
+            self.planned.seqs.covers(after=saved.seq, before=candidate.seq)
             and all(question != candidate.question for question, _ in self._pending)
         )
 

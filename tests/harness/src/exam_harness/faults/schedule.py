@@ -102,6 +102,14 @@ class Schedule:
         """By how much the clock is stepped in all, whatever the direction."""
         return sum(abs(event.amount) for event in self.events if event.fault is Fault.STEP)
 
+    @property
+    def delays_writes(self) -> bool:
+        """Whether a write of an answer may arrive long after it was sent."""
+        return any(
+            event.target.endswith("cassandra") or (event.fault is Fault.PAUSE and event.target.startswith("solver"))
+            for event in self.events
+        )
+
     def smaller(self) -> Iterator["Schedule"]:
         """Yield schedules that are simpler by one step: without an event first, then with one that is shorter."""
         for index in range(len(self.events)):

@@ -174,7 +174,10 @@ class Judgement:
 
     def _check_late(self, call: Call) -> Iterator[tuple[str, str]]:
         if call.verb == ANSWER:
-            yield from self._check_does_not_count(call)
+            if self.transcript.writes_delayed and self._in_doubt(call):
+                self.counts["late in doubt"] += 1
+            else:
+                yield from self._check_does_not_count(call)
             confirmed = [each for each in self._same(call) if each.acknowledged]
             if confirmed:
                 yield "untrue", f"{call}, and it has a receipt ({confirmed[0].via}, {confirmed[0].body['received_at']})"
@@ -236,7 +239,7 @@ class Judgement:
         for question, (seq, content) in shown.items():
             slot = (call.student, question)
             sent = self.sent.get(slot, {}).get((seq, content))
-            if sent is None or min(each.sent_at for each in sent.calls) > call.done_at:
+            if sent is None or min(each.sent_at for each in sent.calls) > call.done_at + self.tolerance:
                 answer = SentAnswer(self.transcript.sitting, *slot, seq, content)
                 yield "untrue", f"{call}: it shows {answer}, which was never sent"
             sealed = self._sealed(slot)
@@ -289,6 +292,10 @@ class Judgement:
 
     def _same(self, call: Call) -> Iterable[Call]:
         return self.sent[call.student, call.question][call.seq, call.content].calls
+
+    def _in_doubt(self, call: Call) -> bool:
+        """Whether an earlier copy of a late answer got no response, so that its write may arrive after the refusal."""
+        return any(each.unknown and each.sent_at < call.sent_at for each in self._same(call))
 
     def _sealed(self, slot: Slot) -> SealedAnswer | None:
         student, question = slot

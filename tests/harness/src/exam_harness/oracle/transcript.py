@@ -116,6 +116,7 @@ class Transcript:
         degrees: the degrees of the first revision.
         keys: the JWK set that verifies receipts.
         calls: what clients sent and received.
+        writes_delayed: whether faults held up writes on their way to the answer log beyond the timeout of their solver.
         remarks: what else went wrong, as sentences, such as a sitting that was not graded in time.
     """
 
@@ -135,6 +136,7 @@ class Transcript:
     keys: Mapping[str, Any]
     calls: Sequence[Call]
     remarks: Sequence[str] = ()
+    writes_delayed: bool = False
 
     def answers(self) -> Iterable[Call]:
         """The calls with answers."""

@@ -34,6 +34,8 @@ def collect(
     recorder: Recorder,
     operations: list[Operation],
     keys: Mapping[str, Any],
+    *,
+    writes_delayed: bool,
 ) -> Transcript:
     """Read the stores directly, past all proxies."""
     stack = platform.stack
@@ -57,6 +59,7 @@ def collect(
             keys=keys,
             calls=recorder.calls,
             remarks=recorder.remarks,
+            writes_delayed=writes_delayed,
         )
 
 

@@ -102,7 +102,13 @@ class Sittings:
             await injecting
         await self._await_graded(http, name, recorder)
         return await asyncio.to_thread(
-            collect, self._platform, sitting, recorder, operator.operations, await self._receipt_keys()
+            collect,
+            self._platform,
+            sitting,
+            recorder,
+            operator.operations,
+            await self._receipt_keys(),
+            writes_delayed=schedule.delays_writes,
         )
 
     async def refresh_logins(self) -> None:
