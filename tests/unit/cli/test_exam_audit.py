@@ -1,12 +1,17 @@
 """Recomputing a sitting: correct records have no fault, and each change of one is found."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exam_cli import verify_sitting
+from exam_cli.__main__ import main
 from exam_cli.audit.recompute import Audit
 from exam_cli.audit.records import BucketRecord, ChunkRecord, RevisionRecord, SittingRecord, StoredBucket
 from exam_core.answers import Answer, AnswerValue, Start, answer_id_of
@@ -14,12 +19,15 @@ from exam_core.buckets import bucket_of
 from exam_core.commitments import attempt_member
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot
+from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, KeyEntry, QuestionKind, freeze
 from exam_core.scoring import MultipleRule, Policy
+from exam_core.statements import sign
 
 SITTING = UUID("6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10")
 SECRET = bytes(32)
 BUCKETS = 2
+WEB = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.from_private_bytes(bytes(32)))]})
 STUDENTS = range(1, 8)
 CHOICES = tuple(AuthoredChoice(id=number, text=str(number), correct=number == 1) for number in range(3))
 PAPER, KEY = freeze(
@@ -193,6 +201,39 @@ def test_a_key_that_was_replaced_consistently_contradicts_the_published_statemen
     before, after = Audit(RECORD).degrees_statement(REVISION), Audit(changed).degrees_statement(revision)
     assert before.key != after.key
     assert before.root != after.root
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(RECORD, keys={KEY.digest: b"{"}),
+        replace(RECORD, keys={}),
+        replace(RECORD, paper_body=b"{}"),
+        with_revision(policy={}),
+        with_revision(chunks=0),
+        replace(RECORD, revisions=[]),
+        replace(RECORD, buckets=0),
+    ],
+)
+def test_content_that_cannot_be_read_is_reported(
+    changed: SittingRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If a key, paper or policy was changed so that it cannot be read, the command reports it and exits with 1."""
+    audit = Audit(RECORD)
+    for name, statement in (("seal", audit.seal_statement()), ("degrees", audit.degrees_statement(REVISION))):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"statement": sign(statement, WEB)}))
+    (tmp_path / "keys.json").write_text(json.dumps(WEB.public.to_jwks()))
+    read = RECORD
+    monkeypatch.setattr(verify_sitting, "_read", lambda *_: read)
+    command = ["verify-sitting", "n", "--database", "unused", "--from", str(tmp_path)]
+    assert main(command) == 0
+    assert capsys.readouterr().out == (
+        "verified: n: 7 answers of 7 students, 1 revisions; compared with the statement about the seal"
+        " and the statement about revision 1\n"
+    )
+    read = changed
+    assert main(command) == 1
+    assert "fault: " in capsys.readouterr().out
 
 
 def test_a_student_who_was_deleted_has_no_degree() -> None:

@@ -3,19 +3,18 @@
 import argparse
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from exam_cli import sources
-from exam_cli.audit.recompute import Audit
+from exam_cli.audit.recompute import Audit, guarded
+from exam_cli.audit.records import RevisionRecord, SittingRecord
 from exam_cli.options import add_sources, sources_from
 from exam_cli.sources import Sources, UnreadableError
 from exam_core import statements
 from exam_core.keys import PublicKeySet
 from exam_core.statements import DegreesStatement, SealStatement
-
-if TYPE_CHECKING:
-    from exam_cli.audit.records import SittingRecord
 
 DESCRIPTION = """Recompute a sealed sitting from its answer log: the seal, its counts and its statement, and the degrees
 of every revision from seal, key and policy. Everything that is recorded otherwise is reported. Compare it with
@@ -70,7 +69,7 @@ def _compare(audit: Audit, found: Sources) -> tuple[str, list[str]]:
     if found.has(sources.SEAL):
         text = sources.read_signed("the seal", found.read(sources.SEAL, sitting=sitting), "statement")
         seal = statements.read(SealStatement, text, _keys(found))
-        faults += _contradictions("seal", seal.claims(), audit.seal_statement().claims())
+        faults += _contradictions("seal", seal.claims(), lambda: audit.seal_statement().claims())
         compared.append("the statement about the seal")
     if found.has(sources.DEGREES):
         text = sources.read_signed("the degrees", found.read(sources.DEGREES, sitting=sitting), "statement")
@@ -79,12 +78,18 @@ def _compare(audit: Audit, found: Sources) -> tuple[str, list[str]]:
         if revision is None:
             faults.append(f"there is no revision {degrees.revision}, about which a statement was published")
         else:
-            faults += _contradictions("degrees", degrees.claims(), audit.degrees_statement(revision).claims())
+            contradictions = _contradictions("degrees", degrees.claims(), partial(_degrees_claims, audit, revision))
+            faults += guarded(f"revision {revision.number}: its key, policy or degrees", contradictions)
         compared.append(f"the statement about revision {degrees.revision}")
     return " and ".join(compared) or "no statement", faults
 
 
-def _contradictions(name: str, stated: Mapping[str, Any], computed: Mapping[str, Any]) -> Iterator[str]:
+def _degrees_claims(audit: Audit, revision: RevisionRecord) -> Mapping[str, Any]:
+    return audit.degrees_statement(revision).claims()
+
+
+def _contradictions(name: str, stated: Mapping[str, Any], compute: Callable[[], Mapping[str, Any]]) -> Iterator[str]:
+    computed = compute()
     for member, value in stated.items():
         if computed[member] != value:
             yield f"{name}: {member} is stated as {value}, expected {computed[member]}"
@@ -94,7 +99,7 @@ def _keys(found: Sources) -> PublicKeySet:
     return sources.read_keys("the keys of statements", found.read(sources.STATEMENT_KEYS))
 
 
-def _read(database: str | None, sitting: str) -> "SittingRecord":
+def _read(database: str | None, sitting: str) -> SittingRecord:
     """Read both stores."""
     if not database:
         raise UnreadableError("name the database with --database or EXAM_DATABASE_URL")

@@ -106,12 +106,12 @@ class Audit:
 
     def faults(self) -> Iterator[str]:
         """Everything that contradicts the answer log, the seal, or what follows from them, as sentences."""
-        yield from _guarded("the paper or a key", self._content_faults())
+        yield from guarded("the paper or a key", self._content_faults())
         yield from self._seal_faults()
         for revision in self.sitting.revisions:
             at = f"revision {revision.number}"
-            yield from _guarded(f"{at}: its policy", self._policy_faults(at, revision))
-            yield from _guarded(f"{at}: its key, policy or degrees", self._degree_faults(at, revision))
+            yield from guarded(f"{at}: its policy", self._policy_faults(at, revision))
+            yield from guarded(f"{at}: its key, policy or degrees", self._degree_faults(at, revision))
 
     def _content_faults(self) -> Iterator[str]:
         sitting = self.sitting
@@ -221,7 +221,7 @@ def _readable(data: bytes | None) -> SealedBucket | None:
     return sealed
 
 
-def _guarded(what: str, faults: Iterator[str]) -> Iterator[str]:
+def guarded(what: str, faults: Iterator[str]) -> Iterator[str]:
     """Report content that was changed so that it cannot be read."""
     try:
         yield from faults
