@@ -50,7 +50,12 @@ def test_provisioning_distributes_the_paper_without_the_key(
     internal, cassandra: Cassandra, redis_server: Redis, spec
 ) -> None:
     """After provisioning, Cassandra has the paper and its two images, Redis the paper, and neither the key."""
-    assert internal("PUT", "/exams", PAPER).json() == {"slug": "algebra-101", "level": "year-1", "questions": 20}
+    assert internal("PUT", "/exams", PAPER).json() == {
+        "slug": "algebra-101",
+        "level": "year-1",
+        "questions": 20,
+        "frozen_for": [],
+    }
     status = internal("PUT", "/sittings/midterm", spec()).json()
     assert (status["state"], status["name"], status["seal"]) == ("scheduled", "midterm", None)
     with cassandra.session() as session:

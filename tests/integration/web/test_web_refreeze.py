@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -71,6 +72,17 @@ def test_the_status_reports_what_changed_since_the_paper_was_frozen(internal, pr
     assert rewritten["content"]["change"] == "paper"
     assert f"the text of question {question.ident} changed" in rewritten["content"]["detail"]
     assert (rewritten["paper"], rewritten["frozen_at"]) == (provisioned["paper"], provisioned["frozen_at"])
+
+
+def test_an_import_names_the_sittings_that_keep_their_paper(internal, provisioned, tmp_path, capsys) -> None:
+    """When I import a correction, by the API or the command, the reply names the sitting that does not use it."""
+    assert internal("PUT", "/exams", RETITLED).json()["frozen_for"] == ["midterm"]
+    document = tmp_path / "algebra.yaml"
+    document.write_text(PAPER)
+    call_command("load_exam", str(document))
+    assert "sittings that keep the paper frozen for them: midterm" in capsys.readouterr().out
+    internal("POST", "/sittings/midterm/cancel")
+    assert internal("PUT", "/exams", RETITLED).json()["frozen_for"] == []
 
 
 def test_an_exam_that_cannot_be_frozen_now_does_not_break_the_status(internal, provisioned) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exam_core.deadlines import ends_at
 from exam_core.problems import Problem, ProblemKind
-from exam_core.windows import Pause, Window, check_change
+from exam_core.windows import Pause, Window, check_change, opening_fixed
 
 TTL = 30
 WINDOW = Window(opens_at=1_000, closes_at=2_000, duration=500)
@@ -140,6 +140,43 @@ def test_a_window_is_read_back_from_json(
     )
     assert Window.from_json(json.loads(json.dumps(window.to_json()))) == window
     assert window.paused is last_is_open
+
+
+CHANGES = st.lists(
+    st.tuples(st.integers(1, 150), st.one_of(st.none(), st.tuples(st.integers(-50, 300), st.integers(1, 200)))),
+    max_size=8,
+)
+"""Changes of a sitting: after which time, and None to replace the paper or (opening from then, length) to move it."""
+
+
+def _papers_shown(changes: list[tuple[int, tuple[int, int] | None]], *, notice: bool) -> set[int]:
+    """The papers with which a student may start, if solvers use what they read until their leases end."""
+    now, window, paper = 0, Window(opens_at=200, closes_at=400, duration=50), 0
+    shown = set()
+    for after, move in (*changes, (10_000, None)):
+        since, now = now, now + after
+        # A solver that read this state just before the change may use it for one lease more.
+        if max(since, window.opens_at) < min(now + TTL, window.closes_at):
+            shown.add(paper)
+        if move is None:
+            if not (notice and opening_fixed(window, now=now, lease_ttl=TTL)):
+                paper += 1
+            continue
+        moved = replace(window, opens_at=now + move[0], closes_at=now + move[0] + move[1])
+        if _refusal(window, moved, now=now) is None:
+            window = moved
+    return shown
+
+
+@given(CHANGES)
+def test_students_of_a_sitting_start_with_one_paper(changes: list[tuple[int, tuple[int, int] | None]]) -> None:
+    """However a window is moved and a paper replaced: solvers never let two students start with different papers."""
+    assert len(_papers_shown(changes, notice=True)) <= 1
+
+
+def test_without_notice_students_start_with_two_papers() -> None:
+    """If a paper could be replaced up to the opening, a solver that has read the former one would still show it."""
+    assert _papers_shown([(199, None)], notice=False) == {0, 1}
 
 
 def _refusal(old: Window, new: Window, *, now: int) -> ProblemKind | None:

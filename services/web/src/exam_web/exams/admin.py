@@ -16,7 +16,7 @@ from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.exams.forms import ExactTextField
 from exam_web.exams.images import image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
-from exam_web.exams.selectors import authored_questions, questions_of
+from exam_web.exams.selectors import authored_questions, questions_of, sittings_keeping_papers
 from exam_web.exams.services import LISTS, exam_touch
 from exam_web.users.models import User
 from exam_web.users.selectors import own_rows
@@ -104,8 +104,7 @@ class OwnedAdmin(admin.ModelAdmin[Any]):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
         """Save the rows below, and warn that scheduled sittings keep their papers."""
         super().save_related(request, form, formsets, change)
-        names = _exam_of(form.instance).sittings.scheduled().values_list("name", flat=True)
-        if names:
+        if names := sittings_keeping_papers(_exam_of(form.instance)):
             text = (
                 f"Sittings that keep the paper frozen for them: {', '.join(names)}. The exam's page shows what differs"
             )

@@ -31,6 +31,11 @@ def paper_shown_to(user: User, exam: Exam) -> str | None:
     return exam.sittings.visible_to(user).over().order_by("-opens_at").values_list("paper_id", flat=True).first()
 
 
+def sittings_keeping_papers(exam: Exam) -> list[str]:
+    """Return the names of an exam's scheduled sittings, which keep their frozen papers when the exam changes."""
+    return list(exam.sittings.scheduled().values_list("name", flat=True))
+
+
 def exam_shows(exam: Exam, image: Image) -> bool:
     """Return whether a question or a choice of an exam shows an image."""
     in_choices = Choice.objects.filter(question__exam=exam, image=image)

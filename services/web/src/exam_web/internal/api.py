@@ -10,6 +10,7 @@ from exam_core.authoring import read_exam
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import MultipleRule, Policy
 from exam_web.exams.images import inspect_image
+from exam_web.exams.selectors import sittings_keeping_papers
 from exam_web.exams.services import exam_import
 from exam_web.internal.precondition import expected_absent, expected_epoch
 from exam_web.internal.schemas import ExamImported
@@ -44,7 +45,12 @@ def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
             f"the document has the slug {document.exam.slug!r}, expected {slug!r}",
         )
     exam = exam_import(document=document, author=None)
-    return ExamImported(slug=exam.slug, level=exam.level.slug, questions=len(document.exam.questions))
+    return ExamImported(
+        slug=exam.slug,
+        level=exam.level.slug,
+        questions=len(document.exam.questions),
+        frozen_for=sittings_keeping_papers(exam),
+    )
 
 
 @router.put("/sittings/{name}", response=SittingStatus)

@@ -4,8 +4,9 @@ from ninja import Schema
 
 
 class ExamImported(Schema):
-    """An exam that was imported from a document."""
+    """An exam that was imported from a document; `frozen_for` names scheduled sittings, which keep their papers."""
 
     slug: str
     level: str
     questions: int
+    frozen_for: list[str]

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from exam_core.authoring import read_exam
 from exam_core.problems import Problem
 from exam_web.exams.images import inspect_image
+from exam_web.exams.selectors import sittings_keeping_papers
 from exam_web.exams.services import exam_import
 from exam_web.users.models import Doctor, Level
 
@@ -38,3 +39,5 @@ class Command(BaseCommand):
         except Problem as problem:
             raise CommandError(f"{file}: {problem.detail}") from problem
         self.stdout.write(f"{exam.slug}: {len(document.exam.questions)} questions for {document.level}")
+        if names := sittings_keeping_papers(exam):
+            self.stdout.write(f"sittings that keep the paper frozen for them: {', '.join(names)}")
