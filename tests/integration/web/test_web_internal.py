@@ -1,6 +1,7 @@
 """The internal API on real stores: authentication, and the lifecycle of a sitting."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.common.clock import database_now
-from exam_web.sittings.models import Sitting
+from exam_web.sittings.models import Sitting, SolverLease
 from exam_web.sittings.services import locking, pause_begin, pause_end, window_change
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -89,12 +90,38 @@ def test_the_lifecycle_of_a_sitting(internal, people, spec) -> None:
     assert internal("POST", "/sittings/midterm/pause").json()["window"]["paused"] is True
     assert internal("POST", "/sittings/midterm/resume").json()["window"]["paused"] is False
     assert internal("POST", "/sittings/midterm/close").status_code == 409
+    assert internal("POST", "/sittings/midterm/drain").status_code == 409, "only a closed sitting is drained"
     stopped = internal("POST", "/sittings/midterm/stop").json()
-    assert (stopped["state"], stopped["drained"], stopped["waiting_for"]) == ("closing", True, [])
+    assert (stopped["state"], stopped["drained"], stopped["waiting_for"]) == ("closing", False, [])
+    drained = internal("POST", "/sittings/midterm/drain").json()
+    assert (drained["state"], drained["drained"], drained["waiting_for"]) == ("closing", True, [])
+    assert drained.keys() == internal("GET", "/sittings/midterm").json().keys()
     assert internal("PUT", "/sittings/midterm/revisions/1").status_code == 409, "a revision needs the seal"
     assert internal("POST", "/sittings/midterm/revisions/1/publish").status_code == 404
     assert internal("POST", "/sittings/midterm/cancel").status_code == 409
     assert internal("GET", f"/sittings/{first['id']}").json()["state"] == "closing"
+
+
+def test_reading_a_sitting_changes_nothing(internal, people, spec) -> None:
+    """A status can be read as often as one likes: only a drain records that the sitting has drained."""
+    internal("PUT", "/exams", PAPER)
+    internal("PUT", "/sittings/midterm", spec())
+    internal("POST", "/sittings/midterm/stop")
+    lease = SolverLease.objects.create(
+        holder=uuid4(), renewed_at=timezone.now(), ttl=timedelta(seconds=10), drained_epoch=0
+    )
+    before = Sitting.objects.get()
+    for _ in range(2):
+        status = internal("GET", "/sittings/midterm").json()
+        (waiting,) = status["waiting_for"]
+        assert (status["drained"], waiting["holder"], waiting["acknowledged"]) == (False, str(lease.holder), 0)
+        assert datetime.fromisoformat(waiting["expires_at"]) > datetime.fromisoformat(status["now"])
+    assert not internal("POST", "/sittings/midterm/drain").json()["drained"]
+    lease.delete()
+    assert not internal("GET", "/sittings/midterm").json()["drained"]
+    assert Sitting.objects.get().__dict__ | {"_state": None} == before.__dict__ | {"_state": None}
+    assert [internal("POST", "/sittings/midterm/drain").json()["drained"] for _ in range(2)] == [True, True]
+    assert internal("GET", "/sittings/midterm").json()["drained"]
 
 
 @pytest.mark.parametrize(

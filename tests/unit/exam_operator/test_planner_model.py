@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from exam_core.instants import MINUTE, SECOND
 from exam_core.schedule import State
 from exam_operator.decide.phase import phase_of
-from exam_operator.decide.plan import Plan, next_revision, plan
+from exam_operator.decide.plan import Plan, Verb, next_revision, plan
 from exam_operator.decide.status import status_of
 from exam_operator.model.exam import DesiredState, Exam, ExamSpec
 from exam_operator.model.observed import JobState, ObservedState, Rejection
@@ -124,7 +124,12 @@ class Life(RuleBasedStateMachine):
         if sitting is not None and sitting.drained:
             revision = next_revision(exam, sitting)
             job = None if revision is None else self.world.job(revision)
-        memory.observed = ObservedState(sitting=sitting, job=job, rejections=tuple(memory.rejections.values()))
+        memory.observed = ObservedState(
+            sitting=sitting,
+            job=job,
+            rejections=tuple(memory.rejections.values()),
+            drain_requested=memory.drain_requested,
+        )
 
     def _act(self, memory: OperatorMemory) -> bool:
         assert memory.exam is not None
@@ -135,6 +140,9 @@ class Life(RuleBasedStateMachine):
         planned = self.planned(exam, observed, now)
         if planned != self.planned(exam, observed, now):
             raise HarmError("the planner is not a pure function")
+        memory.drain_requested = planned.action is not None and (
+            memory.drain_requested or planned.action.verb is Verb.DRAIN
+        )
         if planned.action is None:
             return self._write_status(exam, observed, now)
         try:
@@ -240,8 +248,8 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.world.state is State.CLOSING)
     @rule()
     def drain(self) -> None:
-        """All solvers have reported that nothing is in flight."""
-        self.world.drained = True
+        """All solvers have reported that nothing is in flight, which a drain will find."""
+        self.world.in_flight = False
 
     @rule(written=st.booleans())
     def write_the_exam(self, written: bool) -> None:  # noqa: FBT001 - drawn
@@ -280,8 +288,8 @@ class Life(RuleBasedStateMachine):
                 self.run_each_job()
                 continue
             self.check_before_opening()
-            if world.state is State.CLOSING and not world.drained:
-                world.drained = True
+            if world.state is State.CLOSING and world.in_flight:
+                world.in_flight = False
             elif world.exam is None or (requeue_at := self.requeue_at()) is None:
                 break
             else:
@@ -446,7 +454,7 @@ def _marked_complete(life: Life) -> None:
     life.begin(passed=80, looks=4)
     life.operate(which=0, steps=3)
     life.drain()
-    life.operate(which=0, steps=3)
+    life.operate(which=0, steps=6)
     life.interfere_with_jobs(state=JobState.COMPLETE)
 
 
@@ -455,7 +463,7 @@ def _observed_failing(life: Life) -> None:
     life.begin(passed=80, looks=4)
     life.operate(which=0, steps=3)
     life.drain()
-    life.operate(which=0, steps=3)
+    life.operate(which=0, steps=6)
     life.interfere_with_jobs(state=JobState.FAILED)
     life.operate(which=1, steps=2)
     for _ in range(4):
@@ -468,7 +476,7 @@ def _graded_between_two_reads(life: Life) -> None:
     life.begin(passed=80, looks=4)
     life.operate(which=0, steps=3)
     life.drain()
-    for _ in range(4):
+    for _ in range(5):
         life.operate(which=0, steps=3)
     life.operate(which=0, steps=1)
     life.run_jobs(steps=CHUNKS + 2)
@@ -540,4 +548,4 @@ def test_without_a_safety_its_harm_occurs(name: str) -> None:
 def test_the_search_finds_harm_by_itself() -> None:
     """If a safety is switched off, the search finds the harm without a scenario."""
     with pytest.raises(HarmError):
-        run_state_machine_as_test(_without("ledger"), settings=search(3000))
+        run_state_machine_as_test(_without("ledger"), settings=search(3000, steps=60))

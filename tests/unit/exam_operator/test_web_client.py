@@ -15,7 +15,7 @@ Answer = Callable[[], web.Response]
 
 @pytest.fixture
 async def answers() -> dict[str, Answer]:
-    """What the fake web answers, under the key «all»."""
+    """What the fake web answers, by method or under the key «all»."""
     return {}
 
 
@@ -23,8 +23,8 @@ async def answers() -> dict[str, Answer]:
 async def client(answers: dict[str, Answer]) -> AsyncIterator[WebClient]:
     """A client of a fake web."""
 
-    async def answer(_: web.Request) -> web.Response:
-        return answers["all"]()
+    async def answer(request: web.Request) -> web.Response:
+        return answers.get(request.method, answers.get("all", unexpected))()
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
@@ -37,6 +37,36 @@ async def client(answers: dict[str, Answer]) -> AsyncIterator[WebClient]:
     await runner.cleanup()
 
 
+def unexpected() -> web.Response:
+    """A method that the test does not expect."""
+    raise AssertionError("unexpected method")
+
+
+def sitting_of(*, drained: bool) -> web.Response:
+    """The status of a closing sitting as web returns it."""
+    instant = "2027-01-15T08:00:00Z"
+    status = {
+        "id": "60b1f19f-0000-4000-8000-000000000000",
+        "state": "closing",
+        "epoch": 3,
+        "now": instant,
+        "window": {"opens_at": instant, "closes_at": instant, "duration_us": 1, "paused": False},
+        "ends_at": instant,
+        "paper": "a" * 64,
+        "frozen_at": instant,
+        "refreeze": "",
+        "content": {"change": "none", "detail": ""},
+        "candidates": 1,
+        "distributed": True,
+        "drained": drained,
+        "seal": None,
+        "revisions": [],
+        "published_revision": 0,
+        "published_at": None,
+    }
+    return web.json_response(status)
+
+
 def problem(kind: ProblemKind, detail: str = "why") -> Answer:
     """A problem as web returns it."""
     response = ProblemResponse.of(Problem(kind, detail))
@@ -47,6 +77,16 @@ async def test_a_sitting_that_does_not_exist_is_none(client: WebClient, answers:
     """If there is no sitting of this name, there is none to reconcile, which is no error."""
     answers["all"] = problem(ProblemKind.NOT_FOUND)
     assert await client.get_sitting("none") is None
+
+
+async def test_a_web_without_the_drain_command_is_read(client: WebClient, answers: dict[str, Answer]) -> None:
+    """During an upgrade a web of the release before may answer, which drains when a sitting is read."""
+    answers["POST"] = problem(ProblemKind.NOT_FOUND)
+    answers["GET"] = lambda: sitting_of(drained=True)
+    assert (await client.drain("midterm")).drained
+    answers["GET"] = problem(ProblemKind.NOT_FOUND)
+    with pytest.raises(RejectedError):
+        await client.drain("midterm")
 
 
 @pytest.mark.parametrize("kind", [ProblemKind.EPOCH_CHANGED, ProblemKind.STATE_CONFLICT])

@@ -180,6 +180,31 @@ async def test_disabling_an_account_revokes_earlier_tokens_only(world: World, so
     assert (await solver.request("POST", world.path("attempt"), world.access_token())).status_code == 200
 
 
+async def test_a_revoked_token_saves_nothing_once_a_solver_without_postgresql_has_lost_its_lease(
+    world: World, solver: Process
+) -> None:
+    """I logged out while one solver cannot reach PostgreSQL: it may take my answers for thirty seconds, no longer."""
+    session = uuid4()
+    access = world.access_token(session=session)
+    attempt = await world.start_attempt(solver, access)
+    solver.store.down = True
+    world.schedule.revoke(RevocationKind.SESSION, session)
+    world.clock.advance(29.9)
+    assert (await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])).status_code == 200
+    world.clock.advance(0.1)
+    for method, path, token, body in (
+        ("PUT", f"answers/{SINGLE}", attempt, {"seq": 2, "choices": [1]}),
+        ("POST", "answers", attempt, {"answers": [{"question": SINGLE, "seq": 2, "choices": [1]}]}),
+        ("POST", "submit", attempt, None),
+        ("POST", "attempt", access, None),
+    ):
+        response = await solver.request(method, world.path(path), token, json=body)
+        assert (response.status_code, slug_of(response)) == (503, "unavailable"), path
+    solver.store.down = False
+    await solver.renew()
+    assert slug_of(await world.put_answer(solver, attempt, SINGLE, 2, choices=[1])) == "token-revoked"
+
+
 async def test_an_unknown_kind_of_revocation_does_not_stop_the_renewal(world: World, solver: Process) -> None:
     """A newer web sends another kind: this release ignores it and keeps its lease."""
     world.schedule.revoke(RevocationKind.SESSION, "x")

@@ -109,6 +109,14 @@ class WebClient:
         """Close a sitting whose deadlines have all passed; PostgreSQL checks that again."""
         return await self._sitting("POST", f"/internal/sittings/{name}/close")
 
+    async def drain(self, name: str) -> Sitting:
+        """Record that a closed sitting has drained, if it has; PostgreSQL decides."""
+        try:
+            return await self._sitting("POST", f"/internal/sittings/{name}/drain")
+        except _NotFoundError:
+            # A web of the release before this command, beside this operator during an upgrade, drains when it is read.
+            return await self._sitting("GET", f"/internal/sittings/{name}")
+
     async def publish(self, name: str, revision: int) -> Sitting:
         """Publish the degrees of a graded revision."""
         return await self._sitting("POST", f"/internal/sittings/{name}/revisions/{revision}/publish")

@@ -36,6 +36,7 @@ class Verb(StrEnum):
     STOP = "stop"
     CANCEL = "cancel"
     CLOSE = "close"
+    DRAIN = "drain"
     CREATE_JOB = "create-job"
     RELEASE_JOB = "release-job"
     DELETE_JOB = "delete-job"
@@ -159,7 +160,7 @@ def _next_transition(sitting: Sitting, exam: Exam, now: int) -> Plan:
 def _closed(exam: Exam, sitting: Sitting, observed: ObservedState, now: int) -> Plan:
     """After the end: drain, then one Job per revision, then publish."""
     if sitting.state is State.CLOSING and not sitting.drained:
-        return Plan(requeue_at=now + DRAIN_POLL)
+        return Plan(requeue_at=now + DRAIN_POLL) if observed.drain_requested else _do(Verb.DRAIN)
     revision = next_revision(exam, sitting)
     if revision is not None:
         return _grade(exam, revision, observed, now)

@@ -223,6 +223,7 @@ class ObservedState:
         job: the Job of the revision to grade next; None when it was not read or does not exist.
         job_slot: whether another Job may run now.
         rejections: the last rejection of each action.
+        drain_requested: whether this reconciliation has asked web to drain the sitting.
         namespace_terminating: whether the resource's namespace is being deleted.
     """
 
@@ -230,6 +231,7 @@ class ObservedState:
     job: Job | None = None
     job_slot: bool = True
     rejections: tuple[Rejection, ...] = ()
+    drain_requested: bool = False
     namespace_terminating: bool = False
 
     def rejection(self, action: str, generation: int) -> Rejection | None:

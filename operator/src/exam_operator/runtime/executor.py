@@ -47,6 +47,7 @@ class Executor:
             Verb.STOP: self._stop,
             Verb.CANCEL: self._cancel,
             Verb.CLOSE: self._close,
+            Verb.DRAIN: self._drain,
             Verb.CREATE_JOB: self._create_job,
             Verb.RELEASE_JOB: self._release_job,
             Verb.DELETE_JOB: self._delete_job,
@@ -107,6 +108,9 @@ class Executor:
         if ends_at is not None:
             metrics.CLOSE_SKEW.observe(max(0, closed.now - ends_at) / SECOND)
         return closed
+
+    async def _drain(self, exam: Exam, _observed: ObservedState, _action: Action) -> Sitting:
+        return await self._web.drain(exam.key.sitting)
 
     async def _create_job(self, exam: Exam, observed: ObservedState, action: Action) -> None:
         if action.revision > 1:

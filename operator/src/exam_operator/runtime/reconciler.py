@@ -90,6 +90,7 @@ class Reconciler:
 
     async def _reconcile_until_idle(self, key: ExamKey) -> int | None:
         sitting_after: Sitting | None = None
+        drain_requested = False
         for _ in range(MAX_STEPS):
             # Read the sitting before the resource. Then its epoch is older than the spec, and a change that carries an
             # outdated spec is rejected by PostgreSQL, because a newer one has raised the epoch.
@@ -101,10 +102,11 @@ class Reconciler:
             exam = Exam.from_json(body)
             self._cache.put(body)
             now = sitting.now if sitting is not None else self._web.now
-            observed = await self._observe(exam, sitting, now)
+            observed = await self._observe(exam, sitting, now, drain_requested=drain_requested)
             planned = plan(exam, observed, now)
             if planned.action is not None:
                 sitting_after = await self._execute(exam, observed, planned.action, now)
+                drain_requested |= planned.action.verb is Verb.DRAIN
                 if planned.action.verb is Verb.CLOSE:
                     # Sittings that end in the same second are closed first; the status of this one can wait.
                     return 0
@@ -114,7 +116,7 @@ class Reconciler:
                 sitting_after = sitting
         return LOOP_BACKOFF
 
-    async def _observe(self, exam: Exam, sitting: Sitting | None, now: int) -> ObservedState:
+    async def _observe(self, exam: Exam, sitting: Sitting | None, now: int, *, drain_requested: bool) -> ObservedState:
         rejections = self._rejections.get(exam.key, {}).values()
         job, slot = None, True
         if sitting is not None and sitting.state in (State.CLOSING, State.SEALED) and sitting.drained:
@@ -128,6 +130,7 @@ class Reconciler:
             job=job,
             job_slot=slot,
             rejections=tuple(each for each in rejections if now < each.at + RETRY_REJECTED_AFTER),
+            drain_requested=drain_requested,
             namespace_terminating=terminating,
         )
 

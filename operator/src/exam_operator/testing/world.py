@@ -88,6 +88,7 @@ class OperatorMemory:
     exam: Exam | None = None
     observed: ObservedState | None = None
     sitting_read: bool = False
+    drain_requested: bool = False
     rejections: dict[Verb, Rejection] = field(default_factory=dict)
 
 
@@ -108,6 +109,7 @@ class World:
         self.refreeze = ""
         self.candidates = 0
         self.distributed = self.drained = False
+        self.in_flight = True
         self.sealed_at: int | None = None
         self.ledger: dict[int, set[int]] = {}
         self.published = 0
@@ -212,23 +214,31 @@ class World:
             if len(self.ledger.get(action.revision, ())) < CHUNKS:
                 raise ConflictError
             self.published = max(self.published, action.revision)
-        elif verb is Verb.CLOSE:
-            self._close()
+        elif verb in (Verb.CLOSE, Verb.DRAIN):
+            self._end_sitting(verb)
         else:
-            if self.safe.epoch and seen.epoch != self.epoch:
-                raise ConflictError
-            if verb is Verb.CHANGE_WINDOW:
-                self._change_window(exam)
-            elif verb is Verb.REFREEZE:
-                self._refreeze(exam)
-            elif verb is Verb.CHANGE_CANDIDATES:
-                self._change_candidates(exam)
-            elif self.state is not State.SCHEDULED:
-                raise ConflictError
-            else:
-                self._change_state(verb, exam)
+            self._change_spec(verb, exam, seen)
 
-    def _close(self) -> None:
+    def _change_spec(self, verb: Verb, exam: Exam, seen: Sitting) -> None:
+        if self.safe.epoch and seen.epoch != self.epoch:
+            raise ConflictError
+        if verb is Verb.CHANGE_WINDOW:
+            self._change_window(exam)
+        elif verb is Verb.REFREEZE:
+            self._refreeze(exam)
+        elif verb is Verb.CHANGE_CANDIDATES:
+            self._change_candidates(exam)
+        elif self.state is not State.SCHEDULED:
+            raise ConflictError
+        else:
+            self._change_state(verb, exam)
+
+    def _end_sitting(self, verb: Verb) -> None:
+        if verb is Verb.DRAIN:
+            if self.state not in (State.CLOSING, State.SEALED):
+                raise ConflictError
+            self.drained = not self.in_flight
+            return
         if self.state is not State.SCHEDULED or self.end is None or self.now <= self.end:
             raise ConflictError
         self._end(State.CLOSING)

@@ -100,7 +100,7 @@ class MemorySchedule:
             holder=holder,
             renewals=row.renewals + 1 if row else 0,
             ttl=ttl_ms * MILLISECOND,
-            drained_epoch=max(drained_epoch, row.drained_epoch if row else self.epoch),
+            drained_epoch=max(min(drained_epoch, self.epoch), row.drained_epoch if row else self.epoch),
         )
         changed = known_epoch != self.epoch
         return {

@@ -143,6 +143,15 @@ def close(request: HttpRequest, name: str) -> SittingStatus:
     return sitting_status(services.sitting_close(sitting=selectors.sitting_named(name).id))
 
 
+@router.post("/sittings/{name}/drain", response=SittingStatus)
+def drain(request: HttpRequest, name: str) -> SittingStatus:
+    """Record that a closed sitting has drained, if it has; the status says what it waits for otherwise. Idempotent."""
+    del request
+    sitting = selectors.sitting_named(name)
+    services.sitting_drain(sitting=sitting.id)
+    return sitting_status(sitting)
+
+
 @router.put("/sittings/{name}/accommodations/{username}", response=SittingStatus)
 def accommodation_put(request: HttpRequest, name: str, username: str, body: ExtraTime) -> SittingStatus:
     """Set a student's extra time."""

@@ -11,12 +11,12 @@ from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.schemas import ContentStatus, LiveLease, RevisionStatus, SealStatus, SittingStatus, WindowStatus
 from exam_web.sittings.selectors import content_comparison, sitting_ends_at
-from exam_web.sittings.services import sitting_drain
+from exam_web.sittings.services.leases import LEASES
 from exam_web.sittings.statements import seal_statement, statement_keys
 
 
 def sitting_status(sitting: Sitting) -> SittingStatus:
-    """The status of a sitting, from its current row; records the drain once it is complete."""
+    """The status of a sitting, from its current row; it changes nothing."""
     sitting = (
         Sitting.objects.select_related("exam__level", "paper", "key", "level")
         .prefetch_related("pauses")
@@ -25,8 +25,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
     window = sitting.window
     now = database_now()
     end = sitting_ends_at(sitting)
-    closed = sitting.state in (State.CLOSING.value, State.SEALED.value)
-    drain = sitting_drain(sitting=sitting.id) if closed else None
+    draining = sitting.state == State.CLOSING.value and sitting.drained_at is None
     content = content_comparison(sitting)
     sealed = sitting.sealed_buckets.aggregate(answers=Sum("answers"), students=Sum("students"))
     return SittingStatus(
@@ -52,10 +51,10 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         candidates=sitting.candidates,
         extra_past_close=sitting.extra_past_close,
         multiple=Policy.from_json(sitting.policy).multiple.value,
-        drained=drain is not None and drain.drained,
+        drained=sitting.drained_at is not None,
         waiting_for=[
             LiveLease(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(now + w.expires_in))
-            for w in (drain.waiting if drain else ())
+            for w in (LEASES.blockers(sitting.epoch) if draining else ())
         ],
         seal=None
         if sitting.sealed_at is None
