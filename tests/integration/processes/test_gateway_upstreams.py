@@ -183,6 +183,13 @@ def test_only_students_of_changed_pods_move(gateway: ChartGateway) -> None:
     assert eventually(lambda: _when(gateway.services(), uses=set(PODS[:2])), "the third pod is not used") == two
 
 
+def test_no_connection_is_kept_that_a_reload_would_close(gateway: ChartGateway) -> None:
+    """The Ingress controller never sends a request on a connection that a reload is just closing."""
+    gateway.set_names(pods=PODS)
+    gateway.start()
+    assert {gateway.request(1, method=method).headers["Connection"] for method in ("PUT", "POST")} == {"close"}
+
+
 def test_without_pods_the_service_is_used(gateway: ChartGateway) -> None:
     """If no solver pod is ready when the gateway starts, it starts, and uses the pods when they are."""
     gateway.set_names(pods=())
