@@ -51,7 +51,8 @@ async def in_web(call: Callable[[], ResultT]) -> ResultT:
 
 def keeper_of(store: PostgresLeaseStore, revocations: Revocations | None = None) -> LeaseKeeper:
     """A lease keeper on a store."""
-    return LeaseKeeper(store, ttl_ms=TTL_MS, clock=boot_clock, revocations=revocations or Revocations())
+    known = Revocations() if revocations is None else revocations
+    return LeaseKeeper(store, ttl_ms=TTL_MS, clock=boot_clock, revocations=known)
 
 
 async def test_a_new_holder_receives_every_sitting(
@@ -171,7 +172,7 @@ async def test_renewals_return_revocations(store: PostgresLeaseStore, sitting: S
     await keeper.renew()
     assert revocations.latest > 0
     latest = revocations.latest
-    assert list(revocations._sessions) == [str(session.id)]
+    assert list(revocations._logins) == [("session", str(session.id))]
     await in_web(lambda: account_disable(user=student, now=now))
     await keeper.renew()
     assert revocations.latest > latest
