@@ -253,6 +253,17 @@ def test_late_for_an_answer_in_doubt_is_untrue_unless_writes_were_delayed(run: R
     assert run.kinds() == set()
 
 
+def test_late_for_an_answer_that_is_accepted_later_is_untrue_unless_the_clock_was_set_back(run: Run) -> None:
+    """I am given «late», and then the same answer is accepted: only a clock that was set back explains that."""
+    run.late(1)
+    run.answer(1)
+    assert run.kinds() == {"untrue"}
+    run.changes = {"clock_stepped": True}
+    assert run.kinds() == set()
+    run.late(1, at=8_000)
+    assert run.kinds() == {"untrue"}
+
+
 def test_refusing_an_acknowledged_answer_as_late_is_reported(run: Run) -> None:
     """If I am given «late» for an answer that I have a receipt for, it is reported, also if a later one counts."""
     run.answer(1)

@@ -173,7 +173,9 @@ class Judgement:
                 yield "untrue", f"{call}, and the sitting was never paused"
 
     def _check_late(self, call: Call) -> Iterator[tuple[str, str]]:
-        if call.verb == ANSWER:
+        if call.verb == ANSWER and self.transcript.clock_stepped and self._sent_again(call):
+            self.counts["late before a step"] += 1
+        elif call.verb == ANSWER:
             if self.transcript.writes_delayed and self._in_doubt(call):
                 self.counts["late in doubt"] += 1
             else:
@@ -292,6 +294,11 @@ class Judgement:
 
     def _same(self, call: Call) -> Iterable[Call]:
         return self.sent[call.student, call.question][call.seq, call.content].calls
+
+    def _sent_again(self, call: Call) -> bool:
+        """Whether a late answer was accepted afterwards, or may have been, because the clock was set back."""
+        calls = list(self._same(call))
+        return any(each.acknowledged or each.unknown for each in calls[calls.index(call) + 1 :])
 
     def _in_doubt(self, call: Call) -> bool:
         """Whether an earlier copy of a late answer got no response, so that its write may arrive after the refusal."""

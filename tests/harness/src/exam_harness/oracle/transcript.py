@@ -117,6 +117,7 @@ class Transcript:
         keys: the JWK set that verifies receipts.
         calls: what clients sent and received.
         writes_delayed: whether faults held up writes on their way to the answer log beyond the timeout of their solver.
+        clock_stepped: whether the platform's clock was set.
         remarks: what else went wrong, as sentences, such as a sitting that was not graded in time.
     """
 
@@ -137,6 +138,7 @@ class Transcript:
     calls: Sequence[Call]
     remarks: Sequence[str] = ()
     writes_delayed: bool = False
+    clock_stepped: bool = False
 
     def answers(self) -> Iterable[Call]:
         """The calls with answers."""

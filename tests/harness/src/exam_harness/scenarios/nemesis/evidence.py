@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 from cassandra.cluster import Session
 
+from exam_harness.faults.schedule import Schedule
 from exam_harness.oracle.seal import RawBucket
 from exam_harness.oracle.transcript import Degree, LoggedRow, Transcript
 from exam_harness.oracle.windows import Operation, Window
@@ -34,8 +35,7 @@ def collect(
     recorder: Recorder,
     operations: list[Operation],
     keys: Mapping[str, Any],
-    *,
-    writes_delayed: bool,
+    schedule: Schedule,
 ) -> Transcript:
     """Read the stores directly, past all proxies."""
     stack = platform.stack
@@ -59,7 +59,8 @@ def collect(
             keys=keys,
             calls=recorder.calls,
             remarks=recorder.remarks,
-            writes_delayed=writes_delayed,
+            writes_delayed=schedule.delays_writes,
+            clock_stepped=schedule.stepped > 0,
         )
 
 

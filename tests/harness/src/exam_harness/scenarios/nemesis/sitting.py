@@ -108,7 +108,7 @@ class Sittings:
             recorder,
             operator.operations,
             await self._receipt_keys(),
-            writes_delayed=schedule.delays_writes,
+            schedule,
         )
 
     async def refresh_logins(self) -> None:
