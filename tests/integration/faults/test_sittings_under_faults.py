@@ -5,9 +5,9 @@ import pytest
 from exam_harness.faults.schedule import draw_schedule
 from exam_harness.scenarios.nemesis.platform import targets
 
-pytestmark = [pytest.mark.controls, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
-SEEDS = (1, 2, 3, 4, 5, 6, 7, 8)
+SEEDS = (1, 2, 3, 4, 5, 8, 9, 13)
 """A sample; `make test-faults` runs any other seeds."""
 STUDENTS = 24
 

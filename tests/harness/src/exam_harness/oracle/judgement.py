@@ -173,16 +173,8 @@ class Judgement:
                 yield "untrue", f"{call}, and the sitting was never paused"
 
     def _check_late(self, call: Call) -> Iterator[tuple[str, str]]:
-        if call.verb == ANSWER and self.transcript.clock_stepped and self._sent_again(call):
-            self.counts["late before a step"] += 1
-        elif call.verb == ANSWER:
-            if self.transcript.writes_delayed and self._in_doubt(call):
-                self.counts["late in doubt"] += 1
-            else:
-                yield from self._check_does_not_count(call)
-            confirmed = [each for each in self._same(call) if each.acknowledged]
-            if confirmed:
-                yield "untrue", f"{call}, and it has a receipt ({confirmed[0].via}, {confirmed[0].body['received_at']})"
+        if call.verb == ANSWER:
+            yield from self._check_late_answer(call)
         at = call.body["deadline"]["at"]
         deadline = None if at is None else parse_rfc3339(at)
         if deadline is None:
@@ -197,6 +189,24 @@ class Judgement:
         true_deadline = granted.deadline(call.student, started_at)
         if true_deadline is None or call.done_at < true_deadline - self.tolerance:
             yield "untrue", f"{call} by the deadline {deadline}, and {true_deadline} had been granted"
+
+    def _check_late_answer(self, call: Call) -> Iterator[tuple[str, str]]:
+        """A late answer neither counts nor has a receipt, except where no process could know better."""
+        at, stopped_at = call.body["deadline"]["at"], self.transcript.last.stopped_at
+        if at is not None and parse_rfc3339(at) == stopped_at:
+            # Until another solver's next renewal it does not know of the stop, and accepts what it receives.
+            self.counts["late by a stop"] += 1
+            return
+        if self.transcript.clock_stepped and self._sent_again(call):
+            self.counts["late before a step"] += 1
+            return
+        if self.transcript.writes_delayed and self._in_doubt(call):
+            self.counts["late in doubt"] += 1
+        else:
+            yield from self._check_does_not_count(call)
+        confirmed = [each for each in self._same(call) if each.acknowledged]
+        if confirmed:
+            yield "untrue", f"{call}, and it has a receipt ({confirmed[0].via}, {confirmed[0].body['received_at']})"
 
     def _check_seq_too_low(self, call: Call) -> Iterator[tuple[str, str]]:
         yield from self._check_does_not_count(call)
