@@ -156,6 +156,7 @@ class TcpProxy:
         try:
             await asyncio.wait({requests, responses}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            upstream_writer.close()
             for task in (requests, responses):
                 task.cancel()
             await asyncio.gather(requests, responses, return_exceptions=True)
