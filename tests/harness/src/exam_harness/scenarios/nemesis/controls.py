@@ -117,6 +117,6 @@ def controlled_platform(folder: Path, *, echo: Echo) -> Iterator[ControlledPlatf
     file = folder.with_suffix(".variant")
     file.write_text(UNCHANGED)
     env = {**SETTINGS, "EXAM_CASSANDRA_TIMEOUT_MS": "12000", FILE_VARIABLE: str(file)}
-    pace = Pace(env=env, modules=MODULES, client_seconds=12, tail_seconds=8)
+    pace = Pace(env=env, modules=MODULES, client_seconds=12, tail_seconds=8, lead_seconds=12)
     with running_platform(folder, echo=echo, pace=pace) as platform:
         yield ControlledPlatform(platform, file)

@@ -41,12 +41,14 @@ class Pace:
         modules: the modules that run solver and grader.
         client_seconds: how long a student waits for a response.
         tail_seconds: how long after the deadline a student goes on sending.
+        lead_seconds: the time from provisioning a sitting to its opening, within which all solvers must know it.
     """
 
     env: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
     modules: Modules = MODULES
     client_seconds: float = 2.5
     tail_seconds: float = 2
+    lead_seconds: int = 4
 
 
 PACE: Final = Pace()

@@ -25,10 +25,6 @@ from exam_harness.students.http import Connections
 from exam_harness.waiting import eventually
 
 _MS: Final = 1_000
-_LEAD_US: Final = SECOND
-"""From the time when all solvers know the sitting to its opening."""
-_PROVISION_US: Final = 4 * SECOND
-"""From provisioning to the opening."""
 _LONGEST_US: Final = 9 * SECOND
 """How long after the close as provisioned students go on at most, whatever was granted."""
 _GRADED_SECONDS: Final = 60
@@ -128,7 +124,8 @@ class Sittings:
         """Create an exam and a sitting of it; returns when every solver knows it."""
         text = document(name)
         (await http.put("/internal/exams", content=text.encode())).raise_for_status()
-        opens_at = self._platform.now() + _PROVISION_US
+        lead = self._platform.pace.lead_seconds
+        opens_at = self._platform.now() + lead * SECOND
         window = Window(opens_at=opens_at, closes_at=opens_at + WINDOW_MS * _MS, duration=DURATION_MS * _MS)
         body = {
             "exam": name,
@@ -137,12 +134,12 @@ class Sittings:
             "duration_us": window.duration,
             "candidates": _CANDIDATES,
         }
-        status = (await http.put(f"/internal/sittings/{name}", json=body)).raise_for_status().json()
+        status = (await http.put(f"/internal/sittings/{name}", json=body, timeout=lead)).raise_for_status().json()
         await asyncio.to_thread(
             eventually,
             lambda: min(self._platform.epochs()) >= status["epoch"],
             f"all solvers know {name}",
-            seconds=_PROVISION_US / SECOND,
+            seconds=lead,
         )
         return Provisioned(
             id=status["id"], name=name, document=text, window=window, row_limit=ROWS_PER_QUESTION * QUESTIONS
