@@ -296,13 +296,13 @@ def test_late_by_a_stop_is_true_at_once(run: Run) -> None:
     assert run.kinds() == set()
 
 
-def test_late_by_a_stop_that_another_solver_does_not_know_yet_is_no_fault(run: Run) -> None:
-    """After a stop, one solver refuses my answer, and another that does not know yet accepts it: it counts."""
+def test_late_by_a_stop_that_another_solver_does_not_know_yet_is_reported(run: Run) -> None:
+    """After a stop, one solver refuses my answer, and another that does not know yet accepts it: it is reported."""
     run.last = replace(run.first, stopped_at=3_000)
     run.operations.append(Operation(verb="stop", sent_at=2_900, done_at=3_100))
     run.late(1, at=3_200, deadline=3_000)
     run.answer(1, at=3_200)
-    assert run.kinds() == set()
+    assert run.kinds() == {"untrue"}
 
 
 def test_seq_too_low_without_a_later_answer_is_reported(run: Run) -> None:

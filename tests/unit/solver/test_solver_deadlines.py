@@ -166,16 +166,40 @@ async def test_a_pause_stops_the_clock_and_refuses_answers(world: World, solver:
     assert slug_of(await world.put_answer(solver, attempt, SINGLE, 2, choices=[1])) == "deadline-passed"
 
 
-async def test_answers_after_a_stop_are_late(world: World, solver: Process, attempt: str) -> None:
-    """The sitting was stopped: later answers are late, and the response shows when it was stopped."""
-    await advance(world, solver, 5)
+def stop(world: World) -> None:
+    """Stop the sitting now."""
     world.schedule.change(
         world.sitting, window=replace(world.window, stopped_at=world.schedule.now), state=State.CLOSING
     )
+
+
+async def test_answers_after_a_stop_are_late(world: World, solver: Process, attempt: str) -> None:
+    """The sitting was stopped and sealed: later answers are late, and the response shows when it was stopped."""
+    await advance(world, solver, 5)
+    stop(world)
+    await world.seal()
+    world.schedule.change(world.sitting, state=State.SEALED)
     await advance(world, solver, 0.01)
     response = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
     assert slug_of(response) == "deadline-passed"
     assert response.json()["deadline"]["derivation"]["stopped_at"] is not None
+
+
+async def test_an_answer_is_not_late_while_another_solver_may_not_know_of_the_stop(
+    world: World, solver: Process, attempt: str
+) -> None:
+    """The sitting was stopped a moment ago: another solver may accept my answer, so this one does not refuse it."""
+    other = await world.start_process()
+    stop(world)
+    await solver.renew()
+    unknown = await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])
+    assert (unknown.status_code, slug_of(unknown), unknown.headers["retry-after"]) == (503, "unavailable", "1")
+    submitted = await solver.request("POST", world.path("submit"), attempt)
+    assert (submitted.status_code, slug_of(submitted)) == (503, "unavailable")
+    assert (await world.put_answer(other, attempt, SINGLE, 1, choices=[0])).status_code == 200
+    await advance(world, solver, 0.5)
+    assert slug_of(await world.put_answer(solver, attempt, SINGLE, 1, choices=[0])) == "not-known-saved"
+    assert slug_of(await world.put_answer(solver, attempt, COIN, 2, choices=[0])) == "deadline-passed"
 
 
 @pytest.mark.parametrize("state", [State.CLOSING, State.SEALED])

@@ -38,11 +38,14 @@ def deadline_of(sitting: ScheduledSitting, *, student: int, started_at: int) -> 
     )
 
 
-def decide(sitting: ScheduledSitting, *, student: int, started_at: int, now: int, as_of: int) -> Decision:
+def decide(
+    sitting: ScheduledSitting, *, student: int, started_at: int, now: int, as_of: int, lease_ttl: int
+) -> Decision:
     """Decide whether an attempt may be answered.
 
     An answer is rejected as late only by a schedule that was read at or after its deadline: in an older one, time that
-    was granted before the deadline may be missing.
+    was granted before the deadline may be missing. After a stop it is not rejected as late while another solver may not
+    know of the stop: that one could accept the same answer.
 
     Args:
         sitting: the sitting as of the lease's last renewal.
@@ -50,12 +53,16 @@ def decide(sitting: ScheduledSitting, *, student: int, started_at: int, now: int
         started_at: when the attempt began.
         now: the platform's time of the admission.
         as_of: the platform's time at which `sitting` was read.
+        lease_ttl: for how long after a stop a solver may not know of it (µs).
 
     Raises:
         Problem: CANCELLED.
     """
     check_not_cancelled(sitting)
     deadline = deadline_of(sitting, student=student, started_at=started_at)
+    stopped_at = sitting.window.stopped_at
+    if sitting.state is State.CLOSING and stopped_at is not None and as_of < stopped_at + lease_ttl:
+        return Decision(deadline, _closing(stopped_at))
     if sitting.state is not State.SCHEDULED:
         return Decision(deadline, _late(deadline, now))
     if deadline.at is None:
@@ -135,5 +142,14 @@ def _stale(detail: str) -> Problem:
     return Problem(
         ProblemKind.UNAVAILABLE,
         f"{detail}, but this solver's schedule is out of date and more time may have been granted; try again",
+        retry_after=1,
+    )
+
+
+def _closing(stopped_at: int) -> Problem:
+    return Problem(
+        ProblemKind.UNAVAILABLE,
+        f"the sitting was stopped at {rfc3339(stopped_at)} and is being closed: whether an answer counts is certain in"
+        " a moment; try again",
         retry_after=1,
     )

@@ -235,6 +235,7 @@ def _decide(attempt: Attempt, sitting: ScheduledSitting, admitted: Admitted) -> 
         started_at=attempt.started_at,
         now=admitted.now,
         as_of=admitted.as_of,
+        lease_ttl=admitted.snapshot.lease.ttl,
     )
 
 

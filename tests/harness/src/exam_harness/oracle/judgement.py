@@ -192,11 +192,6 @@ class Judgement:
 
     def _check_late_answer(self, call: Call) -> Iterator[tuple[str, str]]:
         """A late answer neither counts nor has a receipt, except where no process could know better."""
-        at, stopped_at = call.body["deadline"]["at"], self.transcript.last.stopped_at
-        if at is not None and parse_rfc3339(at) == stopped_at:
-            # Until another solver's next renewal it does not know of the stop, and accepts what it receives.
-            self.counts["late by a stop"] += 1
-            return
         if self.transcript.clock_stepped and self._sent_again(call):
             self.counts["late before a step"] += 1
             return
