@@ -1,18 +1,15 @@
 """Attacks on logins: enumeration, guessing, forged addresses, stolen refresh tokens."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 import jwt
 import pytest
 from django.core.cache import caches
-from django.db import connection
 from django.test import Client
 
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.users import hashers
-from exam_web.users.models import LoginSession, Revocation, User
+from exam_web.users.models import User
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -146,28 +143,6 @@ def test_an_invalid_login_body_returns_422(people, client, body: Any) -> None:
     answer = client.post("/api/auth/students/login", body, content_type="application/json")
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
     assert PASSWORD not in answer.content.decode()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_concurrent_refreshes_revoke_the_login(people) -> None:
-    """If two clients use one refresh token, the second use revokes the login for both."""
-    token = sara().json()["refresh"]
-    together = Barrier(2)
-
-    def refresh() -> Any:
-        try:
-            together.wait(10)
-            return post("/api/auth/refresh", refresh=token)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(2) as pool:
-        answers = [work.result(timeout=30) for work in [pool.submit(refresh) for _ in range(2)]]
-    assert sorted(answer.status_code for answer in answers) == [200, 401]
-    first = next(answer.json() for answer in answers if answer.status_code == 200)
-    assert post("/api/auth/verify", token=first["access"]).json() == {"active": False}
-    assert LoginSession.objects.get().revoked_at is not None
-    assert Revocation.objects.count() == 1
 
 
 def test_logout_keeps_other_logins(people) -> None:
