@@ -94,11 +94,13 @@ class Attempt:
         return self.record(question, body, reply.json())
 
     def record(self, question: int, body: Mapping[str, Any], acknowledged: dict[str, Any]) -> dict[str, Any]:
-        """Record an acknowledgement."""
-        assert (acknowledged["question"], acknowledged["seq"]) == (question, body["seq"])
+        """Record an acknowledgement, of this answer or of the saved one with the same content."""
+        seq, content = acknowledged["seq"], parse_content(body)
+        assert acknowledged["question"] == question
+        assert seq == body["seq"] or self.acknowledged[question] == (seq, content), (body, acknowledged)
         self.receipts.append(acknowledged["receipt"])
-        if body["seq"] >= self.acknowledged.get(question, (0, None))[0]:
-            self.acknowledged[question] = (body["seq"], parse_content(body))
+        if seq >= self.acknowledged.get(question, (0, None))[0]:
+            self.acknowledged[question] = (seq, content)
         return acknowledged
 
     def resume(self) -> dict[str, Any]:
