@@ -112,7 +112,7 @@ def good():
         assert not result.sitting.mismatches
         assert result.sitting.acknowledged > 0
         assert result.sitting.sealed > 0
-        assert set(result.sitting.degrees) == {"database", "student", "doctor"}
+        assert set(result.sitting.degrees) == {"database", "student", "doctor", "proof"}
         assert all(len(jobs) == 1 for jobs in result.exams.graded_by.values())
         assert all(list(phases)[-1] == "Published" for phases in result.exams.phases.values())
 

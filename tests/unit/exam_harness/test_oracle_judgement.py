@@ -187,6 +187,14 @@ def test_unchanged_content_acknowledged_above_another_answer_is_reported(run: Ru
     assert run.kinds() == {"lost"}
 
 
+def test_what_is_sent_again_after_the_deadline_is_no_later_word(run: Run) -> None:
+    """If an answer of mine arrives late in the store, it counts over the content that I sent after the deadline."""
+    run.answer(1)
+    run.lose(2, OTHER)
+    run.acknowledge(run.platform.rows[0], ONE, seq=3, at=7_000)
+    assert run.kinds() == set()
+
+
 def test_a_forged_receipt_is_reported(run: Run) -> None:
     """A receipt of another answer is none."""
     run.answer(1)

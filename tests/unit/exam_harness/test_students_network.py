@@ -9,7 +9,7 @@ from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.students import network
 from exam_harness.students.cohort import fetch_all
 from exam_harness.students.http import NoResponseError, Request, Response
-from exam_harness.students.network import POSSIBLY_LATE, WEB, Gateway, StudentError, call_with_retries
+from exam_harness.students.network import DECIDED_BY_SEAL, POSSIBLY_LATE, WEB, Gateway, StudentError, call_with_retries
 
 
 class Script:
@@ -62,4 +62,5 @@ async def test_all_pages_of_a_list_are_fetched() -> None:
 def test_the_solver_sends_the_message_that_students_look_for() -> None:
     """If the solver changed its message, students in time who are called late would go unnoticed."""
     sources = (REPOSITORY / "services/solver/src").rglob("*.py")
-    assert any(POSSIBLY_LATE in path.read_text() for path in sources)
+    for text in (POSSIBLY_LATE, DECIDED_BY_SEAL):
+        assert any(text in path.read_text() for path in sources), text

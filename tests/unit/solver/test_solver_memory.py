@@ -146,23 +146,19 @@ async def test_unchanged_content_is_not_called_late_when_it_is_sent_again(
     assert slug_of(await world.put_answer(other, attempt, SINGLE, 4, choices=[1])) == "deadline-passed"
 
 
-async def test_a_process_that_missed_a_seq_leaves_unchanged_content_to_the_seal(
+async def test_content_that_is_saved_is_not_late_when_it_is_sent_again(
     world: World, solver: Process, attempt: str, other: Process
 ) -> None:
-    """A process that cannot know whether I changed it in between says neither «saved» nor «late» before the seal."""
-    await world.put_answer(solver, attempt, SINGLE, 2, choices=[0])
+    """My content was saved in time under a lower seq: whichever solver I ask after the deadline, I get that receipt."""
+    first = await world.put_answer(solver, attempt, SINGLE, 2, choices=[0])
     for seq in (3, 4):
         assert (await world.put_answer(solver, attempt, SINGLE, seq, choices=[0])).status_code == 200
     await pass_deadline(world, solver, other)
-    assert slug_of(await world.put_answer(other, attempt, SINGLE, 4, choices=[0])) == "not-known-saved"
-    for state in (State.CLOSING, State.SEALED):
-        world.schedule.change(world.sitting, state=state)
-        await other.renew()
-        reply = await world.put_answer(other, attempt, SINGLE, 4, choices=[0])
-        if state is State.CLOSING:
-            assert slug_of(reply) == "not-known-saved"
-            await world.seal()
-    assert (reply.status_code, reply.json().get("seq")) == (200, 2)
+    for seq in (4, 5):
+        reply = await world.put_answer(other, attempt, SINGLE, seq, choices=[0])
+        assert reply.json()["receipt"] == first.json()["receipt"]
+    assert slug_of(await world.put_answer(other, attempt, SINGLE, 5, choices=[1])) == "deadline-passed"
+    assert [row.seq for row in world.log.tables["answers"].values() if row.question == SINGLE] == [2]
 
 
 async def test_a_process_that_loads_the_attempt_while_closing_does_not_call_unchanged_content_late(

@@ -88,7 +88,7 @@ def plan(
 
     An answer that is saved already is acknowledged again at any time, because it was in time once. Any other needs an
     open deadline, a seq above the saved one, and a free row. Content that is saved already needs no row; therefore it
-    is not late either when it is sent again, unless another answer to the question may count.
+    is not late either when it is sent again: the receipt of the saved row is all that there is to say.
 
     Args:
         cached: the attempt.
@@ -151,11 +151,11 @@ class _Planner:
             self.planned.unread.add(candidate.index)
         elif candidate.answer_id in cached.unconfirmed or candidate.answer_id in cached.undecided:
             self._settle(candidate, not_known_saved("the answer may have been saved in time"))
-        elif same is not None and self._counts(candidate, same):
+        elif same is not None:
+            # It may have been acknowledged as unchanged before, with this receipt and without a row of its own.
             self._settle(candidate, same)
-        elif same is not None or (candidate.question, candidate.value) in cached.undecided_values:
-            # It may have been acknowledged in time as unchanged, without a row of its own.
-            self._settle(candidate, not_known_saved("the same content was saved in time, and may be changed since"))
+        elif (candidate.question, candidate.value) in cached.undecided_values:
+            self._settle(candidate, not_known_saved("the same content may have been saved in time"))
         elif candidate.answer_id in cached.late or self._free_rows <= 0:
             self._settle(candidate, refusal)
         else:
@@ -183,13 +183,6 @@ class _Planner:
         return (
             candidate.value == saved.answer
             and self.planned.seqs.unbroken(after=saved.seq, before=candidate.seq)
-            and all(question != candidate.question for question, _ in self._pending)
-        )
-
-    def _counts(self, candidate: CandidateAnswer, saved: Answer) -> bool:
-        """Whether the saved answer is certainly the last one to its question below the candidate."""
-        return self._cached.sealed or (
-            self.planned.seqs.covers(after=saved.seq, before=candidate.seq)
             and all(question != candidate.question for question, _ in self._pending)
         )
 

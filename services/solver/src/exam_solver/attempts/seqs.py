@@ -72,7 +72,3 @@ class SeqRun:
     def unbroken(self, *, after: int, before: int) -> bool:
         """Whether every seq after one and before another was seen, and none from `before` on."""
         return self.first <= after + 1 and before == self.highest + 1
-
-    def covers(self, *, after: int, before: int) -> bool:
-        """Whether every seq after one and before another was seen."""
-        return self.first <= after + 1 and before <= self.highest + 1

@@ -109,10 +109,15 @@ class Judgement:
                 yield from self._check_receipt(call)
             if not confirmed:
                 continue
-            last = max(confirmed, key=lambda call: call.seq)
+            # What is sent again after the deadline gets the receipt of the saved answer, but is no later answer itself.
+            end = max((at for at in self._deadlines(slot[0]) if at is not None), default=0)
+            in_time = [call for call in confirmed if call.seq == call.body["seq"] or call.sent_at <= end]
+            saved = max(confirmed, key=lambda call: call.body["seq"])
+            last = max(in_time, key=lambda call: call.seq, default=saved)
+            highest = last.seq if in_time else saved.body["seq"]
             if sealed is None:
                 yield "lost", f"{last}, and no answer to the question is sealed"
-            elif sealed.seq < last.body["seq"] or (sealed.seq <= last.seq and sealed.content != last.content):
+            elif sealed.seq < saved.body["seq"] or (sealed.seq <= highest and sealed.content != last.content):
                 yield "lost", f"{last}, and sealed is seq {sealed.seq} ({describe(sealed.content)})"
             else:
                 superseded = sum(call.body["seq"] < sealed.seq for call in confirmed)

@@ -20,6 +20,8 @@ RETRYABLE_PROBLEMS = {"sitting-paused", "not-open-yet", "too-many-requests"}
 """Problems that resolve themselves with time."""
 POSSIBLY_LATE = "this solver's schedule is out of date and more time may have been granted"
 """A solver with a stale lease responds so to an answer that seems late; an answer in time must never receive it."""
+DECIDED_BY_SEAL = "may have been saved in time"
+"""A solver that finds an answer in the log while the sitting is closing responds so until the sitting is sealed."""
 _ATTEMPTS = 60
 _RETRY_DELAY = 0.5
 _MAX_DELAY = 1.5
