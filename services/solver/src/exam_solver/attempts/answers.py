@@ -129,8 +129,9 @@ class AnswerService:
                 cached, current = await self._attempts.reload(attempt.sitting, attempt.student), True
             except AnswerLogUnavailableError:
                 unavailable = True
-        problem = not_known_saved("the answer store did not respond in time")
-        planned.settled |= dict.fromkeys(planned.unread, problem)
+        if planned.unread:
+            problem = not_known_saved("the answer store did not respond in time")
+            planned.settled |= dict.fromkeys(planned.unread, problem)
         return Judged(attempt.student, admitted, sitting, cached, decision, planned)
 
     async def submit(self, attempt: Attempt) -> tuple[int, Deadline]:

@@ -214,7 +214,8 @@ def _seq_too_low(candidate: CandidateAnswer, highest: int) -> Problem:
 
 def _too_many_answers(max_rows: int) -> Problem:
     return Problem(
-        ProblemKind.TOO_MANY_ANSWERS, f"this attempt has its {max_rows} saved answers, changes included; no more fit"
+        ProblemKind.TOO_MANY_ANSWERS,
+        f"this attempt has reached its limit of {max_rows} saved answers, changes included; those that are saved count",
     )
 
 
