@@ -13,7 +13,7 @@ from django.db.models import F
 from structlog.testing import capture_logs
 
 from exam_core.bounds import MAX_INSTANT, MAX_SPAN, MAX_SPAN_US, MIN_INSTANT
-from exam_core.instants import MINUTE
+from exam_core.instants import MINUTE, SECOND
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import ScheduledSitting
 from exam_solver.attempts.admission import check_may_start, decide
@@ -128,7 +128,9 @@ def test_a_solver_of_the_release_before_serves_around_a_damaged_sitting(
         now = body["entered_at"]
         with pytest.raises(Problem) as refused:
             check_may_start(read[bad], level="year-1", now=now, as_of=now)
-        decision = decide(read[bad], student=student.pk, started_at=now - MINUTE, now=now, as_of=now)
+        decision = decide(
+            read[bad], student=student.pk, started_at=now - MINUTE, now=now, as_of=now, lease_ttl=30 * SECOND
+        )
         expected = ProblemKind.STARTS_OVER if fault == "close before the opening" else ProblemKind.PAUSED
         assert refused.value.kind is expected
         assert decision.refusal is not None
