@@ -52,6 +52,12 @@ def test_unchanged_rules_are_not_touched(commands) -> None:
     assert commands == []
 
 
+def test_a_machine_without_iptables_has_no_rules(monkeypatch, tmp_path) -> None:
+    """The snapshot before the very first cluster of a machine is taken before iptables is installed."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert HostState.capture().rules == {}
+
+
 def test_a_snapshot_round_trips_through_a_file(tmp_path) -> None:
     """If one command creates the cluster and another deletes it, the snapshot from before is available."""
     snapshot = HostState(

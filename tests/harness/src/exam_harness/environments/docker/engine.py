@@ -21,7 +21,7 @@ from exam_harness.environments.processes.process import LOG_TAIL_LINES, HarnessE
 from exam_harness.environments.processes.shell import run, succeeds
 from exam_harness.waiting import eventually
 
-PACKAGES = ("docker.io", "iptables", "debootstrap", "gcc", "libc6-dev")
+PACKAGES = ("docker.io", "iptables", "iproute2", "debootstrap", "gcc", "libc6-dev")
 """Debian packages that a cluster needs where no Docker engine is running."""
 RUN = Path("/run/exam-platform")
 SOCKET = RUN / "docker.sock"

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,7 @@ SYSCTLS = (
     "net/bridge/bridge-nf-call-iptables",
     "net/bridge/bridge-nf-call-ip6tables",
 )
+INTERFACES = Path("/sys/class/net")
 TABLES = ("iptables", "ip6tables")
 PROGRAMS = (
     "dockerd",
@@ -50,7 +52,7 @@ class HostState:
     @classmethod
     def capture(cls) -> Self:
         """Take a snapshot."""
-        links = tuple(sorted(link["ifname"] for link in json.loads(run(["ip", "-json", "link"]))))
+        links = tuple(sorted(path.name for path in INTERFACES.iterdir()))
         rules = {f"{command} {table}": lines for command in TABLES for table, lines in _saved(command).items()}
         sysctls = {name: path.read_text().strip() for name in SYSCTLS if (path := Path("/proc/sys", name)).exists()}
         mounts = tuple(sorted({line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}))
@@ -124,6 +126,8 @@ def _processes() -> tuple[str, ...]:
 
 def _saved(command: str) -> dict[str, list[str]]:
     """Return the lines of each table: ``:CHAIN POLICY`` and ``-A CHAIN ...``."""
+    if shutil.which(f"{command}-save") is None:
+        return {}  # It is installed with the engine; before that nothing here adds rules.
     tables: dict[str, list[str]] = {}
     table = ""
     for line in run([f"{command}-save"]).splitlines():
