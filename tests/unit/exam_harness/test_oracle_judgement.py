@@ -87,9 +87,12 @@ class Run:
         self.refuse("deadline-passed", seq, body, at=at, deadline={"at": rfc3339(deadline), "derivation": derivation})
 
     def call(self, verb: str, status: int | None, body: Mapping[str, Any], *, at: int, **values: Any) -> None:
-        """Record a call."""
+        """Record a call, which begins after all others have ended, whatever the platform's clock says."""
         values = {"student": 1} | values | ({"question": 0} if verb == ANSWER else {})
-        self.calls.append(Call(verb=verb, via="gateway", sent_at=at, done_at=at, status=status, body=body, **values))
+        order = {"began": 2 * len(self.calls), "ended": 2 * len(self.calls) + 1}
+        self.calls.append(
+            Call(verb=verb, via="gateway", sent_at=at, done_at=at, status=status, body=body, **order, **values)
+        )
 
     def transcript(self) -> Transcript:
         """The transcript of the run."""
@@ -192,6 +195,20 @@ def test_what_is_sent_again_after_the_deadline_is_no_later_word(run: Run) -> Non
     run.answer(1)
     run.lose(2, OTHER)
     run.acknowledge(run.platform.rows[0], ONE, seq=3, at=7_000)
+    assert run.kinds() == set()
+
+
+def test_a_receipt_for_unchanged_content_that_came_while_the_deadline_passed_is_no_later_word(run: Run) -> None:
+    """If I send unchanged content at the last moment, it may have arrived after the deadline, or after a stop."""
+    run.answer(1)
+    run.lose(2, OTHER)
+    run.acknowledge(run.platform.rows[0], ONE, seq=3, at=5_999)
+    run.calls[-1] = replace(run.calls[-1], done_at=6_500)
+    assert run.kinds() == set()
+    run.calls[-1] = replace(run.calls[-1], sent_at=3_500, done_at=3_600)
+    assert run.kinds() == {"lost"}
+    run.last = replace(run.first, stopped_at=3_000)
+    run.operations.append(Operation(verb="stop", sent_at=2_900, done_at=3_100))
     assert run.kinds() == set()
 
 
@@ -370,6 +387,22 @@ def test_a_resumed_attempt_without_an_acknowledged_answer_is_reported(run: Run) 
     """If I resume and an answer that I have a receipt for is not shown, it is reported."""
     run.answer(1)
     run.start(at=3_000)
+    assert run.kinds() == {"untrue"}
+
+
+def test_a_resume_shows_what_was_acknowledged_before_it_by_a_clock_that_is_not_set(run: Run) -> None:
+    """If the platform's clock is set back, what I do afterwards is not what I had done at my earlier resume."""
+    run.start(at=2_500)
+    run.answer(1, at=2_000)
+    assert run.kinds() == set()
+    run.start(at=1_900)
+    assert run.kinds() == {"untrue"}
+
+
+def test_an_answer_shown_before_it_was_sent_is_reported(run: Run) -> None:
+    """If I resume and am shown an answer that I send only later, it is reported, though the clock was set back."""
+    run.start(at=3_000, answers=({"question": 0, "seq": 1, **ONE},))
+    run.answer(1, at=2_000)
     assert run.kinds() == {"untrue"}
 
 

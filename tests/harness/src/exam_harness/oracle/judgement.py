@@ -109,9 +109,9 @@ class Judgement:
                 yield from self._check_receipt(call)
             if not confirmed:
                 continue
-            # What is sent again after the deadline gets the receipt of the saved answer, but is no later answer itself.
-            end = max((at for at in self._deadlines(slot[0]) if at is not None), default=0)
-            in_time = [call for call in confirmed if call.seq == call.body["seq"] or call.sent_at <= end]
+            # Saved content that arrives after the deadline gets the saved answer's receipt, but is no later answer.
+            end = self._certainly_open_until(slot[0])
+            in_time = [call for call in confirmed if call.seq == call.body["seq"] or call.done_at <= end]
             saved = max(confirmed, key=lambda call: call.body["seq"])
             last = max(in_time, key=lambda call: call.seq, default=saved)
             highest = last.seq if in_time else saved.body["seq"]
@@ -251,7 +251,7 @@ class Judgement:
         for question, (seq, content) in shown.items():
             slot = (call.student, question)
             sent = self.sent.get(slot, {}).get((seq, content))
-            if sent is None or min(each.sent_at for each in sent.calls) > call.done_at + self.tolerance:
+            if sent is None or all(call.precedes(each) for each in sent.calls):
                 answer = SentAnswer(self.transcript.sitting, *slot, seq, content)
                 yield "untrue", f"{call}: it shows {answer}, which was never sent"
             sealed = self._sealed(slot)
@@ -261,10 +261,7 @@ class Judgement:
             if student != call.student:
                 continue
             confirmed = [
-                each.body["seq"]
-                for sent in answers.values()
-                for each in sent.acknowledged
-                if each.done_at < call.sent_at
+                each.body["seq"] for sent in answers.values() for each in sent.acknowledged if each.precedes(call)
             ]
             if confirmed and shown.get(question, (0, None))[0] < max(confirmed):
                 yield "untrue", f"{call}: it shows question {question} without the acknowledged seq {max(confirmed)}"
@@ -307,17 +304,22 @@ class Judgement:
 
     def _sent_again(self, call: Call) -> bool:
         """Whether a late answer was accepted afterwards, or may have been, because the clock was set back."""
-        calls = list(self._same(call))
-        return any(each.acknowledged or each.unknown for each in calls[calls.index(call) + 1 :])
+        return any((each.acknowledged or each.unknown) and each.ended > call.ended for each in self._same(call))
 
     def _in_doubt(self, call: Call) -> bool:
         """Whether an earlier copy of a late answer got no response, so that its write may arrive after the refusal."""
-        return any(each.unknown and each.sent_at < call.sent_at for each in self._same(call))
+        return any(each.unknown and each.began < call.began for each in self._same(call))
 
     def _sealed(self, slot: Slot) -> SealedAnswer | None:
         student, question = slot
         attempt = self.seal.students.get(student)
         return attempt.answers.get(question) if attempt else None
+
+    def _certainly_open_until(self, student: int) -> int:
+        """Until when an attempt could be answered, by any reading of the clock."""
+        latest = max((at for at in self._deadlines(student) if at is not None), default=0)
+        stopped_at = self.transcript.last.stopped_at
+        return (latest if stopped_at is None else min(latest, stopped_at)) - self.tolerance
 
     def _deadlines(self, student: int) -> set[int | None]:
         """The personal deadlines by every version of the window."""

@@ -22,12 +22,17 @@ LOGIN: Final = "login"
 class Call:
     """One call of a client, one for each answer of a batch; instants in µs.
 
+    `sent_at` and `done_at` are by the platform's clock, which faults set forward and back. The order of two calls
+    is that of `began` and `ended`, by a clock that is never set.
+
     Attributes:
         verb: ``start``, ``answer``, ``submit`` or ``login`` (a refresh of its tokens).
         student: the student's id.
         via: the route, such as ``gateway`` or ``solver-1``.
         sent_at: before it was sent.
         done_at: after the response, or after the client gave up.
+        began: the same as `sent_at`, by the clock that is never set.
+        ended: the same as `done_at`, by the clock that is never set.
         status: the response's status; None when none was received.
         problem: the slug of the problem; empty without one.
         body: the response's JSON as far as it makes a statement.
@@ -41,6 +46,8 @@ class Call:
     via: str
     sent_at: int
     done_at: int
+    began: int
+    ended: int
     status: int | None = None
     problem: str = ""
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -62,6 +69,10 @@ class Call:
     def unknown(self) -> bool:
         """Whether its outcome is unknown to the client."""
         return self.status is None or self.status in {502, 503, 504}
+
+    def precedes(self, other: "Call") -> bool:
+        """Whether it had ended before another one began."""
+        return self.ended < other.began
 
     def sent_answer(self, sitting: str, seq: int) -> SentAnswer:
         """The answer under a seq."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -30,6 +31,14 @@ class Login:
     refresh: str
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment (µs) by the platform's clock, and by this machine's monotonic one, which no fault sets."""
+
+    at: int
+    steady: int
+
+
 @dataclass
 class Recorder:
     """What clients record: the calls of one sitting, and the paper that they were shown, by the platform's clock."""
@@ -39,11 +48,24 @@ class Recorder:
     paper: Mapping[str, Any] | None = None
     remarks: list[str] = field(default_factory=list)
 
+    def moment(self) -> Moment:
+        """This moment."""
+        return Moment(self.now(), time.monotonic_ns() // 1_000)
+
     def show(self, paper: Mapping[str, Any]) -> None:
         """Record a paper as shown; all students of a sitting must be shown the same one."""
         self.paper = self.paper or paper
         if self.paper != paper:
             self.remarks.append("two students were shown different papers")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request's response, or None, and when it was sent and done."""
+
+    response: Response | None
+    sent: Moment
+    done: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +118,8 @@ class Client:
     async def start(self) -> Call:
         """Start or resume the attempt, once."""
         via = self.route()
-        response, sent_at, done_at = await self._send(via, "POST", f"{self._path}/attempt", self.login.access)
-        body = _json(response)
+        exchange = await self._send(via, "POST", f"{self._path}/attempt", self.login.access)
+        response, body = exchange.response, _json(exchange.response)
         if response is not None and response.status in {200, 201}:
             self.token = body["attempt_token"]
             self.seq = max(self.seq, body["highest_seq"])
@@ -105,28 +127,26 @@ class Client:
             self._recorder.show(body["paper"])
             self._adopt_deadline(body)
             body = {name: body[name] for name in _STARTED}
-        return self._record(START, via, sent_at, done_at, response, body)
+        return self._record(START, via, exchange, body)
 
     async def put(self, answer: Answer, *, via: str | None = None) -> Call:
         """Send one answer, once."""
         via = via or self.route()
         path = f"{self._path}/answers/{answer.question}"
-        response, sent_at, done_at = await self._send(via, "PUT", path, self.token, {"seq": answer.seq, **answer.body})
-        body = _json(response)
+        exchange = await self._send(via, "PUT", path, self.token, {"seq": answer.seq, **answer.body})
+        body = _json(exchange.response)
         self._adopt_deadline(body)
-        return self._record(ANSWER, via, sent_at, done_at, response, body, answer)
+        return self._record(ANSWER, via, exchange, body, answer)
 
     async def post(self, answers: list[Answer]) -> list[Call]:
         """Send several answers in one request, once."""
         via = self.route()
         items = [{"question": each.question, "seq": each.seq, **each.body} for each in answers]
-        response, sent_at, done_at = await self._send(
-            via, "POST", f"{self._path}/answers", self.token, {"answers": items}
-        )
-        body = _json(response)
+        exchange = await self._send(via, "POST", f"{self._path}/answers", self.token, {"answers": items})
+        body = _json(exchange.response)
         self._adopt_deadline(body)
         if "results" not in body:
-            return [self._record(ANSWER, via, sent_at, done_at, response, body, each) for each in answers]
+            return [self._record(ANSWER, via, exchange, body, each) for each in answers]
         calls = []
         for answer, result in zip(answers, body["results"], strict=True):
             problem = result.get("problem", {})
@@ -134,8 +154,10 @@ class Client:
                 verb=ANSWER,
                 student=self.student,
                 via=via,
-                sent_at=sent_at,
-                done_at=done_at,
+                sent_at=exchange.sent.at,
+                done_at=exchange.done.at,
+                began=exchange.sent.steady,
+                ended=exchange.done.steady,
                 status=result["status"],
                 problem=_slug(problem),
                 body=problem or result,
@@ -150,18 +172,18 @@ class Client:
     async def submit(self) -> Call:
         """Submit, once."""
         via = self.route()
-        response, sent_at, done_at = await self._send(via, "POST", f"{self._path}/submit", self.token)
-        return self._record(SUBMIT, via, sent_at, done_at, response, _json(response))
+        exchange = await self._send(via, "POST", f"{self._path}/submit", self.token)
+        return self._record(SUBMIT, via, exchange, _json(exchange.response))
 
     async def refresh(self) -> Call:
         """Exchange the refresh token, once."""
         body = {"refresh": self.login.refresh}
-        response, sent_at, done_at = await self._send(GATEWAY, "POST", "/api/auth/refresh", None, body, host=_WEB_HOST)
-        received = _json(response)
+        exchange = await self._send(GATEWAY, "POST", "/api/auth/refresh", None, body, host=_WEB_HOST)
+        response, received = exchange.response, _json(exchange.response)
         if response is not None and response.status == 200:
             self.login.access, self.login.refresh = received["access"], received["refresh"]
             received = {}
-        return self._record(LOGIN, GATEWAY, sent_at, done_at, response, received)
+        return self._record(LOGIN, GATEWAY, exchange, received)
 
     def _adopt_deadline(self, body: Mapping[str, Any]) -> None:
         deadline = body.get("deadline")
@@ -170,27 +192,25 @@ class Client:
 
     async def _send(
         self, via: str, method: str, path: str, token: str | None, body: object = None, *, host: str = _SOLVER_HOST
-    ) -> tuple[Response | None, int, int]:
+    ) -> Exchange:
         headers = {"Host": host, "Accept-Encoding": "gzip"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if body is not None:
             headers["Content-Type"] = "application/json"
         content = b"" if body is None else json.dumps(body).encode()
-        sent_at = self._recorder.now()
+        sent = self._recorder.moment()
         try:
             response = await self._routes[via].exchange(Request(method, path, headers, content))
         except NoResponseError:
-            return None, sent_at, self._recorder.now()
-        return response, sent_at, self._recorder.now()
+            return Exchange(None, sent, self._recorder.moment())
+        return Exchange(response, sent, self._recorder.moment())
 
     def _record(
         self,
         verb: str,
         via: str,
-        sent_at: int,
-        done_at: int,
-        response: Response | None,
+        exchange: Exchange,
         body: Mapping[str, Any],
         answer: Answer | None = None,
     ) -> Call:
@@ -198,9 +218,11 @@ class Client:
             verb=verb,
             student=self.student,
             via=via,
-            sent_at=sent_at,
-            done_at=done_at,
-            status=None if response is None else response.status,
+            sent_at=exchange.sent.at,
+            done_at=exchange.done.at,
+            began=exchange.sent.steady,
+            ended=exchange.done.steady,
+            status=None if exchange.response is None else exchange.response.status,
             problem=_slug(body),
             body=body,
         )
