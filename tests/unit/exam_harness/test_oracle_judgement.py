@@ -313,6 +313,16 @@ def test_late_by_a_deadline_that_had_been_extended_is_reported(run: Run, granted
     assert run.kinds() == kinds
 
 
+@pytest.mark.parametrize(("resumed_at", "kinds"), [(4_000, set()), (7_300, {"untrue"})])
+def test_late_after_a_pause_is_true_once_it_has_ended(run: Run, resumed_at: int, kinds: set[str]) -> None:
+    """If a pause has ended and my deadline has passed, I am late, though the operator learns of the end only later."""
+    run.last = replace(run.first, pauses=((3_000, resumed_at),))
+    run.operations.append(Operation(verb="pause", sent_at=2_990, done_at=3_010))
+    run.operations.append(Operation(verb="resume", sent_at=resumed_at - 10, done_at=7_500))
+    run.late(1, at=7_200, deadline=7_000)
+    assert run.kinds() == kinds
+
+
 def test_late_by_a_stop_is_true_at_once(run: Run) -> None:
     """If the sitting was stopped, I am late from then on, though my own deadline was later."""
     run.last = replace(run.first, stopped_at=3_000)

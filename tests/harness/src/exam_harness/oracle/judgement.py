@@ -188,12 +188,15 @@ class Judgement:
             yield "untrue", f"{call} at {call.done_at}, before the deadline {deadline}"
         if deadline == self.transcript.last.stopped_at:
             return
-        # Time that was granted before the deadline passed counts; a later grant does not make the refusal untrue.
-        granted = [version for version in self.versions if version.since <= deadline][-1].window
+        # Time that was granted before the deadline passed counts; a later grant does not make the refusal untrue. The
+        # end of a pause, after which the deadline is known again, may be in force before the operator has the response.
+        granted = [version for version in self.versions if version.since <= deadline][-1]
+        later = self.versions[self.versions.index(granted) + 1 :]
+        in_force = [granted, *(each for each in later if each.requested <= call.done_at + self.tolerance)]
         started_at = parse_rfc3339(call.body["deadline"]["derivation"]["started_at"])
-        true_deadline = granted.deadline(call.student, started_at)
-        if true_deadline is None or call.done_at < true_deadline - self.tolerance:
-            yield "untrue", f"{call} by the deadline {deadline}, and {true_deadline} had been granted"
+        deadlines = [version.window.deadline(call.student, started_at) for version in in_force]
+        if not any(at is not None and at <= call.done_at + self.tolerance for at in deadlines):
+            yield "untrue", f"{call} by the deadline {deadline}, and {deadlines[-1]} had been granted"
 
     def _check_late_answer(self, call: Call) -> Iterator[tuple[str, str]]:
         """A late answer neither counts nor has a receipt, except where no process could know better."""

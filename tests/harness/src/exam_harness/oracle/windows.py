@@ -58,8 +58,9 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A window and since when it was known to hold (µs)."""
+    """A window, and when it was requested and known to hold (µs); it began to hold in between."""
 
+    requested: int
     since: int
     window: Window
 
@@ -72,7 +73,7 @@ def versions(first: Window, last: Window, operations: Iterable[Operation]) -> li
         last: the final window as recorded, whose pauses and stop have the exact instants.
         operations: the accepted operations, in order.
     """
-    found = [Version(0, first)]
+    found = [Version(0, 0, first)]
     pauses = 0
     for operation in operations:
         window = found[-1].window
@@ -90,7 +91,7 @@ def versions(first: Window, last: Window, operations: Iterable[Operation]) -> li
                 window = replace(window, extra={**window.extra, operation.student: operation.extra})
             case _:
                 raise ValueError(f"unknown operation {operation.verb!r}")
-        found.append(Version(operation.done_at, window))
+        found.append(Version(operation.sent_at, operation.done_at, window))
     return found
 
 

@@ -8,21 +8,18 @@ from typing import Any, Final
 
 import httpx
 
-from exam_harness.faults.schedule import DURATION_MS, WINDOW_MS, Schedule
-from exam_harness.oracle.instants import rfc3339
+from exam_harness.faults.schedule import Schedule
 from exam_harness.oracle.judgement import CLOCK_TOLERANCE
 from exam_harness.oracle.transcript import Transcript
-from exam_harness.oracle.windows import Window
 from exam_harness.scenarios.nemesis.client import GATEWAY, Client, Login, Recorder
-from exam_harness.scenarios.nemesis.evidence import Provisioned, collect
-from exam_harness.scenarios.nemesis.exam import QUESTIONS, document
+from exam_harness.scenarios.nemesis.evidence import collect
 from exam_harness.scenarios.nemesis.injector import Injector
 from exam_harness.scenarios.nemesis.operations import Operator, operator_client
-from exam_harness.scenarios.nemesis.platform import ROWS_PER_QUESTION, Platform
+from exam_harness.scenarios.nemesis.platform import Platform
+from exam_harness.scenarios.nemesis.provisioning import provision
 from exam_harness.scenarios.nemesis.student import refresh, sit
 from exam_harness.students.clock import SECOND
 from exam_harness.students.http import Connections
-from exam_harness.waiting import eventually
 
 _MS: Final = 1_000
 _LONGEST_US: Final = 9 * SECOND
@@ -30,8 +27,6 @@ _LONGEST_US: Final = 9 * SECOND
 _GRADED_SECONDS: Final = 60
 _STEP_FOLLOWED_MS: Final = 5_000
 _POLL_SECONDS: Final = 0.2
-_CANDIDATES: Final = 2_000
-"""As many as spread a few students over several buckets."""
 
 
 class Sittings:
@@ -63,8 +58,8 @@ class Sittings:
     async def _run(
         self, schedule: Schedule, name: str, http: httpx.AsyncClient, routes: Mapping[str, Connections]
     ) -> Transcript:
-        sitting = await self._provision(http, name)
-        window, operator = sitting.window, Operator(http, name, self._platform.now)
+        sitting = await provision(self._platform, http, name)
+        window, operator = sitting.window, Operator(http, sitting.name, self._platform.now)
         injector = Injector(
             platform=self._platform,
             operator=operator,
@@ -96,7 +91,7 @@ class Sittings:
             supervisor.cancel()
             await self._platform.repair()
             await injecting
-        await self._await_graded(http, name, recorder)
+        await self._await_graded(http, sitting.name, recorder)
         return await asyncio.to_thread(
             collect,
             self._platform,
@@ -119,31 +114,6 @@ class Sittings:
                 )
         finally:
             await connections.close()
-
-    async def _provision(self, http: httpx.AsyncClient, name: str) -> Provisioned:
-        """Create an exam and a sitting of it; returns when every solver knows it."""
-        text = document(name)
-        (await http.put("/internal/exams", content=text.encode())).raise_for_status()
-        lead = self._platform.pace.lead_seconds
-        opens_at = self._platform.now() + lead * SECOND
-        window = Window(opens_at=opens_at, closes_at=opens_at + WINDOW_MS * _MS, duration=DURATION_MS * _MS)
-        body = {
-            "exam": name,
-            "opens_at": rfc3339(window.opens_at),
-            "closes_at": rfc3339(window.closes_at),
-            "duration_us": window.duration,
-            "candidates": _CANDIDATES,
-        }
-        status = (await http.put(f"/internal/sittings/{name}", json=body, timeout=lead)).raise_for_status().json()
-        await asyncio.to_thread(
-            eventually,
-            lambda: min(self._platform.epochs()) >= status["epoch"],
-            f"all solvers know {name}",
-            seconds=lead,
-        )
-        return Provisioned(
-            id=status["id"], name=name, document=text, window=window, row_limit=ROWS_PER_QUESTION * QUESTIONS
-        )
 
     def _client(
         self,
