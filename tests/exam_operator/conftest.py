@@ -158,6 +158,15 @@ class World:
         jobs: list[dict[str, Any]] = self._read(path)["items"]
         return jobs
 
+    def evict(self, pod: str) -> int:
+        """Try to evict a pod of the operator's namespace, as a node drain does; returns the status code."""
+        path = f"/api/v1/namespaces/{self.operated.namespace}/pods/{pod}/eviction"
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+        url = f"{self.control_plane.url}{path}"
+        answer: Any = self._api.call_api("POST", url, body=body, _request_timeout=REQUEST_SECONDS)
+        answer.read()
+        return int(answer.status)
+
     def _read(self, path: str) -> dict[str, Any]:
         """GET a path of the API server; empty when it returns 404."""
         answer: Any = self._api.call_api("GET", f"{self.control_plane.url}{path}", _request_timeout=REQUEST_SECONDS)

@@ -338,7 +338,7 @@ def test_the_crd_keeps_every_field_of_the_status(api: Api, phase: str) -> None:
     created = api.created(spec())
     now = 1_800_000_000_000_000
     exam = Exam.from_json(created)
-    capacity = SolverCapacity(floor=2, ready=1, kept=2, wanted=2)
+    capacity = SolverCapacity(needed=2, limit=9, ready=1, kept=2, wanted=2)
     status = status_of(exam, _observed(phase, exam, now), capacity, 0, now).to_json()
     assert status["phase"] in set(Phase)
     _, stored = api.replace({**created, "status": status}, part="/status")

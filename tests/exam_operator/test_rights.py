@@ -58,6 +58,9 @@ def _use_every_right(world) -> None:
     # Delete the autoscalers and budgets, so that they have to be created again.
     for kind in ("hpa", "pdb"):
         world.control_plane.kubectl("-n", world.operated.namespace, "delete", kind, "--all")
+    # Pods are read when there are too few of them.
+    world.apply("busy", lasts=600, solver={"minReplicas": 3})
+    world.await_condition("busy", "CapacityReady", "True")
     world.stack.worker.pause()
     try:
         world.apply(

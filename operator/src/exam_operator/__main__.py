@@ -9,6 +9,7 @@ import yaml
 from exam_core.canonical import JsonObject
 from exam_operator.clients.kubernetes import KubernetesClient, connect
 from exam_operator.clients.web import WebClient
+from exam_operator.decide.demand import PlatformLimits
 from exam_operator.model.exam import ExamKey
 from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.canary import Canary
@@ -17,7 +18,7 @@ from exam_operator.runtime.executor import Executor
 from exam_operator.runtime.handlers import register
 from exam_operator.runtime.probes import serve_probes
 from exam_operator.runtime.reconciler import Reconciler
-from exam_operator.runtime.scaling import Scaling
+from exam_operator.runtime.scaling import Deployments, Scaling
 from exam_operator.runtime.workqueue import WorkQueue
 from exam_operator.settings import OperatorSettings
 from exam_runtime.logging import configure_logging
@@ -32,14 +33,14 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
         web = WebClient(str(settings.web_url), settings.service_token.get_secret_value(), utc_now)
         queue = WorkQueue[ExamKey](utc_now)
         cache = ExamCache()
+        limits = PlatformLimits(solvers=settings.max_solvers, graders=settings.max_graders, jobs=settings.max_jobs)
         scaling = Scaling(
             kube,
             cache,
             lambda: web.now,
-            namespace=settings.namespace,
-            solvers=settings.solver_deployment,
-            graders=settings.grader_deployment,
-            max_jobs=settings.max_jobs,
+            Deployments(settings.namespace, settings.solver_deployment, settings.grader_deployment),
+            limits,
+            resync=settings.resync_seconds,
         )
         controller = Controller(kube, queue, Canary(), cache, namespaces=namespaces, resync=settings.resync_seconds)
         cache.subscribe(scaling.wake)
@@ -57,7 +58,7 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
             async with probes, asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(controller.resync()),
-                    tasks.create_task(scaling.run(resync=settings.resync_seconds)),
+                    tasks.create_task(scaling.run()),
                     *(tasks.create_task(controller.work(reconciler)) for _ in range(settings.workers)),
                 ]
                 scope = {"namespaces": namespaces} if namespaces else {"clusterwide": True}

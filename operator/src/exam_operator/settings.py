@@ -21,6 +21,10 @@ class OperatorSettings(ServiceSettings):
     """The namespaces whose Exams are reconciled, separated by commas; empty: all."""
     solver_deployment: str
     grader_deployment: str
+    max_solvers: int = Field(default=100, ge=1)
+    """The most solver pods for all sittings together, whatever their specs request."""
+    max_graders: int = Field(default=50, ge=1)
+    """The most grader pods."""
     job_template_file: Path
     """The PodTemplateSpec of a grading Job, in YAML."""
     max_jobs: int = Field(default=4, ge=1)

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core.instants import MINUTE
-from exam_operator.decide.demand import BASELINE, demand, solvers_wanted
+from exam_operator.decide.demand import BASELINE, PlatformLimits, PodRange, demand, solvers_wanted
 from exam_operator.model.exam import Exam, SolverSpec
 from exam_operator.model.status import ExamStatus, Phase, WindowStatus
 from exam_operator.testing.world import EPOCH_2027, make_exam
 
 NOW = EPOCH_2027
 OPENS_AT = NOW + 10 * MINUTE
+LIMITS = PlatformLimits(solvers=1000, graders=100, jobs=4)
 
 
 def sitting(candidates: int = 100, phase: Phase = Phase.OPEN, **solver: Any) -> Exam:
@@ -47,7 +48,7 @@ SITTINGS = st.builds(
 
 def solvers(*exams: Exam, now: int = NOW + 20 * MINUTE) -> int:
     """How many solver pods some sittings need together."""
-    return demand(exams, now, max_jobs=4).solvers
+    return demand(exams, now, LIMITS).solvers.floor
 
 
 @given(exam=SITTINGS)
@@ -79,7 +80,7 @@ def test_pods_are_wanted_from_the_pre_warming_to_the_drain() -> None:
     """If the pre-warming has begun, the pods are wanted; before it and after the drain they are not."""
     exam = sitting(1000, candidates_per_replica=100, prewarm=5 * MINUTE)
     assert [solvers(exam, now=OPENS_AT - 5 * MINUTE - 1), solvers(exam, now=OPENS_AT - 5 * MINUTE)] == [BASELINE, 10]
-    assert demand([exam], NOW, max_jobs=4).changes_at == OPENS_AT - 5 * MINUTE
+    assert demand([exam], NOW, LIMITS).changes_at == OPENS_AT - 5 * MINUTE
     before_drained = (Phase.SCHEDULED, Phase.WARMING, Phase.OPEN, Phase.PAUSED, Phase.CLOSING)
     assert [solvers(in_phase(exam, phase)) for phase in before_drained] == [10] * 5
     others = set(Phase) - set(before_drained)
@@ -107,4 +108,30 @@ def test_graders_are_for_the_jobs_that_may_run(gradings: list[int], graders: int
         replace(exam, spec=replace(exam.spec, grading=replace(exam.spec.grading, parallelism=parallelism)))
         for parallelism in gradings
     ]
-    assert demand(exams, NOW, max_jobs=4).graders == graders
+    assert demand(exams, NOW, LIMITS).graders == PodRange(needed=graders, floor=graders, ceiling=graders)
+
+
+@given(exams=st.lists(SITTINGS, max_size=6), limit=st.integers(1, 50))
+def test_no_number_of_exams_gets_more_than_the_platform_allows(exams: list[Exam], limit: int) -> None:
+    """If Exams request more pods than the platform allows, there are as many as it allows; what they need is known."""
+    limits = replace(LIMITS, solvers=limit, graders=limit)
+    now = NOW + 20 * MINUTE
+    free, limited = demand(exams, now, LIMITS).solvers, demand(exams, now, limits).solvers
+    assert limited.needed == free.needed
+    assert limited.floor == min(free.floor, limit)
+    assert limited.floor <= limited.ceiling <= limit
+    grading = replace(exams[0], status=ExamStatus(phase=Phase.GRADING)) if exams else sitting(phase=Phase.GRADING)
+    greedy = replace(grading, spec=replace(grading.spec, grading=replace(grading.spec.grading, parallelism=100)))
+    assert demand([greedy], now, limits).graders.ceiling == limit
+
+
+def test_a_sitting_keeps_its_pods_from_the_pre_warming_to_the_drain() -> None:
+    """If a sitting is warming, open, paused or closing, it is one of those whose pods are not taken away."""
+    exam = sitting(prewarm=5 * MINUTE)
+
+    def is_open(phase: Phase, now: int) -> bool:
+        return demand([in_phase(exam, phase)], now, LIMITS).open_sittings == (exam.key,)
+
+    kept = {phase for phase in Phase if is_open(phase, OPENS_AT)}
+    assert kept == {Phase.SCHEDULED, Phase.WARMING, Phase.OPEN, Phase.PAUSED, Phase.CLOSING}
+    assert [is_open(Phase.SCHEDULED, OPENS_AT - 5 * MINUTE - ahead) for ahead in (0, 1)] == [True, False]

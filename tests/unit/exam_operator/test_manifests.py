@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import pytest
 
+from exam_operator.decide.demand import PodRange
 from exam_operator.decide.manifests import autoscaler, disruption_budget, event, grading_job, job_name
 from exam_operator.model.exam import ExamKey
 from exam_operator.model.observed import Job, JobState
@@ -70,18 +71,47 @@ def test_the_state_of_a_job_follows_its_conditions(changes: dict, state: JobStat
     assert Job.from_json(terminating).state is JobState.TERMINATING
 
 
-def test_the_maximum_of_an_autoscaler_is_not_below_its_minimum() -> None:
-    """If the floor is above the ceiling, the floor wins."""
-    manifest = autoscaler("exam-solver", namespace="platform", floor=9, ceiling=4)["spec"]
-    assert (manifest["minReplicas"], manifest["maxReplicas"]) == (9, 9)
-    assert manifest["scaleTargetRef"]["name"] == "exam-solver"
+DEPLOYMENT = {
+    "metadata": {"name": "exam-solver", "namespace": "platform", "uid": "d"},
+    "spec": {"replicas": 7, "selector": {"matchLabels": {"app": "solver"}}},
+}
+PODS = PodRange(needed=2, floor=2, ceiling=4)
 
 
-def test_a_disruption_budget_allows_one_unavailable_pod() -> None:
-    """If a node is drained, one pod of the Deployment is evicted at a time."""
-    selector = {"matchLabels": {"app": "solver"}}
-    manifest = disruption_budget("exam-solver", namespace="platform", selector=selector)["spec"]
-    assert manifest == {"maxUnavailable": 1, "selector": selector}
+def test_an_autoscaler_has_the_range_of_the_demand() -> None:
+    """If I look at an autoscaler, its bounds are the demand's, and it may remove pods."""
+    spec = autoscaler(DEPLOYMENT, PODS, keep=False)["spec"]
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (2, 4)
+    assert spec["scaleTargetRef"]["name"] == "exam-solver"
+    assert spec["behavior"]["scaleDown"]["selectPolicy"] == "Max"
+
+
+@pytest.mark.parametrize(("replicas", "maximum"), [({"replicas": 7}, 7), ({"replicas": 3}, 4), ({}, 4)])
+def test_an_autoscaler_keeps_the_pods_of_an_open_sitting(replicas: dict, maximum: int) -> None:
+    """If a sitting is open, its autoscaler removes no pod, also none above the maximum of the demand."""
+    deployment = DEPLOYMENT | {"spec": {"selector": {}} | replicas}
+    spec = autoscaler(deployment, PODS, keep=True)["spec"]
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (2, maximum)
+    assert spec["behavior"]["scaleDown"]["selectPolicy"] == "Disabled"
+
+
+def test_a_disruption_budget_allows_one_unavailable_pod_and_none_during_a_sitting() -> None:
+    """If a node is drained, one pod is evicted at a time; during a sitting none, and the budget names the sitting."""
+    free = disruption_budget(DEPLOYMENT, ())
+    assert (free["spec"]["maxUnavailable"], free["spec"]["selector"]) == (1, DEPLOYMENT["spec"]["selector"])
+    assert "annotations" not in free["metadata"]
+    held = disruption_budget(DEPLOYMENT, (KEY,))
+    assert held["spec"] == free["spec"] | {"maxUnavailable": 0}
+    assert held["metadata"]["annotations"] == {"examplatform.dev/open-sittings": "exams/midterm"}
+    many = disruption_budget(DEPLOYMENT, (KEY,) * 300)["metadata"]["annotations"]
+    assert many["examplatform.dev/open-sittings"].endswith("exams/midterm and 295 more")
+
+
+def test_autoscalers_and_budgets_are_deleted_with_their_deployment() -> None:
+    """If a release is uninstalled, the garbage collector deletes its autoscalers and budgets with the Deployments."""
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "exam-solver", "uid": "d"}
+    for each in (autoscaler(DEPLOYMENT, PODS, keep=False), disruption_budget(DEPLOYMENT, ())):
+        assert each["metadata"]["ownerReferences"] == [owner]
 
 
 def test_an_event_is_about_its_exam() -> None:

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from exam_core.instants import SECOND
+from exam_operator.decide.demand import PlatformLimits
 from exam_operator.model.exam import Exam
 from exam_operator.runtime.cache import ExamCache
-from exam_operator.runtime.scaling import Scaling
+from exam_operator.runtime.scaling import Deployments, Scaling
 
 OPENS = 1_800_000_000 * SECOND
+RESYNC_SECONDS = 0.5
 
 
 class FakeKubernetesClient:
@@ -20,27 +22,27 @@ class FakeKubernetesClient:
         self.floors: list[int] = []
         self.pods, self.ready = 1, 1
         self.applied = asyncio.Event()
-        self._autoscalers: dict[str, dict] = {}
+        self.applications = 0
 
     async def get_deployment(self, name):
         """A Deployment with its desired and ready replicas."""
         spec = {"replicas": self.pods, "selector": {}}
-        return {"metadata": {"name": name}, "spec": spec, "status": {"readyReplicas": self.ready}}
+        metadata = {"name": name, "namespace": "platform", "uid": f"{name}-uid"}
+        return {"metadata": metadata, "spec": spec, "status": {"readyReplicas": self.ready}}
 
-    async def get_autoscaler(self, name):
-        """The applied autoscaler."""
-        return self._autoscalers.get(name)
+    async def list_pods(self, _deployment):
+        """No pod."""
+        return []
 
     async def apply_autoscaler(self, body):
-        """Store the autoscaler."""
-        self._autoscalers[body["metadata"]["name"]] = body
+        """Record the minimum of the solver's autoscaler."""
+        self.applications += 1
         if body["metadata"]["name"] == "solver":
             self.floors.append(body["spec"]["minReplicas"])
             self.applied.set()
 
-    async def get_disruption_budget(self, _name):
-        """A budget that needs no change."""
-        return {}
+    async def apply_disruption_budget(self, _body):
+        """Accept a budget."""
 
 
 def _exam(name: str, candidates: int) -> dict:
@@ -81,10 +83,11 @@ async def cache():
 @pytest.fixture
 async def scaling(kube, cache):
     """Running scaling."""
-    names = {"namespace": "platform", "solvers": "solver", "graders": "grader", "max_jobs": 4}
-    scaling = Scaling(kube, cache, lambda: OPENS + 60 * SECOND, **names)
+    names = Deployments(namespace="platform", solvers="solver", graders="grader")
+    limits = PlatformLimits(solvers=20, graders=8, jobs=4)
+    scaling = Scaling(kube, cache, lambda: OPENS + 60 * SECOND, names, limits, resync=RESYNC_SECONDS)
     cache.subscribe(scaling.wake)
-    task = asyncio.create_task(scaling.run(resync=0.01))
+    task = asyncio.create_task(scaling.run())
     yield scaling
     assert not task.done(), task.exception()
     task.cancel()
@@ -108,7 +111,7 @@ async def test_a_new_operator_does_not_scale_before_the_first_full_list(scaling,
     cache.replace_all(bodies)
     async with asyncio.timeout(5):
         await kube.applied.wait()
-    assert kube.floors == [5]
+    assert kube.floors[0] == 5
     assert scaling.capacity(Exam.from_json(bodies[0]), OPENS) is not None
 
 
@@ -123,7 +126,7 @@ async def test_pods_of_an_earlier_sitting_do_not_count(scaling, observed, kube, 
     await observed
     before = scaling.capacity(exam, warm - 1)
     assert (before.floor, before.ready, before.steady) == (1, 4, 1)
-    assert scaling.capacity(exam, warm) == replace(before, floor=4)
+    assert scaling.capacity(exam, warm) == replace(before, needed=4)
 
 
 async def test_pods_that_are_scaled_down_do_not_count(scaling, observed, kube, cache) -> None:
@@ -134,3 +137,34 @@ async def test_pods_that_are_scaled_down_do_not_count(scaling, observed, kube, c
     exam = Exam.from_json(body)
     await observed
     assert scaling.capacity(exam, OPENS).ready == 2
+
+
+async def test_unchanged_objects_are_applied_again_at_the_resync_alone(scaling, observed, kube, cache) -> None:
+    """If Exams change all the time but not the demand, nothing is written before the resync; then all of it is."""
+    cache.replace_all([_exam("algebra", 2000)])
+    await observed
+    before = kube.applications
+    for _ in range(5):
+        scaling.wake()
+        await asyncio.sleep(0)
+    assert kube.applications == before
+    kube.applied.clear()
+    async with asyncio.timeout(5):
+        await kube.applied.wait()
+    assert kube.applications > before
+
+
+async def test_a_fault_of_the_pods_is_part_of_the_capacity(scaling, observed, kube, cache) -> None:
+    """If the solver has no replicas, the capacity of every sitting has the fault; once it has them, it has none."""
+    kube.pods, kube.ready = 0, 0
+    body = _exam("algebra", 2000)
+    cache.replace_all([body])
+    exam = Exam.from_json(body)
+    await observed
+    assert scaling.capacity(exam, OPENS).fault.reason == "ScaledToZero"
+    changed = asyncio.Event()
+    scaling.subscribe(changed.set)
+    kube.pods, kube.ready = 4, 4
+    async with asyncio.timeout(5):
+        await changed.wait()
+    assert scaling.capacity(exam, OPENS).fault is None

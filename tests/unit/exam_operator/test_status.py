@@ -19,6 +19,7 @@ from exam_operator.model.observed import (
     Job,
     JobState,
     ObservedState,
+    PodFault,
     Rejection,
     Revision,
     Seal,
@@ -30,6 +31,7 @@ from exam_operator.testing.world import EPOCH_2027, make_exam
 
 NOW = EPOCH_2027
 EXAM = make_exam(NOW)
+CAPACITY = SolverCapacity(needed=4, limit=100, ready=3, kept=4, wanted=2)
 OPENS, CLOSES = EXAM.spec.window.opens_at, EXAM.spec.window.closes_at
 SITTING = Sitting(
     id="60b1f19f-0000-4000-8000-000000000000",
@@ -299,7 +301,7 @@ def test_the_job_stays_in_the_status_after_its_deletion() -> None:
 
 def test_ready_pods_are_reported_while_warm() -> None:
     """If a sitting is warming or open, I see how many solver pods are ready; afterwards the number is left out."""
-    capacity = SolverCapacity(floor=4, ready=3, kept=4, wanted=2)
+    capacity = CAPACITY
     observed = ObservedState(sitting=SITTING)
     warm = status(observed, now=OPENS, capacity=capacity)
     assert warm["capacity"] == {"wanted": 2, "ready": 3}
@@ -310,6 +312,61 @@ def test_ready_pods_are_reported_while_warm() -> None:
     assert condition(unstable, "CapacityReady") == ("False", "NotReady", "1 of 4 solver pods are ready")
     over = [status(ObservedState(sitting=SEALED), capacity=replace(capacity, ready=ready)) for ready in (1, 9)]
     assert over[0] == over[1]
+
+
+def _candidates(number: int) -> Exam:
+    """An Exam whose maximum allows four pods of ten candidates."""
+    solver = replace(EXAM.spec.solver, candidates_per_replica=10, max_replicas=4)
+    return replace(EXAM, spec=replace(EXAM.spec, candidates=number, solver=solver))
+
+
+@pytest.mark.parametrize("now", [NOW, OPENS], ids=["scheduled", "open"])
+def test_a_maximum_below_what_the_candidates_need_is_reported(now: int) -> None:
+    """If maxReplicas allows fewer pods than my candidates need, I read it long before the opening, with the remedy."""
+    observed = ObservedState(sitting=SITTING)
+    enough = replace(CAPACITY, ready=4)
+    fits = status(observed, _candidates(40), now=now, capacity=enough)
+    assert condition(fits, "CapacityReady")[1] == ("NotWarm" if now == NOW else "Ready")
+    body = status(observed, _candidates(41), now=now, capacity=enough)
+    holds, reason, message = condition(body, "CapacityReady")
+    assert (holds, reason) == ("False", "MaxReplicasTooLow")
+    assert "41 candidates need 5 solver pods of 10 each, but spec.solver.maxReplicas allows 4" in message
+    assert "raise spec.solver.maxReplicas to 5, or correct candidates or candidatesPerReplica" in message
+    assert body["reason"] == "MaxReplicasTooLow"
+    over = status(ObservedState(sitting=SEALED), _candidates(41), now=CLOSES + 1, capacity=enough)
+    assert condition(over, "CapacityReady")[1] == "NotWarm"
+
+
+def test_the_limit_of_the_platform_is_reported() -> None:
+    """If sittings need more pods than the platform allows, each says so while it is warm; one alone in advance."""
+    observed = ObservedState(sitting=SITTING)
+    full = replace(CAPACITY, needed=12, limit=10, ready=10, kept=10)
+    warm = condition(status(observed, now=OPENS, capacity=full), "CapacityReady")
+    assert warm[:2] == ("False", "PlatformLimitReached")
+    assert warm[2].startswith("all open sittings need 12 solver pods, the platform allows 10: raise solver.maxReplicas")
+    assert condition(status(observed, now=NOW, capacity=full), "CapacityReady")[1] == "NotWarm"
+    alone = condition(status(observed, now=NOW, capacity=replace(full, wanted=11)), "CapacityReady")
+    assert alone[1:] == ("PlatformLimitReached", alone[2])
+    assert alone[2].startswith("the sitting needs 11 solver pods, the platform allows 10")
+
+
+def test_a_fault_of_the_pods_is_reported_while_warm() -> None:
+    """If solver pods crash while a sitting needs them, its status and an Event say so; with enough pods they do not."""
+    observed = ObservedState(sitting=SITTING)
+    failing = replace(CAPACITY, fault=PodFault("CrashLooping", "pod a crashes"))
+    body = status_of(EXAM, observed, failing, 0, OPENS)
+    assert condition(body.to_json(), "CapacityReady") == (
+        "False",
+        "CrashLooping",
+        "3 of 4 solver pods are ready; pod a crashes",
+    )
+    assert body.reason == "CrashLooping"
+    assert [each.reason for each in events_for(EXAM, body) if each.warning] == ["CrashLooping"]
+    starting = status_of(EXAM, observed, CAPACITY, 0, OPENS)
+    assert [each.reason for each in events_for(EXAM, starting) if each.warning] == []
+    assert condition(status(observed, now=NOW, capacity=failing), "CapacityReady")[1] == "NotWarm"
+    enough = replace(failing, ready=4)
+    assert condition(status(observed, now=OPENS, capacity=enough), "CapacityReady")[1] == "Ready"
 
 
 def test_last_transition_time_changes_with_the_status_alone() -> None:
@@ -350,7 +407,7 @@ def test_an_event_is_created_for_each_new_phase_and_fault() -> None:
 def test_a_status_survives_a_round_trip() -> None:
     """If the operator reads a status that it has written, it writes the same again."""
     job = Job(name="grade-60b1f19f-r1", uid="u", state=JobState.RUNNING, failures=1)
-    capacity = SolverCapacity(floor=4, ready=3, kept=4, wanted=2)
+    capacity = CAPACITY
     full = replace(
         SEALED, revisions=(replace(revision(), finished_at=CLOSES + 1),), published_revision=1, published_at=CLOSES + 2
     )

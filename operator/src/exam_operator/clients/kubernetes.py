@@ -33,6 +33,7 @@ class KubernetesClient:
         self._api = api
         self._jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self._deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self._autoscalers = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
         self._budgets = f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
 
@@ -115,13 +116,10 @@ class KubernetesClient:
         """A Deployment of the operator's namespace; None when it does not exist."""
         return await self._get(f"{self._deployments}/{name}")
 
-    async def get_autoscaler(self, name: str) -> JsonObject | None:
-        """A HorizontalPodAutoscaler of the operator's namespace; None when it does not exist."""
-        return await self._get(f"{self._autoscalers}/{name}")
-
-    async def get_disruption_budget(self, name: str) -> JsonObject | None:
-        """A PodDisruptionBudget of the operator's namespace; None when it does not exist."""
-        return await self._get(f"{self._budgets}/{name}")
+    async def list_pods(self, deployment: JsonObject) -> list[JsonObject]:
+        """The pods that a Deployment's selector matches."""
+        labels = deployment["spec"]["selector"]["matchLabels"]
+        return await self._list(self._pods, selector=",".join(f"{name}={value}" for name, value in labels.items()))
 
     async def apply_autoscaler(self, body: JsonObject) -> None:
         """Create or update an autoscaler (server-side apply)."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from exam_core.instants import SECOND
 from exam_core.schedule import State
+from exam_operator.decide.demand import solvers_for_candidates
 from exam_operator.decide.phase import phase_of
 from exam_operator.decide.plan import is_refreeze_due, next_revision
 from exam_operator.model.exam import DesiredState, Exam
@@ -16,12 +17,23 @@ SKEW_BOUND = 2 * SECOND
 """A larger clock skew is reported. It has no other effect: decisions use the platform's time."""
 
 
+_STARTING = frozenset({"NotWarm", "NotReady"})
+"""Reasons of CapacityReady=False that need no attention."""
+
+
 class Holds(NamedTuple):
     """What a condition says: its status, a reason for programs, a message for people."""
 
     status: str
     reason: str
     message: str
+
+
+def is_adverse(kind: str, status: str, reason: str) -> bool:
+    """Whether a condition reports a fault, which people have to know."""
+    if kind == "CapacityReady":
+        return status == "False" and reason not in _STARTING
+    return (kind == "Degraded" and status == "True") or (kind == "Accepted" and status == "False")
 
 
 def conditions_of(
@@ -46,7 +58,7 @@ def _sitting_conditions(
     yield "PaperCurrent", _paper_current(sitting, now)
     phase = phase_of(exam, observed, now)
     if capacity is not None:
-        yield "CapacityReady", _capacity_ready(capacity, phase)
+        yield "CapacityReady", _capacity_ready(exam, capacity, phase)
     is_open = phase in {Phase.OPEN, Phase.PAUSED}
     yield "Open", Holds("True" if is_open else "False", phase.value, _window_text(sitting))
     if sitting.seal is None:
@@ -77,12 +89,35 @@ def _paper_current(sitting: Sitting, now: int) -> Holds:
     return Holds("False", reason, f"{frozen}; the exam has changed since: {content.detail}; {way}")
 
 
-def _capacity_ready(capacity: SolverCapacity, phase: Phase) -> Holds:
-    if phase not in WARM_PHASES:
-        return Holds("False", "NotWarm", "solver pods are reserved from the pre-warming to the end of the sitting")
+def _capacity_ready(exam: Exam, capacity: SolverCapacity, phase: Phase) -> Holds:
+    """Whether the sitting has the pods that its candidates need; a limit that is too low is reported in advance."""
+    warm = phase in WARM_PHASES
     text = f"{capacity.steady} of {capacity.floor} solver pods are ready"
     enough = capacity.steady >= capacity.floor
+    if warm and not enough and capacity.fault is not None:
+        return Holds("False", capacity.fault.reason, f"{text}; {capacity.fault.message}")
+    if (warm or phase is Phase.SCHEDULED) and (limited := _limited(exam, capacity, warm=warm)):
+        return limited
+    if not warm:
+        return Holds("False", "NotWarm", "solver pods are reserved from the pre-warming to the end of the sitting")
     return Holds("True", "Ready", text) if enough else Holds("False", "NotReady", text)
+
+
+def _limited(exam: Exam, capacity: SolverCapacity, *, warm: bool) -> Holds | None:
+    """The limit that is below what the candidates need, if there is one."""
+    spec, needed = exam.spec.solver, solvers_for_candidates(exam)
+    if needed > spec.max_replicas:
+        text = f"{exam.spec.candidates} candidates need {needed} solver pods of {spec.candidates_per_replica} each"
+        limit = f"spec.solver.maxReplicas allows {spec.max_replicas}"
+        way = f"raise spec.solver.maxReplicas to {needed}, or correct candidates or candidatesPerReplica"
+        return Holds("False", "MaxReplicasTooLow", f"{text}, but {limit}: {way}")
+    # Before it is warm, the pods that other sittings need at that time are not known.
+    needed = capacity.needed if warm else capacity.wanted
+    if needed <= capacity.limit:
+        return None
+    text = f"{'all open sittings' if warm else 'the sitting'} need{'' if warm else 's'} {needed} solver pods"
+    way = "raise solver.maxReplicas of the platform's chart, or hold fewer sittings at once"
+    return Holds("False", "PlatformLimitReached", f"{text}, the platform allows {capacity.limit}: {way}")
 
 
 def _accepted(exam: Exam, observed: ObservedState, now: int) -> Holds:

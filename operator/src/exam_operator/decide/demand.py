@@ -6,7 +6,7 @@ from fractions import Fraction
 from heapq import nlargest
 from math import ceil
 
-from exam_operator.model.exam import Exam
+from exam_operator.model.exam import Exam, ExamKey
 from exam_operator.model.status import Phase
 
 BASELINE = 1
@@ -14,46 +14,82 @@ _BEFORE_DRAINED = frozenset({Phase.SCHEDULED, Phase.WARMING, Phase.OPEN, Phase.P
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """The pods that are needed now, and when the clock alone will change that (platform's time, µs)."""
+class PlatformLimits:
+    """What the platform allows for all Exams together, whatever their specs request.
+
+    Attributes:
+        solvers: the most solver pods.
+        graders: the most grader pods.
+        jobs: the most grading Jobs that run at once.
+    """
 
     solvers: int
-    solver_ceiling: int
     graders: int
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRange:
+    """How many pods a Deployment has: `needed` by the Exams; `floor` to `ceiling` within the platform's limit."""
+
+    needed: int
+    floor: int
+    ceiling: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """The pods that are needed now, and when the clock alone will change that (platform's time, µs).
+
+    `open_sittings` are the Exams from their pre-warming until their drain: meanwhile no pod of theirs is taken away.
+    """
+
+    solvers: PodRange
+    graders: PodRange
+    open_sittings: tuple[ExamKey, ...]
     changes_at: int | None
 
 
+def solvers_for_candidates(exam: Exam) -> int:
+    """How many solver pods the candidates of one sitting need, whatever its maximum."""
+    return ceil(Fraction(exam.spec.candidates, exam.spec.solver.candidates_per_replica))
+
+
 def solvers_wanted(exam: Exam) -> int:
-    """How many solver pods one sitting needs by itself."""
+    """How many solver pods one sitting requests by itself."""
     return max(ceil(_solver_share(exam)), exam.spec.solver.min_replicas)
 
 
-def demand(exams: Iterable[Exam], now: int, *, max_jobs: int) -> Demand:
+def demand(exams: Iterable[Exam], now: int, limits: PlatformLimits) -> Demand:
     """The demand of all sittings together.
 
-    Solvers are needed from the pre-warming until the drain. Candidates are added up before they are rounded to pods, so
-    that many small sittings share pods. Graders are needed during grading, for as many Jobs as may run at once.
+    Solvers are needed from the pre-warming until the drain. Candidates are added up before they are rounded to
+    pods, so that many small sittings share pods. Graders are needed during grading, for as many Jobs as may run at
+    once.
     """
-    share, least, ceiling = Fraction(0), BASELINE, 0
-    graders = []
-    changes = []
+    warm, changes, graders = [], [], []
     for exam in exams:
         warm_from = _warm_from(exam)
         if warm_from is not None and warm_from <= now:
-            share += _solver_share(exam)
-            least = max(least, exam.spec.solver.min_replicas)
-            ceiling += exam.spec.solver.max_replicas
+            warm.append(exam)
         elif warm_from is not None:
             changes.append(warm_from)
         if exam.status.phase is Phase.GRADING:
             graders.append(exam.spec.grading.parallelism)
-    floor = max(ceil(share), least)
+    share = sum(map(_solver_share, warm), Fraction(0))
+    solvers = max([ceil(share), BASELINE, *(exam.spec.solver.min_replicas for exam in warm)])
+    grading = max(sum(nlargest(limits.jobs, graders)), BASELINE)
     return Demand(
-        solvers=floor,
-        solver_ceiling=max(ceiling, floor),
-        graders=max(sum(nlargest(max_jobs, graders)), BASELINE),
+        solvers=_range(solvers, sum(exam.spec.solver.max_replicas for exam in warm), limits.solvers),
+        graders=_range(grading, grading, limits.graders),
+        open_sittings=tuple(sorted(exam.key for exam in warm)),
         changes_at=min(changes, default=None),
     )
+
+
+def _range(needed: int, ceiling: int, limit: int) -> PodRange:
+    """The range for a number of needed pods; a ceiling below it is raised."""
+    return PodRange(needed=needed, floor=min(needed, limit), ceiling=min(max(needed, ceiling), limit))
 
 
 def _solver_share(exam: Exam) -> Fraction:

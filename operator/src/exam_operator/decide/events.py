@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from exam_operator.decide.conditions import is_adverse
 from exam_operator.model.exam import Exam
 from exam_operator.model.instants import format_instant
 from exam_operator.model.status import ExamStatus, GradingStatus, Phase, SealStatus, WindowStatus
@@ -25,8 +26,8 @@ def events_for(exam: Exam, status: ExamStatus) -> Iterator[EventRecord]:
     for each in status.conditions:
         before = last.get(each.type)
         same = before is not None and (before.status, before.reason) == (each.status, each.reason)
-        adverse = each.status == ("True" if each.type == "Degraded" else "False")
-        if each.type in {"Accepted", "Degraded", "PaperCurrent"} and adverse and not same:
+        outdated = each.type == "PaperCurrent" and each.status == "False"
+        if (outdated or is_adverse(each.type, each.status, each.reason)) and not same:
             yield EventRecord(warning=True, reason=each.reason, message=each.message)
 
 

@@ -1,14 +1,19 @@
 """Manifests of the Kubernetes objects that the operator creates, as pure functions of their inputs."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 
 from exam_core.canonical import JsonObject
+from exam_operator.decide.demand import PodRange
 from exam_operator.model.exam import GROUP, KIND, VERSION, ExamKey
 
 MANAGER = "exam-operator"
 SITTING_LABEL = f"{GROUP}/sitting"
 REVISION_LABEL = f"{GROUP}/revision"
 EXAM_ANNOTATION = f"{GROUP}/exam"
+OPEN_SITTINGS_ANNOTATION = f"{GROUP}/open-sittings"
+"""On a budget: the Exams for which no pod may be taken away. The chart rejects an upgrade while there are any."""
+NAMED_SITTINGS = 5
 LABELS = {"app.kubernetes.io/managed-by": MANAGER}
 ID_CHARACTERS = 8
 KEEP_JOB_SECONDS = 24 * 3600
@@ -77,34 +82,67 @@ def grading_job(
     }
 
 
-def autoscaler(deployment: str, *, namespace: str, floor: int, ceiling: int) -> JsonObject:
-    """The HorizontalPodAutoscaler of a Deployment: at least the floor, more when its pods are busy."""
+def autoscaler(deployment: JsonObject, pods: PodRange, *, keep: bool) -> JsonObject:
+    """The HorizontalPodAutoscaler of a Deployment: at least the floor, more when its pods are busy.
+
+    With `keep`, it removes no pod: neither by its policy, nor because its maximum is below the present number.
+    """
+    name = deployment["metadata"]["name"]
+    present = deployment["spec"].get("replicas", 1) if keep else 0
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": deployment, "namespace": namespace, "labels": LABELS},
+        "metadata": _owned_by(deployment),
         "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
-            "minReplicas": floor,
-            "maxReplicas": max(floor, ceiling),
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": pods.floor,
+            "maxReplicas": max(pods.ceiling, present),
             "metrics": [
                 {
                     "type": "Resource",
                     "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": CPU_PERCENT}},
                 }
             ],
-            "behavior": {"scaleDown": {"stabilizationWindowSeconds": SCALE_DOWN_SECONDS}},
+            "behavior": {
+                "scaleDown": {
+                    "stabilizationWindowSeconds": SCALE_DOWN_SECONDS,
+                    "selectPolicy": "Disabled" if keep else "Max",
+                }
+            },
         },
     }
 
 
-def disruption_budget(deployment: str, *, namespace: str, selector: JsonObject) -> JsonObject:
-    """The PodDisruptionBudget of a Deployment: a node drain evicts one of its pods at a time."""
+def disruption_budget(deployment: JsonObject, open_sittings: Sequence[ExamKey]) -> JsonObject:
+    """The PodDisruptionBudget of a Deployment: a node drain evicts one pod at a time, and none during a sitting."""
+    metadata = dict(_owned_by(deployment))
+    if open_sittings:
+        names = [str(key) for key in open_sittings[:NAMED_SITTINGS]]
+        more = len(open_sittings) - len(names)
+        text = ", ".join(names) + (f" and {more} more" if more else "")
+        metadata["annotations"] = {OPEN_SITTINGS_ANNOTATION: text}
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": {"name": deployment, "namespace": namespace, "labels": LABELS},
-        "spec": {"maxUnavailable": 1, "selector": selector},
+        "metadata": metadata,
+        "spec": {
+            "maxUnavailable": 0 if open_sittings else 1,
+            "selector": deployment["spec"]["selector"],
+            # A pod that is not ready serves no student.
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
+
+
+def _owned_by(deployment: JsonObject) -> JsonObject:
+    """The metadata of an object that has a Deployment's name, and is deleted with it."""
+    metadata = deployment["metadata"]
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": metadata["name"], "uid": metadata["uid"]}
+    return {
+        "name": metadata["name"],
+        "namespace": metadata["namespace"],
+        "labels": LABELS,
+        "ownerReferences": [owner],
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from exam_core.instants import SECOND
 from exam_core.schedule import State
-from exam_operator.decide.conditions import Holds, conditions_of
+from exam_operator.decide.conditions import Holds, conditions_of, is_adverse
 from exam_operator.decide.manifests import job_name
 from exam_operator.decide.phase import phase_of
 from exam_operator.decide.plan import next_revision
@@ -110,8 +110,8 @@ def _grading(exam: Exam, sitting: Sitting, observed: ObservedState) -> GradingSt
 
 
 def _with_conditions(exam: Exam, status: ExamStatus, conditions: Mapping[str, Holds], now: int) -> ExamStatus:
-    adverse = (name for name in ("Accepted", "Degraded") if name in conditions)
-    reasons = [conditions[name].reason for name in adverse if conditions[name].status == str(name == "Degraded")]
+    found = ((name, conditions[name]) for name in ("Accepted", "CapacityReady", "Degraded") if name in conditions)
+    reasons = [holds.reason for name, holds in found if is_adverse(name, holds.status, holds.reason)]
     return replace(
         status,
         observed_generation=exam.generation,

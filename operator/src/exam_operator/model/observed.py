@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from exam_core.canonical import JsonObject
 from exam_core.schedule import State
@@ -173,21 +173,37 @@ class Job:
         return cls(name=metadata["name"], uid=metadata["uid"], state=state, failures=status.get("failed", 0))
 
 
+class PodFault(NamedTuple):
+    """What keeps a Deployment's pods from being ready: one CamelCase word, and a sentence that says what to do."""
+
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolverCapacity:
     """Solver pods.
 
     Attributes:
-        floor: how many all current sittings need together.
+        needed: how many all current sittings need together.
+        limit: how many the platform allows.
         ready: how many are ready.
         kept: the minimum that was last written to the autoscaler.
-        wanted: how many this sitting needs.
+        wanted: how many this sitting requests.
+        fault: what keeps pods from being ready, if anything is known.
     """
 
-    floor: int
+    needed: int
+    limit: int
     ready: int
     kept: int
     wanted: int
+    fault: PodFault | None = None
+
+    @property
+    def floor(self) -> int:
+        """How many have to be ready: what the sittings need, as far as the platform allows it."""
+        return min(self.needed, self.limit)
 
     @property
     def steady(self) -> int:

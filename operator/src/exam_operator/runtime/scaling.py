@@ -1,10 +1,11 @@
-"""Scales the solver and grader Deployments to the demand of all sittings.
+"""Scales the Deployments of solver and grader to the demand of all sittings.
 
-There are two autoscalers and two disruption budgets in all, not one per sitting.
+There is one autoscaler and one disruption budget for each Deployment, not one per sitting.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -13,10 +14,11 @@ from exam_core.instants import SECOND
 from exam_operator import metrics
 from exam_operator.clients.errors import ConflictError, UnavailableError
 from exam_operator.clients.kubernetes import KubernetesClient
-from exam_operator.decide.demand import Demand, demand, solvers_wanted
+from exam_operator.decide.demand import Demand, PlatformLimits, PodRange, demand, solvers_wanted
 from exam_operator.decide.manifests import autoscaler, disruption_budget
-from exam_operator.model.exam import Exam
-from exam_operator.model.observed import SolverCapacity
+from exam_operator.decide.pod_faults import pod_fault
+from exam_operator.model.exam import Exam, ExamKey
+from exam_operator.model.observed import PodFault, SolverCapacity
 from exam_operator.runtime.cache import ExamCache
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,22 @@ BATCH_SECONDS = 0.25
 """How long changes are collected: hundreds of sittings that end together are one change of demand."""
 
 
+class Deployments(NamedTuple):
+    """The namespace and the names of the Deployments that are scaled."""
+
+    namespace: str
+    solvers: str
+    graders: str
+
+
+class _Solvers(NamedTuple):
+    """The solver pods as last observed."""
+
+    kept: int
+    ready: int
+    fault: PodFault | None
+
+
 class Scaling:
     """Writes the demand to the autoscalers and tracks how many solver pods are ready.
 
@@ -34,10 +52,9 @@ class Scaling:
         kube: the API server.
         cache: all Exams.
         now: the platform's time in µs.
-        namespace: the namespace of the Deployments.
-        solvers: the name of the solver's Deployment.
-        graders: the name of the grader's Deployment.
-        max_jobs: how many grading Jobs may run at once.
+        deployments: what is scaled.
+        limits: what the platform allows.
+        resync: seconds after which everything is applied again, whether it has changed or not.
     """
 
     def __init__(
@@ -45,25 +62,24 @@ class Scaling:
         kube: KubernetesClient,
         cache: ExamCache,
         now: Callable[[], int],
+        deployments: Deployments,
+        limits: PlatformLimits,
         *,
-        namespace: str,
-        solvers: str,
-        graders: str,
-        max_jobs: int,
+        resync: float,
     ) -> None:
         self._kube = kube
         self._cache = cache
         self._now = now
-        self._namespace = namespace
-        self._solvers = solvers
-        self._graders = graders
-        self._max_jobs = max_jobs
+        self._deployments = deployments
+        self._limits = limits
+        self._resync = resync
         self._on_change: Callable[[], None] = lambda: None
         self._wake = asyncio.Event()
-        self._kept_and_ready: tuple[int, int] | None = None
+        self._applied: dict[str, tuple[float, JsonObject]] = {}
+        self._solvers: _Solvers | None = None
 
     def subscribe(self, on_change: Callable[[], None]) -> None:
-        """Call a function whenever the number of ready or reserved solver pods has changed."""
+        """Call a function whenever the number of ready or reserved solver pods has changed, or their fault."""
         self._on_change = on_change
 
     def wake(self) -> None:
@@ -72,14 +88,20 @@ class Scaling:
 
     def capacity(self, exam: Exam, now: int) -> SolverCapacity | None:
         """The solver pods for one sitting at an instant (platform's time, µs); None before the first observation."""
-        if self._kept_and_ready is None:
+        if self._solvers is None:
             return None
-        kept, ready = self._kept_and_ready
-        # The demand of now, not the one last written: a sitting that begins to warm up is not ready with the old pods.
-        floor = self._demand(now).solvers
-        return SolverCapacity(floor=floor, ready=ready, kept=kept, wanted=solvers_wanted(exam))
+        return SolverCapacity(
+            # The demand of now, not the one last written: a sitting that begins to warm up is not ready with the old
+            # pods.
+            needed=self._demand(now).solvers.needed,
+            limit=self._limits.solvers,
+            ready=self._solvers.ready,
+            kept=self._solvers.kept,
+            wanted=solvers_wanted(exam),
+            fault=self._solvers.fault,
+        )
 
-    async def run(self, *, resync: float) -> None:
+    async def run(self) -> None:
         """Scale until cancelled. Starts when all Exams are listed: a new process must not lower others' capacity."""
         await self._cache.wait_synced()
         while True:
@@ -90,9 +112,9 @@ class Scaling:
             except (UnavailableError, ConflictError) as error:
                 log.warning("scaling_deferred", error=str(error))
                 ready = None
-            wait = resync
-            if ready is None or ready < wanted.solvers:
-                wait = RETRY_SECONDS
+            wait = self._resync
+            if ready is None or ready < wanted.solvers.floor:
+                wait = min(wait, RETRY_SECONDS)
             if wanted.changes_at is not None:
                 wait = min(wait, max(0.0, (wanted.changes_at - self._now()) / SECOND))
             try:
@@ -103,37 +125,48 @@ class Scaling:
             await asyncio.sleep(BATCH_SECONDS)
 
     def _demand(self, now: int) -> Demand:
-        return demand(self._cache, now, max_jobs=self._max_jobs)
+        return demand(self._cache, now, self._limits)
 
     async def _apply(self, wanted: Demand) -> int:
         """Apply autoscalers and budgets; returns how many solver pods are ready."""
-        solver = await self._scale(self._solvers, wanted.solvers, wanted.solver_ceiling)
-        await self._scale(self._graders, wanted.graders, wanted.graders)
+        solver = await self._scale(self._deployments.solvers, wanted.solvers, wanted.open_sittings)
         ready = 0 if solver is None else _ready_replicas(solver)
-        metrics.SOLVERS_WANTED.set(wanted.solvers)
+        fault = await self._solver_fault(solver) if ready < wanted.solvers.floor else None
+        metrics.SOLVERS_WANTED.set(wanted.solvers.needed)
         metrics.SOLVERS_READY.set(ready)
-        kept_and_ready = (wanted.solvers, ready)
-        if kept_and_ready != self._kept_and_ready:
-            self._kept_and_ready = kept_and_ready
-            log.info("solver_capacity_changed", wanted=wanted.solvers, ready=ready)
+        solvers = _Solvers(wanted.solvers.floor, ready, fault)
+        if solvers != self._solvers:
+            self._solvers = solvers
+            reason = None if fault is None else fault.reason
+            log.info("solver_capacity_changed", wanted=wanted.solvers.needed, ready=ready, fault=reason)
             self._on_change()
+        # Graders serve no students: they are scaled down and evicted at any time.
+        await self._scale(self._deployments.graders, wanted.graders, ())
         return ready
 
-    async def _scale(self, name: str, floor: int, ceiling: int) -> JsonObject | None:
+    async def _solver_fault(self, solver: JsonObject | None) -> PodFault | None:
+        pods = [] if solver is None else await self._kube.list_pods(solver)
+        return pod_fault(self._deployments.solvers, self._deployments.namespace, solver, pods)
+
+    async def _scale(self, name: str, pods: PodRange, open_sittings: Sequence[ExamKey]) -> JsonObject | None:
         """Apply the autoscaler and budget of a Deployment; returns the Deployment, None when it does not exist."""
         deployment = await self._kube.get_deployment(name)
         if deployment is None:
             log.warning("deployment_not_found", deployment=name)
             return None
-        current = await self._kube.get_autoscaler(name)
-        desired = autoscaler(name, namespace=self._namespace, floor=floor, ceiling=ceiling)
-        if current is None or _bounds(current) != _bounds(desired):
-            await self._kube.apply_autoscaler(desired)
-        if await self._kube.get_disruption_budget(name) is None:
-            selector = deployment["spec"]["selector"]
-            budget = disruption_budget(name, namespace=self._namespace, selector=selector)
-            await self._kube.apply_disruption_budget(budget)
+        await self._apply_changed(self._kube.apply_autoscaler, autoscaler(deployment, pods, keep=bool(open_sittings)))
+        await self._apply_changed(self._kube.apply_disruption_budget, disruption_budget(deployment, open_sittings))
         return deployment
+
+    async def _apply_changed(self, apply: Callable[[JsonObject], Awaitable[None]], body: JsonObject) -> None:
+        """Apply an object, unless this process has applied the same one within the resync interval."""
+        key = f"{body['kind']}/{body['metadata']['name']}"
+        clock = asyncio.get_running_loop().time
+        at, last = self._applied.get(key, (0.0, None))
+        if last == body and clock() < at + self._resync:
+            return
+        await apply(body)
+        self._applied[key] = (clock(), body)
 
 
 def _ready_replicas(deployment: JsonObject) -> int:
@@ -141,7 +174,3 @@ def _ready_replicas(deployment: JsonObject) -> int:
     ready: int = deployment.get("status", {}).get("readyReplicas", 0)
     replicas: int = deployment["spec"].get("replicas", 1)
     return min(ready, replicas)
-
-
-def _bounds(autoscaler: JsonObject) -> tuple[int, int]:
-    return autoscaler["spec"].get("minReplicas", 1), autoscaler["spec"]["maxReplicas"]

@@ -51,8 +51,9 @@ class OperatorNamespace:
         # Without PATH and the like, which the image sets.
         own = {name: value for name, value in stack.grader_env.items() if name.startswith(("EXAM_", "DJANGO_"))}
         self.apply(_secret(GRADER_ENV, own))
+        self._pods = pods
         for name in (SOLVER, GRADER):
-            self.apply(_deployment(name, pods))
+            self.create_deployment(name)
         self._job_template = self.folder / "job-template.yaml"
         self._job_template.write_text(yaml.safe_dump(job_template()))
 
@@ -79,6 +80,10 @@ class OperatorNamespace:
     def apply(self, body: Mapping[str, Any], *, namespace: str | None = None) -> None:
         """Apply an object, by default in the operator's namespace."""
         self.control_plane.kubectl("-n", namespace or self.namespace, "apply", "-f", "-", stdin=json.dumps(body))
+
+    def create_deployment(self, name: str) -> None:
+        """Create a Deployment that the operator scales."""
+        self.apply(_deployment(name, self._pods))
 
     def _grant(self) -> None:
         """Create the service account and bind the roles of `operator/rbac.yaml`."""
