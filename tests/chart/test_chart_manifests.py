@@ -6,10 +6,12 @@ import re
 import pytest
 import yaml
 
-from exam_harness.chart.render import CHART, component_of, pods_of, render
+from exam_harness.chart.render import CHART, NAMESPACE, RenderError, component_of, pods_of, render
 from exam_harness.container import receives_stop_signal
 from exam_harness.environments.control_plane.exam_crd import install_crd
 from exam_harness.environments.processes.paths import REPOSITORY
+from exam_operator.decide.manifests import disruption_budget
+from exam_operator.model.exam import ExamKey
 
 FOREIGN_KINDS = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
 """Kinds whose CustomResourceDefinitions belong to other projects."""
@@ -138,11 +140,13 @@ def test_every_container_receives_sigterm(manifests) -> None:
             assert receives_stop_signal(each.get("command") or ["the image's own"]), name
 
 
-def test_solver_and_grader_deployments_omit_replicas(manifests) -> None:
-    """If I upgrade during a sitting, the number of solver pods stays as the operator set it."""
+def test_scaled_deployments_omit_replicas(manifests) -> None:
+    """If I upgrade during a sitting, the number of its pods stays as the operator set it."""
     found = {each["metadata"]["name"]: each["spec"] for each in _of_kind(manifests, "Deployment")}
-    assert "replicas" not in found["exam-solver"]
-    assert "replicas" not in found["exam-grader"]
+    for name in ("exam-web", "exam-solver", "exam-grader"):
+        assert "replicas" not in found[name]
+    budgets = {each["metadata"]["name"] for each in _of_kind(manifests, "PodDisruptionBudget")}
+    assert not budgets & {"exam-web", "exam-solver", "exam-grader"}
 
 
 def test_each_secret_key_is_read_by_its_components_only(plain) -> None:
@@ -202,6 +206,31 @@ def test_only_the_operator_has_rbac_rules(manifests) -> None:
 def test_copies_equal_their_originals(copy, original) -> None:
     """If the CRD, the RBAC rules or the gateway's configuration change, so do the chart's copies (`make copies`)."""
     assert (CHART / copy).read_text() == (REPOSITORY / original).read_text()
+
+
+@pytest.mark.integration
+def test_an_upgrade_is_rejected_while_a_sitting_is_open(control_plane) -> None:
+    """If I upgrade while a sitting is open, helm names it and changes nothing, unless I set upgradeDuringSittings."""
+    control_plane.create_namespace(NAMESPACE)
+    arguments = ("--is-upgrade", "--dry-run=server", f"--kubeconfig={control_plane.kubeconfig}")
+    values = {"secrets": {"existingSecret": "kept"}}
+    deployment = {
+        "metadata": {"name": "exam-solver", "namespace": NAMESPACE, "uid": "0" * 36},
+        "spec": {"selector": {"matchLabels": {"app": "solver"}}},
+    }
+
+    def set_open(*sittings: ExamKey) -> None:
+        budget = dict(disruption_budget(deployment, sittings))
+        budget["metadata"].pop("ownerReferences")
+        words = ("-n", NAMESPACE, "apply", "--server-side", "-f", "-")
+        control_plane.kubectl(*words, stdin=json.dumps(budget))
+
+    set_open()
+    assert render(values, arguments=arguments)
+    set_open(ExamKey("exams", "midterm", "u"))
+    with pytest.raises(RenderError, match=r"(?s)Sittings are open: exams/midterm .*set upgradeDuringSittings=true"):
+        render(values, arguments=arguments)
+    assert render(values | {"upgradeDuringSittings": True}, arguments=arguments)
 
 
 def test_crd_is_kept_on_uninstall(manifests) -> None:

@@ -12,7 +12,7 @@ IGNORED = {
     "container-resources": "no CPU limits: throttling a solver during a sitting only harms students; memory is limited",
     "container-ephemeral-storage-request-and-limit": "roots are read-only, and the writable volumes stay small",
     "container-security-context-user-group-id": "the official store images use user ids below 10000",
-    "deployment-has-poddisruptionbudget": "the operator creates those of solver and grader",
+    "deployment-has-poddisruptionbudget": "the operator creates those of web, solver and grader",
     "statefulset-has-servicename": "the Service is part of the same release",
     "pod-probes-identical": "a store that does not respond is neither ready nor alive",
     "networkpolicy-targets-pod": "the operator creates the pods of grading Jobs",

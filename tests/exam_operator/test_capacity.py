@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exam_harness.environments.control_plane.operator_namespace import SOLVER, OperatorNamespace
+from exam_harness.environments.control_plane.operator_namespace import SOLVER, WEB, OperatorNamespace
 from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -173,6 +173,20 @@ def test_solvers_are_not_scaled_down_while_a_sitting_is_open(world) -> None:
     assert "annotations" not in world.owned("pdb", SOLVER)["metadata"]
 
 
+def test_web_is_scaled_with_the_logins_of_a_sitting(world) -> None:
+    """If a sitting brings many logins, web has the pods for them before it opens, and keeps them until it is over."""
+    world.apply("logins", opens_in=20, lasts=170, candidates=3500, solver={"prewarm": "19s", "candidatesPerReplica": 5000})
+    world.await_phase("logins", "Warming", "Open")
+    eventually(lambda: world.owned("hpa", WEB)["spec"]["minReplicas"] == 4, "web's autoscaler has the demand")
+    eventually(lambda: world.owned("deployment", WEB)["status"].get("readyReplicas", 0) >= 4, "web is scaled up")
+    assert world.owned("pdb", WEB)["spec"]["maxUnavailable"] == 0
+    assert world.owned("hpa", WEB)["spec"]["behavior"]["scaleDown"]["selectPolicy"] == "Disabled"
+    world.patch("logins", {"desiredState": "StoppedAndGrade"})
+    world.await_phase("logins", "Graded", "Cancelled")
+    eventually(lambda: world.owned("hpa", WEB)["spec"]["minReplicas"] == 2, "the demand is lower")
+    eventually(lambda: world.owned("pdb", WEB)["spec"]["maxUnavailable"] == 1, "pods may be evicted again")
+
+
 def test_the_whole_desired_state_is_applied(world) -> None:
     """If I edit an autoscaler or a budget by hand, the operator restores all of it."""
     eventually(lambda: world.owned("pdb", SOLVER), "the budget exists")
@@ -201,7 +215,7 @@ def test_an_uninstalled_release_leaves_no_autoscaler_or_budget(world) -> None:
         return operated.control_plane.kubectl("-n", "uninstalled", "get", "hpa,pdb", "--output=name").split()
 
     try:
-        eventually(lambda: len(remaining()) >= 4, "autoscalers and budgets exist")
+        eventually(lambda: len(remaining()) == 6, "autoscalers and budgets exist")
         # The operator ends last, or not at all.
         operated.control_plane.kubectl("-n", "uninstalled", "delete", "deployment", "--all")
         eventually(lambda: not remaining(), "autoscalers and budgets are deleted", seconds=60)

@@ -11,7 +11,7 @@ spec:
   ports: [{name: {{ index . 2 }}, port: {{ index . 3 }}, targetPort: {{ index . 2 }}}]
 {{- end }}
 
-{{/* A PodDisruptionBudget of a component: (list . "web"). Those of solver and grader belong to the operator. */}}
+{{/* A PodDisruptionBudget of a component: (list . "web"). Those of web, solver and grader belong to the operator. */}}
 {{- define "exam.pdb" -}}
 {{- $root := index . 0 -}}
 apiVersion: policy/v1

@@ -33,12 +33,25 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
         web = WebClient(str(settings.web_url), settings.service_token.get_secret_value(), utc_now)
         queue = WorkQueue[ExamKey](utc_now)
         cache = ExamCache()
-        limits = PlatformLimits(solvers=settings.max_solvers, graders=settings.max_graders, jobs=settings.max_jobs)
+        limits = PlatformLimits(
+            solvers=settings.max_solvers,
+            graders=settings.max_graders,
+            jobs=settings.max_jobs,
+            web=settings.max_web,
+            web_baseline=settings.web_replicas,
+            candidates_per_web=settings.candidates_per_web,
+        )
+        deployments = Deployments(
+            namespace=settings.namespace,
+            solvers=settings.solver_deployment,
+            graders=settings.grader_deployment,
+            web=settings.web_deployment,
+        )
         scaling = Scaling(
             kube,
             cache,
             lambda: web.now,
-            Deployments(settings.namespace, settings.solver_deployment, settings.grader_deployment),
+            deployments,
             limits,
             resync=settings.resync_seconds,
         )

@@ -21,10 +21,17 @@ class OperatorSettings(ServiceSettings):
     """The namespaces whose Exams are reconciled, separated by commas; empty: all."""
     solver_deployment: str
     grader_deployment: str
+    web_deployment: str
     max_solvers: int = Field(default=100, ge=1)
     """The most solver pods for all sittings together, whatever their specs request."""
     max_graders: int = Field(default=50, ge=1)
     """The most grader pods."""
+    max_web: int = Field(default=10, ge=1)
+    """The most web pods."""
+    web_replicas: int = Field(default=2, ge=1)
+    """The web pods without a sitting."""
+    candidates_per_web: int = Field(default=1000, ge=1)
+    """How many students of open sittings one web pod logs in."""
     job_template_file: Path
     """The PodTemplateSpec of a grading Job, in YAML."""
     max_jobs: int = Field(default=4, ge=1)

@@ -15,7 +15,7 @@ from exam_operator.testing.world import EPOCH_2027, make_exam
 
 NOW = EPOCH_2027
 OPENS_AT = NOW + 10 * MINUTE
-LIMITS = PlatformLimits(solvers=1000, graders=100, jobs=4)
+LIMITS = PlatformLimits(solvers=1000, graders=100, jobs=4, web=10, web_baseline=2, candidates_per_web=1000)
 
 
 def sitting(candidates: int = 100, phase: Phase = Phase.OPEN, **solver: Any) -> Exam:
@@ -123,6 +123,17 @@ def test_no_number_of_exams_gets_more_than_the_platform_allows(exams: list[Exam]
     grading = replace(exams[0], status=ExamStatus(phase=Phase.GRADING)) if exams else sitting(phase=Phase.GRADING)
     greedy = replace(grading, spec=replace(grading.spec, grading=replace(grading.spec.grading, parallelism=100)))
     assert demand([greedy], now, limits).graders.ceiling == limit
+
+
+@pytest.mark.parametrize(
+    ("candidates", "pods"), [((), 2), ((900,), 2), ((2000,), 2), ((2001,), 3), ((1500, 1500), 3), ((20_000,), 10)]
+)
+def test_web_has_pods_for_the_logins_of_all_open_sittings(candidates: tuple[int, ...], pods: int) -> None:
+    """If sittings bring logins, web has the pods for their candidates, within its limit, and more when it is busy."""
+    exams = [sitting(number, prewarm=5 * MINUTE) for number in candidates]
+    web = demand(exams, OPENS_AT - 5 * MINUTE, LIMITS).web
+    assert (web.floor, web.ceiling) == (pods, LIMITS.web)
+    assert demand(exams, OPENS_AT - 5 * MINUTE - 1, LIMITS).web.floor == LIMITS.web_baseline
 
 
 def test_a_sitting_keeps_its_pods_from_the_pre_warming_to_the_drain() -> None:

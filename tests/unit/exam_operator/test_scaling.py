@@ -83,8 +83,8 @@ async def cache():
 @pytest.fixture
 async def scaling(kube, cache):
     """Running scaling."""
-    names = Deployments(namespace="platform", solvers="solver", graders="grader")
-    limits = PlatformLimits(solvers=20, graders=8, jobs=4)
+    names = Deployments(namespace="platform", solvers="solver", graders="grader", web="web")
+    limits = PlatformLimits(solvers=20, graders=8, jobs=4, web=10, web_baseline=2, candidates_per_web=1000)
     scaling = Scaling(kube, cache, lambda: OPENS + 60 * SECOND, names, limits, resync=RESYNC_SECONDS)
     cache.subscribe(scaling.wake)
     task = asyncio.create_task(scaling.run())

@@ -16,6 +16,7 @@ VARIABLES = {
     "EXAM_OPERATOR_NAMESPACE": "exam",
     "EXAM_OPERATOR_SOLVER_DEPLOYMENT": "exam-solver",
     "EXAM_OPERATOR_GRADER_DEPLOYMENT": "exam-grader",
+    "EXAM_OPERATOR_WEB_DEPLOYMENT": "exam-web",
     "EXAM_OPERATOR_JOB_TEMPLATE_FILE": "/no/such/file.yaml",
 }
 

@@ -1,4 +1,4 @@
-"""The demand for solver pods and graders: a pure function of all `Exam`s, their status, and the time."""
+"""The demand for pods of solver, web and grader: a pure function of all `Exam`s, their status, and the time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,11 +21,17 @@ class PlatformLimits:
         solvers: the most solver pods.
         graders: the most grader pods.
         jobs: the most grading Jobs that run at once.
+        web: the most web pods.
+        web_baseline: the web pods without a sitting.
+        candidates_per_web: how many students one web pod logs in.
     """
 
     solvers: int
     graders: int
     jobs: int
+    web: int
+    web_baseline: int
+    candidates_per_web: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,7 @@ class Demand:
 
     solvers: PodRange
     graders: PodRange
+    web: PodRange
     open_sittings: tuple[ExamKey, ...]
     changes_at: int | None
 
@@ -63,7 +70,7 @@ def solvers_wanted(exam: Exam) -> int:
 def demand(exams: Iterable[Exam], now: int, limits: PlatformLimits) -> Demand:
     """The demand of all sittings together.
 
-    Solvers are needed from the pre-warming until the drain. Candidates are added up before they are rounded to
+    Solvers and web are needed from the pre-warming until the drain. Candidates are added up before they are rounded to
     pods, so that many small sittings share pods. Graders are needed during grading, for as many Jobs as may run at
     once.
     """
@@ -78,10 +85,12 @@ def demand(exams: Iterable[Exam], now: int, limits: PlatformLimits) -> Demand:
             graders.append(exam.spec.grading.parallelism)
     share = sum(map(_solver_share, warm), Fraction(0))
     solvers = max([ceil(share), BASELINE, *(exam.spec.solver.min_replicas for exam in warm)])
+    logins = ceil(Fraction(sum(exam.spec.candidates for exam in warm), limits.candidates_per_web))
     grading = max(sum(nlargest(limits.jobs, graders)), BASELINE)
     return Demand(
         solvers=_range(solvers, sum(exam.spec.solver.max_replicas for exam in warm), limits.solvers),
         graders=_range(grading, grading, limits.graders),
+        web=_range(max(logins, limits.web_baseline), limits.web, limits.web),
         open_sittings=tuple(sorted(exam.key for exam in warm)),
         changes_at=min(changes, default=None),
     )

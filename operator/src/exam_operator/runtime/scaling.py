@@ -1,4 +1,4 @@
-"""Scales the Deployments of solver and grader to the demand of all sittings.
+"""Scales the Deployments of solver, web and grader to the demand of all sittings.
 
 There is one autoscaler and one disruption budget for each Deployment, not one per sitting.
 """
@@ -35,6 +35,7 @@ class Deployments(NamedTuple):
     namespace: str
     solvers: str
     graders: str
+    web: str
 
 
 class _Solvers(NamedTuple):
@@ -140,6 +141,7 @@ class Scaling:
             reason = None if fault is None else fault.reason
             log.info("solver_capacity_changed", wanted=wanted.solvers.needed, ready=ready, fault=reason)
             self._on_change()
+        await self._scale(self._deployments.web, wanted.web, wanted.open_sittings)
         # Graders serve no students: they are scaled down and evicted at any time.
         await self._scale(self._deployments.graders, wanted.graders, ())
         return ready

@@ -19,6 +19,7 @@ RBAC = REPOSITORY / "operator/rbac.yaml"
 ACCOUNT = "exam-operator"
 SOLVER = "exam-solver"
 GRADER = "exam-grader"
+WEB = "exam-web"
 GRADER_ENV = "exam-grader-env"
 IMAGE = "exam-grader"
 
@@ -52,7 +53,7 @@ class OperatorNamespace:
         own = {name: value for name, value in stack.grader_env.items() if name.startswith(("EXAM_", "DJANGO_"))}
         self.apply(_secret(GRADER_ENV, own))
         self._pods = pods
-        for name in (SOLVER, GRADER):
+        for name in (SOLVER, GRADER, WEB):
             self.create_deployment(name)
         self._job_template = self.folder / "job-template.yaml"
         self._job_template.write_text(yaml.safe_dump(job_template()))
@@ -68,6 +69,7 @@ class OperatorNamespace:
             "EXAM_OPERATOR_NAMESPACE": self.namespace,
             "EXAM_OPERATOR_SOLVER_DEPLOYMENT": SOLVER,
             "EXAM_OPERATOR_GRADER_DEPLOYMENT": GRADER,
+            "EXAM_OPERATOR_WEB_DEPLOYMENT": WEB,
             "EXAM_OPERATOR_JOB_TEMPLATE_FILE": str(self._job_template),
             "EXAM_OPERATOR_HOST": "127.0.0.1",
             "EXAM_OPERATOR_PORT": str(port),
