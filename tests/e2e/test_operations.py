@@ -288,6 +288,8 @@ def test_a_reinstalled_release_keeps_its_data(platform, access) -> None:
     assert exams
     cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--timeout=180s")
     assert cluster.get(*_in_namespace("deployments"))["items"] == []
+    owned = _in_namespace("horizontalpodautoscalers,poddisruptionbudgets")
+    eventually(lambda: cluster.get(*owned)["items"] == [], "no autoscaler and no budget is left", seconds=60)
     claims = {claim["metadata"]["name"] for claim in cluster.get(*_in_namespace("persistentvolumeclaims"))["items"]}
     assert claims == {f"data-{RELEASE}-postgres-0", f"data-{RELEASE}-cassandra-rack1-0"}
     assert [each["metadata"]["uid"] for each in cluster.get("exams", "--all-namespaces")["items"]] == exams
