@@ -1,6 +1,8 @@
 """The requests of scaling to the API server."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -80,17 +82,26 @@ async def cache():
     return ExamCache()
 
 
+@asynccontextmanager
+async def _running(kube, cache, *, resync: float) -> AsyncIterator[Scaling]:
+    """Scaling that runs inside the block."""
+    names = Deployments(namespace="platform", solvers="solver", graders="grader", web="web")
+    limits = PlatformLimits(solvers=20, graders=8, jobs=4, web=10, web_baseline=2, candidates_per_web=1000)
+    scaling = Scaling(kube, cache, lambda: OPENS + 60 * SECOND, names, limits, resync=resync)
+    cache.subscribe(scaling.wake)
+    task = asyncio.create_task(scaling.run())
+    try:
+        yield scaling
+        assert not task.done(), task.exception()
+    finally:
+        task.cancel()
+
+
 @pytest.fixture
 async def scaling(kube, cache):
     """Running scaling."""
-    names = Deployments(namespace="platform", solvers="solver", graders="grader", web="web")
-    limits = PlatformLimits(solvers=20, graders=8, jobs=4, web=10, web_baseline=2, candidates_per_web=1000)
-    scaling = Scaling(kube, cache, lambda: OPENS + 60 * SECOND, names, limits, resync=RESYNC_SECONDS)
-    cache.subscribe(scaling.wake)
-    task = asyncio.create_task(scaling.run())
-    yield scaling
-    assert not task.done(), task.exception()
-    task.cancel()
+    async with _running(kube, cache, resync=RESYNC_SECONDS) as running:
+        yield running
 
 
 @pytest.fixture
@@ -168,3 +179,27 @@ async def test_a_fault_of_the_pods_is_part_of_the_capacity(scaling, observed, ku
     async with asyncio.timeout(5):
         await changed.wait()
     assert scaling.capacity(exam, OPENS).fault is None
+
+
+async def test_an_autoscaler_that_scales_during_a_change_keeps_its_pods(kube, cache, monkeypatch) -> None:
+    """If pods are added while a maximum is being written during a sitting, the maximum is raised to their number."""
+    monkeypatch.setattr("exam_operator.runtime.scaling.RETRY_SECONDS", 0.05)
+    kube.pods, kube.ready = 4, 4
+    small = _exam("algebra", 10)
+    small["spec"]["solver"]["maxReplicas"] = 4
+    written = asyncio.Event()
+
+    async def apply(body) -> None:
+        """Scale up before the first write arrives."""
+        if body["metadata"]["name"] == "solver":
+            kube.pods, kube.ready = 7, 7
+            kube.maxima.append(body["spec"]["maxReplicas"])
+            if kube.maxima[-1] == 7:
+                written.set()
+
+    kube.maxima = []
+    kube.apply_autoscaler = apply
+    cache.replace_all([small])
+    async with _running(kube, cache, resync=60), asyncio.timeout(5):
+        await written.wait()
+    assert kube.maxima == [4, 7]

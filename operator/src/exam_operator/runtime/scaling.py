@@ -77,6 +77,7 @@ class Scaling:
         self._on_change: Callable[[], None] = lambda: None
         self._wake = asyncio.Event()
         self._applied: dict[str, tuple[float, JsonObject]] = {}
+        self._changed = False
         self._solvers: _Solvers | None = None
 
     def subscribe(self, on_change: Callable[[], None]) -> None:
@@ -107,6 +108,7 @@ class Scaling:
         await self._cache.wait_synced()
         while True:
             self._wake.clear()
+            self._changed = False
             wanted = self._demand(self._now())
             try:
                 ready = await self._apply(wanted)
@@ -114,7 +116,9 @@ class Scaling:
                 log.warning("scaling_deferred", error=str(error))
                 ready = None
             wait = self._resync
-            if ready is None or ready < wanted.solvers.floor:
+            # After a change, look once more: an autoscaler may have scaled between the read and the write, and its
+            # maximum must not fall below the present number of pods.
+            if ready is None or ready < wanted.solvers.floor or self._changed:
                 wait = min(wait, RETRY_SECONDS)
             if wanted.changes_at is not None:
                 wait = min(wait, max(0.0, (wanted.changes_at - self._now()) / SECOND))
@@ -168,6 +172,7 @@ class Scaling:
         if last == body and clock() < at + self._resync:
             return
         await apply(body)
+        self._changed |= last != body
         self._applied[key] = (clock(), body)
 
 
