@@ -32,7 +32,8 @@ def pytest_collection_modifyitems(items) -> None:
     e2e = [item for item in items if Path(__file__).parent in item.path.parents]
     for item in e2e:
         item.add_marker(pytest.mark.e2e)
-        item.add_marker(pytest.mark.timeout(900))
+        # Without the fixtures: on a new machine the first one builds images for long, with a limit for each step.
+        item.add_marker(pytest.mark.timeout(900, func_only=True))
     items.sort(key=lambda item: item in e2e and item.path.name != "test_sittings.py")
 
 
