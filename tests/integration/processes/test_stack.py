@@ -1,5 +1,6 @@
 """The platform as child processes: its services serve, restart after a crash, and leave nothing behind."""
 
+import re
 import shutil
 
 import httpx
@@ -7,9 +8,11 @@ import pytest
 
 from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.ports import is_listening
-from exam_harness.environments.processes.stack import Stack
+from exam_harness.environments.processes.stack import Stack, Wiring
 
 pytestmark = pytest.mark.integration
+
+PORT = re.compile(r"(?:^|[ :])(\d{5,6})\b")
 
 
 def test_the_stack_starts_restarts_and_stops() -> None:
@@ -60,5 +63,30 @@ def test_secrets_are_generated_per_run_and_per_service() -> None:
                 assert not [value for value in env.values() if secret in value]
         assert "EXAM_DATABASE_URL" not in solver
         assert str(one.secrets.solver_keys) not in one.env_for("web").values()
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_every_connection_between_two_processes_has_its_own_route() -> None:
+    """No service and no gateway knows the port of another process: each connection passes the route between the two."""
+    routes: dict[tuple[str, str], int] = {}
+    folder = new_run_folder("whole-test")
+    try:
+        wiring = Wiring(route=lambda client, server, _port: routes.setdefault((client, server), 100_000 + len(routes)))
+        stack = Stack(folder / "run", wiring=wiring)
+        stack.gateway.prepare()
+        texts = {name: " ".join(stack.env_for(name).values()) for name in stack.services}
+        texts["gateway"] = (stack.gateway.folder / "nginx.conf").read_text()
+        stores = {"postgres": stack.postgres.port, "redis": stack.redis.port, "cassandra": stack.cassandra.port}
+        ports = stores | {name: service.port for name, service in stack.services.items()}
+        configured = {name: {int(number) for number in PORT.findall(text)} for name, text in texts.items()}
+        assert {name: {ends for ends, port in routes.items() if port in configured[name]} for name in texts} == {
+            "web": {("web", server) for server in stores},
+            **{each: {(each, server) for server in (*stores, "web")} for each in ("solver-1", "solver-2")},
+            **{each: {("grader", server) for server in stores} for each in ("grader-worker", "grader-beat")},
+            "gateway": {("gateway", server) for server in ("web", "solver-1", "solver-2")},
+        }
+        direct = {(name, server) for name in texts for server in ports if ports[server] in configured[name]}
+        assert not {(name, server) for name, server in direct if name != server}
     finally:
         shutil.rmtree(folder)

@@ -50,6 +50,16 @@ def test_the_controls_hit_what_schedules_hit() -> None:
     assert all(event.target in links for event in events if event.fault in LINK_FAULTS)
 
 
+def test_schedules_cut_any_two_processes_that_are_connected() -> None:
+    """A fault may lie between any two processes of the platform that talk to each other."""
+    stores = ("postgres", "cassandra", "redis")
+    assert set(targets(1).links) == {
+        *(f"{client}→{server}" for client in ("solver-1", "solver-2") for server in (*stores, "web")),
+        *(f"{client}→{server}" for client in ("web", "grader") for server in stores),
+        *(f"gateway→{server}" for server in ("solver-1", "solver-2", "web")),
+    }
+
+
 def test_a_variant_of_code_that_is_gone_is_an_error() -> None:
     """A variant must replace what exists: otherwise the rule stays switched on and the control tests nothing."""
 

@@ -91,6 +91,7 @@ class Stack:
         stores = (self.postgres, self.redis, self.cassandra)
         self._wiring = wiring
         gateway_port, web_port, worker_port, beat_port, *solver_ports = free_ports(4 + solvers)
+        self._ports = {"postgres": self.postgres.port, "redis": self.redis.port, "web": web_port}
         self.web_env = web_environment(
             *stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port
         ) | dict(wiring.env)
@@ -114,7 +115,7 @@ class Stack:
         )
         self.gateway = Nginx(
             folder,
-            web=self.web.address,
+            web=f"127.0.0.1:{wiring.route('gateway', 'web', web_port)}",
             solvers=[f"127.0.0.1:{wiring.route('gateway', each.name, each.port)}" for each in self.solvers],
             port=gateway_port,
         )
@@ -195,12 +196,13 @@ class Stack:
         return run_python(["-m", "exam_grader", *arguments], self.grader_env)
 
     def _routed(self, client: str, env: Mapping[str, str]) -> dict[str, str]:
-        """A service's environment with the ports by which it reaches the stores."""
-        servers = {"postgres": self.postgres.port, "redis": self.redis.port}
+        """A service's environment with the ports by which it reaches the stores and web."""
         routed = dict(env)
-        for server, port in servers.items():
-            address, replaced = f"127.0.0.1:{port}/", f"127.0.0.1:{self._wiring.route(client, server, port)}/"
-            routed = {name: value.replace(address, replaced) for name, value in routed.items()}
+        for server, port in self._ports.items():
+            address = f"127.0.0.1:{port}"
+            if any(address in value for value in env.values()):
+                replaced = f"127.0.0.1:{self._wiring.route(client, server, port)}"
+                routed = {name: value.replace(address, replaced) for name, value in routed.items()}
         port = self._wiring.route(client, "cassandra", self.cassandra.port)
         return routed | {"EXAM_CASSANDRA_PORT": str(port)}
 

@@ -66,12 +66,19 @@ _LINKS: Final = {
     "solver-2→postgres": 5,
     "solver-1→cassandra": 4,
     "solver-2→cassandra": 4,
+    "solver-1→redis": 1,
+    "solver-2→redis": 1,
+    "solver-1→web": 1,
+    "solver-2→web": 1,
     "gateway→solver-1": 2,
     "gateway→solver-2": 2,
+    "gateway→web": 2,
     "grader→postgres": 2,
     "grader→cassandra": 3,
     "grader→redis": 2,
     "web→postgres": 1,
+    "web→redis": 1,
+    "web→cassandra": 1,
 }
 _HEALTHY_SECONDS: Final = 90
 
