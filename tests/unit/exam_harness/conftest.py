@@ -10,14 +10,17 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exam_core import receipts
+from exam_core import receipts, statements
 from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of, parse_answer
 from exam_core.authoring import read_exam
+from exam_core.commitments import DegreeContent, attempt_member, degree_member
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
+from exam_core.inclusion import BucketRoot, InclusionProof, Member, buckets_root
 from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.paper import ImageRef, Key, Paper, decimal_text, freeze
 from exam_core.receipts import Receipt
 from exam_core.scoring import Policy, score
+from exam_core.statements import DegreesStatement, SealStatement
 from exam_harness.oracle.checker import (
     Mismatch,
     ObservedDegree,
@@ -28,11 +31,13 @@ from exam_harness.oracle.checker import (
 )
 from exam_harness.oracle.document import read_document
 from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer, parse_content
+from exam_harness.oracle.proofs import Published
 from exam_harness.oracle.receipts import parse_keys
 from exam_harness.oracle.seal import RawBucket, Seal, parse_seal
 
 SITTING = UUID("6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10")
 SOLVER = UUID("11111111-1111-4111-8111-111111111111")
+SECRET = bytes(32)
 DOCUMENT = """
 exam: algebra-101
 title: Algebra
@@ -126,6 +131,57 @@ class FakePlatform:
         """All degrees as `exam_core` scores the seal."""
         return [self._degree(sealed.student) for sealed in self.bucket.students]
 
+    def seal_proofs(self) -> Published:
+        """What is published of the seal."""
+        bucket = self.bucket
+        members = [attempt_member(SECRET, SITTING, sealed) for sealed in bucket.students]
+        statement = SealStatement(
+            sitting=SITTING,
+            name="algebra",
+            paper="p",
+            buckets=1,
+            students=len(members),
+            answers=sum(len(sealed.answers) for sealed in bucket.students),
+            root=buckets_root([BucketRoot.of(0, members)]),
+            seal=root_digest(SITTING, [bucket.digest]),
+            closed_at=1,
+            drained_at=2,
+            sealed_at=3,
+        )
+        return Published(statements.sign(statement, self.signing), _proofs(members))
+
+    def degree_proofs(self) -> Published:
+        """What is published of the degrees."""
+        members = [
+            degree_member(
+                SECRET,
+                SITTING,
+                1,
+                DegreeContent(
+                    student=each.student,
+                    total=each.total,
+                    maximum=each.maximum,
+                    answered=each.answered or 0,
+                    points=each.points or (),
+                ),
+            )
+            for each in self.degrees()
+        ]
+        statement = DegreesStatement(
+            sitting=SITTING,
+            name="algebra",
+            revision=1,
+            paper="p",
+            key="k",
+            policy="p",
+            seal=root_digest(SITTING, [self.bucket.digest]),
+            buckets=1,
+            degrees=len(members),
+            root=buckets_root([BucketRoot.of(0, members)]),
+            graded_at=4,
+        )
+        return Published(statements.sign(statement, self.signing), _proofs(members))
+
     def check(self, seal: Seal | None = None, degrees: list[ObservedDegree] | None = None) -> list[Mismatch]:
         """All mismatches that the checker finds."""
         seal = seal or self.seal()
@@ -152,6 +208,12 @@ class FakePlatform:
             points=tuple(None if points is None else decimal_text(Decimal(points)) for points in result.points),
             answered=result.answered,
         )
+
+
+def _proofs(members: list[Member]) -> dict[int, Any]:
+    """The proofs of the members of the only bucket, as they arrive."""
+    found = {each.student: InclusionProof.of(each.student, members, [BucketRoot.of(0, members)]) for each in members}
+    return {student: json.loads(json.dumps(proof.to_json())) for student, proof in found.items() if proof}
 
 
 @pytest.fixture

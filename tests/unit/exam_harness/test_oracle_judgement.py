@@ -14,6 +14,7 @@ from exam_core.fold import root_digest
 from exam_core.receipts import Receipt
 from exam_harness.oracle.instants import rfc3339
 from exam_harness.oracle.judgement import judge
+from exam_harness.oracle.proofs import Published
 from exam_harness.oracle.seal import RawBucket
 from exam_harness.oracle.transcript import ANSWER, START, SUBMIT, Call, Degree, LoggedRow, Transcript
 from exam_harness.oracle.windows import Operation, Window
@@ -125,6 +126,9 @@ class Run:
                 for each in self.platform.degrees()
             ],
             keys=json.loads(json.dumps(self.platform.signing.public.to_jwks())),
+            statement_keys=json.loads(json.dumps(self.platform.signing.public.to_jwks())),
+            seal_proofs=self.platform.seal_proofs(),
+            degree_proofs=self.platform.degree_proofs(),
             calls=self.calls,
             remarks=self.remarks,
         )
@@ -464,3 +468,47 @@ def test_an_unfinished_sitting_is_reported(run: Run) -> None:
     """If a sitting is not graded after all faults have ended, it is reported."""
     run.remarks.append("not graded")
     assert run.kinds() == {"unfinished"}
+
+
+PARTS = ("seal_proofs", "degree_proofs")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_missing_statement_is_reported(run: Run, part: str) -> None:
+    """If nothing is published of the seal or of the degrees, it is reported."""
+    run.changes = {part: None}
+    assert run.kinds() == {"proof"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_missing_proof_is_reported(run: Run, part: str) -> None:
+    """If I get no proof of my attempt or of my degree, it is reported."""
+    run.changes = {part: Published(getattr(run.transcript(), part).statement, {})}
+    assert run.kinds() == {"proof"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_proof_that_leads_to_another_root_is_reported(run: Run, part: str) -> None:
+    """If a proof does not lead to what was stated in public, it is reported."""
+    published = getattr(run.transcript(), part)
+    run.changes = {part: Published(published.statement, {1: {**published.proofs[1], "salt": "00" * 32}})}
+    assert run.kinds() == {"proof"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_statement_about_another_seal_is_reported(run: Run, part: str) -> None:
+    """If the statement is about another seal than the one that is stored, it is reported."""
+    earlier = getattr(run.transcript(), part)
+    run.answer(1)
+    run.changes = {part: earlier}
+    assert "proof" in run.kinds()
+
+
+def test_a_degree_that_a_proof_shows_otherwise_is_reported(run: Run) -> None:
+    """If the degree that my proof shows is not what my answers earn, it is reported."""
+    published = run.transcript().degree_proofs
+    assert published is not None
+    proof = published.proofs[1]
+    changed = {**proof, "content": {**proof["content"], "total": "3.60"}}
+    run.changes = {"degree_proofs": Published(published.statement, {1: changed})}
+    assert run.kinds() == {"degree", "proof"}

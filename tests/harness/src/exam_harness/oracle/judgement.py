@@ -13,6 +13,7 @@ from exam_harness.oracle.document import read_document
 from exam_harness.oracle.history import Acknowledgement, SentAnswer, describe, parse_content
 from exam_harness.oracle.instants import parse_rfc3339
 from exam_harness.oracle.paper import match_paper
+from exam_harness.oracle.proofs import check_degree_proofs, check_seal_proofs
 from exam_harness.oracle.receipts import InvalidReceiptError, Keys, parse_keys, verify_acknowledgement
 from exam_harness.oracle.scoring import Content, score
 from exam_harness.oracle.seal import Seal, SealedAnswer, parse_seal
@@ -84,6 +85,7 @@ class Judgement:
             self._check_starts,
             self._check_submissions,
             self._check_degrees,
+            self._check_proofs,
         ):
             yield from (Mismatch(kind, self.transcript.sitting, detail) for kind, detail in check())
 
@@ -289,18 +291,49 @@ class Judgement:
         if self.transcript.paper is None:
             return
         paper = match_paper(read_document(self.transcript.document), self.transcript.paper)
-        for student in sorted(started & degrees.keys()):
-            answers = {question: answer.content for question, answer in self.seal.students[student].answers.items()}
-            degree = degrees[student]
-            observed = ObservedDegree(
+        for observed in self._observed_degrees():
+            sealed = self.seal.students.get(observed.student)
+            if sealed is None or sealed.started_at is None:
+                continue
+            answers = {question: answer.content for question, answer in sealed.answers.items()}
+            if differences := list(degree_differences(score(paper, answers), observed)):
+                yield "degree", f"student {observed.student} ({observed.source}): {'; '.join(differences)}"
+
+    def _observed_degrees(self) -> Iterator[ObservedDegree]:
+        """The degrees as stored, and as proofs show them to their students."""
+        for degree in self.transcript.degrees:
+            yield ObservedDegree(
                 source="database",
-                student=student,
+                student=degree.student,
                 total=degree.total,
                 maximum=degree.maximum,
                 points=degree.points,
             )
-            if differences := list(degree_differences(score(paper, answers), observed)):
-                yield "degree", f"student {student}: {'; '.join(differences)}"
+        published = self.transcript.degree_proofs
+        for student, proof in published.proofs.items() if published else ():
+            content = proof["content"]
+            yield ObservedDegree(
+                source="proof",
+                student=student,
+                total=content["total"],
+                maximum=content["maximum"],
+                points=tuple(content["points"]),
+                answered=content["answered"],
+            )
+
+    def _check_proofs(self) -> Iterator[tuple[str, str]]:
+        """The statements are about the stored seal, and each sealed student has a proof of it and of the degree."""
+        keys, present = parse_keys(self.transcript.statement_keys), sorted(self.seal.students)
+        for part, published, check in (
+            ("seal", self.transcript.seal_proofs, check_seal_proofs),
+            ("degrees", self.transcript.degree_proofs, check_degree_proofs),
+        ):
+            if published is None:
+                yield "proof", f"there is no statement about the {part}"
+                continue
+            self.counts["proofs"] += len(published.proofs)
+            for fault in check(self.seal, published, keys, present=present):
+                yield "proof", f"{part}: {fault}"
 
     def _same(self, call: Call) -> Iterable[Call]:
         return self.sent[call.student, call.question][call.seq, call.content].calls

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from exam_harness.oracle.history import SentAnswer, parse_content
+from exam_harness.oracle.proofs import Published
 from exam_harness.oracle.scoring import Content
 from exam_harness.oracle.seal import RawBucket
 from exam_harness.oracle.windows import Operation, Window, window_from_json
@@ -126,6 +127,9 @@ class Transcript:
         rows: the answer log.
         degrees: the degrees of the first revision.
         keys: the JWK set that verifies receipts.
+        statement_keys: the JWK set that verifies statements.
+        seal_proofs: the statement about the seal, and every student's proof; None if there is no statement.
+        degree_proofs: the statement about the published degrees, and every student's proof; None likewise.
         calls: what clients sent and received.
         writes_delayed: whether faults held up writes on their way to the answer log beyond the timeout of their solver.
         clock_stepped: whether the platform's clock was set.
@@ -146,6 +150,9 @@ class Transcript:
     rows: Sequence[LoggedRow]
     degrees: Sequence[Degree]
     keys: Mapping[str, Any]
+    statement_keys: Mapping[str, Any]
+    seal_proofs: Published | None
+    degree_proofs: Published | None
     calls: Sequence[Call]
     remarks: Sequence[str] = ()
     writes_delayed: bool = False
@@ -162,7 +169,8 @@ class Transcript:
         for name in ("operations", "rows", "degrees", "calls"):
             plain[name] = [asdict(each) for each in getattr(self, name)]
         values = {name: getattr(self, name) for name in self.__slots__}
-        return values | plain | {"first": asdict(self.first), "last": asdict(self.last)}
+        proofs = {name: values[name] and asdict(values[name]) for name in ("seal_proofs", "degree_proofs")}
+        return values | plain | proofs | {"first": asdict(self.first), "last": asdict(self.last)}
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "Transcript":
@@ -178,7 +186,15 @@ class Transcript:
                     RawBucket(each["bucket"], each["digest"], bytes.fromhex(each["data"])) for each in body["sealed"]
                 ],
                 "rows": [LoggedRow(**each) for each in body["rows"]],
+                "seal_proofs": _published_from_json(body["seal_proofs"]),
+                "degree_proofs": _published_from_json(body["degree_proofs"]),
                 "degrees": [Degree(**{**each, "points": tuple(each["points"])}) for each in body["degrees"]],
                 "calls": [Call(**each) for each in body["calls"]],
             }
         )
+
+
+def _published_from_json(body: Mapping[str, Any] | None) -> Published | None:
+    if body is None:
+        return None
+    return Published(body["statement"], {int(student): proof for student, proof in body["proofs"].items()})

@@ -14,6 +14,7 @@ from exam_harness.oracle.transcript import Degree, LoggedRow, Transcript
 from exam_harness.oracle.windows import Operation, Window
 from exam_harness.scenarios.nemesis.client import Recorder
 from exam_harness.scenarios.nemesis.platform import Platform
+from exam_harness.scenarios.nemesis.publication import Publication
 
 _KEYSPACE: Final = "exam"
 
@@ -35,6 +36,7 @@ def collect(
     recorder: Recorder,
     operations: list[Operation],
     keys: Mapping[str, Any],
+    publication: Publication,
     schedule: Schedule,
 ) -> Transcript:
     """Read the stores directly, past all proxies."""
@@ -57,8 +59,11 @@ def collect(
             rows=[*_rows(session, sitting.id, buckets, late=False), *_rows(session, sitting.id, buckets, late=True)],
             degrees=reader.degrees(),
             keys=keys,
+            statement_keys=publication.keys,
+            seal_proofs=publication.seal,
+            degree_proofs=publication.degrees,
             calls=recorder.calls,
-            remarks=recorder.remarks,
+            remarks=[*recorder.remarks, *publication.remarks],
             writes_delayed=schedule.delays_writes,
             clock_stepped=schedule.stepped > 0,
         )

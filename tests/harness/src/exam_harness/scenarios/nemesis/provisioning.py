@@ -55,6 +55,7 @@ async def _provision(platform: Platform, http: httpx.AsyncClient, name: str, lea
         "closes_at": rfc3339(window.closes_at),
         "duration_us": window.duration,
         "candidates": _CANDIDATES,
+        "publish": "automatic",
     }
     response = await http.put(f"/internal/sittings/{name}", json=body, timeout=_CALL_SECONDS)
     status = response.raise_for_status().json()

@@ -1,7 +1,7 @@
 """Runs one sitting under a schedule of faults and returns its transcript."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from random import Random
 from typing import Any, Final
@@ -17,6 +17,7 @@ from exam_harness.scenarios.nemesis.injector import Injector
 from exam_harness.scenarios.nemesis.operations import Operator, operator_client
 from exam_harness.scenarios.nemesis.platform import Platform
 from exam_harness.scenarios.nemesis.provisioning import provision
+from exam_harness.scenarios.nemesis.publication import fetch_publication
 from exam_harness.scenarios.nemesis.student import refresh, sit
 from exam_harness.students.clock import SECOND
 from exam_harness.students.http import Connections
@@ -24,7 +25,7 @@ from exam_harness.students.http import Connections
 _MS: Final = 1_000
 _LONGEST_US: Final = 9 * SECOND
 """How long after the close as provisioned students go on at most, whatever was granted."""
-_GRADED_SECONDS: Final = 60
+_PUBLISHED_SECONDS: Final = 60
 _STEP_FOLLOWED_MS: Final = 5_000
 _POLL_SECONDS: Final = 0.2
 
@@ -59,6 +60,7 @@ class Sittings:
         self, schedule: Schedule, name: str, http: httpx.AsyncClient, routes: Mapping[str, Connections]
     ) -> Transcript:
         sitting = await provision(self._platform, http, name)
+        stack = self._platform.stack
         window, operator = sitting.window, Operator(http, sitting.name, self._platform.now)
         injector = Injector(
             platform=self._platform,
@@ -91,7 +93,8 @@ class Sittings:
             supervisor.cancel()
             await self._platform.repair()
             await injecting
-        await self._await_graded(http, sitting.name, recorder)
+        await self._await_published(http, sitting.name, recorder)
+        logins = {student: self._logins[username] for username, student in self._students}
         return await asyncio.to_thread(
             collect,
             self._platform,
@@ -99,6 +102,7 @@ class Sittings:
             recorder,
             operator.operations,
             await self._receipt_keys(),
+            await fetch_publication(stack.web_url, sitting.id, logins),
             schedule,
         )
 
@@ -132,17 +136,17 @@ class Sittings:
             self._platform.start_missing()
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _await_graded(self, http: httpx.AsyncClient, name: str, recorder: Recorder) -> None:
+    async def _await_published(self, http: httpx.AsyncClient, name: str, recorder: Recorder) -> None:
         status: Mapping[str, Any] = {}
         with suppress(TimeoutError):
-            async with asyncio.timeout(_GRADED_SECONDS):
-                while not _graded(status):
+            async with asyncio.timeout(_PUBLISHED_SECONDS):
+                while not _published(status):
                     await asyncio.sleep(_POLL_SECONDS)
                     with suppress(httpx.TransportError):
                         response = await http.get(f"/internal/sittings/{name}")
                         status = response.json() if response.is_success else {}
-        if not _graded(status):
-            recorder.remarks.append(f"not graded {_GRADED_SECONDS} s after all faults ended: {status}")
+        if not _published(status):
+            recorder.remarks.append(f"not published {_PUBLISHED_SECONDS} s after all faults ended: {status}")
 
     async def _receipt_keys(self) -> Mapping[str, Any]:
         """The keys of receipts, which no fault changes."""
@@ -158,6 +162,5 @@ def tolerance(schedule: Schedule) -> int:
     return (schedule.stepped + _STEP_FOLLOWED_MS) * _MS if schedule.stepped else CLOCK_TOLERANCE
 
 
-def _graded(status: Mapping[str, Any]) -> bool:
-    revisions: Sequence[Mapping[str, Any]] = status.get("revisions", ())
-    return any(each["number"] == 1 and each["state"] == "graded" for each in revisions)
+def _published(status: Mapping[str, Any]) -> bool:
+    return bool(status.get("published_revision"))
