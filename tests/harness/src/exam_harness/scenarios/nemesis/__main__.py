@@ -50,16 +50,22 @@ class Nemesis:
     async def run(self) -> int:
         """Run all schedules; returns the exit code."""
         failed: list[int] = []
-        for schedule in self._settings.schedules():
-            if await self._fails(schedule):
-                failed.append(schedule.seed)
-                if self._settings.shrink_runs:
-                    shrunk = await shrink(schedule, self._fails, runs=self._settings.shrink_runs)
-                    path = self._settings.folder / f"{schedule.seed}-shrunk.json"
-                    path.write_text(json.dumps(shrunk.to_json(), indent=1))
-                    print(f"shrunk to {len(shrunk.events)} events: {path}", *shrunk.events, sep="\n    ")
-        print(f"{self._totals['sittings']} sittings, {len(failed)} failed {failed}: {dict(self._totals)}")
+        try:
+            for schedule in self._settings.schedules():
+                if await self._fails(schedule):
+                    failed.append(schedule.seed)
+                    await self._shrink(schedule)
+        finally:  # an error that ends the run leaves the summary of what was run before
+            print(f"{self._totals['sittings']} sittings, {len(failed)} failed {failed}: {dict(self._totals)}")
         return 1 if failed else 0
+
+    async def _shrink(self, schedule: Schedule) -> None:
+        if not self._settings.shrink_runs:
+            return
+        shrunk = await shrink(schedule, self._fails, runs=self._settings.shrink_runs)
+        path = self._settings.folder / f"{schedule.seed}-shrunk.json"
+        path.write_text(json.dumps(shrunk.to_json(), indent=1))
+        print(f"shrunk to {len(shrunk.events)} events: {path}", *shrunk.events, sep="\n    ")
 
     async def _fails(self, schedule: Schedule) -> bool:
         began = time.monotonic()
