@@ -373,6 +373,34 @@ def test_starts_over_in_an_open_window_is_reported(run: Run) -> None:
     assert run.kinds() == {"untrue"}
 
 
+def test_not_open_yet_in_an_open_window_is_reported(run: Run) -> None:
+    """If I am turned away as too early while the window is open, it is reported."""
+    run.call(START, 409, {}, at=400, student=2, problem="not-open-yet")
+    assert run.kinds() == set()
+    run.call(START, 409, {}, at=600, student=2, problem="not-open-yet")
+    assert run.kinds() == {"untrue"}
+
+
+@pytest.mark.parametrize(("granted_at", "kinds"), [(9_000, {"untrue"}), (10_100, set())])
+def test_starts_over_in_an_extended_window_is_reported(run: Run, granted_at: int, kinds: set[str]) -> None:
+    """If I am turned away after the first close, and the window had been extended before it, it is reported."""
+    run.last = replace(run.first, closes_at=12_000)
+    run.operations.append(Operation(verb="extend", sent_at=8_900, done_at=granted_at, closes_at=12_000))
+    run.call(START, 409, {}, at=11_000, student=2, problem="starts-over")
+    assert run.kinds() == kinds
+
+
+@pytest.mark.parametrize(("at", "kinds"), [(2_900, {"untrue"}), (3_100, set()), (4_500, set()), (4_700, {"untrue"})])
+def test_paused_before_or_long_after_a_pause_is_reported(run: Run, at: int, kinds: set[str]) -> None:
+    """I am given «paused» only during a pause, or as long after it as a solver may not know of its end."""
+    run.changes = {"lease_ttl": 500}
+    run.last = replace(run.first, pauses=((3_000, 4_000),))
+    run.operations.append(Operation(verb="pause", sent_at=2_990, done_at=3_050))
+    run.operations.append(Operation(verb="resume", sent_at=3_990, done_at=4_050))
+    run.refuse("sitting-paused", 1, at=at)
+    assert run.kinds() == kinds
+
+
 def test_paused_without_a_pause_is_reported(run: Run) -> None:
     """If I am given «paused» and the sitting never was, it is reported."""
     run.refuse("sitting-paused", 1)

@@ -26,7 +26,7 @@ LATE: Final = "deadline-passed"
 SEQ_TOO_LOW: Final = "seq-too-low"
 TOO_MANY: Final = "too-many-answers"
 _ALLOWED: Final = {
-    START: {"starts-over", "not-open-yet", "sitting-paused", "not-found", "too-many-requests"},
+    START: {"starts-over", "not-open-yet", "sitting-paused", "too-many-requests"},
     ANSWER: {LATE, SEQ_TOO_LOW, TOO_MANY, "sitting-paused", "too-many-requests"},
     LOGIN: {"too-many-requests"},
     SUBMIT: {LATE, "sitting-paused", "too-many-requests"},
@@ -176,8 +176,10 @@ class Judgement:
                 yield from self._check_too_many(call)
             elif call.problem == "starts-over":
                 yield from self._check_starts_over(call)
-            elif call.problem == "sitting-paused" and not self.transcript.last.pauses:
-                yield "untrue", f"{call}, and the sitting was never paused"
+            elif call.problem == "not-open-yet" and call.sent_at > self.transcript.first.opens_at + self.tolerance:
+                yield "untrue", f"{call} at {call.sent_at}, and the window opened at {self.transcript.first.opens_at}"
+            elif call.problem == "sitting-paused":
+                yield from self._check_paused(call)
 
     def _check_late(self, call: Call) -> Iterator[tuple[str, str]]:
         if call.verb == ANSWER:
@@ -228,9 +230,24 @@ class Judgement:
             yield "untrue", f"{call}, and the log has {rows} of {self.transcript.row_limit} rows"
 
     def _check_starts_over(self, call: Call) -> Iterator[tuple[str, str]]:
-        last = self.transcript.last
-        if last.stopped_at is None and call.done_at < self.transcript.first.closes_at - self.tolerance:
-            yield "untrue", f"{call} at {call.done_at}, and the window closed at {last.closes_at}"
+        if self.transcript.last.stopped_at is not None:
+            return
+        closes_at = self.transcript.first.closes_for(call.done_at)
+        for version in self.versions:
+            if version.since <= closes_at:
+                closes_at = version.window.closes_for(call.done_at)
+        if call.done_at < closes_at - self.tolerance:
+            yield "untrue", f"{call} at {call.done_at}, and the window closes at {closes_at}"
+
+    def _check_paused(self, call: Call) -> Iterator[tuple[str, str]]:
+        """«Paused» is said during a pause, or while the solver may not know that it has ended."""
+        paused = [version for version in self.versions if any(ended is None for _, ended in version.window.pauses)]
+        for version in paused:
+            later = [each for each in self.versions[self.versions.index(version) + 1 :] if each not in paused]
+            until = later[0].since + self.transcript.lease_ttl + self.tolerance if later else call.sent_at
+            if version.requested - self.tolerance <= call.done_at and call.sent_at <= until:
+                return
+        yield "untrue", f"{call} at {call.done_at}, and the sitting was not paused"
 
     def _check_does_not_count(self, call: Call) -> Iterator[tuple[str, str]]:
         sealed = self._sealed((call.student, call.question))

@@ -133,6 +133,7 @@ class Transcript:
         calls: what clients sent and received.
         writes_delayed: whether faults held up writes on their way to the answer log beyond the timeout of their solver.
         clock_stepped: whether the platform's clock was set.
+        lease_ttl: for how long a solver may not know of a change of the window (µs).
         remarks: what else went wrong, as sentences, such as a sitting that was not graded in time.
     """
 
@@ -157,6 +158,7 @@ class Transcript:
     remarks: Sequence[str] = ()
     writes_delayed: bool = False
     clock_stepped: bool = False
+    lease_ttl: int = 0
 
     def answers(self) -> Iterable[Call]:
         """The calls with answers."""

@@ -19,14 +19,19 @@ class Window:
     stopped_at: int | None = None
     extra: Mapping[int, int] = field(default_factory=dict)
 
-    def deadline(self, student: int, started_at: int) -> int | None:
-        """The personal deadline; None while a pause lasts that moves it."""
+    def closes_for(self, started_at: int) -> int:
+        """The close for a start at some instant, which earlier pauses have moved."""
         closes_at = self.closes_at
         for began, ended in self.pauses:
             if began >= min(started_at, closes_at):
                 break
             until = started_at if ended is None else min(ended, started_at)
             closes_at += max(0, until - max(began, self.opens_at))
+        return closes_at
+
+    def deadline(self, student: int, started_at: int) -> int | None:
+        """The personal deadline; None while a pause lasts that moves it."""
+        closes_at = self.closes_for(started_at)
         at: int | None = min(started_at + self.duration, closes_at) + self.extra.get(student, 0)
         for began, ended in self.pauses:
             if at is None or began >= at:

@@ -13,7 +13,7 @@ from exam_harness.oracle.seal import RawBucket
 from exam_harness.oracle.transcript import Degree, LoggedRow, Transcript
 from exam_harness.oracle.windows import Operation, Window
 from exam_harness.scenarios.nemesis.client import Recorder
-from exam_harness.scenarios.nemesis.platform import Platform
+from exam_harness.scenarios.nemesis.platform import LEASE_TTL_MS, Platform
 from exam_harness.scenarios.nemesis.publication import Publication
 
 _KEYSPACE: Final = "exam"
@@ -66,6 +66,7 @@ def collect(
             remarks=[*recorder.remarks, *publication.remarks],
             writes_delayed=schedule.delays_writes,
             clock_stepped=schedule.stepped > 0,
+            lease_ttl=LEASE_TTL_MS * 1_000,
         )
 
 
