@@ -74,7 +74,9 @@ class Nemesis:
         mismatches, counts = judge(transcript, tolerance=tolerance(schedule))
         self._totals.update({"sittings": 1, "calls": len(transcript.calls), **counts})
         self._totals.update(mismatch.kind for mismatch in mismatches)
-        outcome = "FAILED" if mismatches else "ok"
+        empty = not counts.get("acknowledged", 0)
+        self._totals["without an acknowledged answer"] += empty
+        outcome = "FAILED" if mismatches else "nothing acknowledged" if empty else "ok"
         print(
             f"seed {schedule.seed}: {outcome}, {len(schedule.events)} events, {len(transcript.calls)} calls,"
             f" {counts.get('acknowledged', 0)} acknowledged, {counts.get('superseded', 0)} superseded,"
