@@ -11,6 +11,11 @@ MAX_TITLE: Final = 200
 MAX_TEXT: Final = 10_000
 MAX_CHOICE_TEXT: Final = 2000
 MIN_CHOICES: Final = 2
+NAMESPACE_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+"""The names that Kubernetes namespaces can have."""
+MAX_NAMESPACE: Final = 63
+MAX_NAMESPACES: Final = 50
+"""How many namespaces may hold an exam."""
 MAX_WEIGHT: Final = 1000
 WEIGHT_DIGITS: Final = 4
 """Digits of a weight before the point."""

@@ -41,6 +41,9 @@ class ProblemKind(Enum):
     TOKEN_EXPIRED = Kind("token-expired", 401, "The token has expired")
     TOKEN_REVOKED = Kind("token-revoked", 401, "The token was revoked")
     FORBIDDEN = Kind("forbidden", 403, "Permission denied")
+    # Exams
+    NAMESPACE_NOT_ALLOWED = Kind("namespace-not-allowed", 403, "The exam may not be held from this namespace")
+    OWNER_REQUIRED = Kind("owner-required", 422, "The exam needs a Doctor as its owner")
     # Papers
     PAPER_INVALID = Kind("paper-invalid", 422, "The paper is not valid")
     PAPER_CHANGED = Kind("paper-changed", 409, "The exam no longer matches the sitting's frozen paper")

@@ -179,6 +179,7 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
     return ExamForAuthor(
         **_listed(exam, questions=len(questions)).model_dump(),
         instructions=exam.instructions,
+        namespaces=exam.namespaces,
         sittings=_sittings(exam, user),
         items=[_question(question) for question in questions],
         faults=exam_faults(selectors.authored_questions(questions)),

@@ -1,8 +1,11 @@
 """Exams, questions, choices and images."""
 
+import re
 from decimal import Decimal
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -10,6 +13,19 @@ from django.db.models import Q
 from exam_core import limits
 from exam_core.paper import QuestionKind
 from exam_web.users.models import Doctor, Level
+
+
+_NAMESPACE = re.compile(limits.NAMESPACE_PATTERN)
+
+
+def validate_namespace(name: str) -> None:
+    """Raise ValidationError unless a Kubernetes namespace can have this name."""
+    if len(name) > limits.MAX_NAMESPACE or _NAMESPACE.fullmatch(name) is None:
+        raise ValidationError(
+            "%(name)r is no name of a Kubernetes namespace: use lower-case letters, digits and inner hyphens, at most"
+            " %(limit)d",
+            params={"name": name, "limit": limits.MAX_NAMESPACE},
+        )
 
 
 class Image(models.Model):
@@ -33,6 +49,16 @@ class Exam(models.Model):
     instructions = models.TextField(blank=True)
     level = models.ForeignKey(Level, on_delete=models.PROTECT, related_name="exams")
     author = models.ForeignKey(Doctor, on_delete=models.PROTECT, null=True, blank=True, related_name="exams")
+    namespaces = ArrayField(
+        models.CharField(max_length=limits.MAX_NAMESPACE, validators=[validate_namespace]),
+        size=limits.MAX_NAMESPACES,
+        blank=True,
+        default=list,
+        db_default=[],
+        help_text="The Kubernetes namespaces, separated by commas, whose Exam resources may schedule and command its"
+        " sittings; none if empty",
+    )
+    """See `exam_web.exams.ownership`."""
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
 
 from exam_core import limits
 from exam_core.paper import MAX_CHOICES
 
+Namespace = Annotated[str, Field(max_length=limits.MAX_NAMESPACE, pattern=limits.NAMESPACE_PATTERN)]
 Kind = Literal["single", "multiple", "numeric"]
 
 
@@ -19,6 +20,11 @@ class ExamNew(Schema):
     title: str = Field(min_length=1, max_length=limits.MAX_TITLE)
     level: str
     instructions: str = Field("", max_length=limits.MAX_TEXT)
+    namespaces: list[Namespace] = Field(
+        default_factory=list,
+        max_length=limits.MAX_NAMESPACES,
+        description="The Kubernetes namespaces whose Exam resources may hold the exam; none if empty",
+    )
 
 
 class ExamChange(Schema):
@@ -27,6 +33,7 @@ class ExamChange(Schema):
     title: str | None = Field(None, min_length=1, max_length=limits.MAX_TITLE)
     level: str | None = None
     instructions: str | None = Field(None, max_length=limits.MAX_TEXT)
+    namespaces: list[Namespace] | None = Field(None, max_length=limits.MAX_NAMESPACES)
 
 
 class ChoiceFields(Schema):
@@ -125,6 +132,7 @@ class ExamForAuthor(ExamListed):
     """An exam for its author."""
 
     instructions: str
+    namespaces: list[str]
     sittings: list[SittingShown]
     items: list[QuestionKept]
     faults: list[str]

@@ -14,6 +14,7 @@ from exam_core.problems import Problem, ProblemKind
 from exam_web.common import cache
 from exam_web.exams.images import image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.ownership import check_namespace, default_owner
 from exam_web.exams.schemas import QuestionNew
 from exam_web.users.models import Doctor, Level
 
@@ -21,7 +22,9 @@ LISTS = "exam-lists"
 """The cache family of exam lists."""
 
 
-def exam_create(*, author: Doctor, slug: str, title: str, level: str, instructions: str = "") -> Exam:
+def exam_create(
+    *, author: Doctor, slug: str, title: str, level: str, instructions: str = "", namespaces: Sequence[str] = ()
+) -> Exam:
     """Create an empty exam.
 
     Raises:
@@ -30,14 +33,21 @@ def exam_create(*, author: Doctor, slug: str, title: str, level: str, instructio
     with transaction.atomic():
         if Exam.objects.filter(slug=slug).exists():
             raise Problem(ProblemKind.CONFLICT, f"exam {slug!r} already exists")
-        exam = Exam(slug=slug, title=title, level=level_named(level), instructions=instructions, author=author)
+        exam = Exam(
+            slug=slug,
+            title=title,
+            level=level_named(level),
+            instructions=instructions,
+            author=author,
+            namespaces=list(namespaces),
+        )
         _save(exam)
         cache.invalidate_on_commit(LISTS)
     return exam
 
 
 def exam_update(*, exam: Exam, changes: Mapping[str, Any]) -> Exam:
-    """Change title, instructions or level."""
+    """Change title, instructions, level or namespaces."""
     with transaction.atomic():
         for name, value in changes.items():
             setattr(exam, name, level_named(value) if name == "level" else value)
@@ -120,23 +130,41 @@ def choice_delete(*, choice: Choice) -> None:
         choice.delete()
 
 
-def exam_import(*, document: ExamDocument, author: Doctor | None) -> Exam:
+def exam_import(
+    *, document: ExamDocument, author: Doctor | None, namespace: str | None = None, holders: Sequence[str] = ()
+) -> Exam:
     """Create or update an exam from a document in one transaction; delete what the document lacks.
 
     Questions and choices keep their rows by their ids, so that importing the same document again changes nothing. An
     exam without an author gets the given one.
 
+    Args:
+        document: the exam.
+        author: the Doctor who owns it from now on, if it has no author.
+        namespace: the namespace of the resource that brings it, which may hold an exam that it has created, and which
+            an existing exam must name; its exams have an owner. None for the platform itself.
+        holders: namespaces that may hold it as well.
+
     Raises:
-        Problem: INVALID when the level is unknown, CONFLICT when the exam is another Doctor's.
+        Problem: INVALID when the level is unknown, CONFLICT when the exam is another Doctor's, NAMESPACE_NOT_ALLOWED,
+            OWNER_REQUIRED.
     """
     authored = document.exam
     with transaction.atomic():
         exam = Exam.objects.select_for_update(of=("self",)).filter(slug=authored.slug).first()
         if exam is None:
-            exam = Exam(slug=authored.slug)
-        elif author is not None and exam.author_id not in (None, author.pk):
-            raise Problem(ProblemKind.CONFLICT, f"exam {authored.slug!r} is another Doctor's")
+            exam = Exam(slug=authored.slug, namespaces=[] if namespace is None else [namespace])
+        check_namespace(exam, namespace)
+        if author is not None and exam.author_id not in (None, author.pk):
+            raise Problem(
+                ProblemKind.CONFLICT,
+                f"exam {authored.slug!r} is another Doctor's, not {author.username}'s: staff changes its author in the"
+                " admin",
+            )
         exam.author = exam.author or author
+        if exam.author is None and namespace is not None:
+            exam.author = default_owner(exam.slug)
+        exam.namespaces = sorted({*exam.namespaces, *holders})
         exam.title, exam.instructions, exam.level = authored.title, authored.instructions, level_named(document.level)
         _save(exam)
         _import_choices(_import_questions(exam, document), authored.questions)

@@ -10,8 +10,10 @@ from exam_core.authoring import read_exam
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import MultipleRule, Policy
 from exam_web.exams.images import inspect_image
+from exam_web.exams.ownership import check_namespace, owner_named
 from exam_web.exams.selectors import sittings_keeping_papers
 from exam_web.exams.services import exam_import
+from exam_web.internal.namespace import acting_namespace
 from exam_web.internal.precondition import expected_absent, expected_epoch
 from exam_web.internal.schemas import ExamImported
 from exam_web.sittings import selectors, services
@@ -32,8 +34,11 @@ router = Router()
 
 
 @router.put("/exams", response=ExamImported)
-def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
-    """Create or update an exam from the YAML document in the body, whose slug must be `slug` if that is given."""
+def exam_put(request: HttpRequest, slug: str | None = None, owner: str | None = None) -> ExamImported:
+    """Create or update an exam from the YAML document in the body, whose slug must be `slug` if that is given.
+
+    An exam without an author becomes that of `owner`, a Doctor's username.
+    """
     try:
         text = request.body.decode()
     except UnicodeDecodeError as error:
@@ -44,7 +49,8 @@ def exam_put(request: HttpRequest, slug: str | None = None) -> ExamImported:
             ProblemKind.PAPER_INVALID,
             f"the document has the slug {document.exam.slug!r}, expected {slug!r}",
         )
-    exam = exam_import(document=document, author=None)
+    author = None if owner is None else owner_named(owner)
+    exam = exam_import(document=document, author=author, namespace=acting_namespace(request))
     return ExamImported(
         slug=exam.slug,
         level=exam.level.slug,
@@ -67,7 +73,11 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody) -> Sitti
         policy=Policy(multiple=MultipleRule(body.multiple)),
     )
     sitting = services.sitting_provision(
-        name=name, spec=spec, absent=expected_absent(request), epoch=expected_epoch(request)
+        name=name,
+        spec=spec,
+        namespace=acting_namespace(request),
+        absent=expected_absent(request),
+        epoch=expected_epoch(request),
     )
     paper_distribute(paper=sitting.paper)
     return sitting_status(sitting)
@@ -165,8 +175,7 @@ def accommodation_put(request: HttpRequest, name: str, username: str, body: Extr
 @router.put("/sittings/{name}/revisions/{number}", response=SittingStatus)
 def revision_put(request: HttpRequest, name: str, number: int) -> SittingStatus:
     """Open a grading revision, which freezes key and policy."""
-    del request
-    sitting = selectors.sitting_named(name)
+    sitting = _commanded(request, name)
     services.revision_open(sitting=sitting.id, number=number)
     return sitting_status(sitting)
 
@@ -174,8 +183,7 @@ def revision_put(request: HttpRequest, name: str, number: int) -> SittingStatus:
 @router.post("/sittings/{name}/revisions/{number}/publish", response=SittingStatus)
 def revision_publish(request: HttpRequest, name: str, number: int) -> SittingStatus:
     """Publish a graded revision's degrees."""
-    del request
-    sitting = selectors.sitting_named(name)
+    sitting = _commanded(request, name)
     revision = sitting.revisions.filter(number=number).first()
     if revision is None:
         raise Problem(ProblemKind.NOT_FOUND, f"revision {number} of {name} not found")
@@ -184,5 +192,15 @@ def revision_publish(request: HttpRequest, name: str, number: int) -> SittingSta
 
 def _change(request: HttpRequest, name: str, service: Callable[..., Sitting], **arguments: object) -> SittingStatus:
     """Change a sitting by a service, on the condition in the request's If-Match."""
-    sitting = selectors.sitting_named(name)
+    sitting = _commanded(request, name)
     return sitting_status(service(sitting=sitting.id, epoch=expected_epoch(request), **arguments))
+
+
+def _commanded(request: HttpRequest, name: str) -> Sitting:
+    """Return the sitting to command, whose exam names the namespace that the request acts for.
+
+    Distributing, closing and draining need no permission: they complete what was started, when the database says so.
+    """
+    sitting = selectors.sitting_named(name)
+    check_namespace(sitting.exam, acting_namespace(request))
+    return sitting

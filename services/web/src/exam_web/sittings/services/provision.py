@@ -17,6 +17,7 @@ from exam_core.windows import Window
 from exam_web.common import locks
 from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam
+from exam_web.exams.ownership import check_namespace
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.services.freezing import paper_freeze, question_count, random_permutation
@@ -44,6 +45,7 @@ def sitting_provision(
     name: str,
     spec: SittingSpec,
     permute: Permute = random_permutation,
+    namespace: str | None = None,
     absent: bool = False,
     epoch: int | None = None,
 ) -> Sitting:
@@ -57,12 +59,13 @@ def sitting_provision(
         name: its name.
         spec: its desired state.
         permute: returns a random permutation of so many places.
+        namespace: the namespace of the resource that asks for it, None for the platform itself.
         absent: whether to fail if the sitting exists, because the caller decided on its absence.
         epoch: the epoch that the existing sitting must have; None accepts any, and its absence.
 
     Raises:
-        Problem: NOT_FOUND (no such exam), PAPER_INVALID (an exam that cannot be frozen), CONFLICT naming the field that
-            cannot change, WINDOW_FROZEN, INVALID, EPOCH_CHANGED.
+        Problem: NOT_FOUND (no such exam), NAMESPACE_NOT_ALLOWED, PAPER_INVALID (an exam that cannot be frozen), CONFLICT
+            naming the field that cannot change, WINDOW_FROZEN, INVALID, EPOCH_CHANGED.
     """
     with invalid_field("name"):
         check_name(name)
@@ -80,6 +83,7 @@ def sitting_provision(
     exam = Exam.objects.filter(slug=spec.exam).select_related("level").first()
     if exam is None:
         raise Problem(ProblemKind.NOT_FOUND, f"exam {spec.exam!r} not found: create it, or provide its paper")
+    check_namespace(exam, namespace)
     adopted = Sitting.objects.filter(name=name).first()
     if adopted is None:
         if epoch is not None:

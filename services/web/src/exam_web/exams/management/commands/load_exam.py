@@ -1,6 +1,7 @@
 """``load_exam``: import an exam from a YAML document."""
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
@@ -22,9 +23,24 @@ class Command(BaseCommand):
         """Add the command's arguments."""
         parser.add_argument("file", type=Path)
         parser.add_argument("--author", help="the user name of the Doctor who is the author")
+        parser.add_argument(
+            "--namespace",
+            action="append",
+            default=[],
+            dest="namespaces",
+            help="a Kubernetes namespace whose Exam resources may hold the exam, beside those it names; repeatable",
+        )
         parser.add_argument("--create-level", action="store_true", help="create the document's level if missing")
 
-    def handle(self, *_: object, file: Path, author: str | None, create_level: bool, **__: object) -> None:
+    def handle(
+        self,
+        *_: object,
+        file: Path,
+        author: str | None = None,
+        namespaces: Sequence[str] = (),
+        create_level: bool = False,
+        **__: object,
+    ) -> None:
         """Import the document, or fail with every faulty line."""
         doctor = None
         if author is not None:
@@ -35,7 +51,7 @@ class Command(BaseCommand):
             document = read_exam(file.read_text(), inspect_image)
             if create_level:
                 Level.objects.get_or_create(slug=document.level, defaults={"name": document.level})
-            exam = exam_import(document=document, author=doctor)
+            exam = exam_import(document=document, author=doctor, holders=namespaces)
         except Problem as problem:
             raise CommandError(f"{file}: {problem.detail}") from problem
         self.stdout.write(f"{exam.slug}: {len(document.exam.questions)} questions for {document.level}")
