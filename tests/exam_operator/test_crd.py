@@ -142,6 +142,8 @@ def test_defaults_are_filled_in(api: Api) -> None:
         {"grading": {"parallelism": 100, "revision": 1, "publish": "Automatic"}},
         {"paperFrom": {"secretKeyRef": {"name": "p.7-" + "a" * 249}}},
         {"paperFrom": {"secretKeyRef": {"name": "paper", "key": "geometry_2.yaml"}}},
+        {"owner": "n", "paperFrom": {"secretKeyRef": {"name": "paper"}}},
+        {"owner": "nöther+1@a.example-" + "x" * 131, "paperFrom": {"secretKeyRef": {"name": "paper"}}},
     ],
 )
 def test_values_at_the_bounds_are_accepted(api: Api, changes: JsonObject) -> None:
@@ -211,6 +213,10 @@ def test_values_at_the_bounds_are_accepted(api: Api, changes: JsonObject) -> Non
         ({"grading": {"revision": 2}}, "a new Exam begins with revision 1"),
         ({"grading": {"publish": "Never"}}, 'supported values: "Manual", "Automatic"'),
         ({"deletionPolicy": "Delete"}, 'supported values: "Retain"'),
+        ({"owner": "noether"}, "an exam without paperFrom is its author's; remove owner"),
+        ({"owner": "", "paperFrom": {"secretKeyRef": {"name": "x"}}}, "spec.owner in body should be at least 1 chars"),
+        ({"owner": "a b", "paperFrom": {"secretKeyRef": {"name": "x"}}}, "spec.owner in body should match"),
+        ({"owner": "a" * 151, "paperFrom": {"secretKeyRef": {"name": "x"}}}, "spec.owner: Too long"),
         ({"paperFrom": {}}, "spec.paperFrom.secretKeyRef: Required value"),
         ({"paperFrom": {"secretKeyRef": {}}}, "spec.paperFrom.secretKeyRef.name: Required value"),
         ({"paperFrom": {"secretKeyRef": {"name": ""}}}, "secretKeyRef.name in body should be at least 1 chars long"),

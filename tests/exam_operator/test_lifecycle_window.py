@@ -10,6 +10,9 @@ import pytest
 from exam_harness.scenarios.sitting.platform_client import PAPERS
 from exam_harness.waiting import eventually
 
+OWNER = "noether"
+"""A Doctor of the generated accounts."""
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 
@@ -44,7 +47,7 @@ def test_an_exam_as_code_is_imported_before_it_is_frozen(world) -> None:
     }
     world.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
     reference = {"secretKeyRef": {"name": "paper", "key": "paper.yaml"}}
-    world.apply("coded", opens_in=300, exam=slug, paperFrom=reference)
+    world.apply("coded", opens_in=300, exam=slug, owner=OWNER, paperFrom=reference)
     world.await_condition("coded", "Provisioned", "True")
     assert world.sitting("coded")["exam"] == slug
     question = next(line.partition("text:")[2].strip() for line in paper.splitlines() if "text:" in line)

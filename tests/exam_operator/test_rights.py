@@ -67,6 +67,7 @@ def _use_every_right(world) -> None:
             "all",
             lasts=600,
             exam="geometry-201",
+            owner="noether",
             paperFrom={"secretKeyRef": {"name": "paper"}},
             desiredState="StoppedAndGrade",
             grading={"publish": "Automatic"},

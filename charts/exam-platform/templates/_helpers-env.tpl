@@ -55,6 +55,7 @@
 - {name: EXAM_CSRF_TRUSTED_ORIGINS, value: {{ join "," .Values.trustedOrigins | quote }}}
 - {name: EXAM_INSECURE_HTTP, value: {{ .Values.insecureHttp | quote }}}
 - {name: EXAM_WEB_THREADS, value: {{ .Values.web.threads | quote }}}
+- {name: EXAM_DEFAULT_OWNER, value: {{ .Values.web.defaultOwner | quote }}}
 - {name: EXAM_SIGNING_KEYS_FILE, value: /keys/web-keys.pem}
 - {name: EXAM_STATEMENT_KEYS_FILE, value: /keys/statement-keys.pem}
 {{ include "exam.secretEnv" (list "EXAM_SECRET_KEY" (include "exam.secretName" .) "secret-key") }}

@@ -94,3 +94,18 @@ def test_saving_a_page_changes_no_text(client, people, question: Question, model
     assert list(Choice.objects.order_by("position").values_list("text", flat=True)) == ["three\nlines", " one line "]
     if model == "exam":
         assert Exam.objects.get().title == "Corrected"
+
+
+def test_an_author_names_namespaces_in_the_admin(client, people, question: Question) -> None:
+    """I name the namespaces that may hold my exam on its page; a name that Kubernetes cannot have is an error there."""
+    client.force_login(people.doctor)
+    address = reverse("admin:exams_exam_change", args=[question.exam_id])
+    save(client, address, namespaces="finals, exams")
+    assert Exam.objects.get().namespaces == ["finals", "exams"]
+    save(client, address, title="Corrected")
+    assert Exam.objects.get().namespaces == ["finals", "exams"]
+    fields = Form(client.get(address).content.decode()).fields
+    answer = client.post(address, fields | {"namespaces": "Finals"})
+    assert "is no name of a Kubernetes namespace" in answer.content.decode()
+    save(client, address, namespaces="")
+    assert Exam.objects.get().namespaces == []

@@ -43,7 +43,9 @@ def refused(answer) -> str:
     return str(answer.json()["detail"])
 
 
-def test_an_exam_of_the_admin_is_held_by_no_namespace_until_its_author_names_one(internal, algebra, log_in, people, spec) -> None:
+def test_an_exam_of_the_admin_is_held_by_no_namespace_until_its_author_names_one(
+    internal, algebra, log_in, people, spec
+) -> None:
     """My exam cannot be opened by a resource in any namespace; once I name one, a resource of that one can."""
     detail = refused(internal("PUT", f"/sittings/{SITTING}", spec(), **by("finals")))
     assert "'algebra-101'" in detail
@@ -143,7 +145,9 @@ def test_an_owner_does_not_take_over_the_exam_of_another(internal, algebra, peop
 
 
 @pytest.mark.parametrize("name", ["", "Finals", "a.b", "-a", "a" * 64, "a b", "é"])
-def test_a_namespace_that_kubernetes_cannot_have_is_rejected(internal, algebra, log_in, people, spec, name: str) -> None:
+def test_a_namespace_that_kubernetes_cannot_have_is_rejected(
+    internal, algebra, log_in, people, spec, name: str
+) -> None:
     """If I mistype a namespace, the API says so, and no request acts for such a one."""
     answer = log_in(people.doctor).send("PATCH", "/api/exams/algebra-101", {"namespaces": [name]})
     assert answer.status_code == 422

@@ -37,8 +37,8 @@ PASSING = OperatorReport(
 )
 
 
-def test_a_rescheduled_sample_differs_in_window_and_prewarming_only() -> None:
-    """The manifests that the demo applies differ from the files only in window and pre-warming."""
+def test_a_rescheduled_sample_differs_in_owner_window_and_prewarming_only() -> None:
+    """The manifests that the demo applies differ from the files only in owner, window and pre-warming."""
     samples = {sample.name: sample for sample in read_samples()}
     assert {name: sample.as_code for name, sample in samples.items()} == {
         "algebra-midterm": False,
@@ -46,13 +46,17 @@ def test_a_rescheduled_sample_differs_in_window_and_prewarming_only() -> None:
     }
     assert {sample.document.level for sample in samples.values()} == {"year-1", "year-2"}
     manifests = samples["geometry-quiz"].scheduled(
-        opens_at=NOON, closes_at=NOON + 60 * SECOND, duration=50 * SECOND, prewarm=5 * SECOND
+        owner="euclid", opens_at=NOON, closes_at=NOON + 60 * SECOND, duration=50 * SECOND, prewarm=5 * SECOND
     )
     secret, exam = manifests["items"]
     assert secret["type"] == "examplatform.dev/paper"
     window = {"opensAt": "2027-01-15T12:00:00Z", "closesAt": "2027-01-15T12:01:00Z", "duration": "50s"}
     [original] = [each for each in samples["geometry-quiz"].objects if each["kind"] == "Exam"]
-    assert exam["spec"] == original["spec"] | {"window": window, "solver": {"prewarm": "5s"}}
+    assert exam["spec"] == original["spec"] | {"owner": "euclid", "window": window, "solver": {"prewarm": "5s"}}
+    [written] = samples["algebra-midterm"].scheduled(
+        owner="euclid", opens_at=NOON, closes_at=NOON + 60 * SECOND, duration=50 * SECOND, prewarm=5 * SECOND
+    )["items"]
+    assert "owner" not in written["spec"], "an exam of the admin has its author"
 
 
 def test_phases_are_parsed_from_the_output_of_kubectl() -> None:

@@ -1,6 +1,8 @@
 """Errors of web's internal API, as the operator's client raises them."""
 
-from collections.abc import AsyncIterator, Callable
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -8,9 +10,29 @@ from aiohttp import web
 from exam_core.problems import Problem, ProblemKind
 from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
 from exam_operator.clients.web import WebClient
+from exam_operator.model.exam import ExamKey
+from exam_operator.testing.world import EPOCH_2027, make_exam
 from exam_runtime.problems import ProblemResponse
 
 Answer = Callable[[], web.Response]
+KEY = ExamKey("finals", "midterm", "0a1b2c3d-0000-4000-8000-000000000000")
+EXAM = replace(make_exam(EPOCH_2027).spec, exam="algebra-101", owner="noor")
+COMMANDS: dict[str, Callable[[WebClient], Awaitable[object]]] = {
+    "import_paper": lambda client: client.import_paper(KEY, EXAM, b"exam: algebra-101"),
+    "provision": lambda client: client.provision(KEY, EXAM),
+    "distribute": lambda client: client.distribute(KEY),
+    "change_window": lambda client: client.change_window(KEY, EXAM, epoch=3),
+    "change_candidates": lambda client: client.change_candidates(KEY, EXAM, epoch=3),
+    "refreeze": lambda client: client.refreeze(KEY, EXAM, epoch=3),
+    "pause": lambda client: client.pause(KEY, epoch=3),
+    "resume": lambda client: client.resume(KEY, epoch=3),
+    "stop": lambda client: client.stop(KEY, epoch=3),
+    "cancel": lambda client: client.cancel(KEY, epoch=3),
+    "close_sitting": lambda client: client.close_sitting(KEY),
+    "drain": lambda client: client.drain(KEY),
+    "publish": lambda client: client.publish(KEY, 1),
+}
+"""Every method of the client that changes something."""
 
 
 @pytest.fixture
@@ -20,10 +42,17 @@ async def answers() -> dict[str, Answer]:
 
 
 @pytest.fixture
-async def client(answers: dict[str, Answer]) -> AsyncIterator[WebClient]:
+async def requests() -> list[web.BaseRequest]:
+    """The requests that the fake web has received."""
+    return []
+
+
+@pytest.fixture
+async def client(answers: dict[str, Answer], requests: list[web.BaseRequest]) -> AsyncIterator[WebClient]:
     """A client of a fake web."""
 
     async def answer(request: web.Request) -> web.Response:
+        requests.append(request)
         return answers.get(request.method, answers.get("all", unexpected))()
 
     app = web.Application()
@@ -83,10 +112,10 @@ async def test_a_web_without_the_drain_command_is_read(client: WebClient, answer
     """During an upgrade a web of the release before may answer, which drains when a sitting is read."""
     answers["POST"] = problem(ProblemKind.NOT_FOUND)
     answers["GET"] = lambda: sitting_of(drained=True)
-    assert (await client.drain("midterm")).drained
+    assert (await client.drain(KEY)).drained
     answers["GET"] = problem(ProblemKind.NOT_FOUND)
     with pytest.raises(RejectedError):
-        await client.drain("midterm")
+        await client.drain(KEY)
 
 
 @pytest.mark.parametrize("kind", [ProblemKind.EPOCH_CHANGED, ProblemKind.STATE_CONFLICT])
@@ -96,15 +125,39 @@ async def test_a_concurrent_change_is_a_conflict(
     """If the sitting has changed since it was read, the change is planned again."""
     answers["all"] = problem(kind)
     with pytest.raises(ConflictError, match="why"):
-        await client.pause("midterm", epoch=1)
+        await client.pause(KEY, epoch=1)
 
 
 async def test_a_rejection_has_the_problem_as_its_reason(client: WebClient, answers: dict[str, Answer]) -> None:
     """If web rejects a change, the condition's reason is the problem's name, its message the detail."""
     answers["all"] = problem(ProblemKind.WINDOW_FROZEN, "not shortened")
     with pytest.raises(RejectedError) as caught:
-        await client.pause("midterm", epoch=1)
+        await client.pause(KEY, epoch=1)
     assert (caught.value.reason, caught.value.message) == ("WindowFrozen", "not shortened")
+
+
+def test_every_command_of_the_client_is_listed() -> None:
+    """If a command is added to the client, the tests below check it too."""
+    reads = {"close", "get_sitting"}
+    methods = {name for name, value in vars(WebClient).items() if inspect.iscoroutinefunction(value)}
+    assert {name for name in methods if not name.startswith("_")} == COMMANDS.keys() | reads
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_every_command_names_the_namespace_that_it_acts_for(
+    client: WebClient, answers: dict[str, Answer], requests: list[web.BaseRequest], name: str
+) -> None:
+    """Web learns of every command for which namespace it is, and decides whether the exam may be held from there."""
+    answers["all"] = lambda: sitting_of(drained=True)
+    await COMMANDS[name](client)
+    [request] = requests
+    assert request.headers["Exam-Namespace"] == "finals"
+    if name == "import_paper":
+        assert dict(request.query) == {"slug": "algebra-101", "owner": "noor"}
+    answers["all"] = problem(ProblemKind.NAMESPACE_NOT_ALLOWED, "name the namespace")
+    with pytest.raises(RejectedError) as caught:
+        await COMMANDS[name](client)
+    assert (caught.value.reason, caught.value.message) == ("NamespaceNotAllowed", "name the namespace")
 
 
 @pytest.mark.parametrize(
@@ -119,8 +172,8 @@ async def test_a_rejection_has_the_problem_as_its_reason(client: WebClient, answ
 async def test_other_errors_are_retried(client: WebClient, answers: dict[str, Answer], answer: Answer) -> None:
     """If web does not work, or something else answers in its place, the call is retried later."""
     answers["all"] = answer
-    with pytest.raises(UnavailableError, match="web: POST /internal/sittings/midterm/pause"):
-        await client.pause("midterm", epoch=1)
+    with pytest.raises(UnavailableError, match=f"web: POST /internal/sittings/{KEY.sitting}/pause"):
+        await client.pause(KEY, epoch=1)
 
 
 async def test_retry_after_is_kept(client: WebClient, answers: dict[str, Answer]) -> None:

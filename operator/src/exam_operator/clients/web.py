@@ -1,6 +1,6 @@
 """A client of web's internal API; each call returns the sitting after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +10,7 @@ from exam_core.canonical import JsonObject
 from exam_core.instants import rfc3339
 from exam_core.problems import ProblemKind
 from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
-from exam_operator.model.exam import ExamSpec, Window
+from exam_operator.model.exam import ExamKey, ExamSpec, Window
 from exam_operator.model.observed import Sitting
 from exam_runtime.problems import ReceivedProblem
 
@@ -57,7 +57,7 @@ class WebClient:
         except _NotFoundError:
             return None
 
-    async def provision(self, name: str, spec: ExamSpec) -> Sitting:
+    async def provision(self, key: ExamKey, spec: ExamSpec) -> Sitting:
         """Freeze the exam's paper and create the sitting, unless it exists."""
         body = {
             "exam": spec.exam,
@@ -66,73 +66,81 @@ class WebClient:
             # The operator publishes, so that `spec.grading.publish` may change until there is something to publish.
             "publish": "manual",
         }
-        return await self._sitting("PUT", f"/internal/sittings/{name}", body, absent=True)
+        return await self._command("PUT", key, "", body, absent=True)
 
-    async def distribute(self, name: str) -> Sitting:
+    async def distribute(self, key: ExamKey) -> Sitting:
         """Copy the sitting's paper to where solvers read it."""
-        return await self._sitting("POST", f"/internal/sittings/{name}/distribute")
+        return await self._command("POST", key, "/distribute")
 
-    async def import_paper(self, exam: str, document: bytes) -> None:
-        """Create or update an exam from its document, which must have that slug."""
-        await self._call("PUT", "/internal/exams", content=document, params={"slug": exam})
+    async def import_paper(self, key: ExamKey, spec: ExamSpec, document: bytes) -> None:
+        """Create or update the spec's exam from its document, which must have that slug."""
+        params = {"slug": spec.exam} | ({"owner": spec.owner} if spec.owner else {})
+        await self._call("PUT", "/internal/exams", content=document, params=params, headers=_acting_for(key))
 
-    async def change_window(self, name: str, spec: ExamSpec, *, epoch: int) -> Sitting:
+    async def change_window(self, key: ExamKey, spec: ExamSpec, *, epoch: int) -> Sitting:
         """Set the window to the spec's, unless the sitting has changed since `epoch`."""
-        return await self._sitting("PATCH", f"/internal/sittings/{name}/window", _window_json(spec.window), epoch=epoch)
+        return await self._command("PATCH", key, "/window", _window_json(spec.window), epoch=epoch)
 
-    async def change_candidates(self, name: str, spec: ExamSpec, *, epoch: int) -> Sitting:
+    async def change_candidates(self, key: ExamKey, spec: ExamSpec, *, epoch: int) -> Sitting:
         """Set the expected candidates to the spec's, unless the sitting has changed since `epoch`."""
-        return await self._sitting("PATCH", f"/internal/sittings/{name}", {"candidates": spec.candidates}, epoch=epoch)
+        return await self._command("PATCH", key, "", {"candidates": spec.candidates}, epoch=epoch)
 
-    async def refreeze(self, name: str, spec: ExamSpec, *, epoch: int) -> Sitting:
+    async def refreeze(self, key: ExamKey, spec: ExamSpec, *, epoch: int) -> Sitting:
         """Freeze the exam's present content for the sitting, once for each value in the spec."""
         body = {"request": spec.refreeze}
-        return await self._sitting("POST", f"/internal/sittings/{name}/refreeze", body, epoch=epoch)
+        return await self._command("POST", key, "/refreeze", body, epoch=epoch)
 
-    async def pause(self, name: str, *, epoch: int) -> Sitting:
+    async def pause(self, key: ExamKey, *, epoch: int) -> Sitting:
         """Suspend all deadlines, unless the sitting has changed since `epoch`."""
-        return await self._sitting("POST", f"/internal/sittings/{name}/pause", epoch=epoch)
+        return await self._command("POST", key, "/pause", epoch=epoch)
 
-    async def resume(self, name: str, *, epoch: int) -> Sitting:
+    async def resume(self, key: ExamKey, *, epoch: int) -> Sitting:
         """End the pause, unless the sitting has changed since `epoch`."""
-        return await self._sitting("POST", f"/internal/sittings/{name}/resume", epoch=epoch)
+        return await self._command("POST", key, "/resume", epoch=epoch)
 
-    async def stop(self, name: str, *, epoch: int) -> Sitting:
+    async def stop(self, key: ExamKey, *, epoch: int) -> Sitting:
         """End the sitting now, unless it has changed since `epoch`."""
-        return await self._sitting("POST", f"/internal/sittings/{name}/stop", epoch=epoch)
+        return await self._command("POST", key, "/stop", epoch=epoch)
 
-    async def cancel(self, name: str, *, epoch: int) -> Sitting:
+    async def cancel(self, key: ExamKey, *, epoch: int) -> Sitting:
         """Cancel the sitting, unless it has changed since `epoch`."""
-        return await self._sitting("POST", f"/internal/sittings/{name}/cancel", epoch=epoch)
+        return await self._command("POST", key, "/cancel", epoch=epoch)
 
-    async def close_sitting(self, name: str) -> Sitting:
+    async def close_sitting(self, key: ExamKey) -> Sitting:
         """Close a sitting whose deadlines have all passed; PostgreSQL checks that again."""
-        return await self._sitting("POST", f"/internal/sittings/{name}/close")
+        return await self._command("POST", key, "/close")
 
-    async def drain(self, name: str) -> Sitting:
+    async def drain(self, key: ExamKey) -> Sitting:
         """Record that a closed sitting has drained, if it has; PostgreSQL decides."""
         try:
-            return await self._sitting("POST", f"/internal/sittings/{name}/drain")
+            return await self._command("POST", key, "/drain")
         except _NotFoundError:
             # A web of the release before this command, beside this operator during an upgrade, drains when it is read.
-            return await self._sitting("GET", f"/internal/sittings/{name}")
+            return await self._sitting("GET", f"/internal/sittings/{key.sitting}")
 
-    async def publish(self, name: str, revision: int) -> Sitting:
+    async def publish(self, key: ExamKey, revision: int) -> Sitting:
         """Publish the degrees of a graded revision."""
-        return await self._sitting("POST", f"/internal/sittings/{name}/revisions/{revision}/publish")
+        return await self._command("POST", key, f"/revisions/{revision}/publish")
 
-    async def _sitting(
+    async def _command(
         self,
         method: str,
+        key: ExamKey,
         path: str,
         body: JsonObject | None = None,
         *,
         epoch: int | None = None,
         absent: bool = False,
     ) -> Sitting:
-        headers = {"If-None-Match": "*"} if absent else {}
+        """Change the sitting of a resource, for the resource's namespace, which the exam must name."""
+        headers = _acting_for(key) | ({"If-None-Match": "*"} if absent else {})
         if epoch is not None:
             headers["If-Match"] = f'"{epoch}"'
+        return await self._sitting(method, f"/internal/sittings/{key.sitting}{path}", body, headers)
+
+    async def _sitting(
+        self, method: str, path: str, body: JsonObject | None = None, headers: Mapping[str, str] | None = None
+    ) -> Sitting:
         sent_at = self._clock()
         response = await self._call(method, path, json=body, headers=headers)
         received_at = self._clock()
@@ -154,6 +162,10 @@ class _NotFoundError(RejectedError):
     """The exam or the sitting does not exist."""
 
 
+def _acting_for(key: ExamKey) -> dict[str, str]:
+    return {"Exam-Namespace": key.namespace}
+
+
 def _window_json(window: Window) -> JsonObject:
     return {
         "opens_at": rfc3339(window.opens_at),
@@ -165,6 +177,9 @@ def _window_json(window: Window) -> JsonObject:
 def _error_of(response: httpx.Response) -> Exception:
     """The error that an unsuccessful response stands for."""
     problem = ReceivedProblem.parse(response.content)
+    if problem is not None and problem.kind is ProblemKind.NAMESPACE_NOT_ALLOWED:
+        # 403, but no fault of the operator's own permissions.
+        return RejectedError("NamespaceNotAllowed", problem.detail)
     if problem is None or response.is_server_error or response.status_code in _OPERATOR_FAULTS:
         after = response.headers.get("Retry-After", "")
         message = f"{response.request.method} {response.request.url.path}: {response.status_code}"

@@ -84,6 +84,7 @@ class ExamSpec:
     """The desired state of a sitting."""
 
     exam: str
+    owner: str
     paper_from: SecretKeyRef | None
     window: Window
     desired_state: DesiredState
@@ -103,6 +104,7 @@ class ExamSpec:
         reference = spec.get("paperFrom", {}).get("secretKeyRef")
         return cls(
             exam=spec["exam"],
+            owner=spec.get("owner", ""),
             paper_from=None if reference is None else SecretKeyRef(name=reference["name"], key=reference["key"]),
             window=Window(
                 opens_at=parse_instant(window["opensAt"]),

@@ -74,43 +74,43 @@ class Executor:
 
     async def _provision(self, exam: Exam, _observed: ObservedState, _action: Action) -> Sitting:
         await self._import_paper(exam)
-        return await self._web.provision(exam.key.sitting, exam.spec)
+        return await self._web.provision(exam.key, exam.spec)
 
     async def _distribute(self, exam: Exam, _observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.distribute(exam.key.sitting)
+        return await self._web.distribute(exam.key)
 
     async def _change_window(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.change_window(exam.key.sitting, exam.spec, epoch=_sitting(observed).epoch)
+        return await self._web.change_window(exam.key, exam.spec, epoch=_sitting(observed).epoch)
 
     async def _change_candidates(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.change_candidates(exam.key.sitting, exam.spec, epoch=_sitting(observed).epoch)
+        return await self._web.change_candidates(exam.key, exam.spec, epoch=_sitting(observed).epoch)
 
     async def _refreeze(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
         # An exam as code was corrected in its Secret.
         await self._import_paper(exam)
-        return await self._web.refreeze(exam.key.sitting, exam.spec, epoch=_sitting(observed).epoch)
+        return await self._web.refreeze(exam.key, exam.spec, epoch=_sitting(observed).epoch)
 
     async def _pause(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.pause(exam.key.sitting, epoch=_sitting(observed).epoch)
+        return await self._web.pause(exam.key, epoch=_sitting(observed).epoch)
 
     async def _resume(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.resume(exam.key.sitting, epoch=_sitting(observed).epoch)
+        return await self._web.resume(exam.key, epoch=_sitting(observed).epoch)
 
     async def _stop(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.stop(exam.key.sitting, epoch=_sitting(observed).epoch)
+        return await self._web.stop(exam.key, epoch=_sitting(observed).epoch)
 
     async def _cancel(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.cancel(exam.key.sitting, epoch=_sitting(observed).epoch)
+        return await self._web.cancel(exam.key, epoch=_sitting(observed).epoch)
 
     async def _close(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
-        closed = await self._web.close_sitting(exam.key.sitting)
+        closed = await self._web.close_sitting(exam.key)
         ends_at = _sitting(observed).ends_at
         if ends_at is not None:
             metrics.CLOSE_SKEW.observe(max(0, closed.now - ends_at) / SECOND)
         return closed
 
     async def _drain(self, exam: Exam, _observed: ObservedState, _action: Action) -> Sitting:
-        return await self._web.drain(exam.key.sitting)
+        return await self._web.drain(exam.key)
 
     async def _create_job(self, exam: Exam, observed: ObservedState, action: Action) -> None:
         if action.revision > 1:
@@ -137,7 +137,7 @@ class Executor:
         await self._kube.delete_job(job_name(_sitting(observed).id, action.revision), action.job)
 
     async def _publish(self, exam: Exam, _observed: ObservedState, action: Action) -> Sitting:
-        return await self._web.publish(exam.key.sitting, action.revision)
+        return await self._web.publish(exam.key, action.revision)
 
     async def _import_paper(self, exam: Exam) -> None:
         """Send the paper of an exam as code to web; it is neither stored nor logged here."""
@@ -152,7 +152,7 @@ class Executor:
         document = secret.get("data", {}).get(reference.key)
         if document is None:
             raise RejectedError("PaperMissing", f"Secret {reference.name} has no key {reference.key}")
-        await self._web.import_paper(exam.spec.exam, b64decode(document))
+        await self._web.import_paper(exam.key, exam.spec, b64decode(document))
 
 
 def _sitting(observed: ObservedState) -> Sitting:

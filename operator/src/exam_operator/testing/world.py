@@ -368,6 +368,7 @@ def make_exam(now: int) -> Exam:
         finalizers=(),
         spec=ExamSpec(
             exam="algebra-101",
+            owner="",
             paper_from=None,
             window=Window(opens_at=now + 10 * MINUTE, closes_at=now + 70 * MINUTE, duration=60 * MINUTE),
             desired_state=DesiredState.SCHEDULED,

@@ -14,7 +14,6 @@ from exam_core import limits
 from exam_core.paper import QuestionKind
 from exam_web.users.models import Doctor, Level
 
-
 _NAMESPACE = re.compile(limits.NAMESPACE_PATTERN)
 
 

@@ -49,7 +49,7 @@ class WebSettings(ServiceSettings):
     lease_margin_ms: int = Field(default=2_000, ge=0)
     """How long after its expiry a lease still counts as live in a drain: the drift allowed between two clocks."""
     default_owner: str = ""
-    """The Doctor who owns the exams that come by an Exam resource without `spec.owner`; such exams are rejected if empty."""
+    """The Doctor who owns the exams that come by an Exam resource without `spec.owner`; empty: they are rejected."""
     solver_role: str = Field(default="exam_solver", pattern=r"^[a-z_][a-z0-9_]*$")
     grader_role: str = Field(default="exam_grader", pattern=r"^[a-z_][a-z0-9_]*$")
 

@@ -13,7 +13,7 @@ from exam_harness.oracle.instants import parse_rfc3339
 from exam_harness.scenarios.reporting.progress import Step
 from exam_harness.scenarios.reporting.report import Report
 from exam_harness.scenarios.runner import DURATION_SHARE, Scenario
-from exam_harness.scenarios.sitting.accounts import Accounts, Credentials, new_accounts
+from exam_harness.scenarios.sitting.accounts import Accounts, new_accounts
 from exam_harness.scenarios.sitting.checks import REVISION, ScheduledSitting, SittingEvidence
 from exam_harness.scenarios.sitting.exam_phases import PhaseLog, in_order, watch_exams
 from exam_harness.scenarios.sitting.journey import POLL_SECONDS
@@ -97,16 +97,11 @@ class ExamScenario(Scenario):
         self._clock = clock
         self._log = log
 
-    @property
-    def doctors(self) -> Sequence[Credentials]:
-        """The doctors of the exams that are loaded by command; the other exams come with their resources."""
-        return self.accounts.doctors[: sum(not sample.as_code for sample in self.samples)]
-
     def load_exams(self) -> None:
-        """Load the exams whose papers do not come with their resources."""
-        loaded = [sample for sample in self.samples if not sample.as_code]
-        for sample, doctor in zip(loaded, self.doctors, strict=True):
-            self.client.load_exam(sample.text, doctor.username)
+        """Load the exams whose papers do not come with their resources, to be held in the resources' namespace."""
+        for sample, doctor in zip(self.samples, self.doctors, strict=True):
+            if not sample.as_code:
+                self.client.load_exam(sample.text, doctor.username, namespace=NAMESPACE)
 
     @contextmanager
     def observe(self) -> Iterator[None]:
@@ -120,8 +115,9 @@ class ExamScenario(Scenario):
         opens_at = (self._clock() // SECOND + self.timing.lead) * SECOND
         closes_at = opens_at + self.timing.window * SECOND
         duration = int(self.timing.window * DURATION_SHARE) * SECOND
-        for sample in self.samples:
+        for sample, doctor in zip(self.samples, self.doctors, strict=True):
             manifests = sample.scheduled(
+                owner=doctor.username,
                 opens_at=opens_at,
                 closes_at=closes_at,
                 duration=duration,

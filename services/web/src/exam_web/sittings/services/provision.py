@@ -64,8 +64,8 @@ def sitting_provision(
         epoch: the epoch that the existing sitting must have; None accepts any, and its absence.
 
     Raises:
-        Problem: NOT_FOUND (no such exam), NAMESPACE_NOT_ALLOWED, PAPER_INVALID (an exam that cannot be frozen), CONFLICT
-            naming the field that cannot change, WINDOW_FROZEN, INVALID, EPOCH_CHANGED.
+        Problem: NOT_FOUND (no such exam), NAMESPACE_NOT_ALLOWED, PAPER_INVALID (an exam that cannot be frozen),
+            CONFLICT naming the field that cannot change, WINDOW_FROZEN, INVALID, EPOCH_CHANGED.
     """
     with invalid_field("name"):
         check_name(name)

@@ -55,8 +55,9 @@ class Delays:
 class Bench:
     """Runs rounds of Exams on a stack and a control plane."""
 
-    def __init__(self, operator_namespace: OperatorNamespace, folder: Path) -> None:
+    def __init__(self, operator_namespace: OperatorNamespace, owner: str, folder: Path) -> None:
         self._stack = operator_namespace.stack
+        self._owner = owner
         self._folder = folder
         self._cluster = operator_namespace.control_plane
         self._phases = PhaseLog(lambda: time.time_ns() // 1000)
@@ -107,8 +108,12 @@ class Bench:
 
     def _load_exam(self, slug: str) -> None:
         document = PAPER.read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
-        headers = {"Host": "localhost", "Authorization": f"Bearer {self._stack.secrets.service_token}"}
-        url = f"{self._stack.web.url}/internal/exams"
+        headers = {
+            "Host": "localhost",
+            "Authorization": f"Bearer {self._stack.secrets.service_token}",
+            "Exam-Namespace": NAMESPACE,
+        }
+        url = f"{self._stack.web.url}/internal/exams?owner={self._owner}"
         httpx.put(url, content=document.encode(), headers=headers, timeout=30, trust_env=False).raise_for_status()
 
 
@@ -126,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         stack = resources.enter_context(running_stack(progress, make))
         with progress.step("Kubernetes, operator"):
-            PlatformClient(stack).load_accounts(new_accounts(2, LEVELS))
+            accounts = new_accounts(2, LEVELS)
+            PlatformClient(stack).load_accounts(accounts)
             control_plane = resources.enter_context(exam_cluster(stack.folder))
             control_plane.create_namespace(NAMESPACE)
             operator_namespace = OperatorNamespace(control_plane, stack, "exam-platform")
@@ -134,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             resources.callback(operator.stop)
             operator.start()
             operator.await_ready()
-        bench = Bench(operator_namespace, stack.logs)
+        bench = Bench(operator_namespace, accounts.doctors[0].username, stack.logs)
         with progress.step("one Exam") as step:
             alone = bench.round("alone", 1, step)
         with progress.step(f"{exams} Exams") as step:

@@ -55,9 +55,10 @@ class PlatformClient:
         words = ("--username", accounts.admin.username, "--password-env", *password)
         self._access.web_command("create_admin", *words, env=password)
 
-    def load_exam(self, paper: str, doctor: str) -> None:
-        """Create an exam from the text of its document."""
-        self._access.web_command("load_exam", STDIN, "--author", doctor, stdin=paper)
+    def load_exam(self, paper: str, doctor: str, *, namespace: str | None = None) -> None:
+        """Create an exam from the text of its document; resources of the namespace may hold it, if one is given."""
+        holder = () if namespace is None else ("--namespace", namespace)
+        self._access.web_command("load_exam", STDIN, "--author", doctor, *holder, stdin=paper)
 
     def provision(
         self, name: str, *, exam: str, opens_at: int, closes_at: int, duration: int, candidates: int, multiple: str

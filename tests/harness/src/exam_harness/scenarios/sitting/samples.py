@@ -54,14 +54,21 @@ class Sample:
         return dict(spec)
 
     def scheduled(
-        self, *, opens_at: int, closes_at: int, duration: int, prewarm: int, max_replicas: int | None = None
+        self,
+        *,
+        owner: str,
+        opens_at: int,
+        closes_at: int,
+        duration: int,
+        prewarm: int,
+        max_replicas: int | None = None,
     ) -> Mapping[str, Any]:
-        """The manifests with this window and at most so many solver pods; instants and spans in µs."""
+        """The manifests with this window, at most so many solver pods and, as code, this owner; times in µs."""
         solver: dict[str, Any] = {"prewarm": f"{prewarm // SECOND}s"}
         if max_replicas is not None:
             solver |= {"maxReplicas": max_replicas}
         items = [
-            _rescheduled(each, opens_at=opens_at, closes_at=closes_at, duration=duration, solver=solver)
+            _rescheduled(each, owner=owner, opens_at=opens_at, closes_at=closes_at, duration=duration, solver=solver)
             if each["kind"] == "Exam"
             else each
             for each in self.objects
@@ -121,13 +128,14 @@ def _samples(exams: list[Mapping[str, Any]], secrets: Mapping[str, Mapping[str, 
 
 
 def _rescheduled(
-    exam: Mapping[str, Any], *, opens_at: int, closes_at: int, duration: int, solver: Mapping[str, Any]
+    exam: Mapping[str, Any], *, owner: str, opens_at: int, closes_at: int, duration: int, solver: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     window = {"opensAt": _text(opens_at), "closesAt": _text(closes_at), "duration": f"{duration // SECOND}s"}
     solver = {**exam["spec"].get("solver", {}), **solver}
     # kubectl sets the namespace that the manifest is applied to.
     metadata = {name: value for name, value in exam["metadata"].items() if name != "namespace"}
-    return {**exam, "metadata": metadata, "spec": {**exam["spec"], "window": window, "solver": solver}}
+    owned = {"owner": owner} if "paperFrom" in exam["spec"] else {}
+    return {**exam, "metadata": metadata, "spec": {**exam["spec"], **owned, "window": window, "solver": solver}}
 
 
 def _text(instant: int) -> str:
