@@ -192,7 +192,7 @@ def test_provisioning_is_retried_until_the_exam_exists(world) -> None:
     assert slug in rejected["message"]
     assert world.status("early")["phase"] == "Pending"
     document = (PAPERS / "algebra-101.yaml").read_text().replace("exam: algebra-101\n", f"exam: {slug}\n")
-    assert world.internal("PUT", "/internal/exams", content=document.encode()).is_success
+    world.platform.load_exam(document, OWNER, namespace=world.namespace)
     world.await_condition("early", "Provisioned", "True", seconds=90)
     assert "reason" not in world.status("early")
 
@@ -204,7 +204,7 @@ def test_provisioning_is_retried_until_the_exam_has_questions(world, people) -> 
     with httpx.Client(base_url=world.stack.web.url, headers={"Host": "localhost"}, trust_env=False) as http:
         credentials = {"username": doctor.username, "password": doctor.password}
         access = http.post("/api/auth/doctors/login", json=credentials).raise_for_status().json()["access"]
-        exam = {"slug": slug, "title": "Empty", "level": "year-1"}
+        exam = {"slug": slug, "title": "Empty", "level": "year-1", "namespaces": [world.namespace]}
         http.post("/api/exams", json=exam, headers={"Authorization": f"Bearer {access}"}).raise_for_status()
     world.apply("empty", opens_in=600, exam=slug)
     rejected = world.await_condition("empty", "Accepted", "False", "PaperInvalid")
