@@ -15,7 +15,7 @@ from exam_web.common import cache
 from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.exams.forms import ExactTextField
 from exam_web.exams.images import image_store
-from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.models import Choice, Exam, Image, Question, validate_namespace
 from exam_web.exams.selectors import authored_questions, questions_of, sittings_keeping_papers
 from exam_web.exams.services import LISTS, exam_touch
 from exam_web.users.models import User
@@ -156,6 +156,13 @@ class ExamAdmin(OwnedAdmin):
         """Hide the author from Doctors."""
         del obj
         return ("author",) if cast("User", request.user).kind == User.Kind.DOCTOR else ()
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ANN401 - Django's signature
+        """Validate namespaces in the form, which otherwise shows the number of a faulty item without the reason."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "namespaces":
+            field.base_field.validators.append(validate_namespace)
+        return field
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
         """Make a Doctor the author of a new exam."""
