@@ -204,7 +204,13 @@ def test_provisioning_is_retried_until_the_exam_has_questions(world, people) -> 
     with httpx.Client(base_url=world.stack.web.url, headers={"Host": "localhost"}, trust_env=False) as http:
         credentials = {"username": doctor.username, "password": doctor.password}
         access = http.post("/api/auth/doctors/login", json=credentials).raise_for_status().json()["access"]
-        exam = {"slug": slug, "title": "Empty", "level": "year-1", "namespaces": [world.namespace]}
+        exam = {
+            "slug": slug,
+            "title": "Empty",
+            "level": "year-1",
+            "namespaces": [world.namespace],
+            "published": True,
+        }
         http.post("/api/exams", json=exam, headers={"Authorization": f"Bearer {access}"}).raise_for_status()
     world.apply("empty", opens_in=600, exam=slug)
     rejected = world.await_condition("empty", "Accepted", "False", "PaperInvalid")

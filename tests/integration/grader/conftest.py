@@ -150,7 +150,7 @@ def seed(store: SyncAnswerLog, *, publish: Sitting.Publish = Sitting.Publish.AUT
 
 def _new_exam(slug: str) -> Exam:
     level, _ = Level.objects.get_or_create(slug="year-1", defaults={"name": "Year 1"})
-    exam = Exam.objects.create(slug=slug, title=slug, level=level)
+    exam = Exam.objects.create(slug=slug, title=slug, level=level, published=True)
     for position in range(QUESTIONS):
         kind = ("single", "multiple", "numeric")[position % 3]
         question = Question.objects.create(

@@ -22,7 +22,7 @@ def sitting(transactional_db: None) -> Sitting:
     """An open sitting of an exam with one question, for an hour."""
     Schedule.objects.get_or_create(id=1)
     level, _ = Level.objects.get_or_create(slug="year-1", defaults={"name": "Year 1"})
-    exam = Exam.objects.create(slug=f"exam-{uuid4().hex[:8]}", title="Algebra", level=level)
+    exam = Exam.objects.create(slug=f"exam-{uuid4().hex[:8]}", title="Algebra", level=level, published=True)
     question = Question.objects.create(
         exam=exam, ident="q", position=0, kind="single", text="Which?", weight=Decimal(1)
     )

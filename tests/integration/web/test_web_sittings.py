@@ -65,13 +65,13 @@ def test_provisioning_is_idempotent(provision) -> None:
 def test_a_name_of_another_exams_sitting_is_rejected(provision, people) -> None:
     """A name that belongs to a sitting of another exam is a conflict."""
     provision()
-    Exam.objects.create(slug="other", title="Other", level=people.year_1)
+    Exam.objects.create(slug="other", title="Other", level=people.year_1, published=True)
     assert "not of other" in raises(ProblemKind.CONFLICT, provision, exam="other")
 
 
 def test_an_empty_exam_cannot_be_scheduled(provision, people) -> None:
     """An exam without questions is rejected with the reason, and so is one that does not exist."""
-    Exam.objects.create(slug="empty", title="Empty", level=people.year_1)
+    Exam.objects.create(slug="empty", title="Empty", level=people.year_1, published=True)
     assert "questions and has 0" in raises(ProblemKind.PAPER_INVALID, provision, exam="empty")
     raises(ProblemKind.NOT_FOUND, provision, exam="nowhere")
     assert not Sitting.objects.exists()
@@ -195,7 +195,7 @@ def test_a_sitting_closes_only_after_its_last_deadline(open_now, over_again) -> 
 @pytest.fixture
 def over_again(open_now, people, provision):
     """A sitting of another exam that is over."""
-    exam = Exam.objects.create(slug="short", title="Short", level=people.year_1)
+    exam = Exam.objects.create(slug="short", title="Short", level=people.year_1, published=True)
     Question.objects.create(exam=exam, ident="q", position=0, kind="numeric", text="1+1", value=2)
     sitting = provision("short-over", exam="short")
     now = timezone.now()

@@ -48,6 +48,9 @@ class ProblemKind(Enum):
     PAPER_INVALID = Kind("paper-invalid", 422, "The paper is not valid")
     PAPER_CHANGED = Kind("paper-changed", 409, "The exam no longer matches the sitting's frozen paper")
     PAPER_FROZEN = Kind("paper-frozen", 409, "The paper of this sitting can no longer be replaced")
+    EXAM_DRAFT = Kind("exam-draft", 409, "The exam is a draft")
+    # Degrees
+    POINTS_WITHHELD = Kind("points-withheld", 409, "The points of the questions are not shown yet")
     # Sittings
     WRONG_LEVEL = Kind("wrong-level", 403, "This sitting is for another level")
     NOT_OPEN_YET = Kind("not-open-yet", 409, "The sitting has not opened yet")

@@ -8,7 +8,7 @@ from ninja import Query, Router
 from exam_core.statements import sign
 from exam_web.degrees.models import Degree
 from exam_web.degrees.schemas import DegreeListed, DegreePage, Filters
-from exam_web.degrees.selectors import degrees_for
+from exam_web.degrees.selectors import degrees_for, require_points_shown
 from exam_web.degrees.statements import degree_proof, degrees_statement, published_revision
 from exam_web.http.paging import Paging, page_of
 from exam_web.sittings.schemas import SignedProof, SignedStatement
@@ -35,8 +35,10 @@ def degrees(request: HttpRequest, name: str) -> SignedStatement:
 
 @router.get("/sittings/{name}/degrees/proof", response=SignedProof)
 def degree_proof_own(request: HttpRequest, name: str) -> SignedProof:
-    """The proof that your degree is the one that was graded."""
-    revision = published_revision(sealed_sitting(name))
+    """The proof that your degree is the one that was graded, once no other sitting of the exam is to come."""
+    sitting = sealed_sitting(name)
+    revision = published_revision(sitting)
+    require_points_shown(sitting)
     statement = sign(degrees_statement(revision), statement_keys())
     return SignedProof(statement=statement, proof=degree_proof(revision, person_of(request).user.pk).to_json())
 
@@ -52,6 +54,6 @@ def _listed(degree: Degree) -> DegreeListed:
         total=degree.total,
         maximum=degree.maximum,
         answered=degree.answered,
-        points=degree.points,
+        points=None if getattr(degree, "points_withheld", False) else degree.points,
         published_at=sitting.published_at if published else None,
     )

@@ -7,7 +7,10 @@ from ninja import Schema
 
 
 class DegreeListed(Schema):
-    """A degree; `points` has a number per question, null where it was not answered."""
+    """A degree; `points` has a number per question, null where it was not answered.
+
+    To a student, `points` is null while another sitting of the exam is to come: they tell which answers are right.
+    """
 
     exam: str
     sitting: str
@@ -16,7 +19,7 @@ class DegreeListed(Schema):
     total: Decimal
     maximum: Decimal
     answered: int
-    points: list[Decimal | None]
+    points: list[Decimal | None] | None
     published_at: datetime | None
 
 

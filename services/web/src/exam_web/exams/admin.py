@@ -17,7 +17,7 @@ from exam_web.exams.forms import ExactTextField
 from exam_web.exams.images import image_store
 from exam_web.exams.models import Choice, Exam, Image, Question, validate_namespace
 from exam_web.exams.selectors import authored_questions, questions_of, sittings_keeping_papers
-from exam_web.exams.services import LISTS, exam_touch
+from exam_web.exams.services import LISTS, draft_refusal, exam_touch
 from exam_web.users.models import User
 from exam_web.users.selectors import own_rows
 
@@ -39,6 +39,20 @@ class ImageForm(forms.ModelForm[Any]):
             else:
                 self.cleaned_data["image"] = self.instance.image
         return cleaned
+
+
+class ExamForm(forms.ModelForm[Exam]):
+    """An exam's form: an exam with sittings cannot become a draft."""
+
+    def clean_published(self) -> bool:
+        """Check against the sittings, under the lock that scheduling one takes; it lasts until the form is saved."""
+        published = bool(self.cleaned_data["published"])
+        if not published:
+            # No row yet when the exam is being added.
+            exam = Exam.objects.select_for_update(of=("self",)).filter(pk=self.instance.pk).first()
+            if exam is not None and (names := exam.sittings.names()):
+                raise forms.ValidationError(draft_refusal(names))
+        return published
 
 
 EXACT_TEXTS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
@@ -137,8 +151,9 @@ def _exam_of(row: Exam | Question | Choice) -> Exam:
 class ExamAdmin(OwnedAdmin):
     """Exams."""
 
-    list_display = ("slug", "title", "level", "author", "updated_at")
-    list_filter = ("level",)
+    form = ExamForm
+    list_display = ("slug", "title", "level", "author", "published", "updated_at")
+    list_filter = ("level", "published")
     search_fields = ("slug", "title")
     inlines = (QuestionInline,)
 

@@ -63,7 +63,7 @@ def exam_create(request: HttpRequest, body: ExamNew) -> Status[ExamForAuthor]:
 
 @router.get("/exams/{slug}", response=ExamForAuthor | ExamForStudent)
 def exam_retrieve(request: HttpRequest, slug: str) -> ExamForAuthor | ExamForStudent:
-    """Get one exam; students see questions only after a sitting is over, and never a key."""
+    """Get one exam; students see questions only when its last sitting is over, and never a key."""
     user = person_of(request).user
     exam = _visible(user, slug)
     return _for_student(exam, user) if user.kind == User.Kind.STUDENT else _for_author(exam, user)
@@ -170,7 +170,12 @@ def _page(user: User, paging: Paging) -> dict[str, Any]:
 
 def _listed(exam: Exam, *, questions: int) -> ExamListed:
     return ExamListed(
-        slug=exam.slug, title=exam.title, level=exam.level.slug, questions=questions, updated_at=exam.updated_at
+        slug=exam.slug,
+        title=exam.title,
+        level=exam.level.slug,
+        questions=questions,
+        updated_at=exam.updated_at,
+        published=exam.published,
     )
 
 

@@ -58,6 +58,11 @@ class Exam(models.Model):
         " sittings; none if empty",
     )
     """See `exam_web.exams.ownership`."""
+    published = models.BooleanField(
+        default=False, db_default=True, help_text="The level sees the exam; sittings can be scheduled."
+    )
+    """A draft is visible to its author and staff only. The database's default is for rows that a release without drafts
+    inserts: its exams are visible at once."""
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -25,6 +25,7 @@ class ExamNew(Schema):
         max_length=limits.MAX_NAMESPACES,
         description="The Kubernetes namespaces whose Exam resources may hold the exam; none if empty",
     )
+    published: bool = False
 
 
 class ExamChange(Schema):
@@ -34,6 +35,7 @@ class ExamChange(Schema):
     level: str | None = None
     instructions: str | None = Field(None, max_length=limits.MAX_TEXT)
     namespaces: list[Namespace] | None = Field(None, max_length=limits.MAX_NAMESPACES)
+    published: bool | None = None
 
 
 class ChoiceFields(Schema):
@@ -98,6 +100,8 @@ class ExamListed(Schema):
     level: str
     questions: int
     updated_at: datetime
+    # A page that a release without drafts cached lacks it.
+    published: bool = True
 
 
 class ExamPage(Schema):
@@ -139,7 +143,7 @@ class ExamForAuthor(ExamListed):
 
 
 class ExamForStudent(ExamListed):
-    """An exam for a student; `paper` is null until a sitting is over, and never contains a key."""
+    """An exam for a student; `paper` is null until the exam's last sitting is over, and never contains a key."""
 
     instructions: str
     sittings: list[SittingShown]

@@ -13,21 +13,23 @@ from exam_web.users.models import User
 
 
 def exams_visible_to(user: User) -> QuerySet[Exam]:
-    """Return the exams that a user may see: students their level's, Doctors their own, staff by permission."""
+    """Return the exams that a user may see: students their level's published, Doctors own ones, staff by permission."""
     exams = Exam.objects.select_related("level", "author")
     if user.kind == User.Kind.STUDENT:
-        return exams.filter(level=user.level)
+        return exams.filter(level=user.level, published=True)
     if user.kind == User.Kind.DOCTOR:
         return exams.filter(author_id=user.pk)
     return exams if user.has_perm("exams.view_exam") else exams.none()
 
 
 def paper_shown_to(user: User, exam: Exam) -> str | None:
-    """Return the digest of the paper of an exam's latest sitting that is over for a user.
+    """Return the digest of the paper of an exam's latest sitting that is over for a user, once no other is to come.
 
-    While a sitting is open, only the solver shows its paper, to students whose deadline is running: shown elsewhere it
-    would give them reading time that does not count.
+    Until the last sitting of an exam has closed, of whichever level, only the solver shows papers, to students whose
+    deadline is running: shown elsewhere, those who sit it later would know the questions.
     """
+    if exam.sittings.scheduled().exists():
+        return None
     return exam.sittings.visible_to(user).over().order_by("-opens_at").values_list("paper_id", flat=True).first()
 
 

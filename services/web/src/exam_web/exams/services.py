@@ -23,9 +23,16 @@ LISTS = "exam-lists"
 
 
 def exam_create(
-    *, author: Doctor, slug: str, title: str, level: str, instructions: str = "", namespaces: Sequence[str] = ()
+    *,
+    author: Doctor,
+    slug: str,
+    title: str,
+    level: str,
+    instructions: str = "",
+    namespaces: Sequence[str] = (),
+    published: bool = False,
 ) -> Exam:
-    """Create an empty exam.
+    """Create an empty exam, by default a draft, which students do not see.
 
     Raises:
         Problem: CONFLICT when the slug is taken, INVALID with the field.
@@ -40,6 +47,7 @@ def exam_create(
             instructions=instructions,
             author=author,
             namespaces=list(namespaces),
+            published=published,
         )
         _save(exam)
         cache.invalidate_on_commit(LISTS)
@@ -47,13 +55,27 @@ def exam_create(
 
 
 def exam_update(*, exam: Exam, changes: Mapping[str, Any]) -> Exam:
-    """Change title, instructions, level or namespaces."""
+    """Change title, instructions, level, namespaces, or whether it is published.
+
+    Raises:
+        Problem: INVALID with the field, CONFLICT when an exam with sittings would become a draft.
+    """
     with transaction.atomic():
+        exam_touch(exam=exam)
+        # As it is under the lock: saving what was read before would undo a concurrent change of other fields.
+        exam = Exam.objects.select_related("level", "author").get(pk=exam.pk)
+        if changes.get("published") is False and (names := exam.sittings.names()):
+            raise Problem(ProblemKind.CONFLICT, draft_refusal(names))
         for name, value in changes.items():
             setattr(exam, name, level_named(value) if name == "level" else value)
         _save(exam)
         cache.invalidate_on_commit(LISTS)
     return exam
+
+
+def draft_refusal(names: Sequence[str]) -> str:
+    """Why an exam with these sittings cannot become a draft."""
+    return f"published: the exam has sittings, whose students must see it: {', '.join(names)}. Cancel them first"
 
 
 def exam_delete(*, exam: Exam) -> None:
@@ -131,12 +153,17 @@ def choice_delete(*, choice: Choice) -> None:
 
 
 def exam_import(
-    *, document: ExamDocument, author: Doctor | None, namespace: str | None = None, holders: Sequence[str] = ()
+    *,
+    document: ExamDocument,
+    author: Doctor | None,
+    namespace: str | None = None,
+    holders: Sequence[str] = (),
+    draft: bool = False,
 ) -> Exam:
     """Create or update an exam from a document in one transaction; delete what the document lacks.
 
     Questions and choices keep their rows by their ids, so that importing the same document again changes nothing. An
-    exam without an author gets the given one.
+    exam without an author gets the given one. A new exam is published unless `draft`; an existing one stays what it is.
 
     Args:
         document: the exam.
@@ -144,6 +171,7 @@ def exam_import(
         namespace: the namespace of the resource that brings it, which may hold an exam that it has created, and which
             an existing exam must name; its exams have an owner. None for the platform itself.
         holders: namespaces that may hold it as well.
+        draft: whether a new exam is a draft.
 
     Raises:
         Problem: INVALID when the level is unknown, CONFLICT when the exam is another Doctor's, NAMESPACE_NOT_ALLOWED,
@@ -153,7 +181,7 @@ def exam_import(
     with transaction.atomic():
         exam = Exam.objects.select_for_update(of=("self",)).filter(slug=authored.slug).first()
         if exam is None:
-            exam = Exam(slug=authored.slug, namespaces=[] if namespace is None else [namespace])
+            exam = Exam(slug=authored.slug, namespaces=[] if namespace is None else [namespace], published=not draft)
         check_namespace(exam, namespace)
         if author is not None and exam.author_id not in (None, author.pk):
             raise Problem(

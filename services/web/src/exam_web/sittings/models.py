@@ -71,10 +71,13 @@ class SittingQuerySet(models.QuerySet["Sitting"]):
     """Queries that `exams` uses through ``exam.sittings``, because it must not import this app."""
 
     def visible_to(self, user: User) -> "SittingQuerySet":
-        """Sittings not cancelled: for students those of their level, for Doctors of their exams, for staff all."""
+        """Sittings not cancelled: for students those of their level, for Doctors of their exams, for staff all.
+
+        A draft has none that students may see, whichever release scheduled it.
+        """
         rows = self.exclude(state=State.CANCELLED.value)
         if user.kind == User.Kind.STUDENT:
-            return rows.filter(level=user.level)
+            return rows.filter(level=user.level, exam__published=True)
         if user.kind == User.Kind.DOCTOR:
             return rows.filter(exam__author_id=user.pk)
         return rows
@@ -82,6 +85,10 @@ class SittingQuerySet(models.QuerySet["Sitting"]):
     def scheduled(self) -> "SittingQuerySet":
         """Sittings that have neither closed nor been cancelled."""
         return self.filter(state=State.SCHEDULED.value)
+
+    def names(self) -> list[str]:
+        """The names of the sittings that were not cancelled."""
+        return list(self.exclude(state=State.CANCELLED.value).values_list("name", flat=True))
 
     def over(self) -> "SittingQuerySet":
         """Sittings that closed."""

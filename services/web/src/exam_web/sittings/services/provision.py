@@ -64,8 +64,8 @@ def sitting_provision(
         epoch: the epoch that the existing sitting must have; None accepts any, and its absence.
 
     Raises:
-        Problem: NOT_FOUND (no such exam), NAMESPACE_NOT_ALLOWED, PAPER_INVALID (an exam that cannot be frozen),
-            CONFLICT naming the field that cannot change, WINDOW_FROZEN, INVALID, EPOCH_CHANGED.
+        Problem: NOT_FOUND (no such exam), NAMESPACE_NOT_ALLOWED, EXAM_DRAFT, PAPER_INVALID (an exam that cannot be
+            frozen), CONFLICT naming the field that cannot change, WINDOW_FROZEN, INVALID, EPOCH_CHANGED.
     """
     with invalid_field("name"):
         check_name(name)
@@ -169,9 +169,12 @@ def _fixed(row: Sitting, field: str, why: str) -> Problem:
 
 def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute: Permute) -> Sitting | None:
     """Create the sitting; None when it was created concurrently."""
+    _require_published(exam)
     frozen_at = from_micros(database_now())
     paper, key = paper_freeze(exam=exam, permute=permute)
     with transaction.atomic():
+        # Against a concurrent change to a draft; before the schedule's lock, for which renewals of leases wait.
+        _require_published(Exam.objects.select_for_update(of=("self",)).get(pk=exam.pk))
         locks.lock_exclusively(locks.SCHEDULE)
         if Sitting.objects.filter(name=name).exists():
             return None
@@ -197,4 +200,13 @@ def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute
             buckets=buckets_for(candidates=spec.candidates, questions=question_count(paper)),
             policy=spec.policy.to_json(),
             publish=spec.publish,
+        )
+
+
+def _require_published(exam: Exam) -> None:
+    if not exam.published:
+        raise Problem(
+            ProblemKind.EXAM_DRAFT,
+            f"{exam.slug} is a draft, which students do not see: publish it (its page in the admin, or "
+            f'PATCH /api/exams/{exam.slug} {{"published": true}}) before a sitting is scheduled',
         )

@@ -30,6 +30,7 @@ class Command(BaseCommand):
             dest="namespaces",
             help="a Kubernetes namespace whose Exam resources may hold the exam, beside those it names; repeatable",
         )
+        parser.add_argument("--draft", action="store_true", help="do not show a new exam to its level yet")
         parser.add_argument("--create-level", action="store_true", help="create the document's level if missing")
 
     def handle(
@@ -38,6 +39,7 @@ class Command(BaseCommand):
         file: Path,
         author: str | None = None,
         namespaces: Sequence[str] = (),
+        draft: bool = False,
         create_level: bool = False,
         **__: object,
     ) -> None:
@@ -51,9 +53,10 @@ class Command(BaseCommand):
             document = read_exam(file.read_text(), inspect_image)
             if create_level:
                 Level.objects.get_or_create(slug=document.level, defaults={"name": document.level})
-            exam = exam_import(document=document, author=doctor, holders=namespaces)
+            exam = exam_import(document=document, author=doctor, holders=namespaces, draft=draft)
         except Problem as problem:
             raise CommandError(f"{file}: {problem.detail}") from problem
-        self.stdout.write(f"{exam.slug}: {len(document.exam.questions)} questions for {document.level}")
+        state = "" if exam.published else " (a draft)"
+        self.stdout.write(f"{exam.slug}: {len(document.exam.questions)} questions for {document.level}{state}")
         if names := sittings_keeping_papers(exam):
             self.stdout.write(f"sittings that keep the paper frozen for them: {', '.join(names)}")

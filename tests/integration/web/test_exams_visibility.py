@@ -1,0 +1,167 @@
+"""What students see of an exam before and between its sittings: drafts, papers and points."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from exam_core.problems import Problem, ProblemKind
+from exam_harness.environments.processes.paths import REPOSITORY
+from exam_web.degrees.models import Degree
+from exam_web.exams.models import Exam
+from exam_web.exams.services import exam_update
+from exam_web.sittings.models import Revision, Sitting
+from exam_web.users.models import Level
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+SAMPLES = REPOSITORY / "k8s/samples/papers"
+EXAM = "/api/exams/algebra-101"
+
+
+@pytest.fixture
+def sealed(provision, people) -> Sitting:
+    """A sitting that was sealed, graded and published, with a degree of the first student."""
+    sitting = provision("first")
+    past = timezone.now() - timedelta(hours=3)
+    Sitting.objects.filter(id=sitting.id).update(
+        opens_at=past, closes_at=past + timedelta(hours=1), state="sealed", sealed_at=past, published_revision=1
+    )
+    revision = Revision.objects.create(
+        sitting=sitting, number=1, state="graded", key=sitting.key, policy={}, policy_digest="0" * 64, chunks=1
+    )
+    revision.ledger.create(chunk=0, degrees=1, tree_root="0" * 64)
+    Revision.objects.filter(pk=revision.pk).update(finished_at=timezone.now())
+    Degree.objects.create(
+        revision=revision, student_id=people.student.pk, total=1, maximum=2, points=["1", None], answered=1
+    )
+    return Sitting.objects.get(id=sitting.id)
+
+
+@pytest.mark.parametrize("opens", [3600, -60])
+def test_a_finished_sitting_shows_no_paper_while_another_is_to_come(log_in, people, sealed, provision, opens) -> None:
+    """While a make-up is to come or open, a student who sits it later cannot read its questions."""
+    student = log_in(people.student)
+    assert student.get(EXAM).json()["paper"] is not None
+    make_up = provision("make-up")
+    Sitting.objects.filter(id=make_up.id).update(opens_at=timezone.now() + timedelta(seconds=opens))
+    answer = student.get(EXAM)
+    assert answer.json()["paper"] is None
+    for question in Exam.objects.get().questions.all():
+        assert question.text not in answer.content.decode()
+
+
+@pytest.mark.parametrize("state", ["sealed", "cancelled"])
+def test_a_paper_is_shown_once_its_last_sitting_is_over(log_in, people, sealed, provision, state) -> None:
+    """When the make-up is sealed or cancelled, the paper is shown again."""
+    Sitting.objects.filter(id=provision("make-up").id).update(state=state)
+    assert len(log_in(people.student).get(EXAM).json()["paper"]["questions"]) == 20
+
+
+def test_a_sitting_of_another_level_hides_the_paper_too(log_in, people, sealed, provision) -> None:
+    """A paper is not shown while students of another level are to sit it, who may know students of this one."""
+    Sitting.objects.filter(id=provision("other-year").id).update(level=people.year_2)
+    assert log_in(people.student).get(EXAM).json()["paper"] is None
+
+
+def test_points_are_withheld_while_another_sitting_is_to_come(log_in, people, sealed, provision) -> None:
+    """Which answers were right is shown once no student is to sit the exam any more; the total is shown at once."""
+    student, doctor = log_in(people.student), log_in(people.doctor)
+    proof = f"/api/sittings/{sealed.name}/degrees/proof"
+    [before] = student.get("/api/degrees").json()["results"]
+    assert (before["total"], before["points"]) == ("1.00", ["1", None])
+    make_up = provision("make-up")
+    [during] = student.get("/api/degrees").json()["results"]
+    assert (during["total"], during["points"]) == ("1.00", None)
+    withheld = student.get(proof)
+    assert (withheld.status_code, withheld.json()["type"].rsplit("/", 1)[-1]) == (409, "points-withheld")
+    assert "points" in withheld.json()["detail"]
+    [own] = doctor.get("/api/degrees").json()["results"]
+    assert own["points"] == ["1", None]
+    Sitting.objects.filter(id=make_up.id).update(state="sealed")
+    [after] = student.get("/api/degrees").json()["results"]
+    assert after["points"] == ["1", None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_is_visible_to_its_author_alone(log_in, people) -> None:
+    """A new exam is a draft: its level sees neither title nor instructions until its author publishes it."""
+    doctor, student = log_in(people.doctor), log_in(people.student)
+    new = {"slug": "sums", "title": "Sums", "level": "year-1", "instructions": "Add."}
+    assert doctor.send("POST", "/api/exams", new).json()["published"] is False
+    assert student.get("/api/exams").json()["results"] == []
+    assert student.get("/api/exams/sums").status_code == 404
+    [listed] = doctor.get("/api/exams").json()["results"]
+    assert listed["published"] is False
+    assert doctor.send("PATCH", "/api/exams/sums", {"published": True}).json()["published"] is True
+    assert [exam["title"] for exam in student.get("/api/exams").json()["results"]] == ["Sums"]
+    assert student.get("/api/exams/sums").json()["instructions"] == "Add."
+    assert doctor.send("PATCH", "/api/exams/sums", {"published": None}).status_code == 422
+
+
+def test_a_draft_has_no_sittings(people, algebra, provision, log_in) -> None:
+    """A sitting of a draft is refused with what to do; one that another release scheduled is not listed."""
+    exam_update(exam=algebra, changes={"published": False})
+    with pytest.raises(Problem) as refused:
+        provision()
+    assert refused.value.kind is ProblemKind.EXAM_DRAFT
+    assert "publish it" in refused.value.detail
+    exam_update(exam=algebra, changes={"published": True})
+    provision()
+    student = log_in(people.student)
+    assert student.get("/api/sittings").json()["count"] == 1
+    Exam.objects.update(published=False)
+    assert student.get("/api/sittings").json()["count"] == 0
+
+
+def test_an_exam_with_sittings_stays_published(people, algebra, provision, log_in, client) -> None:
+    """An exam whose students have a sitting or results cannot become a draft, in the API and in the admin."""
+    sitting = provision()
+    refused = log_in(people.doctor).send("PATCH", EXAM, {"published": False})
+    assert refused.status_code == 409
+    assert sitting.name in refused.json()["detail"]
+    client.force_login(people.doctor)
+    page = f"/admin/exams/exam/{algebra.pk}/change/"
+    form = {"slug": algebra.slug, "title": "New", "instructions": "", "level": people.year_1.pk}
+    rows = {"questions-TOTAL_FORMS": 0, "questions-INITIAL_FORMS": 0}
+    saved = client.post(page, form | rows)
+    assert sitting.name in saved.context["adminform"].form.errors["published"][0]
+    assert client.post(page, form | rows | {"published": "on"}).status_code == 302
+    Sitting.objects.update(state="cancelled")
+    assert client.post(page, form | rows).status_code == 302
+    assert not Exam.objects.get().published
+
+
+def test_a_change_of_the_title_keeps_a_concurrent_publication(algebra) -> None:
+    """An edit that read the exam before it was published does not make it a draft again."""
+    exam_update(exam=algebra, changes={"published": False})
+    read_before = Exam.objects.get()
+    exam_update(exam=algebra, changes={"published": True})
+    assert exam_update(exam=read_before, changes={"title": "New"}).published
+
+
+def test_imports_publish_what_they_create(people, tmp_path, capsys, internal) -> None:
+    """An imported exam is published, unless --draft is given; importing again changes nothing of it."""
+    text = (SAMPLES / "algebra-101.yaml").read_text()
+    file = tmp_path / "exam.yaml"
+    file.write_text(text.replace("exam: algebra-101", "exam: drafted"))
+    call_command("load_exam", str(file), "--draft")
+    assert "(a draft)" in capsys.readouterr().out
+    call_command("load_exam", str(file))
+    assert "(a draft)" in capsys.readouterr().out
+    assert internal("PUT", "/exams", text).status_code == 200
+    assert dict(Exam.objects.values_list("slug", "published")) == {"drafted": False, "algebra-101": True}
+
+
+def test_exams_that_a_former_release_inserts_are_visible(people) -> None:
+    """During an upgrade, a process of a release without drafts inserts exams, which its students see at once."""
+    level = Level.objects.get(slug="year-1")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO exams_exam (slug, title, instructions, level_id, created_at, updated_at)"
+            " VALUES ('old', 'Old', '', %s, now(), now())",
+            [level.pk],
+        )
+    assert Exam.objects.get(slug="old").published
