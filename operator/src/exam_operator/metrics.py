@@ -11,6 +11,9 @@ CLOSE_SKEW = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
 QUEUE = Gauge("exam_operator_queue_due", "Exams that are due and wait for a worker.")
+DEGRADED = Gauge(
+    "exam_operator_exam_degraded", "1 for each Exam that is degraded, by reason.", ("exam_namespace", "exam", "reason")
+)
 EXAMS = Gauge("exam_operator_exams", "Exams in the cache.")
 PLATFORM_SKEW = Gauge("exam_operator_platform_skew_seconds", "The platform's clock minus the operator's.")
 SOLVERS_WANTED = Gauge("exam_operator_solvers_wanted", "Solver pods that all sittings need together.")

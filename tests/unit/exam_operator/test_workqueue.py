@@ -85,14 +85,6 @@ async def test_adding_a_key_wakes_a_waiting_worker() -> None:
         assert await waiting == "exam"
 
 
-async def test_a_discarded_key_is_not_handed_out() -> None:
-    """If an Exam was deleted, no worker gets it."""
-    queue = WorkQueue[str](Clock())
-    queue.add("gone")
-    queue.discard("gone")
-    assert await get(queue) is None
-
-
 MOVES = st.lists(st.tuples(st.sampled_from(["add", "get", "done"]), st.sampled_from("abc")), max_size=40)
 
 

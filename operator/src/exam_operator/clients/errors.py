@@ -1,5 +1,10 @@
 """Errors of the operator's clients."""
 
+WEB = "web"
+API_SERVER = "the API server"
+_REASONS = {WEB: "Web", API_SERVER: "ApiServer"}
+"""How the reasons of conditions begin, by service."""
+
 
 class UnavailableError(Exception):
     """A service does not answer, or not usably; the call is retried later.
@@ -7,14 +12,30 @@ class UnavailableError(Exception):
     Args:
         service: the name of the service, for people.
         message: what happened.
+        kind: one CamelCase word after the service's name in the condition's reason.
         retry_after: seconds until the next try, when the service named them.
     """
 
-    def __init__(self, service: str, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self, service: str, message: str, *, kind: str = "Unavailable", retry_after: float | None = None
+    ) -> None:
         super().__init__(f"{service}: {message}")
         self.service = service
         self.message = message
+        self.reason = f"{_REASONS[service]}{kind}"
+        """One CamelCase word, as in conditions: ``WebUnavailable``."""
         self.retry_after = retry_after
+
+
+class UnreachableError(UnavailableError):
+    """A service did not answer at all."""
+
+
+class UnexpectedAnswerError(UnavailableError):
+    """A service answered what its API does not have; another answers in its place, or their releases do not fit."""
+
+    def __init__(self, service: str, message: str) -> None:
+        super().__init__(service, message, kind="UnexpectedAnswer")
 
 
 class ConflictError(Exception):

@@ -10,11 +10,16 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from exam_core.canonical import JsonObject
-from exam_operator.clients.errors import ConflictError, UnavailableError
+from exam_operator.clients.errors import (
+    API_SERVER,
+    ConflictError,
+    UnavailableError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 from exam_operator.decide.manifests import LABELS, MANAGER
 from exam_operator.model.exam import GROUP, PLURAL, VERSION, ExamKey, key_of
 
-API_SERVER = "the API server"
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=3)
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
@@ -141,9 +146,16 @@ class KubernetesClient:
         found: list[JsonObject] = []
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         while True:
-            page = await self._call("GET", path, query=query)
-            found += page["items"]
-            more = page["metadata"].get("continue")
+            try:
+                page = await self._call("GET", path, query=query)
+            except NotFoundError as error:
+                # A list of nothing is empty: the type itself is missing, or not served yet.
+                raise UnavailableError(API_SERVER, str(error), kind="ResourceMissing") from error
+            try:
+                found += page["items"]
+                more = page["metadata"].get("continue")
+            except (KeyError, TypeError, AttributeError) as error:
+                raise UnexpectedAnswerError(API_SERVER, f"the answer to GET {path} is no list") from error
             if not more:
                 return found
             query["continue"] = more
@@ -172,10 +184,13 @@ class KubernetesClient:
             response = await self._api.call_api(*request, _request_timeout=TIMEOUT)
             content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's own
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnavailableError(API_SERVER, f"{type(error).__name__} {error}".strip()) from error
+            raise UnreachableError(API_SERVER, f"{type(error).__name__} {error}".strip()) from error
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _error_of(method, path, response.status, response.headers.get("Retry-After", ""), content)
-        answer: JsonObject = json.loads(content)
+        try:
+            answer: JsonObject = json.loads(content)
+        except ValueError as error:
+            raise UnexpectedAnswerError(API_SERVER, f"the answer to {method} {path} is not JSON") from error
         return answer
 
 
@@ -188,21 +203,26 @@ class AlreadyExistsError(ConflictError):
 
 
 class ForbiddenError(UnavailableError):
-    """The operator may not do this: its role lacks a right, or the namespace is terminating."""
+    """The operator may not do this: its role lacks a right, a quota is used up, or the namespace is terminating."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(API_SERVER, message, kind="Forbidden")
 
 
 def _error_of(method: str, path: str, code: int, retry_after: str, content: bytes) -> Exception:
     try:
-        status = json.loads(content)
-    except ValueError:
+        status: JsonObject = dict(json.loads(content))
+    except (ValueError, TypeError):
         status = {}
-    message = f"{method} {path}: {code} {status.get('message', content[:200].decode(errors='replace'))}"
+    message = f"{method} {path}: {code} {status.get('message', '')}".strip()
     if code == HTTPStatus.NOT_FOUND:
         return NotFoundError(message)
     if code == HTTPStatus.CONFLICT:
         return AlreadyExistsError(message) if status.get("reason") == "AlreadyExists" else ConflictError(message)
-    if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return ForbiddenError(API_SERVER, message)
+    if code == HTTPStatus.UNAUTHORIZED:
+        return UnavailableError(API_SERVER, message, kind="Unauthorized")
+    if code == HTTPStatus.FORBIDDEN:
+        return ForbiddenError(message)
     return UnavailableError(API_SERVER, message, retry_after=float(retry_after) if retry_after.isdecimal() else None)
 
 

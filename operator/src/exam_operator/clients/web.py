@@ -9,15 +9,22 @@ import httpx
 from exam_core.canonical import JsonObject
 from exam_core.instants import rfc3339
 from exam_core.problems import ProblemKind
-from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
+from exam_operator.clients.errors import (
+    WEB,
+    ConflictError,
+    RejectedError,
+    UnavailableError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 from exam_operator.model.exam import ExamKey, ExamSpec, Window
 from exam_operator.model.observed import Sitting
+from exam_operator.model.skew import SkewEstimate
 from exam_runtime.problems import ReceivedProblem
 
-WEB = "web"
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 _CONFLICTS = frozenset({ProblemKind.EPOCH_CHANGED, ProblemKind.STATE_CONFLICT})
-_OPERATOR_FAULTS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+_TOKEN_REJECTED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 Clock = Callable[[], int]
 
@@ -26,24 +33,28 @@ class WebClient:
     """The operator's requests to web. Call `close` at the end.
 
     Args:
-        url: web's address.
+        url: web's address; its host is the Host of every request, which web has to allow.
         token: the service token.
         clock: this machine's UTC time in µs.
     """
 
     def __init__(self, url: str, token: str, clock: Clock) -> None:
-        headers = {"Authorization": f"Bearer {token}", "Host": "localhost"}
+        headers = {"Authorization": f"Bearer {token}"}
         limits = httpx.Limits(max_connections=16)
         self._http = httpx.AsyncClient(
             base_url=url, headers=headers, timeout=TIMEOUT, limits=limits, trust_env=False, follow_redirects=False
         )
         self._clock = clock
-        self.skew = 0
-        """The platform's clock minus this machine's in µs, as of the last response."""
+        self._skew = SkewEstimate()
+
+    @property
+    def skew(self) -> int:
+        """The platform's clock minus this machine's in µs, by the quickest of the last responses."""
+        return self._skew.skew
 
     @property
     def now(self) -> int:
-        """The platform's time, estimated from this machine's clock and the last skew."""
+        """The platform's time, estimated from this machine's clock and the skew."""
         return self._clock() + self.skew
 
     async def close(self) -> None:
@@ -144,15 +155,18 @@ class WebClient:
         sent_at = self._clock()
         response = await self._call(method, path, json=body, headers=headers)
         received_at = self._clock()
-        sitting = Sitting.from_json(response.json())
-        self.skew = sitting.now - (sent_at + received_at) // 2
+        try:
+            sitting = Sitting.from_json(response.json())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _unexpected(response, f"the body is no sitting ({type(error).__name__}: {error})") from error
+        self._skew.add(sitting.now, sent_at=sent_at, received_at=received_at)
         return sitting
 
     async def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
         try:
             response = await self._http.request(method, path, **arguments)
-        except httpx.TransportError as error:
-            raise UnavailableError(WEB, f"{type(error).__name__} {error}".strip()) from error
+        except httpx.HTTPError as error:
+            raise UnreachableError(WEB, f"{type(error).__name__} {error}".strip()) from error
         if response.is_success:
             return response
         raise _error_of(response)
@@ -177,15 +191,31 @@ def _window_json(window: Window) -> JsonObject:
 def _error_of(response: httpx.Response) -> Exception:
     """The error that an unsuccessful response stands for."""
     problem = ReceivedProblem.parse(response.content)
-    if problem is not None and problem.kind is ProblemKind.NAMESPACE_NOT_ALLOWED:
+    if response.is_server_error or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        after = response.headers.get("Retry-After", "")
+        return UnavailableError(WEB, _line(response), retry_after=float(after) if after.isdecimal() else None)
+    if problem is None:
+        return _unexpected(response, "not an answer of web's API; check EXAM_OPERATOR_WEB_URL")
+    if problem.kind is ProblemKind.NAMESPACE_NOT_ALLOWED:
         # 403, but no fault of the operator's own permissions.
         return RejectedError("NamespaceNotAllowed", problem.detail)
-    if problem is None or response.is_server_error or response.status_code in _OPERATOR_FAULTS:
-        after = response.headers.get("Retry-After", "")
-        message = f"{response.request.method} {response.request.url.path}: {response.status_code}"
-        return UnavailableError(WEB, message, retry_after=float(after) if after.isdecimal() else None)
+    if response.status_code in _TOKEN_REJECTED:
+        message = f"{_line(response)}, {problem.detail}: EXAM_SERVICE_TOKEN must be web's"
+        return UnavailableError(WEB, message, kind="Unauthorized")
     if problem.kind in _CONFLICTS:
         return ConflictError(problem.detail)
     if problem.kind is ProblemKind.NOT_FOUND:
         return _NotFoundError("ExamNotFound", problem.detail)
+    if response.request.method == "GET":
+        # Only a change can be rejected.
+        return _unexpected(response, problem.detail)
     return RejectedError("".join(part.capitalize() for part in problem.slug.split("-")), problem.detail)
+
+
+def _unexpected(response: httpx.Response, fault: str) -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(WEB, f"{_line(response)}, {fault}")
+
+
+def _line(response: httpx.Response) -> str:
+    """The request and the status of its response."""
+    return f"{response.request.method} {response.request.url.path}: {response.status_code}"

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exam_operator.decide.conditions import is_adverse
-from exam_operator.model.exam import Exam
 from exam_operator.model.instants import format_instant
 from exam_operator.model.status import ExamStatus, GradingStatus, Phase, SealStatus, WindowStatus
 
@@ -18,13 +17,12 @@ class EventRecord:
     message: str
 
 
-def events_for(exam: Exam, status: ExamStatus) -> Iterator[EventRecord]:
-    """The Events for the change from the Exam's last status to a new one."""
-    if status.phase is not None and status.phase != exam.status.phase:
+def events_for(last: ExamStatus, status: ExamStatus) -> Iterator[EventRecord]:
+    """The Events for the change from an Exam's last status to a new one."""
+    if status.phase is not None and status.phase != last.phase:
         yield EventRecord(warning=False, reason=status.phase.value, message=_phase_message(status.phase, status))
-    last = exam.status.conditions_by_type
     for each in status.conditions:
-        before = last.get(each.type)
+        before = last.conditions_by_type.get(each.type)
         same = before is not None and (before.status, before.reason) == (each.status, each.reason)
         outdated = each.type == "PaperCurrent" and each.status == "False"
         if (outdated or is_adverse(each.type, each.status, each.reason)) and not same:

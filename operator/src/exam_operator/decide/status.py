@@ -59,15 +59,16 @@ def status_of(exam: Exam, observed: ObservedState, capacity: SolverCapacity | No
     if capacity is not None:
         ready = capacity.ready if phase in WARM_PHASES else None
         status = replace(status, capacity=CapacityStatus(wanted=capacity.wanted, ready=ready))
-    return _with_conditions(exam, status, conditions_of(exam, observed, capacity, skew, now), now)
+    conditions = conditions_of(exam, observed, capacity, skew, now)
+    return _with_conditions(exam.status, exam.generation, status, conditions, now)
 
 
-def degraded_status(exam: Exam, fault: Fault, now: int) -> ExamStatus:
-    """The last status, degraded by a fault that keeps the sitting from being observed."""
-    conditions = {each.type: Holds(each.status, each.reason, each.message) for each in exam.status.conditions}
+def degraded_status(last: ExamStatus, generation: int, fault: Fault, now: int) -> ExamStatus:
+    """The last status of an Exam, degraded by a fault that keeps it from being reconciled."""
+    conditions = {each.type: Holds(each.status, each.reason, each.message) for each in last.conditions}
     conditions["Degraded"] = Holds("True", fault.reason, fault.message)
-    last = replace(exam.status, phase=exam.status.phase or Phase.PENDING)
-    return _with_conditions(exam, last, conditions, now)
+    status = replace(last, phase=last.phase or Phase.PENDING)
+    return _with_conditions(last, generation, status, conditions, now)
 
 
 def _seal(exam: Exam, sitting: Sitting) -> SealStatus | None:
@@ -109,28 +110,29 @@ def _grading(exam: Exam, sitting: Sitting, observed: ObservedState) -> GradingSt
     )
 
 
-def _with_conditions(exam: Exam, status: ExamStatus, conditions: Mapping[str, Holds], now: int) -> ExamStatus:
+def _with_conditions(
+    last: ExamStatus, generation: int, status: ExamStatus, conditions: Mapping[str, Holds], now: int
+) -> ExamStatus:
     found = ((name, conditions[name]) for name in ("Accepted", "CapacityReady", "Degraded") if name in conditions)
     reasons = [holds.reason for name, holds in found if is_adverse(name, holds.status, holds.reason)]
     return replace(
         status,
-        observed_generation=exam.generation,
-        conditions=tuple(_stamped(exam, conditions, now)),
+        observed_generation=generation,
+        conditions=tuple(_stamped(last, generation, conditions, now)),
         reason=reasons[0] if reasons else None,
     )
 
 
-def _stamped(exam: Exam, conditions: Mapping[str, Holds], now: int) -> Iterator[Condition]:
+def _stamped(last: ExamStatus, generation: int, conditions: Mapping[str, Holds], now: int) -> Iterator[Condition]:
     """Conditions with the time of the last change of their status, in whole seconds."""
-    last = exam.status.conditions_by_type
     for name, (status, reason, message) in conditions.items():
-        before = last.get(name)
+        before = last.conditions_by_type.get(name)
         since = before.last_transition_time if before is not None and before.status == status else None
         yield Condition(
             type=name,
             status=status,
             reason=reason,
             message=message,
-            observed_generation=exam.generation,
+            observed_generation=generation,
             last_transition_time=now // SECOND * SECOND if since is None else since,
         )

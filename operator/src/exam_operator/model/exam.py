@@ -18,6 +18,10 @@ FINALIZER = f"{GROUP}/sitting"
 UID_CHARACTERS = 8
 
 
+class UnreadableExamError(ValueError):
+    """The spec of an Exam is not one that this release can read."""
+
+
 class ExamKey(NamedTuple):
     """Identifies a resource. The uid is part of it: a resource that is deleted and recreated is another one."""
 
@@ -98,7 +102,7 @@ class ExamSpec:
         """Parse a spec whose defaults the API server has filled in.
 
         Raises:
-            ValueError, KeyError: the spec is invalid; the API server's schema rejects all such specs.
+            ValueError, KeyError, TypeError, AttributeError: the spec is invalid.
         """
         window, solver, grading = spec["window"], spec["solver"], spec["grading"]
         reference = spec.get("paperFrom", {}).get("secretKeyRef")
@@ -142,15 +146,23 @@ class Exam:
 
     @classmethod
     def from_json(cls, body: JsonObject) -> Self:
-        """Parse an object of the API server; raises as `ExamSpec.from_json`."""
+        """Parse an object of the API server.
+
+        Raises:
+            UnreadableExamError: the spec is invalid, as one can be that a newer release's schema has admitted.
+        """
         metadata = body["metadata"]
+        try:
+            spec = ExamSpec.from_json(body["spec"])
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise UnreadableExamError(f"{type(error).__name__}: {error}") from error
         return cls(
             key=key_of(body),
             generation=metadata["generation"],
             resource_version=metadata["resourceVersion"],
             deleting="deletionTimestamp" in metadata,
             finalizers=tuple(metadata.get("finalizers", ())),
-            spec=ExamSpec.from_json(body["spec"]),
+            spec=spec,
             status=ExamStatus.from_json(body.get("status", {})),
         )
 

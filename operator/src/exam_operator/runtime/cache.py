@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import structlog
 
 from exam_core.canonical import JsonObject
-from exam_operator.model.exam import Exam, ExamKey, key_of
+from exam_operator.model.exam import Exam, ExamKey, UnreadableExamError, key_of
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class ExamCache:
         """Store an Exam."""
         try:
             exam = Exam.from_json(body)
-        except (KeyError, ValueError) as error:
+        except UnreadableExamError as error:
             log.warning("exam_parse_failed", exam=str(key_of(body)), error=str(error))
             return
         before = self._exams.get(exam.key)

@@ -10,11 +10,12 @@ from exam_core.canonical import JsonObject
 from exam_operator import metrics
 from exam_operator.clients.errors import UnavailableError
 from exam_operator.clients.kubernetes import KubernetesClient
-from exam_operator.model.exam import ExamKey, key_of
+from exam_operator.decide.settled import is_settled
+from exam_operator.model.exam import Exam, ExamKey, UnreadableExamError, key_of
 from exam_operator.model.status import WARM_PHASES
 from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.canary import Canary
-from exam_operator.runtime.reconciler import LOOP_BACKOFF, Reconciler
+from exam_operator.runtime.reconciler import Reconciler
 from exam_operator.runtime.workqueue import WorkQueue
 from exam_runtime.health import CheckResult
 
@@ -86,7 +87,10 @@ class Controller:
         metrics.EXAMS.set(len(self._cache))
 
     async def resync(self) -> None:
-        """List and requeue all Exams periodically, to find what the watch has missed; runs until cancelled."""
+        """List all Exams periodically and requeue those that may change; runs until cancelled.
+
+        This finds what the watch has missed, and what has changed on the platform.
+        """
         while True:
             try:
                 await self._list()
@@ -103,11 +107,6 @@ class Controller:
                     requeue_after = await reconciler.reconcile(key)
                 if requeue_after is not None:
                     self._queue.add(key, utc_now() + requeue_after)
-            except Exception:
-                # An unexpected error with one Exam must not stop the others.
-                metrics.RECONCILES.labels("fault").inc()
-                log.exception("reconcile_failed", exam=str(key))
-                self._queue.add(key, utc_now() + LOOP_BACKOFF)
             finally:
                 self._queue.done(key)
 
@@ -116,8 +115,16 @@ class Controller:
         for namespace in self._namespaces or (None,):
             bodies += await self._kube.list_exams(namespace)
         self._canary.listed(bodies, utc_now())
-        for removed in self._cache.replace_all(bodies):
-            self._queue.discard(removed)
-        for body in bodies:
-            self._queue.add(key_of(body))
+        due = [key_of(body) for body in bodies if not (self._cache.is_current(body) and _is_settled(body))]
+        # An Exam that no longer exists is reconciled once more, which drops what is kept about it.
+        due += self._cache.replace_all(bodies)
+        for key in due:
+            self._queue.add(key)
         self._listed = True
+
+
+def _is_settled(body: JsonObject) -> bool:
+    try:
+        return is_settled(Exam.from_json(body), utc_now())
+    except UnreadableExamError:
+        return False

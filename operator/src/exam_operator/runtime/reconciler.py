@@ -9,14 +9,15 @@ from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_core.schedule import State
 from exam_operator import metrics
-from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
-from exam_operator.clients.kubernetes import API_SERVER, KubernetesClient
+from exam_operator.clients.errors import API_SERVER, ConflictError, RejectedError, UnavailableError, UnreachableError
+from exam_operator.clients.kubernetes import KubernetesClient
 from exam_operator.clients.web import WebClient
 from exam_operator.decide.events import EventRecord, events_for
 from exam_operator.decide.manifests import SITTING_LABEL, event, job_name
 from exam_operator.decide.plan import RETRY_REJECTED_AFTER, Action, Verb, next_revision, plan
+from exam_operator.decide.settled import idle_poll
 from exam_operator.decide.status import Fault, degraded_status, status_of
-from exam_operator.model.exam import Exam, ExamKey
+from exam_operator.model.exam import Exam, ExamKey, UnreadableExamError, key_of
 from exam_operator.model.instants import format_instant
 from exam_operator.model.observed import Job, JobState, ObservedState, Rejection, Sitting
 from exam_operator.model.status import ExamStatus, Phase
@@ -28,12 +29,20 @@ log = structlog.get_logger(__name__)
 
 MAX_STEPS = 24
 """More steps than the whole life of an Exam takes. Guards against a reconcile loop, and lets other Exams in between."""
-LOOP_BACKOFF = SECOND
 JOB_COUNT_TTL = 0.5
 """Seconds for which a count of running Jobs is cached. It only shows that no slot is free; a release counts again."""
 CLOSE_PATH_BACKOFF = 1.0
 """Seconds, doubled once: students wait for the end of a sitting, so its retries are not delayed further."""
 MAX_BACKOFF = 30.0
+"""Seconds; a service that names a longer time is asked again after this."""
+MAX_DOUBLINGS = 8
+"""More would overflow when a service is down for days."""
+BEFORE_OPENING = frozenset({Phase.SCHEDULED, Phase.WARMING})
+ENDING = frozenset({Phase.OPEN, Phase.PAUSED, Phase.CLOSING, Phase.GRADING})
+
+
+class UnsettledError(Exception):
+    """An Exam needs one action after another without end."""
 
 
 class Reconciler:
@@ -69,21 +78,40 @@ class Reconciler:
         self._slot_free = True
         self._rejections: dict[ExamKey, dict[Verb, Rejection]] = {}
         self._failures: dict[ExamKey, int] = {}
+        self._degraded: dict[ExamKey, str] = {}
 
     def forget(self, key: ExamKey) -> None:
         """Drop everything about an Exam that no longer exists."""
         self._rejections.pop(key, None)
         self._failures.pop(key, None)
+        self._export_degraded(key, None)
         self._cache.remove(key)
 
     async def reconcile(self, key: ExamKey) -> int | None:
-        """Reconcile one `Exam`; returns µs until it is due again, None when nothing is due."""
+        """Reconcile one `Exam`; returns µs until it is due again, None when nothing is due.
+
+        Every fault is reported in the status and retried: an error with one Exam must not stop the others.
+        """
         with structlog.contextvars.bound_contextvars(exam=str(key), sitting=key.sitting):
             try:
                 requeue_after = await self._reconcile_until_idle(key)
             except UnavailableError as error:
                 metrics.RECONCILES.labels("unavailable").inc()
-                return await self._defer(key, error)
+                fault = Fault(reason=error.reason, message=str(error))
+                return await self._defer(key, fault, retry_after=error.retry_after, report=_is_reportable(error))
+            except UnreadableExamError as error:
+                metrics.RECONCILES.labels("fault").inc()
+                message = f"this release of the operator cannot read the spec: {error}"
+                return await self._defer(key, Fault(reason="SpecUnreadable", message=message))
+            except UnsettledError as error:
+                metrics.RECONCILES.labels("fault").inc()
+                return await self._defer(key, Fault(reason="NotSettled", message=str(error)))
+            except Exception as error:
+                metrics.RECONCILES.labels("fault").inc()
+                log.exception("reconcile_failed")
+                # Not the error's text: it may quote what was read.
+                message = f"unexpected {type(error).__name__}; the operator's log has the details"
+                return await self._defer(key, Fault(reason="InternalError", message=message))
             metrics.RECONCILES.labels("settled").inc()
             self._failures.pop(key, None)
             return requeue_after
@@ -91,6 +119,7 @@ class Reconciler:
     async def _reconcile_until_idle(self, key: ExamKey) -> int | None:
         sitting_after: Sitting | None = None
         drain_requested = False
+        last = "write-status"
         for _ in range(MAX_STEPS):
             # Read the sitting before the resource. Then its epoch is older than the spec, and a change that carries an
             # outdated spec is rejected by PostgreSQL, because a newer one has raised the epoch.
@@ -105,16 +134,17 @@ class Reconciler:
             observed = await self._observe(exam, sitting, now, drain_requested=drain_requested)
             planned = plan(exam, observed, now)
             if planned.action is not None:
+                last = planned.action.verb.value
                 sitting_after = await self._execute(exam, observed, planned.action, now)
                 drain_requested |= planned.action.verb is Verb.DRAIN
                 if planned.action.verb is Verb.CLOSE:
                     # Sittings that end in the same second are closed first; the status of this one can wait.
                     return 0
             elif not await self._update_status(body, exam, observed, now):
-                return None if planned.requeue_at is None else max(0, planned.requeue_at - self._web.now)
+                return idle_poll(exam) if planned.requeue_at is None else max(0, planned.requeue_at - self._web.now)
             else:
                 sitting_after = sitting
-        return LOOP_BACKOFF
+        raise UnsettledError(f"not settled after {MAX_STEPS} steps, the last of which was {last}")
 
     async def _observe(self, exam: Exam, sitting: Sitting | None, now: int, *, drain_requested: bool) -> ObservedState:
         rejections = self._rejections.get(exam.key, {}).values()
@@ -193,29 +223,32 @@ class Reconciler:
         capacity = self._scaling.capacity(exam, now)
         status = status_of(exam, observed, capacity, self._web.skew, now)
         metrics.PLATFORM_SKEW.set(self._web.skew / SECOND)
-        return await self._write_status(body, exam, status, now)
+        degraded = status.conditions_by_type["Degraded"]
+        self._export_degraded(exam.key, degraded.reason if degraded.status == "True" else None)
+        return await self._write_status(body, exam.status, status, now)
 
-    async def _write_status(self, body: JsonObject, exam: Exam, status: ExamStatus, now: int) -> bool:
+    async def _write_status(self, body: JsonObject, last: ExamStatus, status: ExamStatus, now: int) -> bool:
         status_json = status.to_json()
         if status_json == body.get("status", {}):
             return False
         try:
-            if not exam.deleting:
+            if "deletionTimestamp" not in body["metadata"]:
                 # Events before the status: repeating one has no effect, but once the status is written, the change
                 # that an Event is derived from can no longer be seen.
-                for record in events_for(exam, status):
-                    await self._create_event(exam, record, now)
+                for record in events_for(last, status):
+                    await self._create_event(body, record, now)
             self._cache.put(await self._kube.update_status(body, status_json))
         except ConflictError as error:
             log.info("status_conflicted", error=str(error))
         return True
 
-    async def _create_event(self, exam: Exam, record: EventRecord, now: int) -> None:
-        content = f"{exam.key.uid} {exam.generation} {record.reason} {record.message}"
+    async def _create_event(self, body: JsonObject, record: EventRecord, now: int) -> None:
+        key = key_of(body)
+        content = f"{key.uid} {body['metadata']['generation']} {record.reason} {record.message}"
         await self._kube.create_event(
             event(
-                exam.key,
-                name=f"{exam.key.name}.{hashlib.sha256(content.encode()).hexdigest()[:16]}",
+                key,
+                name=f"{key.name}.{hashlib.sha256(content.encode()).hexdigest()[:16]}",
                 warning=record.warning,
                 reason=record.reason,
                 message=record.message,
@@ -223,33 +256,58 @@ class Reconciler:
             )
         )
 
-    async def _defer(self, key: ExamKey, error: UnavailableError) -> int:
-        """Report the fault in the status if possible; returns the backoff in µs."""
+    async def _defer(
+        self, key: ExamKey, fault: Fault, *, retry_after: float | None = None, report: bool = True
+    ) -> int | None:
+        """Report a fault in the metric and, if possible, in the status.
+
+        Returns the backoff in µs, None when the Exam no longer exists.
+        """
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        log.warning("reconcile_deferred", error=str(error), failures=failures)
-        urgent = False
-        if error.service != API_SERVER:
+        log.warning("reconcile_deferred", reason=fault.reason, error=fault.message, failures=failures)
+        self._export_degraded(key, fault.reason)
+        urgent: bool | None = False
+        if report:
             try:
-                urgent = await self._report_fault(key, error)
+                urgent = await self._report_fault(key, fault)
             except UnavailableError as other:
                 log.warning("fault_report_failed", error=str(other))
-        backoff = CLOSE_PATH_BACKOFF * 2 ** (failures - 1)
+            except Exception:
+                log.exception("fault_report_failed")
+        if urgent is None:
+            self.forget(key)
+            return None
         longest = 2 * CLOSE_PATH_BACKOFF if urgent else MAX_BACKOFF
-        return int(max(min(backoff, longest), error.retry_after or 0) * SECOND)
+        backoff = min(CLOSE_PATH_BACKOFF * 2 ** min(failures - 1, MAX_DOUBLINGS), longest)
+        return int(max(backoff, min(retry_after or 0, MAX_BACKOFF)) * SECOND)
 
-    async def _report_fault(self, key: ExamKey, error: UnavailableError) -> bool:
-        """Set condition Degraded; returns whether the retry is urgent, because students wait for the sitting's end."""
+    async def _report_fault(self, key: ExamKey, fault: Fault) -> bool | None:
+        """Set condition Degraded.
+
+        Returns whether the retry is urgent, because students wait for the sitting's end; None when the Exam no longer
+        exists.
+        """
         body = await self._kube.get_exam(key)
         if body is None:
-            return False
-        exam = Exam.from_json(body)
+            return None
         now = self._web.now
-        fault = Fault(reason=_reason(error.service), message=str(error))
-        await self._write_status(body, exam, degraded_status(exam, fault, now), now)
-        ending = exam.status.phase in {Phase.OPEN, Phase.PAUSED, Phase.CLOSING, Phase.GRADING}
-        return ending or now >= exam.spec.window.closes_at
+        last = ExamStatus.from_json(body.get("status", {}))
+        status = degraded_status(last, body["metadata"]["generation"], fault, now)
+        await self._write_status(body, last, status, now)
+        closes_at = None if last.window is None else last.window.closes_at
+        overdue = last.phase in BEFORE_OPENING and closes_at is not None and now >= closes_at
+        return overdue or last.phase in ENDING
+
+    def _export_degraded(self, key: ExamKey, reason: str | None) -> None:
+        """Set the metric of an Exam to a reason, or remove it."""
+        before = self._degraded.pop(key, None)
+        if before is not None:
+            metrics.DEGRADED.remove(key.namespace, key.name, before)
+        if reason is not None:
+            self._degraded[key] = reason
+            metrics.DEGRADED.labels(key.namespace, key.name, reason).set(1)
 
 
-def _reason(service: str) -> str:
-    """The condition's reason for an unavailable service: ``WebUnavailable``."""
-    return "".join(part.capitalize() for part in service.split() if part.isalpha()) + "Unavailable"
+def _is_reportable(error: UnavailableError) -> bool:
+    """Whether the status can be written nevertheless."""
+    return not (isinstance(error, UnreachableError) and error.service == API_SERVER)

@@ -45,10 +45,6 @@ class WorkQueue(Generic[K]):
         self._due[key] = at
         self._push(key, at)
 
-    def discard(self, key: K) -> None:
-        """Remove a key that waits."""
-        self._due.pop(key, None)
-
     async def get(self) -> K:
         """Wait for a key that is due and lock it until `done`."""
         while True:
