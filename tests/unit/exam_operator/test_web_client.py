@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from exam_core.problems import Problem, ProblemKind
-from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError
+from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError, UnexpectedAnswerError
 from exam_operator.clients.web import WebClient
 from exam_operator.model.exam import ExamKey
 from exam_operator.testing.world import EPOCH_2027, make_exam
@@ -53,6 +53,8 @@ async def client(answers: dict[str, Answer], requests: list[web.BaseRequest]) ->
 
     async def answer(request: web.Request) -> web.Response:
         requests.append(request)
+        if request.host != f"127.0.0.1:{runner.addresses[0][1]}":
+            return web.Response(status=400, text="a host that web does not allow")
         return answers.get(request.method, answers.get("all", unexpected))()
 
     app = web.Application()
@@ -161,19 +163,40 @@ async def test_every_command_names_the_namespace_that_it_acts_for(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "reason"),
     [
-        problem(ProblemKind.UNAVAILABLE),
-        problem(ProblemKind.UNAUTHENTICATED),
-        problem(ProblemKind.TOO_MANY_REQUESTS),
-        lambda: web.Response(status=404, text="a proxy's page"),
+        (problem(ProblemKind.UNAVAILABLE), "WebUnavailable"),
+        (problem(ProblemKind.UNAUTHENTICATED), "WebUnauthorized"),
+        (problem(ProblemKind.TOO_MANY_REQUESTS), "WebUnavailable"),
+        (lambda: web.Response(status=404, text="a proxy's page"), "WebUnexpectedAnswer"),
+        (lambda: web.Response(status=302, headers={"Location": "/login"}), "WebUnexpectedAnswer"),
+        (lambda: web.Response(status=200, text="a proxy's page"), "WebUnexpectedAnswer"),
+        (lambda: web.Response(status=204), "WebUnexpectedAnswer"),
+        (lambda: web.json_response({"id": "x"}), "WebUnexpectedAnswer"),
+        (lambda: web.json_response(["x"]), "WebUnexpectedAnswer"),
     ],
 )
-async def test_other_errors_are_retried(client: WebClient, answers: dict[str, Answer], answer: Answer) -> None:
-    """If web does not work, or something else answers in its place, the call is retried later."""
+async def test_other_answers_are_faults(
+    client: WebClient, answers: dict[str, Answer], answer: Answer, reason: str
+) -> None:
+    """If web does not work, or something else answers in its place, I read which, and the call is retried later."""
     answers["all"] = answer
-    with pytest.raises(UnavailableError, match=f"web: POST /internal/sittings/{KEY.sitting}/pause"):
+    with pytest.raises(UnavailableError, match=f"web: POST /internal/sittings/{KEY.sitting}/pause") as caught:
         await client.pause(KEY, epoch=1)
+    assert caught.value.reason == reason
+
+
+async def test_the_host_is_that_of_the_address(client: WebClient, answers: dict[str, Answer]) -> None:
+    """If web allows other hosts than localhost, the operator works: it sends the host of web's address."""
+    answers["all"] = lambda: sitting_of(drained=True)
+    assert await client.get_sitting("midterm") is not None
+
+
+async def test_a_read_is_never_rejected(client: WebClient, answers: dict[str, Answer]) -> None:
+    """If web rejects a read, for example of a host that it does not allow, that is a fault and not the Exam's."""
+    answers["all"] = problem(ProblemKind.MALFORMED, "the host is not allowed")
+    with pytest.raises(UnexpectedAnswerError, match="GET /internal/sittings/midterm: 400, the host is not allowed"):
+        await client.get_sitting("midterm")
 
 
 async def test_retry_after_is_kept(client: WebClient, answers: dict[str, Answer]) -> None:

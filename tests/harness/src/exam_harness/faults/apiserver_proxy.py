@@ -271,7 +271,16 @@ def _end_to_end(upstream: aiohttp.ClientResponse) -> CIMultiDict[str]:
 
 def _status(code: int) -> dict[str, object]:
     """Return a Status object as the API server's error responses have it."""
-    reasons = {409: "Conflict", 410: "Expired", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
+    reasons = {
+        401: "Unauthorized",
+        403: "Forbidden",
+        404: "NotFound",
+        409: "Conflict",
+        410: "Expired",
+        429: "TooManyRequests",
+        500: "InternalError",
+        503: "ServiceUnavailable",
+    }
     return {
         "kind": "Status",
         "apiVersion": "v1",
