@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -123,6 +124,22 @@ def test_gateway_looks_up_existing_services(manifests) -> None:
     assert not pods.get("publishNotReadyAddresses")
     assert pods["selector"] == solver["selector"]
     assert {each["ports"][0]["port"] for each in (web, solver, pods)} == {8000}
+
+
+def test_web_allows_the_hosts_by_which_it_is_called() -> None:
+    """If I set hosts.web, the operator and the solvers still reach web: it allows the host that they send."""
+    pods = pods_of(render({"hosts": {"web": "exams.example.edu", "solver": "solver.exams.example.edu"}}))
+    environments = {
+        name: {each["name"]: each.get("value", "") for each in container["env"]}
+        for name, pod in pods.items()
+        for container in pod["spec"]["containers"]
+        if "env" in container
+    }
+    allowed = environments["Deployment/exam-web"]["EXAM_ALLOWED_HOSTS"].split(",")
+    called = {name: url for env in environments.values() for name, url in env.items() if name.endswith("_WEB_URL")}
+    assert called.keys() == {"EXAM_OPERATOR_WEB_URL", "EXAM_WEB_URL"}
+    assert {urlsplit(url).hostname for url in called.values()} <= set(allowed)
+    assert "exams.example.edu" in allowed
 
 
 def test_gateway_configuration_names_no_host(manifests) -> None:

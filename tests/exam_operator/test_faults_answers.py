@@ -54,7 +54,7 @@ def test_any_host_of_web_will_do(world, tmp_path) -> None:
             assert ": 400" in degraded["message"]
             assert world.status("hosted")["phase"] == "Pending"
             assert "WebUnexpectedAnswer" in [reason for reason, _ in world.events("hosted")]
-            series = f'exam="hosted",exam_namespace="{world.namespace}",reason="WebUnexpectedAnswer"'
+            series = f'exam="hosted",reason="WebUnexpectedAnswer",resource_namespace="{world.namespace}"'
             assert f"exam_operator_exam_degraded{{{series}}} 1.0" in world.probe(operator, "metrics").text
         with _web_with_hosts(world, tmp_path, "exams.example.edu,127.0.0.1", port=port):
             world.await_condition("hosted", "Provisioned", "True")
@@ -68,7 +68,9 @@ def test_any_host_of_web_will_do(world, tmp_path) -> None:
 
 def test_a_forbidden_request_is_reported(world, proxy: FaultProxy, operator: Service) -> None:
     """If a quota forbids the grading Job, the Exam is degraded until it is allowed, and then graded."""
-    forbidden = ErrorResponse(matches=lambda request: request.resource == "jobs" and request.mutating, code=403, times=2)
+    forbidden = ErrorResponse(
+        matches=lambda request: request.resource == "jobs" and request.mutating, code=403, times=2
+    )
     proxy.error_responses = [forbidden]
     operator.start()
     operator.await_ready()

@@ -12,7 +12,9 @@ CLOSE_SKEW = Histogram(
 )
 QUEUE = Gauge("exam_operator_queue_due", "Exams that are due and wait for a worker.")
 DEGRADED = Gauge(
-    "exam_operator_exam_degraded", "1 for each Exam that is degraded, by reason.", ("exam_namespace", "exam", "reason")
+    "exam_operator_exam_degraded",
+    "1 for each Exam that is degraded, by reason.",
+    ("resource_namespace", "exam", "reason"),
 )
 EXAMS = Gauge("exam_operator_exams", "Exams in the cache.")
 PLATFORM_SKEW = Gauge("exam_operator_platform_skew_seconds", "The platform's clock minus the operator's.")

@@ -1,7 +1,7 @@
 """Faults of a reconcile: in the status, as an Event, in the metric of the Exam, with a backoff."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Never
 
 import pytest
 from prometheus_client import REGISTRY
@@ -117,7 +117,7 @@ def _degraded(kube: FakeKubernetesClient) -> tuple[str, str, str]:
 
 
 def _metric(reason: str) -> float | None:
-    labels = {"exam_namespace": "exams", "exam": "midterm", "reason": reason}
+    labels = {"resource_namespace": "exams", "exam": "midterm", "reason": reason}
     return REGISTRY.get_sample_value("exam_operator_exam_degraded", labels)
 
 
@@ -163,7 +163,7 @@ async def test_a_spec_of_a_newer_release_is_reported(reconcile, kube) -> None:
 async def test_an_endless_reconcile_is_reported(reconcile, kube, monkeypatch) -> None:
     """If an Exam never settles, it is degraded instead of being reconciled every second."""
 
-    async def lose(exam, status):
+    async def lose(exam, status) -> Never:
         del status
         raise ConflictError(str(exam["metadata"]["name"]))
 

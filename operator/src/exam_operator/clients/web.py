@@ -196,6 +196,10 @@ def _error_of(response: httpx.Response) -> Exception:
         return UnavailableError(WEB, _line(response), retry_after=float(after) if after.isdecimal() else None)
     if problem is None:
         return _unexpected(response, "not an answer of web's API; check EXAM_OPERATOR_WEB_URL")
+    return _error_of_problem(response, problem)
+
+
+def _error_of_problem(response: httpx.Response, problem: ReceivedProblem) -> Exception:
     if problem.kind is ProblemKind.NAMESPACE_NOT_ALLOWED:
         # 403, but no fault of the operator's own permissions.
         return RejectedError("NamespaceNotAllowed", problem.detail)
