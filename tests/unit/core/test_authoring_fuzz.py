@@ -1,6 +1,8 @@
 """Random documents: each is read completely or rejected with a Problem."""
 
 import hashlib
+import json
+import re
 from typing import Any
 
 import yaml
@@ -154,6 +156,34 @@ def test_random_edits_give_an_exam_or_faults(text: str) -> None:
 def test_random_values_give_an_exam_or_faults(text: str) -> None:
     """Whatever value stands in any place, I get an exam, or lines and reasons."""
     check_outcome(text)
+
+
+MARK = "Tenochtitlan"
+
+
+def refusal(text: str) -> str:
+    """All that is said about a rejected document; empty for a valid one."""
+    try:
+        read_exam(text, inspect_image)
+    except Problem as refused:
+        return json.dumps(refused.body())
+    return ""
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_faults_quote_nothing_of_the_document(data: st.DataObject) -> None:
+    """Whatever I mistype, and wherever, the faults do not quote it: others read them who may not know the key."""
+    marked = data.draw(st.sampled_from((MARK, f"*{MARK}", f"&{MARK} x", f"!{MARK} x", f"!{MARK}!x y", f"{MARK}: x")))
+    quoted = data.draw(st.sampled_from((marked, f'"{MARK}', f"'{MARK}", f"- {MARK}", f"{{{MARK}", f"%TAG !{MARK}! a")))
+    lines = list(LINES)
+    place = data.draw(st.integers(0, len(lines) - 1))
+    line = lines[place]
+    words = [0, *(match.start() for match in re.finditer(r"(?<=[ {])\S", line))]
+    column = data.draw(st.sampled_from(words))
+    rest = data.draw(st.sampled_from(("\n", line[column:])))
+    lines[place] = line[:column] + quoted + rest
+    assert MARK not in refusal("".join(lines))
 
 
 @given(st.text(st.characters(), max_size=40) | st.text(st.sampled_from("".join(SYNTAX_FRAGMENTS)), max_size=40))

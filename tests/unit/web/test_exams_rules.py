@@ -87,10 +87,13 @@ def test_a_valid_question_has_no_fault(question: dict[str, Any]) -> None:
         ),
         (
             SINGLE | {"choices": [each | {"correct": True} for each in CHOICES]},
-            "question q is single-choice and has 2 correct choices",
+            "question q is single-choice and has more than one correct choice",
         ),
         (SINGLE | {"max_choices": 1}, "question q is single-choice and has max_choices"),
-        (MULTIPLE | {"max_choices": 3}, "question q has max_choices 3: it must be from 1 to 2"),
+        (
+            MULTIPLE | {"max_choices": 3},
+            "question q has max_choices 3: it must be at least 1 and the number of correct choices, at most 2",
+        ),
         (
             MULTIPLE | {"choices": [CHOICES[0], {"id": "b", "text": "4 "}]},
             "question q has choices a and b that look the same",

@@ -1,6 +1,7 @@
 """Exam as code: read a YAML document into an authored exam, or reject it with lines and reasons.
 
 Every fault of a document is reported at once with its line, so that the author can correct all of them in one pass.
+Faults quote nothing of the document, which contains the key: they are also read by people who may not know it.
 See `k8s/samples/papers/` for documents and `docs/papers.md` for the format.
 """
 
@@ -17,7 +18,7 @@ from typing import Final, TypeVar
 import yaml
 
 from exam_core import limits
-from exam_core.answers import parse_decimal, shown
+from exam_core.answers import MAX_EXPONENT, MAX_NUMBER_DIGITS, parse_decimal
 from exam_core.documents import Fault, compose, invalid
 from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, QuestionKind
 from exam_core.validation import count_fault, question_faults
@@ -146,7 +147,7 @@ class _Reader:
         try:
             return QuestionKind(text)
         except ValueError:
-            self.fault(node, f"kind {shown(text)} is not one of {', '.join(QuestionKind)}")
+            self.fault(node, f"kind is not one of {', '.join(QuestionKind)}")
             return None
 
     def choices(self, node: yaml.Node | None) -> tuple[AuthoredChoice, ...]:
@@ -173,7 +174,7 @@ class _Reader:
         if node is None or text is None:
             return None
         if not _WHOLE.fullmatch(text):
-            self.fault(node, f"max_choices must be a whole number, not {shown(text)}")
+            self.fault(node, "max_choices must be a whole number of at most four digits")
             return None
         return int(text)
 
@@ -205,7 +206,7 @@ class _Reader:
         if node is None or weight is None:
             return Decimal(1)
         if not 0 <= weight <= limits.MAX_WEIGHT:
-            self.fault(node, f"weight must be from 0 to {limits.MAX_WEIGHT}, not {weight}")
+            self.fault(node, f"weight must be from 0 to {limits.MAX_WEIGHT}")
         elif not _has_places(weight, limits.WEIGHT_PLACES):
             self.fault(node, f"weight has at most {limits.WEIGHT_PLACES} decimal places")
         return weight
@@ -246,8 +247,11 @@ class _Reader:
             return None
         try:
             return parse_decimal(text)
-        except ValueError as error:
-            self.fault(node, f"{name}: {error}")
+        except ValueError:
+            self.fault(
+                node,
+                f"{name} is not a number of at most {MAX_NUMBER_DIGITS} digits within 10^±{MAX_EXPONENT}",
+            )
             return None
 
     def boolean(self, node: yaml.Node | None) -> bool:
@@ -256,7 +260,7 @@ class _Reader:
         if node is None or text is None:
             return False
         if node.tag != "tag:yaml.org,2002:bool" or text.lower() not in _BOOLEANS:
-            self.fault(node, f"correct must be true or false, not {shown(text)}")
+            self.fault(node, "correct must be true or false")
         return _BOOLEANS.get(text.lower(), False)
 
     def text(self, node: yaml.Node | None, name: str, *, most: int = limits.MAX_TEXT) -> str:
@@ -276,9 +280,7 @@ class _Reader:
         if node is None or text is None:
             return ""
         if len(text) > limits.MAX_SLUG or not _SLUG.fullmatch(text):
-            self.fault(
-                node, f"{name} {shown(text)} must be small letters, digits and single dashes, at most {limits.MAX_SLUG}"
-            )
+            self.fault(node, f"{name} must be small letters, digits and single dashes, at most {limits.MAX_SLUG}")
         return text
 
     def ident(self, node: yaml.Node | None, owner: str, seen: dict[str, int]) -> str:
@@ -287,9 +289,10 @@ class _Reader:
         if node is None or ident is None:
             return ""
         if len(ident) > limits.MAX_IDENT or not _IDENT.fullmatch(ident):
-            self.fault(node, f"id {shown(ident)} must be letters, digits, - and _, at most {limits.MAX_IDENT}")
+            self.fault(node, f"a {owner}'s id must be letters, digits, - and _, at most {limits.MAX_IDENT}")
+            return ""
         if ident in seen:
-            self.fault(node, f"duplicate {owner} id {shown(ident)}: the first is on line {seen[ident]}")
+            self.fault(node, f"duplicate {owner} id: the first is on line {seen[ident]}")
         seen.setdefault(ident, node.start_mark.line + 1)
         return ident
 
@@ -303,8 +306,7 @@ class _Reader:
         for key, value in node.value:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else None
             if name is None or name not in known:
-                description = "a list or mapping" if name is None else shown(name)
-                self.fault(key, f"{description} is not known here; known are {', '.join(sorted(known))}")
+                self.fault(key, f"this member is not known here; known are {', '.join(sorted(known))}")
             elif name in members:
                 self.fault(key, f"{name!r} is given twice")
             else:

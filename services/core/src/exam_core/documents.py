@@ -3,7 +3,9 @@
 Only a subset of YAML is accepted: no aliases (a few lines expand without bound), no custom tags, no deep nesting.
 """
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 import yaml
 
@@ -16,6 +18,9 @@ MAX_DEPTH = 20
 MAX_FAULTS = 100
 """Faults that are listed; a longer list would not be read."""
 _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
+
+_QUOTED: Final = re.compile(r"""'(?!<)[^']{2,}'|"(?!<)[^"]{2,}\"""")
+"""What the parser quotes of a document, unlike single characters and the names of its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ def compose(text: str) -> yaml.Node:
         root = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise invalid([Fault(line, f"not YAML: {error.problem}")]) from error
+        raise invalid([Fault(line, f"not YAML: {_QUOTED.sub('…', error.problem or '')}")]) from error
     except (ValueError, OverflowError) as error:
         # The parser does not check these itself: an escape beyond Unicode, a version number of thousands of digits.
         raise invalid([Fault(loader.line + 1, "not YAML: a number in an escape or directive is too large")]) from error
@@ -76,10 +81,10 @@ class _Loader(yaml.SafeLoader):
         """Compose one node and its descendants."""
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs lack types
         if isinstance(event, yaml.AliasEvent):
-            raise self._error(f"the alias *{event.anchor} is not supported: write it out", event)
+            raise self._error("an alias is not supported: write it out", event)
         tag = getattr(event, "tag", None)
         if tag is not None and tag not in _TAGS:
-            raise self._error(f"the tag {tag!r} is not known here", event)
+            raise self._error("this tag is not known here", event)
         if self.depth >= MAX_DEPTH:
             raise self._error(f"more than {MAX_DEPTH} levels of nesting", event)
         self.depth += 1

@@ -123,8 +123,8 @@ def _entry(question: AuthoredQuestion, frozen: JsonObject) -> KeyEntry:
     correct = [number for number, choice in zip(numbers, question.choices, strict=True) if choice.correct]
     if not 1 <= len(correct) <= frozen["max_choices"]:
         raise NotTheSamePaperError(
-            f"question {question.id} has {len(correct)} correct choices now; "
-            f"1 to {frozen['max_choices']} could be chosen"
+            f"question {question.id} has no correct choice now, or more than the {frozen['max_choices']} that could be "
+            "chosen"
         )
     return KeyEntry(choices=mask_of(correct))
 

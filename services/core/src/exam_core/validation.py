@@ -1,7 +1,7 @@
 """Rules that an exam must satisfy before it can be frozen.
 
-YAML import, admin and API all apply these rules. Lengths and formats of single members are checked where a member is
-parsed, against `exam_core.limits`.
+YAML import, admin and API all apply these rules. Their reasons tell nothing of the key. Lengths and formats of single
+members are checked where a member is parsed, against `exam_core.limits`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -66,12 +66,13 @@ def _choice_faults(question: AuthoredQuestion) -> Iterator[QuestionFault]:
         yield QuestionFault(f"is {question.kind}-choice and has a value", "answer")
     if question.kind is QuestionKind.SINGLE:
         if correct > 1:
-            yield QuestionFault(f"is single-choice and has {correct} correct choices", "choices")
+            yield QuestionFault("is single-choice and has more than one correct choice", "choices")
         if question.max_choices is not None:
             yield QuestionFault("is single-choice and has max_choices", "max_choices")
     elif question.max_choices is not None and not max(1, correct) <= question.max_choices <= len(choices):
         yield QuestionFault(
-            f"has max_choices {question.max_choices}: it must be from {max(1, correct)} to {len(choices)}",
+            f"has max_choices {question.max_choices}: it must be at least 1 and the number of correct choices, at most "
+            f"{len(choices)}",
             "max_choices",
         )
     yield from _appearance_faults(choices)

@@ -42,7 +42,7 @@ def exam_put(request: HttpRequest, slug: str | None = None, owner: str | None = 
     try:
         text = request.body.decode()
     except UnicodeDecodeError as error:
-        raise Problem(ProblemKind.PAPER_INVALID, f"the document is not UTF-8: {error}") from error
+        raise Problem(ProblemKind.PAPER_INVALID, f"the document is not UTF-8: byte {error.start + 1}") from error
     document = read_exam(text, inspect_image)
     if slug is not None and document.exam.slug != slug:
         raise Problem(
