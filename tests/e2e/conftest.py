@@ -20,11 +20,14 @@ from exam_harness.environments.docker.host_state import HostState
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.steps import Steps
+from exam_harness.hosts import Hosts
 from exam_harness.scenarios.cluster.scenario import ClusterResult, ClusterScenario, Fault, Faults, Size
 from exam_harness.scenarios.reporting.progress import Progress
 from exam_harness.scenarios.reporting.run_context import echo_to
 
 FOLDER = REPOSITORY / "build/e2e"
+HOSTS = Hosts(web="exams.example.edu", solver="solver.exams.example.edu")
+"""Not the defaults, which any part could have fixed."""
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -60,10 +63,12 @@ def platform(console) -> Iterator[Platform]:
             # A cluster of an interrupted run starts with the engine, in an unknown state.
             Cluster(engines.start_or_connect(steps.echo)).delete(steps.echo)
         (port,) = free_ports(1)
-        installed = bring_up(steps, port=port)
+        installed = bring_up(steps, port=port, hosts=HOSTS)
         steps.table()
     yield installed
     if keep:
+        with Steps("test-e2e", console) as steps:
+            bring_up(steps, port=installed.port)
         return
     assert delete_cluster() == 0
     if engine_before is None:
@@ -74,7 +79,7 @@ def platform(console) -> Iterator[Platform]:
 def access(platform) -> Iterator[ClusterAccess]:
     """Access to the platform, once every part is ready."""
     await_recovery(platform.cluster)
-    with ClusterAccess(platform.cluster, platform.port) as access:
+    with ClusterAccess(platform.cluster, platform.port, platform.hosts) as access:
         yield access
 
 

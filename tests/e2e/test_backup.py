@@ -20,7 +20,9 @@ pytestmark = pytest.mark.skipif(os.environ.get("EXAM_E2E") != "all", reason="the
 
 def _run(name, platform, folder) -> None:
     """Run a script of the documentation in a folder with a copy of the chart."""
-    arguments = chart_arguments(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
+    arguments = chart_arguments(
+        tags=platform.tags, from_packages=platform.from_packages, port=platform.port, hosts=platform.hosts
+    )
     env = platform.cluster.subprocess_env | {
         "VALUES": " ".join(argument for argument in arguments if not argument.startswith("--namespace")),
     }

@@ -30,7 +30,9 @@ def _in_namespace(*arguments: str) -> tuple[str, ...]:
 
 
 def _upgrade(platform, tags, *extra: str) -> str:
-    arguments = chart_arguments(tags=tags, from_packages=platform.from_packages, port=platform.port)
+    arguments = chart_arguments(
+        tags=tags, from_packages=platform.from_packages, port=platform.port, hosts=platform.hosts
+    )
     return platform.cluster.helm("upgrade", RELEASE, str(CHART), *arguments, *extra)
 
 
@@ -120,8 +122,8 @@ def test_a_shell_can_use_the_cluster(platform, tmp_path) -> None:
 def test_helm_test_passes(platform, access) -> None:
     """If I run `helm test`, it fetches the keys of web and solver through the gateway."""
     output = platform.cluster.helm("test", RELEASE, f"--namespace={NAMESPACE}", "--logs", "--timeout=120s")
-    assert "localhost/.well-known/jwks.json: 1 key(s)" in output
-    assert "solver.localhost/v1/keys: 1 key(s)" in output
+    assert f"{platform.hosts.web}/.well-known/jwks.json: 1 key(s)" in output
+    assert f"{platform.hosts.solver}/v1/keys: 1 key(s)" in output
 
 
 def test_an_httproute_serves_both_hosts(platform, access) -> None:
@@ -135,7 +137,8 @@ def test_an_httproute_serves_both_hosts(platform, access) -> None:
         return reply.is_success and bool(reply.json()["keys"])
 
     def served() -> bool:
-        return keys("/.well-known/jwks.json", "localhost") and keys("/v1/keys", "solver.localhost")
+        hosts = platform.hosts
+        return keys("/.well-known/jwks.json", hosts.web) and keys("/v1/keys", hosts.solver)
 
     _upgrade(platform, platform.tags, *settings)
     try:
@@ -293,7 +296,9 @@ def test_a_reinstalled_release_keeps_its_data(platform, access) -> None:
     claims = {claim["metadata"]["name"] for claim in cluster.get(*_in_namespace("persistentvolumeclaims"))["items"]}
     assert claims == {f"data-{RELEASE}-postgres-0", f"data-{RELEASE}-cassandra-rack1-0"}
     assert [each["metadata"]["uid"] for each in cluster.get("exams", "--all-namespaces")["items"]] == exams
-    words = chart_arguments(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
+    words = chart_arguments(
+        tags=platform.tags, from_packages=platform.from_packages, port=platform.port, hosts=platform.hosts
+    )
     cluster.helm("install", RELEASE, str(CHART), *words)
     await_platform(cluster, lambda _: None)
     assert _degrees(access) == degrees
@@ -304,7 +309,9 @@ def test_the_machine_fails_during_an_upgrade(platform, access, console) -> None:
     cluster = platform.cluster
     degrees, parts = _degrees(access), _components(cluster)
     assert degrees
-    words = chart_arguments(tags=_tag_next_release(platform), from_packages=platform.from_packages, port=platform.port)
+    words = chart_arguments(
+        tags=_tag_next_release(platform), from_packages=platform.from_packages, port=platform.port, hosts=platform.hosts
+    )
     upgrade = [str(program("helm")), "upgrade", RELEASE, str(CHART), *words, "--wait"]
     helm = subprocess.Popen(upgrade, env=cluster.subprocess_env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -315,7 +322,7 @@ def test_the_machine_fails_during_an_upgrade(platform, access, console) -> None:
         helm.wait()
     cluster.engine.docker("kill", NODE)
     with Steps("make up", console) as steps:
-        bring_up(steps, port=platform.port)
+        bring_up(steps, port=platform.port, hosts=platform.hosts)
     # Check at once, and the pods themselves: the controllers' counts may still be stale.
     assert _components(cluster, ready=True) == parts
     (release,) = json.loads(cluster.helm("list", f"--namespace={NAMESPACE}", "--output=json"))

@@ -29,7 +29,9 @@ def three_racks(platform) -> None:
     cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=180s", seconds=200)
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("label", "namespace", NAMESPACE, RESTRICTED)
-    words = chart_arguments(tags=platform.tags, from_packages=platform.from_packages, port=platform.port)
+    words = chart_arguments(
+        tags=platform.tags, from_packages=platform.from_packages, port=platform.port, hosts=platform.hosts
+    )
     racks = f"--set=cassandra.racks={{{','.join(RACKS)}}}"
     # All three have to fit on one node with two cores, with the solvers of a sitting.
     cluster.helm("install", RELEASE, str(CHART), *words, racks, "--set=cassandra.resources.requests.cpu=20m")

@@ -68,8 +68,11 @@ class WebClient:
         except _NotFoundError:
             return None
 
-    async def provision(self, key: ExamKey, spec: ExamSpec) -> Sitting:
-        """Freeze the exam's paper and create the sitting, unless it exists."""
+    async def provision(self, key: ExamKey, spec: ExamSpec, *, former: str = "") -> Sitting:
+        """Freeze the exam's paper and create the sitting, unless it exists.
+
+        A scheduled sitting whose name begins with `former` is renamed instead, and has its spec.
+        """
         body = {
             "exam": spec.exam,
             **_window_json(spec.window),
@@ -77,7 +80,8 @@ class WebClient:
             # The operator publishes, so that `spec.grading.publish` may change until there is something to publish.
             "publish": "manual",
         }
-        return await self._command("PUT", key, "", body, absent=True)
+        params = {"former": former} if former else None
+        return await self._command("PUT", key, "", body, absent=True, params=params)
 
     async def distribute(self, key: ExamKey) -> Sitting:
         """Copy the sitting's paper to where solvers read it."""
@@ -142,18 +146,24 @@ class WebClient:
         *,
         epoch: int | None = None,
         absent: bool = False,
+        params: Mapping[str, str] | None = None,
     ) -> Sitting:
         """Change the sitting of a resource, for the resource's namespace, which the exam must name."""
         headers = _acting_for(key) | ({"If-None-Match": "*"} if absent else {})
         if epoch is not None:
             headers["If-Match"] = f'"{epoch}"'
-        return await self._sitting(method, f"/internal/sittings/{key.sitting}{path}", body, headers)
+        return await self._sitting(method, f"/internal/sittings/{key.sitting}{path}", body, headers, params)
 
     async def _sitting(
-        self, method: str, path: str, body: JsonObject | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: JsonObject | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> Sitting:
         sent_at = self._clock()
-        response = await self._call(method, path, json=body, headers=headers)
+        response = await self._call(method, path, json=body, headers=headers, params=params)
         received_at = self._clock()
         try:
             sitting = Sitting.from_json(response.json())

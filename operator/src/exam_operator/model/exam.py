@@ -32,7 +32,12 @@ class ExamKey(NamedTuple):
     @property
     def sitting(self) -> str:
         """The name of its sitting on the platform."""
-        return f"{self.namespace}.{self.name}.{self.uid[:UID_CHARACTERS]}"
+        return f"{self.sittings_of_name}{self.uid[:UID_CHARACTERS]}"
+
+    @property
+    def sittings_of_name(self) -> str:
+        """What the names of the sittings of all resources of this name begin with, whatever their uids."""
+        return f"{self.namespace}.{self.name}."
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

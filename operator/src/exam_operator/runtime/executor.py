@@ -74,7 +74,9 @@ class Executor:
 
     async def _provision(self, exam: Exam, _observed: ObservedState, _action: Action) -> Sitting:
         await self._import_paper(exam)
-        return await self._web.provision(exam.key, exam.spec)
+        # An Exam that had its own sitting must not take one from a resource that was created since, in another cluster.
+        former = "" if exam.status.sitting == exam.key.sitting else exam.key.sittings_of_name
+        return await self._web.provision(exam.key, exam.spec, former=former)
 
     async def _distribute(self, exam: Exam, _observed: ObservedState, _action: Action) -> Sitting:
         return await self._web.distribute(exam.key)

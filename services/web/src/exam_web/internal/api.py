@@ -60,8 +60,11 @@ def exam_put(request: HttpRequest, slug: str | None = None, owner: str | None = 
 
 
 @router.put("/sittings/{name}", response=SittingStatus)
-def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody) -> SittingStatus:
-    """Provision a sitting, or adopt an existing one and apply the spec; distributes its paper to the solvers."""
+def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody, former: str = "") -> SittingStatus:
+    """Provision a sitting, or adopt an existing one and apply the spec; distributes its paper to the solvers.
+
+    A sitting that is adopted from a `former` name keeps its window, paper and candidates until they are changed.
+    """
     spec = services.SittingSpec(
         exam=body.exam,
         opens_at=body.opens_at,
@@ -78,6 +81,7 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody) -> Sitti
         namespace=acting_namespace(request),
         absent=expected_absent(request),
         epoch=expected_epoch(request),
+        former=former,
     )
     paper_distribute(paper=sitting.paper)
     return sitting_status(sitting)

@@ -171,8 +171,8 @@ async def _run(scenario: Scenario, progress: Progress) -> SittingResult:
         receipts=await asyncio.to_thread(scenario.client.receipt_keys),
         statements=await asyncio.to_thread(scenario.client.statement_keys),
     )
-    students, port = scenario.accounts.students, scenario.access.gateway_port
-    async with open_cohort(students, port=port, seed=scenario.seed, history=scenario.history) as cohort:
+    students, port, hosts = scenario.accounts.students, scenario.access.gateway_port, scenario.access.hosts
+    async with open_cohort(students, port=port, seed=scenario.seed, history=scenario.history, hosts=hosts) as cohort:
         with progress.step("logins") as step:
             await log_in(cohort, step)
         with scenario.observe():

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from exam_harness.hosts import LOCAL, Hosts
 from exam_harness.oracle.history import History
 from exam_harness.oracle.instants import parse_rfc3339
 from exam_harness.students.clock import ServerClock
@@ -124,10 +125,12 @@ class Cohort:
 
 
 @asynccontextmanager
-async def open_cohort(accounts: Sequence[Account], *, port: int, seed: int, history: History) -> AsyncIterator[Cohort]:
+async def open_cohort(
+    accounts: Sequence[Account], *, port: int, seed: int, history: History, hosts: Hosts = LOCAL
+) -> AsyncIterator[Cohort]:
     """A cohort that connects to the platform's port on the loopback interface; closes its connections at the end."""
     connections = Connections("127.0.0.1", port)
-    gateway, clock = Gateway(connections.exchange), ServerClock()
+    gateway, clock = Gateway(connections.exchange, hosts), ServerClock()
     students = [Student(account, seed, gateway, clock, history) for account in accounts]
     try:
         yield Cohort(students, gateway, clock, history)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
+from exam_harness.hosts import LOCAL, Hosts
 from exam_harness.students.http import NoResponseError, Request, Response
 from exam_harness.students.profile import Profile
 
-WEB = "localhost"
-SOLVER = "solver.localhost"
+WEB = "web"
+SOLVER = "solver"
 SERVER_ERROR = 500
 RETRYABLE_STATUSES = {502, 503, 504}
 """Statuses after which the same request may succeed."""
@@ -63,10 +64,16 @@ class Exchange(Protocol):
 
 
 class Gateway:
-    """A client of the platform's gateway; one address, where the Host header selects web or solver."""
+    """A client of the platform's gateway; one address, where the Host header selects web or solver.
 
-    def __init__(self, exchange: Exchange) -> None:
+    Args:
+        exchange: sends a request.
+        hosts: the platform's host names.
+    """
+
+    def __init__(self, exchange: Exchange, hosts: Hosts = LOCAL) -> None:
         self._exchange = exchange
+        self._hosts = {WEB: hosts.web, SOLVER: hosts.solver}
         self.latencies: list[float] = []
         """Seconds that each answered call took, for the report."""
         self.failures: list[str] = []
@@ -75,19 +82,19 @@ class Gateway:
     async def call(
         self,
         method: str,
-        host: str,
+        service: str,
         path: str,
         *,
         token: str | None = None,
         body: object = None,
         abort_after: float | None = None,
     ) -> Reply:
-        """Send one request and return its response.
+        """Send one request to WEB or SOLVER and return its response.
 
         Raises:
             NoResponseError: no response was received.
         """
-        headers = {"Host": host, "Accept-Encoding": "gzip"}
+        headers = {"Host": self._hosts[service], "Accept-Encoding": "gzip"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if body is not None:
@@ -110,12 +117,14 @@ class Gateway:
 class Caller(Protocol):
     """Sends calls: the gateway itself, or a student's network in front of it."""
 
-    async def call(self, method: str, host: str, path: str, *, token: str | None = None, body: object = None) -> Reply:
+    async def call(
+        self, method: str, service: str, path: str, *, token: str | None = None, body: object = None
+    ) -> Reply:
         """Raises NoResponseError when no response was received."""
 
 
 async def call_with_retries(
-    caller: Caller, method: str, host: str, path: str, *, token: str | None = None, body: object = None
+    caller: Caller, method: str, service: str, path: str, *, token: str | None = None, body: object = None
 ) -> Reply:
     """Send an idempotent call until it has a final response: retry lost responses and honour Retry-After.
 
@@ -125,7 +134,7 @@ async def call_with_retries(
     for _ in range(_ATTEMPTS):
         delay = _RETRY_DELAY
         try:
-            reply = await caller.call(method, host, path, token=token, body=body)
+            reply = await caller.call(method, service, path, token=token, body=body)
         except NoResponseError:
             pass
         else:
@@ -144,7 +153,9 @@ class StudentNetwork:
         self._profile = profile
         self._rng = rng
 
-    async def call(self, method: str, host: str, path: str, *, token: str | None = None, body: object = None) -> Reply:
+    async def call(
+        self, method: str, service: str, path: str, *, token: str | None = None, body: object = None
+    ) -> Reply:
         """Send a request with this network's delays and losses.
 
         Raises:
@@ -153,7 +164,7 @@ class StudentNetwork:
         await self._delay()
         lost = self._rng.random() < self._profile.response_loss
         abort_after = self._rng.uniform(0, _ABORT_WITHIN) if lost else None
-        reply = await self.gateway.call(method, host, path, token=token, body=body, abort_after=abort_after)
+        reply = await self.gateway.call(method, service, path, token=token, body=body, abort_after=abort_after)
         await self._delay()
         return reply
 

@@ -20,6 +20,7 @@ from exam_web.exams.models import Exam
 from exam_web.exams.ownership import check_namespace
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Sitting
+from exam_web.sittings.services.adoption import sitting_adopt
 from exam_web.sittings.services.freezing import paper_freeze, question_count, random_permutation
 from exam_web.sittings.services.leases import fixed_at, is_fixed
 from exam_web.sittings.services.locking import compare_and_set, locked_sitting, next_epoch
@@ -48,6 +49,7 @@ def sitting_provision(
     namespace: str | None = None,
     absent: bool = False,
     epoch: int | None = None,
+    former: str = "",
 ) -> Sitting:
     """Create the sitting with this name, or adopt an existing one and apply the whole spec to it; idempotent.
 
@@ -62,6 +64,7 @@ def sitting_provision(
         namespace: the namespace of the resource that asks for it, None for the platform itself.
         absent: whether to fail if the sitting exists, because the caller decided on its absence.
         epoch: the epoch that the existing sitting must have; None accepts any, and its absence.
+        former: if the sitting does not exist, the beginning of a name under which it may exist: see `sitting_adopt`.
 
     Raises:
         Problem: NOT_FOUND (no such exam), NAMESPACE_NOT_ALLOWED, EXAM_DRAFT, PAPER_INVALID (an exam that cannot be
@@ -88,6 +91,10 @@ def sitting_provision(
     if adopted is None:
         if epoch is not None:
             raise Problem(ProblemKind.EPOCH_CHANGED, f"{name} does not exist, so that it is not at epoch {epoch}")
+        if former and (
+            renamed := sitting_adopt(name=name, former=former, exam=exam, window=window, publish=spec.publish)
+        ):
+            return renamed
         created = _create(name=name, exam=exam, spec=spec, window=window, permute=permute)
         if created is not None:
             return created

@@ -16,6 +16,7 @@ from exam_harness.environments.cluster.deploy import NAMESPACE, RELEASE
 from exam_harness.environments.cluster.kind import Cluster
 from exam_harness.environments.processes.ports import free_ports, is_listening
 from exam_harness.environments.processes.process import HarnessError
+from exam_harness.hosts import Hosts
 from exam_harness.waiting import eventually
 
 READY_SECONDS = 120
@@ -27,11 +28,13 @@ class ClusterAccess:
     Args:
         cluster: the cluster with the platform.
         port: the loopback port of the Ingress controller.
+        hosts: the platform's host names.
     """
 
-    def __init__(self, cluster: Cluster, port: int) -> None:
+    def __init__(self, cluster: Cluster, port: int, hosts: Hosts) -> None:
         self.cluster = cluster
         self.gateway_port = port
+        self.hosts = hosts
         (self._web_port,) = free_ports(1)
         self._resources = ExitStack()
 

@@ -5,6 +5,7 @@ from exam_harness.environments.builds.go import go_module_folder
 from exam_harness.environments.cluster.kind import Cluster
 from exam_harness.environments.processes.cache import Echo
 from exam_harness.environments.processes.paths import KIND_SOURCES, REPOSITORY
+from exam_harness.hosts import Hosts
 
 ADDONS = KIND_SOURCES / "addons"
 CHART = REPOSITORY / "charts/exam-platform"
@@ -33,7 +34,9 @@ def deploy_addons(cluster: Cluster, echo: Echo, *, metrics_server: str, traefik:
     cluster.kubectl("apply", "-f", str(ADDONS / "metrics-api.yaml"))
 
 
-def deploy_platform(cluster: Cluster, echo: Echo, *, tags: dict[str, str], from_packages: bool, port: int) -> None:
+def deploy_platform(
+    cluster: Cluster, echo: Echo, *, tags: dict[str, str], from_packages: bool, port: int, hosts: Hosts
+) -> None:
     """Install or upgrade the chart, and wait until everything is ready."""
     echo("installing the platform's chart")
     if NAMESPACE not in cluster.kubectl("get", "namespaces", "--output=name"):
@@ -45,20 +48,20 @@ def deploy_platform(cluster: Cluster, echo: Echo, *, tags: dict[str, str], from_
     for revision in cluster.kubectl("-n", NAMESPACE, "get", "secrets", "-l", pending, "--output=name").split():
         echo(f"deleting {revision}, a pending revision of a helm that was killed")
         cluster.kubectl("-n", NAMESPACE, "delete", revision)
-    cluster.helm(
-        "upgrade", "--install", RELEASE, str(CHART), *chart_arguments(tags=tags, from_packages=from_packages, port=port)
-    )
+    arguments = chart_arguments(tags=tags, from_packages=from_packages, port=port, hosts=hosts)
+    cluster.helm("upgrade", "--install", RELEASE, str(CHART), *arguments)
     await_platform(cluster, echo)
 
 
-def chart_arguments(*, tags: dict[str, str], from_packages: bool, port: int) -> list[str]:
+def chart_arguments(*, tags: dict[str, str], from_packages: bool, port: int, hosts: Hosts) -> list[str]:
     """Return helm's arguments: values files and values."""
     files = [KIND_SOURCES / "values.yaml", *([KIND_SOURCES / "values-packages.yaml"] if from_packages else [])]
-    origin = "http://localhost" + (f":{port}" if port != 80 else "")
+    origin = f"http://{hosts.web}" + (f":{port}" if port != 80 else "")
     return [
         f"--namespace={NAMESPACE}",
         *(f"--values={path}" for path in files),
         *(f"--set={service}.image.tag={tag}" for service, tag in tags.items()),
+        f"--set=hosts.web={hosts.web},hosts.solver={hosts.solver}",
         f"--set=trustedOrigins[0]={origin}",
     ]
 

@@ -17,6 +17,7 @@ from exam_harness.environments.processes.cache import cache_lock
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.shell import succeeds
 from exam_harness.environments.steps import Steps
+from exam_harness.hosts import LOCAL, Hosts
 
 PROBE_IMAGE = "hello-world"
 """A small image that is pulled to probe whether a registry is available."""
@@ -33,17 +34,19 @@ class Platform:
         from_packages: whether the images of nodes and stores are built from packages.
         tags: the image tags of the services.
         port: the loopback port of both hosts.
+        hosts: the names of both hosts.
     """
 
     cluster: Cluster
     from_packages: bool
     tags: dict[str, str]
     port: int
+    hosts: Hosts
 
 
-def bring_up(steps: Steps, *, port: int) -> Platform:
+def bring_up(steps: Steps, *, port: int, hosts: Hosts = LOCAL) -> Platform:
     """Create what is missing, from the Docker engine to the platform, and upgrade what exists."""
-    platform = bring_up_cluster(steps, port=port)
+    platform = bring_up_cluster(steps, port=port, hosts=hosts)
     with cache_lock(steps.echo):
         steps.run(
             "platform",
@@ -53,12 +56,13 @@ def bring_up(steps: Steps, *, port: int) -> Platform:
                 tags=platform.tags,
                 from_packages=platform.from_packages,
                 port=platform.port,
+                hosts=hosts,
             ),
         )
     return platform
 
 
-def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
+def bring_up_cluster(steps: Steps, *, port: int, hosts: Hosts = LOCAL) -> Platform:
     """Create or upgrade the cluster with all images and addons, without the platform."""
     echo = steps.echo
     with cache_lock(echo):
@@ -94,7 +98,7 @@ def bring_up_cluster(steps: Steps, *, port: int) -> Platform:
         )
     if cluster.port != port:
         echo(f"the running cluster uses port {cluster.port}; run make down first to change it")
-    return Platform(cluster, from_packages, tags, cluster.port)
+    return Platform(cluster, from_packages, tags, cluster.port, hosts)
 
 
 def registry_available(engine: Engine) -> bool:

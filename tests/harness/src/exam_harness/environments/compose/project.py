@@ -14,6 +14,7 @@ from exam_harness.environments.docker.engine import Engine
 from exam_harness.environments.docker.images import PYTHON, STORES, image_name
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.shell import run
+from exam_harness.hosts import LOCAL, Hosts
 
 
 class Project:
@@ -56,6 +57,11 @@ class Project:
     def service_token(self) -> str:
         """The bearer token of web's internal API."""
         return self.secret("web", "EXAM_SERVICE_TOKEN")
+
+    @property
+    def hosts(self) -> Hosts:
+        """The names of both hosts."""
+        return LOCAL
 
     @property
     def web_url(self) -> str:

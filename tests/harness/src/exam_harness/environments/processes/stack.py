@@ -22,6 +22,7 @@ from exam_harness.environments.processes.service_env import (
     web_environment,
 )
 from exam_harness.environments.processes.services import MODULES, Modules, Service, grader, run_python, solver, web
+from exam_harness.hosts import LOCAL, Hosts
 
 __all__ = ["Stack", "run_python"]
 
@@ -145,6 +146,11 @@ class Stack:
     def solver_urls(self) -> list[str]:
         """The solvers' own URLs, without the gateway."""
         return [each.url for each in self.solvers]
+
+    @property
+    def hosts(self) -> Hosts:
+        """The names of both hosts."""
+        return LOCAL
 
     @property
     def gateway_port(self) -> int:

@@ -41,7 +41,7 @@ def main() -> int:
 
 def _run(platform: Platform, steps: Steps, console: Console) -> int:
     cluster = platform.cluster
-    with ClusterAccess(cluster, platform.port) as access:
+    with ClusterAccess(cluster, platform.port, platform.hosts) as access:
         before = ready_replicas(cluster)
         with Progress(console) as progress:
             scenario = ClusterScenario(access, FOLDER, echo_to(console), suffix=unused_suffix(cluster))

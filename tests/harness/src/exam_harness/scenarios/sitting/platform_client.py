@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import httpx
 
 from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.hosts import Hosts
 from exam_harness.oracle.instants import rfc3339
 from exam_harness.scenarios.sitting.accounts import Accounts
 
@@ -32,6 +33,10 @@ class PlatformAccess(Protocol):
     def gateway_port(self) -> int:
         """The gateway's port on the loopback interface."""
 
+    @property
+    def hosts(self) -> Hosts:
+        """The platform's host names."""
+
     def web_command(self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
         """Run one of web's commands and return its output."""
 
@@ -43,7 +48,7 @@ class PlatformClient:
         self._access = access
         self._http = httpx.Client(
             base_url=access.web_url,
-            headers={"Host": "localhost", "Authorization": f"Bearer {access.service_token}"},
+            headers={"Host": access.hosts.web, "Authorization": f"Bearer {access.service_token}"},
             timeout=60,
             trust_env=False,
         )
@@ -95,20 +100,24 @@ class PlatformClient:
     def receipt_keys(self) -> dict[str, Any]:
         """The JWK set of receipts, as published by a solver."""
         with httpx.Client(base_url=self.address, trust_env=False) as http:
-            keys: dict[str, Any] = http.get("/v1/keys", headers={"Host": "solver.localhost"}).raise_for_status().json()
+            keys: dict[str, Any] = (
+                http.get("/v1/keys", headers={"Host": self._access.hosts.solver}).raise_for_status().json()
+            )
         return keys
 
     def statement_keys(self) -> dict[str, Any]:
         """The JWK set of statements, as published by web."""
         with httpx.Client(base_url=self.address, trust_env=False) as http:
-            keys: dict[str, Any] = http.get("/api/keys", headers={"Host": "localhost"}).raise_for_status().json()
+            keys: dict[str, Any] = (
+                http.get("/api/keys", headers={"Host": self._access.hosts.web}).raise_for_status().json()
+            )
         return keys
 
     def statement(self, sitting: str, part: str) -> str:
         """The public statement about a sitting's `seal` or `degrees`."""
         with httpx.Client(base_url=self.address, trust_env=False) as http:
             path = f"/api/sittings/{sitting}/{part}"
-            return str(http.get(path, headers={"Host": "localhost"}).raise_for_status().json()["statement"])
+            return str(http.get(path, headers={"Host": self._access.hosts.web}).raise_for_status().json()["statement"])
 
     @property
     def address(self) -> str:
