@@ -82,7 +82,7 @@ def test_a_forbidden_request_is_reported(world, proxy: FaultProxy, operator: Ser
 
 
 def test_an_expired_token_is_no_missing_paper(world, proxy: FaultProxy, operator: Service) -> None:
-    """If the API server does not accept the operator's token, no Exam is told that its Secret is missing."""
+    """If the API server does not accept the operator's token, no Exam reports its Secret as missing."""
     slug = f"token-{uuid4().hex[:12]}"
     paper = (PAPERS / "algebra-101.yaml").read_text().replace("exam: algebra-101\n", f"exam: {slug}\n")
     secret = {

@@ -20,7 +20,7 @@ def sitting_adopt(*, name: str, former: str, exam: Exam, window: Window, publish
     """Give a scheduled sitting of the exam a new name; returns it, None when there is none to adopt.
 
     Its window and paper stay: the caller changes them by the rules of every change. Only one caller gets the sitting,
-    because whoever knows it by the former name does not find it any more.
+    because the sitting is no longer found by its former name.
 
     Args:
         name: the new name.
