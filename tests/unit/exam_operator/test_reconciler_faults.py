@@ -32,6 +32,7 @@ class FakeKubernetesClient:
         self.exam: dict[str, Any] | None = _exam()
         self.events: list[tuple[str, str]] = []
         self.fault: Exception | None = None
+        self.event_fault: Exception | None = None
 
     async def get_exam(self, key: ExamKey) -> dict[str, Any] | None:
         """The Exam, unless it was deleted."""
@@ -47,6 +48,8 @@ class FakeKubernetesClient:
 
     async def create_event(self, event: dict[str, Any]) -> None:
         """Record an Event."""
+        if self.event_fault is not None:
+            raise self.event_fault
         self.events.append((event["type"], event["reason"]))
 
 
@@ -196,6 +199,16 @@ async def test_a_fault_is_in_the_metric_while_the_api_server_is_away(reconcile, 
     assert await reconcile() == 1
     assert kube.events == []
     assert _metric("ApiServerUnavailable") == 1
+
+
+async def test_forbidden_events_do_not_hide_the_status(reconcile, kube) -> None:
+    """If the operator may not create Events, for example because of a quota, the condition says so."""
+    kube.event_fault = UnavailableError(API_SERVER, "POST /events: 403", kind="Forbidden")
+    assert await reconcile() == 1
+    assert _degraded(kube)[:2] == ("True", "ApiServerForbidden")
+    kube.event_fault = None
+    await reconcile()
+    assert _degraded(kube)[0] == "False"
 
 
 async def test_a_deleted_exam_is_dropped_while_web_is_away(reconcile, kube, web) -> None:

@@ -227,7 +227,18 @@ class Reconciler:
         self._export_degraded(exam.key, degraded.reason if degraded.status == "True" else None)
         return await self._write_status(body, exam.status, status, now)
 
-    async def _write_status(self, body: JsonObject, last: ExamStatus, status: ExamStatus, now: int) -> bool:
+    async def _write_status(
+        self, body: JsonObject, last: ExamStatus, status: ExamStatus, now: int, *, without_events: bool = False
+    ) -> bool:
+        """Create the Events of a change of status and write it; returns whether there was a change.
+
+        Args:
+            body: the Exam as it was read.
+            last: its status.
+            status: the new status.
+            now: the platform's time in µs.
+            without_events: whether to write the status even if an Event cannot be created.
+        """
         status_json = status.to_json()
         if status_json == body.get("status", {}):
             return False
@@ -235,8 +246,13 @@ class Reconciler:
             if "deletionTimestamp" not in body["metadata"]:
                 # Events before the status: repeating one has no effect, but once the status is written, the change
                 # that an Event is derived from can no longer be seen.
-                for record in events_for(last, status):
-                    await self._create_event(body, record, now)
+                try:
+                    for record in events_for(last, status):
+                        await self._create_event(body, record, now)
+                except UnavailableError as error:
+                    if not without_events:
+                        raise
+                    log.warning("event_failed", error=str(error))
             self._cache.put(await self._kube.update_status(body, status_json))
         except ConflictError as error:
             log.info("status_conflicted", error=str(error))
@@ -293,7 +309,8 @@ class Reconciler:
         now = self._web.now
         last = ExamStatus.from_json(body.get("status", {}))
         status = degraded_status(last, body["metadata"]["generation"], fault, now)
-        await self._write_status(body, last, status, now)
+        # If it is Events that cannot be created, the condition says so.
+        await self._write_status(body, last, status, now, without_events=True)
         closes_at = None if last.window is None else last.window.closes_at
         overdue = last.phase in BEFORE_OPENING and closes_at is not None and now >= closes_at
         return overdue or last.phase in ENDING
