@@ -88,4 +88,4 @@ def test_of_several_sittings_the_one_with_the_window_is_adopted(internal, wanted
 def test_the_publication_is_the_new_owners(internal, wanted) -> None:
     """If the operator publishes, an adopted sitting is not published by itself."""
     Sitting.objects.update(publish="automatic")
-    assert internal("PUT", ADOPTING, wanted, **{"If-None-Match": "*"}).json()["publish"] == wanted["publish"]
+    assert internal("PUT", ADOPTING, wanted, **{"If-None-Match": "*"}).json()["publish"] == "manual"
