@@ -16,11 +16,12 @@ from exam_operator.clients.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from exam_operator.decide.demand import PlatformLimits
 from exam_operator.model.exam import ExamKey, key_of
 from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.executor import Executor
 from exam_operator.runtime.reconciler import Reconciler
-from exam_operator.runtime.scaling import Scaling
+from exam_operator.runtime.scaling import Deployments, Scaling
 
 NOW = 1_800_000_000 * SECOND
 
@@ -85,8 +86,9 @@ def reconcile(kube: FakeKubernetesClient, web: FakeWebClient) -> Callable:
     cache = ExamCache()
     client: Any = kube
     platform: Any = web
-    names = {"namespace": "platform", "solvers": "solver", "graders": "grader", "max_jobs": 4}
-    scaling = Scaling(client, cache, lambda: NOW, **names)
+    names = Deployments(namespace="platform", solvers="solver", graders="grader", web="web")
+    limits = PlatformLimits(solvers=20, graders=8, jobs=4, web=10, web_baseline=2, candidates_per_web=1000)
+    scaling = Scaling(client, cache, lambda: NOW, names, limits, resync=30)
     executor = Executor(client, platform, namespace="platform", job_template={})
     reconciler = Reconciler(client, platform, executor, scaling, cache, max_jobs=4)
 

@@ -361,7 +361,7 @@ def test_a_fault_of_the_pods_is_reported_while_warm() -> None:
         "3 of 4 solver pods are ready; pod a crashes",
     )
     assert body.reason == "CrashLooping"
-    assert [each.reason for each in events_for(EXAM, body) if each.warning] == ["CrashLooping"]
+    assert [each.reason for each in events_for(EXAM.status, body) if each.warning] == ["CrashLooping"]
     starting = status_of(EXAM, observed, CAPACITY, 0, OPENS)
     assert [each.reason for each in events_for(EXAM, starting) if each.warning] == []
     assert condition(status(observed, now=NOW, capacity=failing), "CapacityReady")[1] == "NotWarm"
