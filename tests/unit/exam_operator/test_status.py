@@ -363,7 +363,7 @@ def test_a_fault_of_the_pods_is_reported_while_warm() -> None:
     assert body.reason == "CrashLooping"
     assert [each.reason for each in events_for(EXAM.status, body) if each.warning] == ["CrashLooping"]
     starting = status_of(EXAM, observed, CAPACITY, 0, OPENS)
-    assert [each.reason for each in events_for(EXAM, starting) if each.warning] == []
+    assert [each.reason for each in events_for(EXAM.status, starting) if each.warning] == []
     assert condition(status(observed, now=NOW, capacity=failing), "CapacityReady")[1] == "NotWarm"
     enough = replace(failing, ready=4)
     assert condition(status(observed, now=OPENS, capacity=enough), "CapacityReady")[1] == "Ready"
