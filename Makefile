@@ -7,6 +7,8 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3) python3.11)
 BIN := .venv/bin
 MEMBERS := services/core services/runtime services/answerlog services/web services/solver services/grader services/cli operator tests/harness
 SOURCES := $(addsuffix /src,$(MEMBERS))
+# All tests and fixtures; the harness in tests/harness is a source.
+TESTS := $(filter-out tests/harness tests/__pycache__,$(wildcard tests/*))
 LOCKED := requirements/uv.txt requirements/dev.txt
 PYTEST_ARGS ?=
 HTTP_PORT ?= 80
@@ -104,7 +106,7 @@ test-unit: setup ## run the tests that need no server
 lint: setup ## check format, lint rules, types, import contracts and words
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@env $$(grep -v '^#' tests/harness/lint.env | xargs) $(BIN)/mypy $(SOURCES)
+	@env $$(grep -v '^#' tests/harness/lint.env | xargs) $(BIN)/mypy $(SOURCES) $(TESTS)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m exam_harness.words
 

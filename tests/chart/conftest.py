@@ -1,6 +1,7 @@
 """Fixtures for the chart: manifests rendered once for each typical set of values; no cluster needed."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from exam_harness.chart.render import render
 from exam_harness.environments.processes.paths import KIND_SOURCES
 
 EXTERNAL = {each: {"existingSecret": f"our-{each}"} for each in ("postgres", "redis", "cassandra")}
-VALUES = {
+VALUES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "external stores": {**EXTERNAL, "secrets": {"existingSecret": "ours"}},
     "three racks": {"cassandra": {"racks": ["a", "b", "c"], "nodesPerRack": 2}},

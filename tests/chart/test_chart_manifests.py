@@ -168,7 +168,7 @@ def test_scaled_deployments_omit_replicas(manifests) -> None:
 
 def test_each_secret_key_is_read_by_its_components_only(plain) -> None:
     """If an attacker takes over a pod, they find the secrets of that component only."""
-    readers = {key: set() for key in SECRET_READERS}
+    readers: dict[str, set[str]] = {key: set() for key in SECRET_READERS}
     for pod in pods_of(plain).values():
         text = json.dumps(pod)
         for key in re.findall(r'"secretKeyRef": \{"name": "exam-secrets", "key": "([^"]+)"\}', text):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_a_conflict_while_scaling_is_retried(world, proxy: FaultProxy, operator:
     operator.start()
     eventually(lambda: refusal.times == 0, "the write was rejected")
     for kind in ("hpa", "pdb"):
-        eventually(lambda kind=kind: world.owned(kind, "exam-grader"), f"the {kind} exists", seconds=20)
+        eventually(partial(world.owned, kind, "exam-grader"), f"the {kind} exists", seconds=20)
     assert operator.process.alive
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 import httpx
@@ -146,13 +147,17 @@ def test_a_window_may_be_moved_freely_before_it_opens(world) -> None:
     """If I move a window that has not opened, earlier or later, the sitting moves with it."""
     world.apply("moved", opens_in=3600, lasts=600, solver={"prewarm": "1m"})
     world.await_phase("moved", "Scheduled")
+
+    def status_opens_at(text: str) -> bool:
+        return bool(world.status("moved")["window"]["opensAt"] == text)
+
     for minutes in (90, 45):
         opens_at = (datetime.now(UTC) + timedelta(minutes=minutes)).replace(microsecond=0)
         closes_at = opens_at + timedelta(minutes=5)
         window = {"opensAt": opens_at.isoformat(), "closesAt": closes_at.isoformat(), "duration": "30m"}
         world.patch("moved", {"window": window})
         text = opens_at.isoformat().replace("+00:00", "Z")
-        eventually(lambda text=text: world.status("moved")["window"]["opensAt"] == text, "the window is moved")
+        eventually(partial(status_opens_at, text), "the window is moved")
         assert world.sitting("moved")["window"]["duration_us"] == 30 * 60 * 1_000_000
 
 

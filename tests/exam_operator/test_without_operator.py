@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -90,6 +91,10 @@ def test_a_suspended_operator_does_not_undo_a_newer_edit(world) -> None:
     suspended = world.operated.operator("suspended", env={"EXAM_OPERATOR_RESYNC_SECONDS": "1"})
     suspended.start()
     suspended.await_ready()
+
+    def has_duration(wanted: int) -> bool:
+        return bool(world.sitting("newer")["window"]["duration_us"] == wanted)
+
     try:
         created = world.apply("newer", opens_in=3600, lasts=600)
         world.await_condition("newer", "Provisioned", "True")
@@ -98,9 +103,7 @@ def test_a_suspended_operator_does_not_undo_a_newer_edit(world) -> None:
             window = created["spec"]["window"]
             world.patch("newer", {"window": {"duration": f"{20 + turn}m"}})
             wanted = (20 + turn) * 60_000_000
-            eventually(
-                lambda wanted=wanted: world.sitting("newer")["window"]["duration_us"] == wanted, "the edit is applied"
-            )
+            eventually(partial(has_duration, wanted), "the edit is applied")
             suspended.resume()
             assert window["opensAt"] == world.get("newer")["spec"]["window"]["opensAt"]
         world.await_condition("newer", "Accepted", "True")

@@ -1,6 +1,7 @@
 """The node runs pods' commands as processes and reports their status; controllers do the rest."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_a_job_runs_its_command_with_its_environment(cluster: Cluster) -> None:
     """If I create a Job, its command runs with values from Secrets, ConfigMaps and fields, and completes it."""
     cluster.apply("Secret", "keys", stringData={"token": "s3cret"})
     cluster.apply("ConfigMap", "settings", data={"level": "year-1"})
-    env = [
+    env: list[dict[str, Any]] = [
         {"name": "PLAIN", "value": "plain"},
         {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "token"}}},
         {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}},
@@ -132,9 +133,13 @@ def test_a_deleted_pod_has_its_grace_period(cluster: Cluster) -> None:
     """If I delete a pod, it gets SIGTERM and a grace period; one that ignores SIGTERM is killed after it."""
     graceful = "trap 'echo goodbye; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
     stubborn = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
+
+    def is_ready(name: str) -> bool:
+        return "ready" in cluster.node.log(cluster.namespace, name)
+
     for name, script in (("graceful", graceful), ("stubborn", stubborn)):
         cluster.apply("Pod", name, spec=pod_spec(["sh", "-c", script]))
-        eventually(lambda name=name: "ready" in cluster.node.log(cluster.namespace, name), f"{name} is ready")
+        eventually(partial(is_ready, name), f"{name} is ready")
     cluster.kubectl("delete", "pod", "graceful", "--grace-period=30", "--wait=true")
     assert "goodbye" in cluster.node.log(cluster.namespace, "graceful")
     cluster.kubectl("delete", "pod", "stubborn", "--grace-period=1", "--wait=true")

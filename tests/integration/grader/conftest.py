@@ -93,7 +93,7 @@ def _naive_total(questions: Sequence[Question], last_answers: LastAnswers) -> De
             assert question.value is not None
             right = abs(Fraction(answer) - Fraction(question.value)) <= Fraction(question.tolerance)
         else:
-            right = answer == {choice.text for choice in question.choices.all() if choice.correct}
+            right = answer == frozenset(choice.text for choice in question.choices.all() if choice.correct)
         points += Fraction(question.weight) * right
     exact = Decimal(points.numerator) / Decimal(points.denominator)
     return exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)

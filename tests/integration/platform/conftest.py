@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -84,7 +85,8 @@ class Attempt:
     def put(self, question: object, body: object, **options: Any) -> httpx.Response:
         """Send an answer once and return the response."""
         path = f"{self.sitting.path}/answers/{question}"
-        return self.platform.call("PUT", path, **{"token": self.token, "json": body} | options)
+        sent: dict[str, Any] = {"token": self.token, "json": body} | options
+        return self.platform.call("PUT", path, **sent)
 
     def answer(self, question: int, body: Mapping[str, Any], **options: Any) -> dict[str, Any]:
         """Send an answer until it is acknowledged, as a device does; returns the acknowledgement."""
@@ -234,7 +236,7 @@ class Platform:
         for solver in self.stack.solvers:
             self.eventually(
                 f"{solver.name} knows {name}",
-                lambda solver=solver: self.metric(solver, "exam_solver_lease_epoch") >= epoch,
+                partial(self._knows, solver, epoch),
             )
         if opens_in < 1:
             self.eventually(f"{name} opens", lambda: self.postgres.now() > now + int(opens_in * SECOND))
@@ -289,6 +291,9 @@ class Platform:
         return {"host": WEB, "token": self.stack.secrets.service_token, "base": self.stack.web.url}
 
     # metrics and logs
+
+    def _knows(self, solver: Service, epoch: int) -> bool:
+        return self.metric(solver, "exam_solver_lease_epoch") >= epoch
 
     def metric(self, service: Service, name: str) -> float:
         """A metric of a service, summed over its labels; 0 if it does not exist yet."""

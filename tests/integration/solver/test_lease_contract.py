@@ -25,7 +25,9 @@ TTL, MARGIN = 5, 2
 class Platform(Protocol):
     """A sitting whose solvers renew their leases at `store`, and a process that closes it."""
 
-    store: LeaseStore
+    @property
+    def store(self) -> LeaseStore:
+        """Where solvers renew."""
 
     async def epoch(self) -> int:
         """The schedule's epoch."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import redis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
 from django.utils import timezone
@@ -54,6 +55,13 @@ def statement_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     yield path
     patch.undo()
     statements.statement_keys.cache_clear()
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of the Redis that web's cache is in, to look at what web stores there."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from typing import Any
 
 import jwt
 import pytest
-from django.core.cache import caches
 from django.test import Client
 
 from exam_harness.environments.processes.servers.redis import Redis
@@ -110,12 +109,11 @@ def test_a_forged_x_forwarded_for_is_ignored(people) -> None:
     assert sara(headers={"X-Forwarded-For": "198.51.100.99, 203.0.113.9"}).status_code == 429
 
 
-def test_failed_logins_expire(people) -> None:
+def test_failed_logins_expire(people, redis_client) -> None:
     """The counter of failed logins expires, so no user is locked out for good."""
     post("/api/auth/students/login", username="sara", password="guess")
-    redis = caches["default"]._cache.get_client()
-    (key,) = redis.keys("*login-failures*")
-    assert 0 < redis.ttl(key) <= 60
+    (key,) = redis_client.keys("*login-failures*")
+    assert 0 < redis_client.ttl(key) <= 60
 
 
 def test_login_with_a_frozen_redis(people, redis_server: Redis) -> None:

@@ -15,7 +15,7 @@ from exam_core.authoring import read_exam
 from exam_core.problems import Problem, ProblemKind
 from exam_web.exams.images import inspect_image
 from exam_web.exams.models import Choice, Exam, Question
-from exam_web.exams.schemas import ChoiceNew, QuestionNew
+from exam_web.exams.schemas import QuestionNew
 from exam_web.exams.selectors import exam_authored
 from exam_web.exams.services import exam_create, exam_import, exam_touch, question_create
 from exam_web.users.models import Doctor, Level
@@ -71,9 +71,8 @@ def test_concurrently_added_questions_have_distinct_positions(doctor: Doctor) ->
     exam = exam_create(author=doctor, slug="many", title="Many", level="year-1")
 
     def add(number: int) -> Callable[[], Any]:
-        question = QuestionNew(
-            id=f"q{number}", kind="single", text="?", choices=[ChoiceNew(id=f"c{n}", text=f"{n}") for n in range(3)]
-        )
+        choices = [{"id": f"c{n}", "text": f"{n}"} for n in range(3)]
+        question = QuestionNew.model_validate({"id": f"q{number}", "kind": "single", "text": "?", "choices": choices})
         return lambda: question_create(exam=exam, question=question)
 
     results = run_concurrently(*(add(number) for number in range(8)))

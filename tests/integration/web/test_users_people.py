@@ -1,6 +1,7 @@
 """Bulk creation of users, the first administrator, and revocation when a user is disabled or deleted."""
 
 import csv
+import os
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,7 +39,7 @@ def test_load_people_hashes_in_parallel(schedule, tmp_path, capsys, client, monk
         return make_password(password)
 
     monkeypatch.setattr(people_module, "make_password", hashed)
-    monkeypatch.setattr(people_module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     rows = [(f"student-{n:03}", "student", f"year-{n % 3 + 1}", f"pass phrase {n}") for n in range(60)]
     file = write_csv(tmp_path / "people.csv", *rows, ("noether", "doctor", "", "another phrase"))
     call_command("load_people", file)

@@ -226,7 +226,7 @@ def test_invalid_tokens_return_401(client, people) -> None:
     tokens = {
         "another key": access_for(people.student, keys=stranger),
         "an unknown key": access_for(people.student, keys=unknown),
-        "no signature": jwt.encode(claims, None, algorithm="none", headers={"typ": "at+jwt", "kid": stranger.kid}),
+        "no signature": jwt.encode(claims, "", algorithm="none", headers={"typ": "at+jwt", "kid": stranger.kid}),
         "too old": access_for(people.student, issued_at=database_now() - 3600 * SECOND),
         "a refresh token": login(client, "students", "sara").json()["refresh"],
         "no token": "x.y.z",

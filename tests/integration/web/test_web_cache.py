@@ -144,13 +144,12 @@ def test_reads_without_redis(settings) -> None:
     assert read(lambda: "second") == "second"
 
 
-def test_cached_values_are_json() -> None:
+def test_cached_values_are_json(redis_client) -> None:
     """Write access to Redis must not mean code execution in web: values are JSON, never pickles."""
     read(lambda: {"slug": "algebra", "count": 3})
-    redis = caches["default"]._cache.get_client()
-    (key,) = redis.keys("*:list")
-    assert redis.get(key) == b'{"slug":"algebra","count":3}'
-    redis.set(key, b"\x80\x04}.")
+    (key,) = redis_client.keys("*:list")
+    assert redis_client.get(key) == b'{"slug":"algebra","count":3}'
+    redis_client.set(key, b"\x80\x04}.")
     assert read(lambda: "read anew") == "read anew"
 
 

@@ -51,7 +51,7 @@ def change(internal) -> Change:
 
 def row() -> dict[str, Any]:
     """The sitting's row in PostgreSQL."""
-    return Sitting.objects.values().get()
+    return dict(Sitting.objects.values().get())
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -3,11 +3,11 @@
 import base64
 import io
 import json
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.http import HttpResponse
 from PIL import Image as Pillow
 
 from exam_core.authoring import read_exam
@@ -22,7 +22,7 @@ from exam_web.users.models import Level
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 SAMPLES = REPOSITORY / "k8s/samples/papers"
-SINGLE = {
+SINGLE: dict[str, Any] = {
     "id": "q1",
     "kind": "single",
     "text": "2 + 2",
@@ -124,7 +124,8 @@ def test_lists_are_paginated(log_in, people) -> None:
     level = Level.objects.get(slug="year-1")
     Exam.objects.bulk_create(Exam(slug=f"e-{n:02}", title="t", level=level, published=True) for n in range(5))
     student = log_in(people.student)
-    seen, offset = [], 0
+    seen: list[str] = []
+    offset: int | None = 0
     while offset is not None:
         page = student.get("/api/exams", limit=2, offset=offset).json()
         seen += [exam["slug"] for exam in page["results"]]
@@ -183,7 +184,7 @@ def test_images_are_checked_by_their_content(log_in, people, algebra) -> None:
     """A valid image is stored and returned; anything else is rejected with the reason."""
     doctor = log_in(people.doctor)
 
-    def upload(data: bytes) -> HttpResponse:
+    def upload(data: bytes) -> Any:
         file = SimpleUploadedFile("x.png", data, content_type="image/png")
         return doctor.client.post("/api/exams/algebra-101/images", {"file": file})
 

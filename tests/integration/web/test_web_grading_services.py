@@ -101,8 +101,8 @@ def test_a_revision_freezes_its_key(sealed: Sitting) -> None:
     """The first revision has the paper's key, a later one the corrected; revision numbers have no gaps."""
     raises(ProblemKind.STATE_CONFLICT, revision_open, sitting=sealed.id, number=2)
     first = revision_open(sitting=sealed.id, number=1)
-    choice = Choice.objects.filter(question__kind="single", correct=True).first()
-    other = choice.question.choices.filter(correct=False).first()
+    choice = Choice.objects.filter(question__kind="single", correct=True).earliest("pk")
+    other = choice.question.choices.filter(correct=False).earliest("pk")
     Choice.objects.filter(pk=choice.pk).update(correct=False)
     Choice.objects.filter(pk=other.pk).update(correct=True)
     assert revision_open(sitting=sealed.id, number=1).key_id == first.key_id

@@ -103,9 +103,9 @@ def empty_database(postgres: Postgres) -> Iterator[str]:
     """The URL of a new database without tables; dropped at the end."""
     name = f"web_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.dsn(database="postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} OWNER exam_web")  # type: ignore[call-overload]  # a name of our own
+        connection.execute(f"CREATE DATABASE {name} OWNER exam_web")
         yield postgres.dsn("exam_web", name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_web_runs_without_its_stores(environment, serve) -> None:

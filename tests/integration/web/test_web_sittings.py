@@ -164,6 +164,8 @@ def test_a_pause_extends_the_end_and_prevents_closing(open_now) -> None:
     assert "paused" in raises(ProblemKind.STATE_CONFLICT, sitting_close, sitting=open_now.id)
     resumed = pause_end(sitting=open_now.id)
     (pause,) = resumed.pauses.all()
+    assert end is not None
+    assert pause.ended_at is not None
     assert selectors.sitting_ends_at(resumed) == end + to_micros(pause.ended_at) - to_micros(pause.began_at)
 
 
@@ -171,6 +173,7 @@ def test_extra_time_extends_past_the_close(open_now, people) -> None:
     """An accommodation extends the end of the sitting, and can only grow once the window is open."""
     student = Student.objects.get(pk=people.student.pk)
     end = selectors.sitting_ends_at(open_now)
+    assert end is not None
     accommodation_set(sitting=open_now.id, student=student, extra=timedelta(minutes=10))
     assert selectors.sitting_ends_at(Sitting.objects.get(id=open_now.id)) == end + 600_000_000
     raises(
@@ -248,9 +251,9 @@ def test_an_exam_is_frozen_once(provision, algebra) -> None:
 def test_a_corrected_key_keeps_the_paper(provision) -> None:
     """Correcting a choice gives another key; a regrade with a changed question text is rejected."""
     sitting = provision()
-    question = Question.objects.filter(kind="single").first()
+    question = Question.objects.filter(kind="single").earliest("pk")
     right = question.choices.get(correct=True)
-    wrong = question.choices.filter(correct=False).first()
+    wrong = question.choices.filter(correct=False).earliest("pk")
     assert key_current(sitting).digest == sitting.key_id
     Choice.objects.filter(pk=right.pk).update(correct=False)
     Choice.objects.filter(pk=wrong.pk).update(correct=True)

@@ -29,15 +29,15 @@ SECRET = bytes(32)
 BUCKETS = 2
 WEB = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.from_private_bytes(bytes(32)))]})
 STUDENTS = range(1, 8)
-CHOICES = tuple(AuthoredChoice(id=number, text=str(number), correct=number == 1) for number in range(3))
+CHOICES = tuple(AuthoredChoice(id=str(number), text=str(number), correct=number == 1) for number in range(3))
 PAPER, KEY = freeze(
     AuthoredExam(
         slug="e",
         title="E",
         instructions="",
         questions=(
-            AuthoredQuestion(id=1, kind=QuestionKind.SINGLE, text="?", weight=Decimal("1.5"), choices=CHOICES),
-            AuthoredQuestion(id=2, kind=QuestionKind.SINGLE, text="!", weight=Decimal(1), choices=CHOICES),
+            AuthoredQuestion(id="1", kind=QuestionKind.SINGLE, text="?", weight=Decimal("1.5"), choices=CHOICES),
+            AuthoredQuestion(id="2", kind=QuestionKind.SINGLE, text="!", weight=Decimal(1), choices=CHOICES),
         ),
     ),
     range,

@@ -1,5 +1,7 @@
 """Additions of a container engine to the host are found and undone."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from exam_harness.environments.docker import host_state
@@ -24,7 +26,12 @@ NOW = [
 def commands(monkeypatch) -> list[list[str]]:
     """Records the commands instead of running them."""
     run: list[list[str]] = []
-    monkeypatch.setattr(host_state, "run", lambda words: run.append(list(words)) or "")
+
+    def record(words: Sequence[str]) -> str:
+        run.append(list(words))
+        return ""
+
+    monkeypatch.setattr(host_state, "run", record)
     return run
 
 

@@ -14,6 +14,7 @@ def runtime():
     """The runtime as a module, without running it."""
     loader = importlib.machinery.SourceFileLoader("runc_as_allowed", str(RUNTIME))
     spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     return module

@@ -54,8 +54,9 @@ async def test_retries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_all_pages_of_a_list_are_fetched() -> None:
     """A paginated list is read to its end."""
-    script = Script((200, {"results": [1, 2], "next": 200}, {}), (200, {"results": [3], "next": None}, {}))
-    assert await fetch_all(Gateway(script), "token", "/api/degrees") == [1, 2, 3]
+    one, two, three = ({"id": number} for number in (1, 2, 3))
+    script = Script((200, {"results": [one, two], "next": 200}, {}), (200, {"results": [three], "next": None}, {}))
+    assert await fetch_all(Gateway(script), "token", "/api/degrees") == [one, two, three]
     assert script.targets == ["/api/degrees?limit=200&offset=0", "/api/degrees?limit=200&offset=200"]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -163,11 +164,11 @@ class FakeSitting:
             raise Problem(ProblemKind.CONFLICT, "changed concurrently")
 
 
-def coordinator(world: World, **options: object) -> Coordinator:
+def coordinator(world: World, **options: Any) -> Coordinator:
     """A new coordinator."""
     return Coordinator(
         sitting=FakeSitting(world), number=1, on_report=lambda _report: None, stall_seconds=STALL, **options
-    )  # type: ignore[arg-type]
+    )
 
 
 def run(world: World, *, local: bool = False) -> Report:

@@ -1,7 +1,7 @@
 """The rules for questions: the same for a document and for rows that API and admin wrote one by one."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -15,8 +15,8 @@ from exam_core.validation import exam_faults
 from exam_web.exams.models import Choice, Question
 from exam_web.exams.selectors import authored_questions
 
-CHOICES = [{"id": "a", "text": "4", "correct": True}, {"id": "b", "text": "5"}]
-SINGLE = {"id": "q", "kind": "single", "text": "2 + 2", "choices": CHOICES}
+CHOICES: list[dict[str, Any]] = [{"id": "a", "text": "4", "correct": True}, {"id": "b", "text": "5"}]
+SINGLE: dict[str, Any] = {"id": "q", "kind": "single", "text": "2 + 2", "choices": CHOICES}
 MULTIPLE = SINGLE | {"kind": "multiple"}
 NUMERIC = {"id": "q", "kind": "numeric", "text": "pi", "answer": {"value": "3.14", "tolerance": "0.01"}}
 
@@ -38,7 +38,7 @@ def as_rows(question: dict[str, Any]) -> Question:
         value=Decimal(answer["value"]) if "value" in answer else None,
         tolerance=Decimal(answer.get("tolerance", 0)),
     )
-    row._prefetched_objects_cache = {
+    row._prefetched_objects_cache = {  # type: ignore[attr-defined]  # so that no database is read
         "choices": [
             Choice(ident=each["id"], text=each.get("text", ""), correct=each.get("correct", False))
             for each in question.get("choices", ())
@@ -62,7 +62,7 @@ def document_faults(question: dict[str, Any]) -> list[str]:
     try:
         read_exam(as_document(question), no_image)
     except Problem as problem:
-        return [fault["reason"] for fault in problem.extra["faults"]]
+        return [fault["reason"] for fault in cast("list[dict[str, str]]", problem.extra["faults"])]
     return []
 
 
@@ -130,7 +130,11 @@ TEXTS = st.sampled_from(["4", "5", "4 ", "five"])
 @st.composite
 def questions(draw: st.DrawFn) -> dict[str, Any]:
     """A valid or invalid question."""
-    question = {"id": "q", "kind": draw(st.sampled_from(["single", "multiple", "numeric"])), "text": draw(TEXTS)}
+    question: dict[str, Any] = {
+        "id": "q",
+        "kind": draw(st.sampled_from(["single", "multiple", "numeric"])),
+        "text": draw(TEXTS),
+    }
     if draw(st.booleans()):
         texts = draw(st.lists(st.none() | TEXTS | st.uuids().map(str), min_size=1, max_size=28))
         question["choices"] = [

@@ -131,9 +131,13 @@ class StrictMachine(ChainMachine):
     grace = 0
 
 
+StrictMachine.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=25, deadline=None, database=None, print_blob=False
+)
+
+
 def test_without_a_grace_an_honest_client_loses_its_login() -> None:
     """Negative control: without the grace, the same clients and network end a login that no thief has touched."""
     case = StrictMachine.TestCase("runTest")
-    case.settings = settings(max_examples=150, stateful_step_count=25, deadline=None, database=None, print_blob=False)
     with pytest.raises(AssertionError, match="honest client"):
         case.runTest()

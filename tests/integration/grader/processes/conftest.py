@@ -112,7 +112,7 @@ def in_process(grader_env: dict[str, str]) -> GraderSettings:
 
 
 @pytest.fixture
-def send(in_process: GraderSettings) -> Iterator[Callable[..., None]]:
+def send(in_process: GraderSettings) -> Iterator[Callable[..., object]]:
     """Sends a task through the broker."""
     app = create_app(in_process)
     yield lambda name, *args: app.send_task(name, args)
