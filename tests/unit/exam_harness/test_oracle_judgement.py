@@ -90,10 +90,8 @@ class Run:
     def call(self, verb: str, status: int | None, body: Mapping[str, Any], *, at: int, **values: Any) -> None:
         """Record a call, which begins after all others have ended, whatever the platform's clock says."""
         values = {"student": 1} | values | ({"question": 0} if verb == ANSWER else {})
-        order = {"began": 2 * len(self.calls), "ended": 2 * len(self.calls) + 1}
-        self.calls.append(
-            Call(verb=verb, via="gateway", sent_at=at, done_at=at, status=status, body=body, **order, **values)
-        )
+        values |= {"began": 2 * len(self.calls), "ended": 2 * len(self.calls) + 1}
+        self.calls.append(Call(verb=verb, via="gateway", sent_at=at, done_at=at, status=status, body=body, **values))
 
     def transcript(self) -> Transcript:
         """The transcript of the run."""

@@ -1,6 +1,7 @@
 """The manifests of the objects that the operator creates."""
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_the_state_of_a_job_follows_its_conditions(changes: dict, state: JobStat
     assert Job.from_json(terminating).state is JobState.TERMINATING
 
 
-DEPLOYMENT = {
+DEPLOYMENT: dict[str, Any] = {
     "metadata": {"name": "exam-solver", "namespace": "platform", "uid": "d"},
     "spec": {"replicas": 7, "selector": {"matchLabels": {"app": "solver"}}},
 }
