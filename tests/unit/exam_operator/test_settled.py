@@ -1,6 +1,7 @@
 """Which Exams full lists leave out."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from exam_operator.testing.world import EPOCH_2027, make_exam
 HEALTHY = Condition(type="Degraded", status="False")
 
 
-def exam_in(phase: Phase, *, degraded: Condition = HEALTHY, generation: int = 1, **changes: object) -> Exam:
+def exam_in(phase: Phase, *, degraded: Condition = HEALTHY, generation: int = 1, **changes: Any) -> Exam:
     """An Exam in a phase, graded at the epoch."""
     status = ExamStatus(
         phase=phase,
