@@ -113,11 +113,11 @@ def test_unschedulable_solver_pods_are_reported(world, solver) -> None:
     world.apply("homeless", lasts=120)
     labels = ("pods", "-l", f"app.kubernetes.io/name={SOLVER}")
 
-    def pending() -> str:
+    def pending() -> list[str]:
         query = ("get", *labels, "--field-selector=status.phase=Pending", "--output=name")
-        return _kubectl(world, *query).strip()
+        return _kubectl(world, *query).split()
 
-    name = eventually(pending, "a pod is pending").removeprefix("pod/")
+    names = eventually(pending, "a pod is pending")
     # What the scheduler writes.
     unscheduled = {
         "type": "PodScheduled",
@@ -126,7 +126,7 @@ def test_unschedulable_solver_pods_are_reported(world, solver) -> None:
         "message": "0/3 nodes are available: 3 Insufficient cpu.",
     }
     body = json.dumps({"status": {"conditions": [unscheduled]}})
-    _kubectl(world, "patch", "pod", name, "--subresource=status", "--type=strategic", "-p", body)
+    _kubectl(world, "patch", *names, "--subresource=status", "--type=strategic", "-p", body)
     found = world.await_condition("homeless", "CapacityReady", "False", "Unschedulable")
     assert "3 Insufficient cpu" in found["message"]
     assert "add nodes" in found["message"]
