@@ -121,6 +121,19 @@ async def test_unchanged_content_is_written_after_an_answer_in_doubt(
     assert (await world.put_answer(solver, attempt, SINGLE, 3, choices=[0])).json()["seq"] == 3
 
 
+async def test_unchanged_content_is_written_after_a_change_that_was_not_decided(
+    world: World, solver: Process, attempt: str, other: Process
+) -> None:
+    """My change is «not known to be saved», and I change it back: that counts, though the change is sent again."""
+    assert (await world.put_answer(solver, attempt, SINGLE, 2, choices=[0])).status_code == 200
+    world.log.fail_with(AnswerLogUnavailableError("timeout"))
+    assert slug_of(await world.put_answer(other, attempt, SINGLE, 3, choices=[1])) == "not-known-saved"
+    world.log.fail_with(None)
+    assert (await other.request("POST", world.path("attempt"), world.access_token())).json()["highest_seq"] == 3
+    assert (await world.put_answer(other, attempt, SINGLE, 4, choices=[0])).json()["seq"] == 4
+    assert slug_of(await world.put_answer(other, attempt, SINGLE, 3, choices=[1])) == "seq-too-low"
+
+
 async def test_unchanged_content_is_written_while_a_change_is_under_way(
     world: World, solver: Process, attempt: str
 ) -> None:

@@ -167,7 +167,11 @@ class _Planner:
         full = self._free_rows <= 0
         if (unchanged or full or self.planned.seqs.skipped(candidate.seq)) and not self._current:
             self.planned.unread.add(candidate.index)
-        elif saved is not None and unchanged:
+            self.planned.seqs.add(candidate.seq)
+            # If the log cannot be read it stays undecided, and may be saved when it is sent again.
+            self.planned.seqs.break_at(candidate.seq)
+            return
+        if saved is not None and unchanged:
             self._settle(candidate, saved)
         elif full:
             self._settle(candidate, _too_many_answers(self._max_rows))
