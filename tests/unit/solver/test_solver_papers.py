@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 
+import pytest
+
 from exam_answerlog.log import AnswerLogUnavailableError, PaperPart
 from exam_core.canonical import digest
 from exam_solver.papers.loader import PAPER_PART
@@ -148,6 +150,18 @@ async def test_a_redis_that_hangs_is_a_cache_miss() -> None:
     stuck.set()
     server.close()
     await server.wait_closed()
+
+
+async def test_a_connection_that_redis_has_reset_is_a_cache_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis was killed between two reads: uvloop raises RuntimeError for a write to the closed connection."""
+
+    async def write_to_closed_transport(_: str) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    cache = RedisPaperCache("redis://127.0.0.1:1", timeout=0.2)
+    monkeypatch.setattr(cache._redis, "get", write_to_closed_transport)
+    assert await cache.get("x") is None
+    await cache.close()
 
 
 async def test_the_compressed_paper_is_identical_in_every_process(world: World, solver: Process, attempt: str) -> None:

@@ -25,7 +25,8 @@ class RedisPaperCache:
         try:
             async with asyncio.timeout(self._timeout):
                 found = await self._redis.get(f"paper:{digest}")
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError, TimeoutError, RuntimeError) as error:
+            # RuntimeError is what uvloop raises for a write to a pooled connection that was reset meanwhile.
             logger.warning("redis_read_failed", error=repr(error))
             return None
         return found.encode() if isinstance(found, str) else found
