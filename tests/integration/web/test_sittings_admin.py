@@ -9,6 +9,7 @@ from exam_web.degrees.models import Degree
 from exam_web.exams.models import Exam, Question
 from exam_web.sittings import admin as sittings_admin
 from exam_web.sittings.models import Revision, Sitting
+from exam_web.sittings.services import revision_open
 from exam_web.users.models import User
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -58,6 +59,29 @@ def test_publishing_an_ungraded_sitting_warns(noor, over: Sitting) -> None:
     """Publishing before a revision is graded shows a warning."""
     answer = noor.post(LIST, {"action": "publish", "_selected_action": str(over.pk)}, follow=True)
     assert "has no graded revision" in answer.content.decode()
+
+
+def test_a_doctor_grades_a_sitting_again_once_it_is_graded(noor, over: Sitting) -> None:
+    """I correct the key and choose «Grade again»: one more revision is open, however often I choose it."""
+    Sitting.objects.filter(id=over.id).update(state="sealed")
+    assert "revision 1 of" in act(noor, "grade_again", over)
+    assert not Revision.objects.exists()
+    first = revision_open(sitting=over.id, number=1)
+    assert "is not graded yet" in act(noor, "grade_again", over)
+    Revision.objects.filter(pk=first.pk).update(state=Revision.State.GRADED)
+    assert "revision 2 is being graded" in act(noor, "grade_again", over)
+    assert "revision 2 of" in act(noor, "grade_again", over)
+    assert list(Revision.objects.values_list("number", "state")) == [(1, "graded"), (2, "grading")]
+
+
+def test_another_doctor_cannot_grade_again(client, people, over: Sitting) -> None:
+    """Another Doctor neither sees the sitting nor can have it graded again."""
+    Sitting.objects.filter(id=over.id).update(state="sealed")
+    first = revision_open(sitting=over.id, number=1)
+    Revision.objects.filter(pk=first.pk).update(state=Revision.State.GRADED)
+    client.force_login(people.other_doctor)
+    act(client, "grade_again", over)
+    assert Revision.objects.count() == 1
 
 
 def test_a_doctor_sees_only_own_revisions_and_degrees(client, people, over: Sitting) -> None:

@@ -36,6 +36,14 @@ def test_a_cancelled_sitting_is_rejected() -> None:
     assert rejection.value.kind is ProblemKind.CANCELLED
 
 
+def test_only_the_first_revision_is_opened_by_a_grader() -> None:
+    """A message that names a second revision, forged or not, opens none: web alone opens it, for a person."""
+    with pytest.raises(Problem, match=r"revision 2 of algebra is not open: .*web") as rejection:
+        next_step(replace(SEALED, number=2))
+    assert rejection.value.kind is ProblemKind.STATE_CONFLICT
+    assert next_step(replace(SEALED, number=2, revision=GRADING)) is Step.GRADE
+
+
 @pytest.mark.parametrize(
     ("snapshot", "stop", "step"),
     [

@@ -133,6 +133,10 @@ class WebClient:
             # A web of the release before this command, beside this operator during an upgrade, drains when it is read.
             return await self._sitting("GET", f"/internal/sittings/{key.sitting}")
 
+    async def open_revision(self, key: ExamKey, revision: int) -> Sitting:
+        """Open a grading revision under the exam's present key; an open one stays as it is."""
+        return await self._command("PUT", key, f"/revisions/{revision}")
+
     async def publish(self, key: ExamKey, revision: int) -> Sitting:
         """Publish the degrees of a graded revision."""
         return await self._command("POST", key, f"/revisions/{revision}/publish")

@@ -20,7 +20,7 @@ def phase_of(exam: Exam, observed: ObservedState, now: int) -> Phase:
         return Phase.CLOSING
     if next_revision(exam, sitting) is not None:
         return Phase.GRADING
-    return Phase.PUBLISHED if sitting.published_revision >= sitting.graded_revision else Phase.GRADED
+    return Phase.PUBLISHED if sitting.published_revision >= exam.spec.grading.revision else Phase.GRADED
 
 
 def _phase_by_clock(exam: Exam, sitting: Sitting, now: int) -> Phase:

@@ -164,8 +164,9 @@ def _closed(exam: Exam, sitting: Sitting, observed: ObservedState, now: int) -> 
     revision = next_revision(exam, sitting)
     if revision is not None:
         return _grade(exam, revision, observed, now)
-    if exam.spec.grading.automatic and sitting.published_revision < sitting.graded_revision:
-        return _unless_rejected(Verb.PUBLISH, exam, observed, now, revision=sitting.graded_revision)
+    # The desired revision, not the last graded one, which may have been opened elsewhere.
+    if exam.spec.grading.automatic and sitting.published_revision < exam.spec.grading.revision:
+        return _unless_rejected(Verb.PUBLISH, exam, observed, now, revision=exam.spec.grading.revision)
     return _finished(exam)
 
 

@@ -118,6 +118,8 @@ class Executor:
         if action.revision > 1:
             # A regrade uses a corrected key, which for an exam as code is in its paper.
             await self._import_paper(exam)
+            # Graders open the first revision alone: what they are asked for comes from the broker.
+            await self._web.open_revision(exam.key, action.revision)
         job = grading_job(
             self._job_template,
             namespace=self._namespace,

@@ -318,6 +318,8 @@ class World:
         job = self.jobs.get(action.revision)
         if action.verb is Verb.CREATE_JOB:
             if job is None:
+                if action.revision > 1:
+                    self.ledger.setdefault(action.revision, set())
                 self.jobs[action.revision] = StoredJob(uid=str(next(self.uids)), revision=action.revision)
         elif job is not None and (job.uid == action.job or not self.safe.uid):
             if action.verb is Verb.DELETE_JOB:
@@ -342,6 +344,8 @@ class World:
             if not self.drained:
                 raise HarmError("sealed before all acknowledged answers were recorded")
             self.sealed_at, self.state = self.now, State.SEALED
+        elif revision > 1 and revision not in self.ledger:
+            raise HarmError("a Job was created for a revision that web has not opened")
         elif len(self.ledger.setdefault(revision, set())) < CHUNKS:
             if any(len(chunks) < CHUNKS for number, chunks in self.ledger.items() if number < revision):
                 raise HarmError("a revision was started before the previous one was complete")

@@ -61,13 +61,13 @@ def _parser() -> argparse.ArgumentParser:
         ),
         epilog=(
             "exit codes: 0 done; 1 unexpected error (see the log); 2 invalid command line; 3 rejected (window still "
-            "open, cancelled, no such sitting); 4 a seal is damaged; 75 not finished, run again to resume; 78 an "
+            "open, cancelled, no such sitting, revision not open); 4 a seal is damaged; 75 not finished, run again to resume; 78 an "
             "environment variable is missing or invalid"
         ),
     )
     coordinate.add_argument("--sitting", required=True, metavar="NAME_OR_ID", help="name or UUID of the sitting")
     coordinate.add_argument(
-        "--revision", type=_positive, default=1, metavar="N", help="number of the revision (default: 1)"
+        "--revision", type=_positive, default=1, metavar="N", help="number of the revision; web opens any after the first (default: 1)"
     )
     coordinate.add_argument("--stop", action="store_true", help="end the window now if it is still open")
     coordinate.add_argument("--local", action="store_true", help="grade in this process, without broker and workers")

@@ -14,6 +14,7 @@ from exam_grader.coordination.lock import SittingLock
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.sittings.models import Revision, Sitting
 from exam_web.sittings.selectors import is_due_for_publication, revisions_unfinished
+from exam_web.sittings.services import revision_open
 
 pytestmark = pytest.mark.integration
 
@@ -76,6 +77,8 @@ def test_a_revision_that_a_dead_coordinator_left_unpublished_is_published(seeded
     """Graded and to be published automatically, but the coordinator died in between: the periodic task finds it."""
     grader = make_grader()
     for number in (1, 2):
+        if number > 1:
+            revision_open(sitting=seeded.sitting, number=number)
         coordinator = grader.coordinator(seeded.sitting, number, on_report=lambda _report: None, local=True)
         coordinator.sitting.publish_revision = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
         with pytest.raises(KeyboardInterrupt):

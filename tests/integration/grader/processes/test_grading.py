@@ -10,6 +10,8 @@ from django.db import connection
 from exam_core.schedule import State
 from exam_harness.environments.processes.ports import free_ports
 from exam_web.exams.models import Choice
+from exam_web.sittings.models import Revision
+from exam_web.sittings.services import revision_open
 
 pytestmark = pytest.mark.integration
 
@@ -90,12 +92,30 @@ def test_a_corrected_key_makes_a_new_revision_beside_the_old(seeded, coordinate)
     choices = Choice.objects.filter(question__exam=seeded.row.exam, question__ident="q0")
     choices.update(correct=False)
     choices.filter(ident="c2").update(correct=True)
+    revision_open(sitting=seeded.sitting, number=2)
     regraded = coordinate("--sitting", seeded.name, "--local", "--revision", "2")
     assert regraded.returncode == 0, regraded.stdout
     seeded.assert_graded_once(2)
     assert seeded.degrees(1) == old
     assert seeded.degrees(2) != old
     assert seeded.row.published_revision == 2
+
+
+def test_a_forged_message_opens_no_revision(seeded, start, coordinate, send, wait_until) -> None:
+    """Write access to the broker is no way to have answers graded by another key: web alone opens a second revision."""
+    assert coordinate("--sitting", seeded.name, "--local").returncode == 0
+    before = seeded.degrees()
+    Choice.objects.filter(question__exam=seeded.row.exam, question__ident="q0").update(correct=True)
+    worker = start("worker")
+    send("exam_grader.coordinate", str(seeded.sitting), 2)
+    revisions = Revision.objects.filter(sitting=seeded.sitting).values_list("number", flat=True)
+    wait_until(
+        lambda: '"coordination_rejected"' in worker.log.read_text() or len(revisions.all()) > 1, "the message was handled"
+    )
+    assert list(revisions.all()) == [1]
+    assert (seeded.row.published_revision, seeded.degrees()) == (1, before)
+    by_hand = coordinate("--sitting", seeded.name, "--revision", "2")
+    assert (by_hand.returncode, "revision 2" in by_hand.stdout) == (3, True)
 
 
 def test_a_worker_serves_health_and_metrics(seeded, start, coordinate, wait_until) -> None:

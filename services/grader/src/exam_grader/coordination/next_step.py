@@ -40,6 +40,7 @@ class SittingSnapshot:
         state: its state.
         over: whether the last personal deadline has passed.
         ends_at: the latest possible personal deadline; None while the sitting is paused.
+        number: the number of the requested revision.
         revision: the requested revision, None until it is opened.
         published: the number of the published revision, 0 for none.
     """
@@ -48,6 +49,7 @@ class SittingSnapshot:
     state: State
     over: bool
     ends_at: int | None
+    number: int = 1
     revision: RevisionSnapshot | None
     published: int
 
@@ -73,7 +75,8 @@ def next_step(snapshot: SittingSnapshot, *, stop: bool = False) -> Step:
         stop: whether to end an open window early.
 
     Raises:
-        Problem: STATE_CONFLICT while the window is open, CANCELLED for a cancelled sitting.
+        Problem: STATE_CONFLICT while the window is open, or when a revision after the first was not opened by web;
+            CANCELLED for a cancelled sitting.
     """
     match snapshot.state:
         case State.CANCELLED:
@@ -87,15 +90,25 @@ def next_step(snapshot: SittingSnapshot, *, stop: bool = False) -> Step:
         case State.CLOSING:
             return Step.SEAL
         case State.SEALED:
-            return _grading_step(snapshot.revision)
+            return _grading_step(snapshot, snapshot.revision)
 
 
-def _grading_step(revision: RevisionSnapshot | None) -> Step:
+def _grading_step(snapshot: SittingSnapshot, revision: RevisionSnapshot | None) -> Step:
+    if revision is None and snapshot.number > 1:
+        # The number may come from a message. Only the first revision has a key that was fixed before the opening.
+        raise Problem(ProblemKind.STATE_CONFLICT, _not_open(snapshot))
     if revision is None:
         return Step.OPEN
     if not revision.graded:
         return Step.GRADE if revision.missing else Step.COMPLETE
     return Step.PUBLISH if revision.due_for_publication else Step.FINISH
+
+
+def _not_open(snapshot: SittingSnapshot) -> str:
+    return (
+        f"revision {snapshot.number} of {snapshot.name} is not open: a revision after the first is opened by web, by the "
+        "Exam's spec.grading.revision or by «Grade again» in the admin's list of sittings"
+    )
 
 
 def _still_open(snapshot: SittingSnapshot) -> str:

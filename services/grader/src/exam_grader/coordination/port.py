@@ -57,7 +57,7 @@ class SittingPort(Protocol):
         """Seal every bucket, then the sitting; `on_progress` receives (buckets sealed, buckets)."""
 
     def open_revision(self) -> None:
-        """Open the revision, which records key and policy."""
+        """Open the first revision, which records key and policy."""
 
     def enqueue(self, chunks: Sequence[int]) -> None:
         """Send a task for each chunk to the graders."""

@@ -63,6 +63,7 @@ class DjangoSitting:
             state=State(row.state),
             over=scheduled and ends_at is not None and database_now() > ends_at,
             ends_at=ends_at,
+            number=self._number,
             revision=self._revision_snapshot(),
             published=row.published_revision,
         )
@@ -97,8 +98,8 @@ class DjangoSitting:
         )
 
     def open_revision(self) -> None:
-        """Open the revision, which records key and policy."""
-        services.revision_open(sitting=self._sitting, number=self._number)
+        """Open the first revision, which records key and policy."""
+        services.revision_open(sitting=self._sitting, number=1)
 
     def enqueue(self, chunks: Sequence[int]) -> None:
         """Send a task for each chunk."""

@@ -1,4 +1,4 @@
-"""Sittings in the admin: read-only, with actions to freeze anew, mark for solving and publish degrees.
+"""Sittings in the admin: read-only, with actions to freeze anew, mark for solving, grade again and publish.
 
 It also shows on each exam's page which papers its sittings hold; the app `exams` does not know sittings.
 """
@@ -68,7 +68,7 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
     list_display = ("name", "exam", "level", "state", "opens_at", "closes_at", "published_revision")
     list_filter = ("state", "level")
     search_fields = ("name", "exam__slug")
-    actions = ("freeze_anew", "mark_for_solving", "publish")
+    actions = ("freeze_anew", "mark_for_solving", "grade_again", "publish")
     readonly_fields = ("content",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sitting]:
@@ -115,6 +115,18 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
         for sitting in sittings:
             self._solve(request, sitting, stop=sitting in still_open)
         return None
+
+    @admin.action(description="Grade again, by the exam's present key", permissions=["solve"])
+    def grade_again(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> None:
+        """Open another revision of graded sittings, which the graders then grade."""
+        for sitting in sittings:
+            try:
+                revision = services.revision_open_next(sitting=sitting.id)
+            except Problem as problem:
+                self.message_user(request, f"{sitting.name}: {problem.detail}", messages.ERROR)
+                continue
+            then = "published when graded" if sitting.publish == Sitting.Publish.AUTOMATIC else "then publish it here"
+            self.message_user(request, f"{sitting.name}: revision {revision.number} is being graded; {then}")
 
     @admin.action(description="Publish the latest graded revision", permissions=["solve"])
     def publish(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> None:

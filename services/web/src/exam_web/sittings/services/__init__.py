@@ -19,6 +19,7 @@ from exam_web.sittings.services.revisions import (
     key_current,
     revision_complete,
     revision_open,
+    revision_open_next,
     revision_publish,
 )
 from exam_web.sittings.services.window import (
@@ -41,6 +42,7 @@ __all__ = [
     "pause_end",
     "revision_complete",
     "revision_open",
+    "revision_open_next",
     "revision_publish",
     "sealed_bucket_record",
     "sitting_cancel",

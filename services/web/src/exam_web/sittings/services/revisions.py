@@ -46,6 +46,19 @@ def revision_open(*, sitting: UUID, number: int) -> Revision:
         )
 
 
+def revision_open_next(*, sitting: UUID) -> Revision:
+    """Open the revision after the last one, once that is graded; raises as `revision_open`.
+
+    Two concurrent calls open the same one.
+    """
+    row = Sitting.objects.get(id=sitting)
+    last = row.revisions.order_by("-number").first()
+    if last is None or last.state != Revision.State.GRADED:
+        number = 1 if last is None else last.number
+        raise Problem(ProblemKind.STATE_CONFLICT, f"revision {number} of {row.name} is not graded yet: wait for it")
+    return revision_open(sitting=sitting, number=last.number + 1)
+
+
 def key_current(sitting: Sitting) -> PaperKey:
     """The key of a sitting's paper by the exam's present content.
 
