@@ -67,7 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     coordinate.add_argument("--sitting", required=True, metavar="NAME_OR_ID", help="name or UUID of the sitting")
     coordinate.add_argument(
-        "--revision", type=_positive, default=1, metavar="N", help="number of the revision; web opens any after the first (default: 1)"
+        "--revision",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="number of the revision; web opens any after the first (default: 1)",
     )
     coordinate.add_argument("--stop", action="store_true", help="end the window now if it is still open")
     coordinate.add_argument("--local", action="store_true", help="grade in this process, without broker and workers")

@@ -110,7 +110,8 @@ def test_a_forged_message_opens_no_revision(seeded, start, coordinate, send, wai
     send("exam_grader.coordinate", str(seeded.sitting), 2)
     revisions = Revision.objects.filter(sitting=seeded.sitting).values_list("number", flat=True)
     wait_until(
-        lambda: '"coordination_rejected"' in worker.log.read_text() or len(revisions.all()) > 1, "the message was handled"
+        lambda: '"coordination_rejected"' in worker.log.read_text() or len(revisions.all()) > 1,
+        "the message was handled",
     )
     assert list(revisions.all()) == [1]
     assert (seeded.row.published_revision, seeded.degrees()) == (1, before)
