@@ -105,7 +105,9 @@ def test_a_forged_message_opens_no_revision(seeded, start, coordinate, send, wai
     """Write access to the broker is no way to have answers graded by another key: web alone opens a second revision."""
     assert coordinate("--sitting", seeded.name, "--local").returncode == 0
     before = seeded.degrees()
-    Choice.objects.filter(question__exam=seeded.row.exam, question__ident="q0").update(correct=True)
+    choices = Choice.objects.filter(question__exam=seeded.row.exam, question__ident="q0")
+    choices.update(correct=False)
+    choices.filter(ident="c2").update(correct=True)
     worker = start("worker")
     send("exam_grader.coordinate", str(seeded.sitting), 2)
     revisions = Revision.objects.filter(sitting=seeded.sitting).values_list("number", flat=True)

@@ -106,8 +106,8 @@ def _grading_step(snapshot: SittingSnapshot, revision: RevisionSnapshot | None) 
 
 def _not_open(snapshot: SittingSnapshot) -> str:
     return (
-        f"revision {snapshot.number} of {snapshot.name} is not open: a revision after the first is opened by web, by the "
-        "Exam's spec.grading.revision or by «Grade again» in the admin's list of sittings"
+        f"revision {snapshot.number} of {snapshot.name} is not open: a revision after the first is opened by web, "
+        "by the Exam's spec.grading.revision or by «Grade again» in the admin's list of sittings"
     )
 
 
