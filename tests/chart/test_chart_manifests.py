@@ -3,11 +3,12 @@
 import json
 import re
 from urllib.parse import urlsplit
+import shutil
 
 import pytest
 import yaml
 
-from exam_harness.chart.render import CHART, NAMESPACE, RenderError, component_of, pods_of, render
+from exam_harness.chart.render import CHART, NAMESPACE, RELEASE, RenderError, component_of, pods_of, render
 from exam_harness.container import receives_stop_signal
 from exam_harness.environments.control_plane.exam_crd import install_crd
 from exam_harness.environments.processes.paths import REPOSITORY
@@ -352,3 +353,20 @@ def test_existing_priority_classes_are_used() -> None:
     documents = render({"priorityClasses": names})
     assert not _of_kind(documents, "PriorityClass")
     assert {pod["spec"]["priorityClassName"] for pod in pods_of(documents).values()} == set(names.values())
+
+
+def test_a_new_chart_version_changes_no_pod_of_a_store(tmp_path) -> None:
+    """If I upgrade to a chart that changes nothing of the stores, PostgreSQL, Redis and Cassandra do not restart."""
+    values = {"cassandra": {"racks": ["a", "b", "c"]}}
+    newer = tmp_path / "exam-platform"
+    shutil.copytree(CHART, newer)
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    (newer / "Chart.yaml").write_text(yaml.safe_dump(chart | {"version": "97.0.0", "appVersion": "98.0.0"}))
+    before, after = (
+        {each["metadata"]["name"]: each["spec"] for each in _of_kind(documents, "StatefulSet")}
+        for documents in (render(values), render(values, chart=newer))
+    )
+    assert len(before) == 5
+    assert before == after
+    web = f"Deployment/{RELEASE}-web"
+    assert pods_of(render(values))[web] != pods_of(render(values, chart=newer))[web], "the versions do differ"

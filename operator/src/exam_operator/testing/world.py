@@ -317,10 +317,7 @@ class World:
     def _change_job(self, action: Action) -> None:
         job = self.jobs.get(action.revision)
         if action.verb is Verb.CREATE_JOB:
-            if job is None:
-                if action.revision > 1:
-                    self.ledger.setdefault(action.revision, set())
-                self.jobs[action.revision] = StoredJob(uid=str(next(self.uids)), revision=action.revision)
+            self._create_job(action.revision)
         elif job is not None and (job.uid == action.job or not self.safe.uid):
             if action.verb is Verb.DELETE_JOB:
                 if job.state is JobState.RUNNING:
@@ -334,6 +331,13 @@ class World:
                 job.state = JobState.RUNNING
         elif action.verb is Verb.RELEASE_JOB:
             raise ConflictError
+
+    def _create_job(self, revision: int) -> None:
+        """Open a later revision than the first, then create its Job, each unless it exists."""
+        if revision > 1:
+            self.ledger.setdefault(revision, set())
+        if revision not in self.jobs:
+            self.jobs[revision] = StoredJob(uid=str(next(self.uids)), revision=revision)
 
     # Changes without an operator
 

@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         ),
         epilog=(
             "exit codes: 0 done; 1 unexpected error (see the log); 2 invalid command line; 3 rejected (window still "
-            "open, cancelled, no such sitting, revision not open); 4 a seal is damaged; 75 not finished, run again to resume; 78 an "
-            "environment variable is missing or invalid"
+            "open, cancelled, no such sitting, revision not open); 4 a seal is damaged; 75 not finished, run again to "
+            "resume; 78 an environment variable is missing or invalid"
         ),
     )
     coordinate.add_argument("--sitting", required=True, metavar="NAME_OR_ID", help="name or UUID of the sitting")

@@ -22,14 +22,14 @@ class RenderError(Exception):
 
 
 def render(
-    values: JsonObject | None = None, *, files: Sequence[Path] = (), arguments: Sequence[str] = ()
+    values: JsonObject | None = None, *, files: Sequence[Path] = (), arguments: Sequence[str] = (), chart: Path = CHART
 ) -> list[dict[str, Any]]:
     """Return every manifest of a release `exam` in a namespace `exam`; `values` override `files`.
 
     Raises:
         RenderError: the schema rejects a value, or a template fails.
     """
-    command = [str(program("helm")), "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}"]
+    command = [str(program("helm")), "template", RELEASE, str(chart), f"--namespace={NAMESPACE}"]
     command += [*(f"--values={path}" for path in files), "--values=-", *arguments]
     completed = subprocess.run(command, input=json.dumps(values or {}), capture_output=True, text=True, check=False)
     if completed.returncode:
