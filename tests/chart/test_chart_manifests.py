@@ -2,8 +2,8 @@
 
 import json
 import re
-from urllib.parse import urlsplit
 import shutil
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
