@@ -80,7 +80,7 @@ _LINKS: Final = {
     "web→redis": 1,
     "web→cassandra": 1,
 }
-_HEALTHY_SECONDS: Final = 90
+_HEALTHY_SECONDS: Final = 300
 
 
 def targets(students: int) -> Targets:
