@@ -14,6 +14,9 @@ from exam_harness.faults.apiserver_proxy import ErrorResponse, FaultProxy
 from exam_harness.scenarios.sitting.platform_client import PAPERS
 from exam_harness.waiting import eventually
 
+OWNER = "noether"
+"""The Doctor of every exam in these tests."""
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
@@ -84,26 +87,31 @@ def test_a_forbidden_request_is_reported(world, proxy: FaultProxy, operator: Ser
 def test_an_expired_token_is_no_missing_paper(world, proxy: FaultProxy, operator: Service) -> None:
     """If the API server does not accept the operator's token, no Exam reports its Secret as missing."""
     slug = f"token-{uuid4().hex[:12]}"
-    paper = (PAPERS / "algebra-101.yaml").read_text().replace("exam: algebra-101\n", f"exam: {slug}\n")
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "paper"},
-        "type": "examplatform.dev/paper",
-        "stringData": {"paper.yaml": paper},
-    }
-    world.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+    _write_paper(world, (PAPERS / "algebra-101.yaml").read_text().replace("exam: algebra-101\n", f"exam: {slug}\n"))
     expired = ErrorResponse(matches=lambda request: request.resource == "secrets", code=401, times=2)
     proxy.error_responses = [expired]
     operator.start()
     operator.await_ready()
-    reference = {"secretKeyRef": {"name": "paper", "key": "paper.yaml"}}
-    world.apply("coded", opens_in=3600, exam=slug, paperFrom=reference)
+    world.apply("coded", opens_in=3600, exam=slug, owner=OWNER, paperFrom=PAPER_FROM)
     world.await_condition("coded", "Provisioned", "True")
     assert expired.times == 0
     reasons = [reason for reason, _ in world.events("coded")]
     assert "ApiServerUnauthorized" in reasons
     assert "PaperMissing" not in reasons
+
+
+def test_a_faulty_paper_is_reported_without_its_text(world) -> None:
+    """If my paper is faulty, condition and Event name the line, and quote nothing that could be of the key."""
+    slug = f"faulty-{uuid4().hex[:12]}"
+    text = (PAPERS / "algebra-101.yaml").read_text().replace("exam: algebra-101\n", f"exam: {slug}\n")
+    assert "correct: true" in text
+    line = text[: text.index("correct: true")].count("\n") + 1
+    _write_paper(world, text.replace("correct: true", "correct: Tenochtitlan", 1))
+    world.apply("faulty", opens_in=3600, exam=slug, owner=OWNER, paperFrom=PAPER_FROM)
+    rejected = world.await_condition("faulty", "Accepted", "False", "PaperInvalid")
+    assert f"line {line}: correct must be true or false" in rejected["message"]
+    eventually(lambda: "PaperInvalid" in [reason for reason, _ in world.events("faulty")], "the Event is created")
+    assert "Tenochtitlan" not in json.dumps([world.get("faulty"), world.events("faulty")])
 
 
 def test_a_list_that_is_not_found_does_not_end_the_operator(world, proxy: FaultProxy, operator: Service) -> None:
@@ -143,3 +151,18 @@ def _await_lists(proxy: FaultProxy, more: int) -> None:
 
     before = count()
     eventually(lambda: count() >= before + more, f"{more} more lists")
+
+
+PAPER_FROM = {"secretKeyRef": {"name": "paper", "key": "paper.yaml"}}
+
+
+def _write_paper(world, text: str) -> None:
+    """Create the Secret that `PAPER_FROM` names."""
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "paper"},
+        "type": "examplatform.dev/paper",
+        "stringData": {"paper.yaml": text},
+    }
+    world.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
