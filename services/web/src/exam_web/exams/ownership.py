@@ -30,7 +30,7 @@ def owner_named(username: str) -> Doctor:
     Raises:
         Problem: OWNER_REQUIRED when there is no such Doctor.
     """
-    doctor = Doctor.objects.filter(username=username).first()
+    doctor = Doctor.objects.named(username)
     if doctor is None:
         raise Problem(
             ProblemKind.OWNER_REQUIRED, f"spec.owner: {username!r} is not a Doctor of the platform: name one who is"
@@ -51,7 +51,7 @@ def default_owner(slug: str) -> Doctor:
             f"exam {slug!r} has no owner who would see it and its degrees: name a Doctor in spec.owner, or one for all"
             " exams in the chart's web.defaultOwner",
         )
-    doctor = Doctor.objects.filter(username=username).first()
+    doctor = Doctor.objects.named(username)
     if doctor is None:
         raise Problem(
             ProblemKind.OWNER_REQUIRED,

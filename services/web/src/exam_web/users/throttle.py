@@ -7,6 +7,7 @@ from redis.exceptions import RedisError
 
 from exam_core.canonical import digest
 from exam_core.problems import Problem, ProblemKind
+from exam_web.users.names import name_key
 
 log = structlog.get_logger(__name__)
 
@@ -50,4 +51,4 @@ def failed(username: str, address: str) -> None:
 
 def _key(username: str, address: str) -> str:
     # A digest, because user input has any characters and length and should not be readable in Redis.
-    return f"login-failures:{digest(f'{address} {username}'.encode())}"
+    return f"login-failures:{digest(f'{address} {name_key(username)}'.encode())}"
