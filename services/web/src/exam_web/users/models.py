@@ -1,5 +1,6 @@
 """Users of three kinds, the levels of students, login sessions and revocations."""
 
+from collections.abc import Collection
 from typing import Any, ClassVar, Self, TypeVar
 from uuid import uuid4
 
@@ -78,9 +79,9 @@ class User(AbstractUser):
         ]
 
     @classmethod
-    def from_db(cls, *row: Any) -> Self:  # noqa: ANN401 - Django's signature
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> Self:  # noqa: ANN401 - Django's signature
         """Remember the stored name."""
-        user = super().from_db(*row)
+        user = super().from_db(db, field_names, values, **options)
         user._stored_name = user.__dict__.get("username")  # noqa: SLF001 - its own
         return user
 
