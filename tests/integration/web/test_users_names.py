@@ -158,7 +158,7 @@ def test_a_level_is_not_created_unasked(people, tmp_path) -> None:
     assert "line 2: level 'yaer-1' does not exist (--create-levels creates it); levels are: year-1, year-2" in message
     assert not Level.objects.filter(slug="yaer-1").exists()
     call_command("load_people", file, "--create-levels")
-    assert User.objects.get(username="new").level.slug == "yaer-1"
+    assert Level.objects.get(students__username="new").slug == "yaer-1"
 
 
 @pytest.mark.parametrize(
