@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[[WebClient], Awaitable[object]]] = {
     "cancel": lambda client: client.cancel(KEY, epoch=3),
     "close_sitting": lambda client: client.close_sitting(KEY),
     "drain": lambda client: client.drain(KEY),
+    "open_revision": lambda client: client.open_revision(KEY, 2),
     "publish": lambda client: client.publish(KEY, 1),
 }
 """Every method of the client that changes something."""
