@@ -7,6 +7,7 @@ import kopf
 import yaml
 
 from exam_core.canonical import JsonObject
+from exam_operator import metrics
 from exam_operator.clients.kubernetes import KubernetesClient, connect
 from exam_operator.clients.web import WebClient
 from exam_operator.decide.demand import PlatformLimits
@@ -16,6 +17,7 @@ from exam_operator.runtime.canary import Canary
 from exam_operator.runtime.controller import Controller, utc_now
 from exam_operator.runtime.executor import Executor
 from exam_operator.runtime.handlers import register
+from exam_operator.runtime.leadership import Leadership
 from exam_operator.runtime.probes import serve_probes
 from exam_operator.runtime.reconciler import Reconciler
 from exam_operator.runtime.scaling import Deployments, Scaling
@@ -26,11 +28,19 @@ from exam_runtime.settings import EXIT_CONFIG, SettingsError, load_settings
 
 
 async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
-    """Run all tasks of the operator until Kopf receives SIGTERM."""
+    """Run all tasks of the operator until Kopf receives SIGTERM; those that change something while it leads."""
     namespaces = list(settings.watch_namespaces)
     async with await connect() as api:
-        kube = KubernetesClient(api, settings.namespace)
-        web = WebClient(str(settings.web_url), settings.service_token.get_secret_value(), utc_now)
+        leadership = Leadership(
+            KubernetesClient(api, settings.namespace),
+            name=settings.lease_name,
+            identity=settings.identity,
+            duration=settings.lease_seconds,
+            utc=utc_now,
+        )
+        kube = KubernetesClient(api, settings.namespace, guard=leadership.check)
+        token = settings.service_token.get_secret_value()
+        web = WebClient(str(settings.web_url), token, utc_now, guard=leadership.check)
         queue = WorkQueue[ExamKey](utc_now)
         cache = ExamCache()
         limits = PlatformLimits(
@@ -60,19 +70,35 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
         scaling.subscribe(controller.requeue_warm)
         executor = Executor(kube, web, namespace=settings.namespace, job_template=job_template)
         reconciler = Reconciler(kube, web, executor, scaling, cache, max_jobs=settings.max_jobs)
+
+        async def act() -> None:
+            """Reconcile and scale while this process holds the Lease."""
+            controller.requeue_all()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(scaling.run())
+                for _ in range(settings.workers):
+                    tasks.create_task(controller.work(reconciler))
+
+        def update_gauges() -> None:
+            controller.update_gauges()
+            metrics.LEADING.set(leadership.leading)
+            if not leadership.leading:
+                # What this process last did is no longer so, or another replica's.
+                for gauge in (metrics.QUEUE, metrics.SOLVERS_WANTED, metrics.SOLVERS_READY):
+                    gauge.set(0)
+
         probes = serve_probes(
             settings.host,
             settings.port,
             liveness={"watch": controller.check_watch},
             readiness={"exams_listed": controller.check_synced},
-            scrape=controller.update_gauges,
+            scrape=update_gauges,
         )
         try:
             async with probes, asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(controller.resync()),
-                    tasks.create_task(scaling.run()),
-                    *(tasks.create_task(controller.work(reconciler)) for _ in range(settings.workers)),
+                    tasks.create_task(leadership.run(act)),
                 ]
                 scope = {"namespaces": namespaces} if namespaces else {"clusterwide": True}
                 # Kopf handles SIGTERM: this call returns.

@@ -16,6 +16,7 @@ DEGRADED = Gauge(
     "1 for each Exam that is degraded, by reason.",
     ("resource_namespace", "exam", "reason"),
 )
+LEADING = Gauge("exam_operator_leading", "Whether this replica holds the Lease and acts (1) or is ready to (0).")
 EXAMS = Gauge("exam_operator_exams", "Exams in the cache.")
 PLATFORM_SKEW = Gauge("exam_operator_platform_skew_seconds", "The platform's clock minus the operator's.")
 SOLVERS_WANTED = Gauge("exam_operator_solvers_wanted", "Solver pods that all sittings need together.")

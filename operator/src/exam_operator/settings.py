@@ -1,5 +1,6 @@
 """The operator's settings, from environment variables."""
 
+import socket
 from pathlib import Path
 
 from pydantic import Field, HttpUrl, SecretStr
@@ -19,6 +20,12 @@ class OperatorSettings(ServiceSettings):
     """The operator's namespace, with its Jobs, autoscalers and disruption budgets."""
     watch_namespaces: CommaSeparated = ()
     """The namespaces whose Exams are reconciled, separated by commas; empty: all."""
+    lease_name: str = "exam-operator"
+    """The Lease in the operator's namespace whose holder acts."""
+    lease_seconds: int = Field(default=10, ge=1, le=60)
+    """How long the Lease is valid after a renewal; another replica acts after it at the latest."""
+    identity: str = Field(default_factory=socket.gethostname, min_length=1)
+    """This replica's name, which no other one has at the same time: the pod's."""
     solver_deployment: str
     grader_deployment: str
     web_deployment: str

@@ -38,6 +38,10 @@ class UnexpectedAnswerError(UnavailableError):
         super().__init__(service, message, kind="UnexpectedAnswer")
 
 
+class NotLeadingError(Exception):
+    """This process may not change anything: another replica may hold the operator's Lease."""
+
+
 class ConflictError(Exception):
     """The object has changed since it was read; it is read and planned again."""
 

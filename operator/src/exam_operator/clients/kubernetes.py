@@ -17,6 +17,8 @@ from exam_operator.clients.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from exam_operator.clients.guard import Guard, unguarded
+from exam_operator.decide.election import Lease
 from exam_operator.decide.manifests import LABELS, MANAGER
 from exam_operator.model.exam import GROUP, PLURAL, VERSION, ExamKey, key_of
 
@@ -32,14 +34,18 @@ class KubernetesClient:
     Args:
         api: the official client.
         namespace: the operator's namespace, with its Jobs, autoscalers and disruption budgets.
+        guard: called before each request that changes something, and raises an error if this process may not.
     """
 
-    def __init__(self, api: client.ApiClient, namespace: str) -> None:
+    def __init__(self, api: client.ApiClient, namespace: str, *, guard: Guard = unguarded) -> None:
         self._api = api
+        self._namespace = namespace
+        self._guard = guard
         self._jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self._deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
         self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self._autoscalers = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
+        self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._budgets = f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
 
     # Exams
@@ -134,6 +140,19 @@ class KubernetesClient:
         """Create or update a disruption budget (server-side apply)."""
         await self._apply(f"{self._budgets}/{body['metadata']['name']}", body)
 
+    # Leader election
+
+    async def get_lease(self, name: str) -> Lease | None:
+        """A Lease of the operator's namespace; None when it does not exist."""
+        found = await self._get(f"{self._leases}/{name}")
+        return None if found is None else Lease.from_json(found)
+
+    async def write_lease(self, name: str, lease: Lease, *, now: int) -> Lease:
+        """Create a Lease, or replace the version that was read; returns it as written. `now` is UTC in µs."""
+        body = lease.to_json(name=name, namespace=self._namespace, now=now)
+        method, path = ("PUT", f"{self._leases}/{name}") if lease.version else ("POST", self._leases)
+        return Lease.from_json(await self._call(method, path, body))
+
     # Requests
 
     async def _get(self, path: str) -> JsonObject | None:
@@ -180,6 +199,8 @@ class KubernetesClient:
             body=body,
             auth_settings=["BearerToken"],
         )
+        if method != "GET":
+            self._guard()
         try:
             response = await self._api.call_api(*request, _request_timeout=TIMEOUT)
             content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's own

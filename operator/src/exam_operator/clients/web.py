@@ -17,6 +17,7 @@ from exam_operator.clients.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from exam_operator.clients.guard import Guard, unguarded
 from exam_operator.model.exam import ExamKey, ExamSpec, Window
 from exam_operator.model.observed import Sitting
 from exam_operator.model.skew import SkewEstimate
@@ -36,15 +37,17 @@ class WebClient:
         url: web's address; its host is the Host of every request, which web has to allow.
         token: the service token.
         clock: this machine's UTC time in µs.
+        guard: called before each request that changes something, and raises an error if this process may not.
     """
 
-    def __init__(self, url: str, token: str, clock: Clock) -> None:
+    def __init__(self, url: str, token: str, clock: Clock, *, guard: Guard = unguarded) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         limits = httpx.Limits(max_connections=16)
         self._http = httpx.AsyncClient(
             base_url=url, headers=headers, timeout=TIMEOUT, limits=limits, trust_env=False, follow_redirects=False
         )
         self._clock = clock
+        self._guard = guard
         self._skew = SkewEstimate()
 
     @property
@@ -177,13 +180,19 @@ class WebClient:
         return sitting
 
     async def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
+        extensions = {} if method == "GET" else {"trace": self._check_before_sending}
         try:
-            response = await self._http.request(method, path, **arguments)
+            response = await self._http.request(method, path, extensions=extensions, **arguments)
         except httpx.HTTPError as error:
             raise UnreachableError(WEB, f"{type(error).__name__} {error}".strip()) from error
         if response.is_success:
             return response
         raise _error_of(response)
+
+    async def _check_before_sending(self, event: str, _info: object) -> None:
+        """Call the guard when a connection is made and free, and the request is about to be written to it."""
+        if event.endswith(".send_request_headers.started"):
+            self._guard()
 
 
 class _NotFoundError(RejectedError):

@@ -8,7 +8,7 @@ import structlog
 
 from exam_core.canonical import JsonObject
 from exam_operator import metrics
-from exam_operator.clients.errors import UnavailableError
+from exam_operator.clients.errors import NotLeadingError, UnavailableError
 from exam_operator.clients.kubernetes import KubernetesClient
 from exam_operator.decide.settled import is_settled
 from exam_operator.model.exam import Exam, ExamKey, UnreadableExamError, key_of
@@ -72,6 +72,11 @@ class Controller:
             if exam.status.phase in WARM_PHASES:
                 self._queue.add(exam.key)
 
+    def requeue_all(self) -> None:
+        """Reconcile every Exam that is known: this process begins to act."""
+        for exam in self._cache:
+            self._queue.add(exam.key)
+
     def check_watch(self) -> CheckResult:
         """Whether the watch delivers what lists show; if not, the process has to be restarted."""
         stalled = self._canary.stalled(utc_now())
@@ -107,6 +112,9 @@ class Controller:
                     requeue_after = await reconciler.reconcile(key)
                 if requeue_after is not None:
                     self._queue.add(key, utc_now() + requeue_after)
+            except NotLeadingError as error:
+                # The Lease was lost. The next term of this replica begins with all Exams.
+                log.info("reconcile_ended", exam=str(key), error=str(error))
             finally:
                 self._queue.done(key)
 

@@ -187,7 +187,7 @@ class Reconciler:
 
     async def _execute(self, exam: Exam, observed: ObservedState, action: Action, now: int) -> Sitting | None:
         """Execute a planned action; returns the sitting after it where the response contains it."""
-        outcome, sitting_after = "done", None
+        outcome, sitting_after = "interrupted", None
         try:
             if action.verb is Verb.RELEASE_JOB:
                 # Count and release under one lock: two releases at once must not both take the last slot.
@@ -197,6 +197,7 @@ class Reconciler:
             else:
                 sitting_after = await self._executor.execute(exam, observed, action)
             self._rejections.get(exam.key, {}).pop(action.verb, None)
+            outcome = "done"
         except RejectedError as error:
             outcome = "rejected"
             rejection = Rejection(

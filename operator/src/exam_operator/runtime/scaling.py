@@ -12,7 +12,7 @@ import structlog
 from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_operator import metrics
-from exam_operator.clients.errors import ConflictError, UnavailableError
+from exam_operator.clients.errors import ConflictError, NotLeadingError, UnavailableError
 from exam_operator.clients.kubernetes import KubernetesClient
 from exam_operator.decide.demand import Demand, PlatformLimits, PodRange, demand, solvers_wanted
 from exam_operator.decide.manifests import autoscaler, disruption_budget
@@ -106,13 +106,15 @@ class Scaling:
     async def run(self) -> None:
         """Scale until cancelled. Starts when all Exams are listed: a new process must not lower others' capacity."""
         await self._cache.wait_synced()
+        # Another replica may have applied something else since this one last led.
+        self._applied.clear()
         while True:
             self._wake.clear()
             self._changed = False
             wanted = self._demand(self._now())
             try:
                 ready = await self._apply(wanted)
-            except (UnavailableError, ConflictError) as error:
+            except (UnavailableError, ConflictError, NotLeadingError) as error:
                 log.warning("scaling_deferred", error=str(error))
                 ready = None
             wait = self._resync

@@ -67,6 +67,7 @@ class OperatorNamespace:
             "EXAM_OPERATOR_WEB_URL": self.stack.web.url,
             "EXAM_SERVICE_TOKEN": self.stack.secrets.service_token,
             "EXAM_OPERATOR_NAMESPACE": self.namespace,
+            "EXAM_OPERATOR_IDENTITY": name,
             "EXAM_OPERATOR_SOLVER_DEPLOYMENT": SOLVER,
             "EXAM_OPERATOR_GRADER_DEPLOYMENT": GRADER,
             "EXAM_OPERATOR_WEB_DEPLOYMENT": WEB,
