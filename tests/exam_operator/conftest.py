@@ -32,6 +32,7 @@ OWNED = {
     "hpa": ("autoscaling/v2", "horizontalpodautoscalers"),
     "pdb": ("policy/v1", "poddisruptionbudgets"),
     "deployment": ("apps/v1", "deployments"),
+    "lease": ("coordination.k8s.io/v1", "leases"),
 }
 """API version and plural of the objects that the operator owns."""
 

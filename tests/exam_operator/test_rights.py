@@ -30,6 +30,7 @@ def granted() -> dict[str, set[tuple[str, str, str]]]:
 def test_every_right_is_used_and_none_is_missing(world, proxy: FaultProxy) -> None:
     """If I read the operator's roles, they list exactly the requests that it sends in the life of a sitting."""
     operator = world.operated.operator("observed", server=proxy.url, env={"EXAM_OPERATOR_RESYNC_SECONDS": "2"})
+    world.control_plane.kubectl("-n", world.operated.namespace, "delete", "leases", "--all")
     operator.start()
     operator.await_ready()
     try:

@@ -12,6 +12,9 @@ import pytest
 
 from exam_harness.waiting import eventually
 
+ACTING = {"EXAM_OPERATOR_LEASE_NAME": "another-lease"}
+"""An operator with it acts although another one does."""
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 
@@ -69,8 +72,8 @@ def test_down_over_the_close(world, student) -> None:
 
 
 def test_two_operators_at_once_do_no_harm(world) -> None:
-    """If two operators run by mistake, the sitting is provisioned, closed and graded once."""
-    second = world.operated.operator("second", env={"EXAM_OPERATOR_RESYNC_SECONDS": "5"})
+    """If two operators act at once, as around the loss of a Lease, a sitting is provisioned, closed and graded once."""
+    second = world.operated.operator("second", env=ACTING | {"EXAM_OPERATOR_RESYNC_SECONDS": "5"})
     second.start()
     second.await_ready()
     try:
@@ -88,7 +91,7 @@ def test_two_operators_at_once_do_no_harm(world) -> None:
 
 def test_a_suspended_operator_does_not_undo_a_newer_edit(world) -> None:
     """If an operator process is suspended and resumed, an edit that was applied meanwhile stays."""
-    suspended = world.operated.operator("suspended", env={"EXAM_OPERATOR_RESYNC_SECONDS": "1"})
+    suspended = world.operated.operator("suspended", env=ACTING | {"EXAM_OPERATOR_RESYNC_SECONDS": "1"})
     suspended.start()
     suspended.await_ready()
 

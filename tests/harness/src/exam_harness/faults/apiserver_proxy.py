@@ -28,6 +28,9 @@ START_SECONDS = 10
 HOP_BY_HOP = frozenset({"host", "connection", "content-length", "transfer-encoding", "date"})
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
+LEASES = "leases"
+"""Their renewals are not counted as mutating requests: how many there are depends on the time alone."""
+
 Matcher = Callable[[ApiRequest], bool]
 
 
@@ -203,7 +206,7 @@ class FaultProxy:
         return None
 
     def _triggered_hook(self, api_request: ApiRequest) -> MutationHook | None:
-        if not api_request.mutating:
+        if not api_request.mutating or api_request.resource == LEASES:
             return None
         self.mutations += 1
         hook = self.hook

@@ -59,9 +59,21 @@ class OperatorNamespace:
         self._job_template.write_text(yaml.safe_dump(job_template()))
 
     def operator(
-        self, name: str = "operator", *, server: str | None = None, env: Mapping[str, str] | None = None
+        self,
+        name: str = "operator",
+        *,
+        server: str | None = None,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "exam_operator"),
     ) -> Service:
-        """Return an operator process, not yet started; `server` is the URL of an API server proxy, if any."""
+        """Return an operator process, not yet started.
+
+        Args:
+            name: its name, and its identity in an election.
+            server: the URL of an API server proxy, if any.
+            env: variables that differ.
+            program: Python's arguments, to run a variant of it.
+        """
         port, *_ = free_ports(1)
         own = {
             "EXAM_OPERATOR_WEB_URL": self.stack.web.url,
@@ -78,7 +90,7 @@ class OperatorNamespace:
             "HOME": str(self.folder),
         }
         complete_env = default_image_env() | own | dict(env or {})
-        return Service(name, "-m", "exam_operator", port=port, folder=self.folder, env=complete_env)
+        return Service(name, *program, port=port, folder=self.folder, env=complete_env)
 
     def apply(self, body: Mapping[str, Any], *, namespace: str | None = None) -> None:
         """Apply an object, by default in the operator's namespace."""
