@@ -94,7 +94,7 @@ class Replicas:
 
 @pytest.fixture
 def elect(world) -> Iterator[Callable[..., Replicas]]:
-    """Return two replicas with a Lease of so many seconds, not yet started; the shared operator is stopped meanwhile."""
+    """Return two replicas with a Lease of so many seconds, not started; the shared operator is stopped meanwhile."""
     world.operator.stop()
     with ExitStack() as stack:
 

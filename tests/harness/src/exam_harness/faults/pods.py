@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from exam_harness.environments.cluster.deploy import NAMESPACE
+from exam_harness.environments.cluster.deploy import NAMESPACE, RELEASE
 from exam_harness.environments.cluster.diagnostics import pod_names
 from exam_harness.environments.cluster.kind import Cluster
 
@@ -28,13 +28,23 @@ Fault = Callable[[Target], Awaitable[None]]
 
 
 def kill(*components: str) -> Fault:
-    """Return a fault that deletes one pod of each component at once and without grace, as a failing machine would."""
+    """Return a fault that deletes one pod of each component at once and without grace, as a failing machine would.
+
+    Of the operator, it is the one that acts.
+    """
 
     async def inject(target: Target) -> None:
         cluster = target.cluster
-        victims = [(await asyncio.to_thread(pod_names, cluster, component))[0] for component in components]
+        victims = [await asyncio.to_thread(_victim, cluster, component) for component in components]
         delete = ("--namespace", NAMESPACE, "delete", "pod", *victims, "--grace-period=0", "--force", "--wait=false")
         await asyncio.to_thread(cluster.kubectl, *delete)
         target.echo(f"killed: {', '.join(victims)}")
 
     return inject
+
+
+def _victim(cluster: Cluster, component: str) -> str:
+    if component != "operator":
+        return pod_names(cluster, component)[0]
+    words = ("get", "lease", f"{RELEASE}-operator", "--output=jsonpath={.spec.holderIdentity}")
+    return cluster.kubectl("--namespace", NAMESPACE, *words).strip()
