@@ -3,12 +3,19 @@
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import web
 
 from exam_core.problems import Problem, ProblemKind
-from exam_operator.clients.errors import ConflictError, RejectedError, UnavailableError, UnexpectedAnswerError
+from exam_operator.clients.errors import (
+    ConflictError,
+    NotLeadingError,
+    RejectedError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
 from exam_operator.clients.web import WebClient
 from exam_operator.model.exam import ExamKey
 from exam_operator.testing.world import EPOCH_2027, make_exam
@@ -43,13 +50,19 @@ async def answers() -> dict[str, Answer]:
 
 
 @pytest.fixture
+def guard() -> Mock:
+    """The guard of the client, which allows every request."""
+    return Mock(return_value=None)
+
+
+@pytest.fixture
 async def requests() -> list[web.BaseRequest]:
     """The requests that the fake web has received."""
     return []
 
 
 @pytest.fixture
-async def client(answers: dict[str, Answer], requests: list[web.BaseRequest]) -> AsyncIterator[WebClient]:
+async def client(answers: dict[str, Answer], requests: list[web.BaseRequest], guard: Mock) -> AsyncIterator[WebClient]:
     """A client of a fake web."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -63,7 +76,7 @@ async def client(answers: dict[str, Answer], requests: list[web.BaseRequest]) ->
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    created = WebClient(f"http://127.0.0.1:{runner.addresses[0][1]}", "token", lambda: 0)
+    created = WebClient(f"http://127.0.0.1:{runner.addresses[0][1]}", "token", lambda: 0, guard=guard)
     yield created
     await created.close()
     await runner.cleanup()
@@ -161,6 +174,23 @@ async def test_every_command_names_the_namespace_that_it_acts_for(
     with pytest.raises(RejectedError) as caught:
         await COMMANDS[name](client)
     assert (caught.value.reason, caught.value.message) == ("NamespaceNotAllowed", "name the namespace")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_no_command_is_sent_without_the_lease(
+    client: WebClient, answers: dict[str, Answer], requests: list[web.BaseRequest], guard: Mock, name: str
+) -> None:
+    """If the replica does not hold the Lease, no command reaches web, also on a connection that is open already."""
+    answers["all"] = lambda: sitting_of(drained=True)
+    await client.get_sitting("midterm")
+    assert guard.call_count == 0, "reading needs no Lease"
+    guard.side_effect = NotLeadingError
+    with pytest.raises(NotLeadingError):
+        await COMMANDS[name](client)
+    assert [request.method for request in requests] == ["GET"]
+    guard.side_effect = None
+    await COMMANDS[name](client)
+    assert len(requests) == 2
 
 
 @pytest.mark.parametrize(
