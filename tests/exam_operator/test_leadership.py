@@ -93,7 +93,7 @@ class Replicas:
 
 
 @pytest.fixture
-def elect(world) -> Iterator[Callable[..., Replicas]]:
+def elect(world, request: pytest.FixtureRequest) -> Iterator[Callable[..., Replicas]]:
     """Return two replicas with a Lease of so many seconds, not started; the shared operator is stopped meanwhile."""
     world.operator.stop()
     with ExitStack() as stack:
@@ -105,7 +105,9 @@ def elect(world) -> Iterator[Callable[..., Replicas]]:
                 "EXAM_OPERATOR_LEASE_SECONDS": str(seconds),
             }
             replicas = {}
-            for name in ("replica-0", "replica-1"):
+            for number in range(2):
+                # A log of its own for each test.
+                name = f"{request.node.name.removeprefix('test_').replace('_', '-')[:40]}-{number}"
                 proxy = stack.enter_context(FaultProxy(world.control_plane))
                 service = world.operated.operator(name, server=proxy.url, env=env, program=program)
                 stack.callback(service.stop)
@@ -180,7 +182,7 @@ def _resume_a_leader_of_the_past(world, replicas: Replicas) -> list[str]:
     standby.service.kill()
     eventually(lambda: is_past(ends_at), "the sitting is to be closed")
     assert world.sitting("due")["state"] == "scheduled"
-    leader.proxy.delays = [Delay(matches=lambda request: request.resource == LEASES, seconds=2)]
+    leader.proxy.delays = [Delay(matches=lambda request: request.resource == LEASES, seconds=1)]
     leader.service.resume()
     eventually(lambda: "action_finished" in leader.acted[before:], "the leader acts again", seconds=60)
     return leader.acted[before:]

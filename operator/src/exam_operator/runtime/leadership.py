@@ -15,7 +15,16 @@ import structlog
 from exam_core.instants import SECOND
 from exam_operator.clients.errors import ConflictError, NotLeadingError, UnavailableError
 from exam_operator.clients.kubernetes import KubernetesClient
-from exam_operator.decide.election import RENEWAL_SHARE, Lease, Sighting, acts_until, may_take, released, taken
+from exam_operator.decide.election import (
+    ACTING_SHARE,
+    RENEWAL_SHARE,
+    Lease,
+    Sighting,
+    acts_until,
+    may_take,
+    released,
+    taken,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +101,7 @@ class Leadership:
     async def _try_acquire(self) -> bool:
         asked_at = self._clock()
         try:
-            async with asyncio.timeout(self._interval * 2):
+            async with asyncio.timeout(self._duration * ACTING_SHARE):
                 lease = await self._kube.get_lease(self._name)
                 if lease is not None:
                     self._sighting = self._sighting.followed_by(lease, self._clock())
@@ -153,10 +162,13 @@ class Leadership:
         """Release the Lease if it is held; what could still act has ended."""
         self._acts_until = self._clock()
         lease, self._held = self._held, None
-        if lease is None:
-            return
         try:
             async with asyncio.timeout(self._interval * 2):
+                if lease is None:
+                    # The outcome of the last write is not known.
+                    lease = await self._kube.get_lease(self._name)
+                if lease is None or lease.holder != self._identity:
+                    return
                 await self._kube.write_lease(self._name, released(lease), now=self._utc())
         except (ConflictError, UnavailableError, TimeoutError) as error:
             # It was lost before, or it expires.
