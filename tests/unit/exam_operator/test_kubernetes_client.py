@@ -34,8 +34,7 @@ READS: dict[str, Callable[[KubernetesClient], Awaitable[object]]] = {
     "get_job": lambda kube: kube.get_job("grade"),
     "list_jobs": lambda kube: kube.list_jobs(),
     "get_deployment": lambda kube: kube.get_deployment("solver"),
-    "get_autoscaler": lambda kube: kube.get_autoscaler("solver"),
-    "get_disruption_budget": lambda kube: kube.get_disruption_budget("solver"),
+    "list_pods": lambda kube: kube.list_pods({"spec": {"selector": {"matchLabels": {"app": "solver"}}}}),
     "get_lease": lambda kube: kube.get_lease("operator"),
 }
 
