@@ -74,10 +74,13 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
         async def act() -> None:
             """Reconcile and scale while this process holds the Lease."""
             controller.requeue_all()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(scaling.run())
-                for _ in range(settings.workers):
-                    tasks.create_task(controller.work(reconciler))
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(scaling.run())
+                    for _ in range(settings.workers):
+                        tasks.create_task(controller.work(reconciler))
+            finally:
+                reconciler.stand_down()
 
         def update_gauges() -> None:
             controller.update_gauges()

@@ -9,7 +9,14 @@ from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
 from exam_core.schedule import State
 from exam_operator import metrics
-from exam_operator.clients.errors import API_SERVER, ConflictError, RejectedError, UnavailableError, UnreachableError
+from exam_operator.clients.errors import (
+    API_SERVER,
+    ConflictError,
+    NotLeadingError,
+    RejectedError,
+    UnavailableError,
+    UnreachableError,
+)
 from exam_operator.clients.kubernetes import KubernetesClient
 from exam_operator.clients.web import WebClient
 from exam_operator.decide.events import EventRecord, events_for
@@ -87,6 +94,12 @@ class Reconciler:
         self._export_degraded(key, None)
         self._cache.remove(key)
 
+    def stand_down(self) -> None:
+        """Drop what this process has exported about Exams: another replica reconciles them."""
+        for key in list(self._degraded):
+            self._export_degraded(key, None)
+        self._failures.clear()
+
     async def reconcile(self, key: ExamKey) -> int | None:
         """Reconcile one `Exam`; returns µs until it is due again, None when nothing is due.
 
@@ -106,6 +119,9 @@ class Reconciler:
             except UnsettledError as error:
                 metrics.RECONCILES.labels("fault").inc()
                 return await self._defer(key, Fault(reason="NotSettled", message=str(error)))
+            except NotLeadingError:
+                # No fault of the Exam; the replica that leads reconciles it.
+                raise
             except Exception as error:
                 metrics.RECONCILES.labels("fault").inc()
                 log.exception("reconcile_failed")
@@ -287,7 +303,7 @@ class Reconciler:
         if report:
             try:
                 urgent = await self._report_fault(key, fault)
-            except UnavailableError as other:
+            except (UnavailableError, NotLeadingError) as other:
                 log.warning("fault_report_failed", error=str(other))
             except Exception:
                 log.exception("fault_report_failed")
