@@ -14,7 +14,7 @@ from exam_harness.environments.processes.services import Service
 from exam_harness.faults.apiserver_proxy import LEASES, Delay, FaultProxy
 from exam_harness.waiting import eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 LEASE = "elected"
 VARIANT = """
