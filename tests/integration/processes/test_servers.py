@@ -21,6 +21,7 @@ from exam_harness.environments.processes.servers.clock import SteppedClock
 from exam_harness.environments.processes.servers.nginx import Nginx
 from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
+from exam_harness.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -248,6 +249,45 @@ def test_the_clock_of_a_running_postgresql_is_stepped(folder: Path) -> None:
         clock.step(-200_000_000)
         assert -110 < ahead() < -90
         server.kill()
+        server.start()
+        server.await_ready()
+        assert -110 < ahead() < -90
+
+
+def test_the_clock_of_a_running_redis_is_stepped(folder: Path) -> None:
+    """Redis follows its stepped clock within seconds, back and forth."""
+    clock = SteppedClock(folder, "redis", threads=True)
+
+    def ahead() -> float:
+        """By how much Redis's clock is ahead of this machine's (s)."""
+        with redis.Redis.from_url(server.url) as client:
+            seconds, microseconds = client.time()
+        return seconds + microseconds / 1_000_000 - time.time()
+
+    with Redis(folder, clock=clock) as server:
+        assert abs(ahead()) < 10
+        clock.step(100_000_000)
+        eventually(lambda: 90 < ahead() < 110, "Redis follows the step forward")
+        clock.step(-200_000_000)
+        eventually(lambda: -110 < ahead() < -90, "Redis follows the step back")
+
+
+def test_the_clock_of_a_running_cassandra_is_stepped(folder: Path) -> None:
+    """Cassandra follows its stepped clock forward at once; after a step back its time stands until it starts again."""
+    clock = SteppedClock(folder, "cassandra", threads=True)
+
+    def ahead() -> float:
+        """By how much Cassandra's clock is ahead of this machine's (s)."""
+        with server.session() as session:
+            now = session.execute("SELECT toUnixTimestamp(now()) AS now FROM system.local").one().now
+        return now / 1_000 - time.time()
+
+    with Cassandra(folder, clock=clock) as server:
+        assert abs(ahead()) < 10
+        clock.step(100_000_000)
+        eventually(lambda: 90 < ahead() < 110, "Cassandra follows the step forward")
+        server.kill()
+        clock.step(-200_000_000)
         server.start()
         server.await_ready()
         assert -110 < ahead() < -90

@@ -11,6 +11,7 @@ from exam_harness.faults.shrink import shrink
 
 TARGETS = Targets(
     processes={"solver-1": 2, "cassandra": 1},
+    clocks={"postgres": 1, "solver-1": 1},
     links={"solver-1→postgres": 2, "gateway→solver-1": 1},
     students=10,
 )

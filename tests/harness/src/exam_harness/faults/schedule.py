@@ -46,7 +46,7 @@ class Fault(StrEnum):
     STOP = "stop"
     """The operator ends the window now."""
     STEP = "step"
-    """The wall clock of PostgreSQL is set forward, or back, by `amount` milliseconds."""
+    """The wall clock of a process is set forward, or back, by `amount` milliseconds."""
     LOSE_TASKS = "lose-tasks"
     """All queued Celery tasks are lost."""
     REPEAT_TASKS = "repeat-tasks"
@@ -60,7 +60,8 @@ TASK_FAULTS: Final = (Fault.LOSE_TASKS, Fault.REPEAT_TASKS)
 
 SITTING: Final = "sitting"
 QUEUES: Final = "queues"
-CLOCK: Final = "clock"
+PLATFORM_CLOCK: Final = "postgres"
+"""The process whose wall clock is the platform's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +100,9 @@ class Schedule:
 
     @property
     def stepped(self) -> int:
-        """By how much the clock is stepped in all, whatever the direction."""
-        return sum(abs(event.amount) for event in self.events if event.fault is Fault.STEP)
+        """By how much the platform's clock is stepped in all, whatever the direction."""
+        steps = (event for event in self.events if event.fault is Fault.STEP and event.target == PLATFORM_CLOCK)
+        return sum(abs(event.amount) for event in steps)
 
     @property
     def delays_writes(self) -> bool:
@@ -126,11 +128,13 @@ class Targets:
 
     Attributes:
         processes: names of processes, each with its relative frequency.
+        clocks: names of processes whose wall clock can be stepped, each with its relative frequency.
         links: names of links, ``client→server``, each with its relative frequency.
         students: the number of students.
     """
 
     processes: Mapping[str, int]
+    clocks: Mapping[str, int]
     links: Mapping[str, int]
     students: int
 
@@ -151,11 +155,12 @@ def draw_schedule(seed: int, targets: Targets) -> Schedule:
 
 def _draw_fault(rng: Random, targets: Targets) -> Event:
     at = rng.randint(-300, _LAST_START_MS)
-    kind = rng.choices(["process", "link", "task", "clock"], weights=[20, 20, 4, 3])[0]
+    kind = rng.choices(["process", "link", "task", "clock"], weights=[20, 20, 4, 6])[0]
     if kind == "task":
         return Event(at=max(at, WINDOW_MS - 500), fault=rng.choice(TASK_FAULTS), target=QUEUES, lasts=3_000)
     if kind == "clock":
-        return Event(at=at, fault=Fault.STEP, target=CLOCK, amount=rng.choice([-1, 1]) * rng.randint(200, 5_000))
+        amount = rng.choice([-1, 1]) * rng.randint(200, 5_000)
+        return Event(at=at, fault=Fault.STEP, target=_weighted(rng, targets.clocks), amount=amount)
     if kind == "process":
         fault = rng.choices(PROCESS_FAULTS, weights=[4, 5, 2])[0]
         target = _weighted(rng, targets.processes)

@@ -44,7 +44,7 @@ class Wiring:
         route: the port by which each service reaches each server.
         env: environment variables of all services, in addition to their own.
         modules: the Python modules that run the solver and the grader.
-        stepped: whether PostgreSQL's wall clock can be stepped (`Stack.clock`).
+        stepped: whether each process has a wall clock of its own that can be stepped (`Stack.clocks`).
     """
 
     route: Route = direct
@@ -83,10 +83,10 @@ class Stack:
         self.folder = folder = folder.absolute()
         (folder / "logs").mkdir(parents=True)
         self.secrets = Secrets.new(folder / "secrets")
-        self.clock = SteppedClock(folder)
-        self.postgres = Postgres(folder, clock=self.clock if wiring.stepped else None)
-        self.redis = Redis(folder)
-        self.cassandra = Cassandra(folder, long_lived=long_lived)
+        self.clocks = _clocks(folder, solvers) if wiring.stepped else {}
+        self.postgres = Postgres(folder, clock=self.clocks.get("postgres"))
+        self.redis = Redis(folder, clock=self.clocks.get("redis"))
+        self.cassandra = Cassandra(folder, long_lived=long_lived, clock=self.clocks.get("cassandra"))
         self._echo = echo
         self._with_beat = beat
         stores = (self.postgres, self.redis, self.cassandra)
@@ -202,11 +202,11 @@ class Stack:
         return run_python(["-m", "exam_grader", *arguments], self.grader_env)
 
     def _routed(self, client: str, env: Mapping[str, str]) -> dict[str, str]:
-        """A service's environment with the ports by which it reaches the stores and web."""
-        routed = dict(env)
+        """A service's environment with the ports by which it reaches the stores and web, and with its clock."""
+        routed = dict(env) | (dict(self.clocks[client].env) if client in self.clocks else {})
         for server, port in self._ports.items():
             address = f"127.0.0.1:{port}"
-            if any(address in value for value in env.values()):
+            if any(address in value for value in routed.values()):
                 replaced = f"127.0.0.1:{self._wiring.route(client, server, port)}"
                 routed = {name: value.replace(address, replaced) for name, value in routed.items()}
         port = self._wiring.route(client, "cassandra", self.cassandra.port)
@@ -223,3 +223,10 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _clocks(folder: Path, solvers: int) -> dict[str, SteppedClock]:
+    """A clock for each process, by the name of the client or server that it is to the others."""
+    threads = ("web", "grader", "redis", "cassandra", *(f"solver-{number + 1}" for number in range(solvers)))
+    clocks = {name: SteppedClock(folder / "clocks", name, threads=True) for name in threads}
+    return clocks | {"postgres": SteppedClock(folder / "clocks", "postgres")}

@@ -55,7 +55,7 @@ class Injector:
             await _last(event)
             proxy.heal()
         elif event.fault is Fault.STEP:
-            self.platform.stack.clock.step(event.amount * _MS)
+            self.platform.stack.clocks[event.target].step(event.amount * _MS)
         elif event.fault in TASK_FAULTS:
             await asyncio.to_thread(self._disturb_tasks, event)
         else:

@@ -12,7 +12,7 @@ import httpx
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.services import MODULES, Modules
 from exam_harness.environments.processes.stack import Echo, Stack, Wiring
-from exam_harness.faults.schedule import Targets
+from exam_harness.faults.schedule import PLATFORM_CLOCK, Targets
 from exam_harness.faults.tcp_proxy import ProxyLoop, TcpProxy
 
 if TYPE_CHECKING:
@@ -61,6 +61,15 @@ _PROCESSES: Final = {
     "grader": 3,
     "web": 2,
 }
+_CLOCKS: Final = {
+    PLATFORM_CLOCK: 6,
+    "solver-1": 3,
+    "solver-2": 3,
+    "cassandra": 2,
+    "redis": 1,
+    "grader": 3,
+    "web": 2,
+}
 _LINKS: Final = {
     "solver-1→postgres": 5,
     "solver-2→postgres": 5,
@@ -85,7 +94,7 @@ _HEALTHY_SECONDS: Final = 300
 
 def targets(students: int) -> Targets:
     """What schedules may hit."""
-    return Targets(processes=_PROCESSES, links=_LINKS, students=students)
+    return Targets(processes=_PROCESSES, clocks=_CLOCKS, links=_LINKS, students=students)
 
 
 class Platform:
@@ -109,7 +118,7 @@ class Platform:
 
     def now(self) -> int:
         """The platform's time (µs)."""
-        return self.stack.clock.now()
+        return self.stack.clocks[PLATFORM_CLOCK].now()
 
     def start_missing(self) -> list[str]:
         """Start the processes that ended, as an orchestrator does, and return their names.
@@ -128,6 +137,9 @@ class Platform:
         self.down.clear()
         for proxy in self.proxies.values():
             proxy.heal()
+        for name, clock in self.stack.clocks.items():
+            if name != PLATFORM_CLOCK:
+                clock.step(-clock.offset)
         for server in self.processes.values():
             if server.process.alive:
                 server.resume()

