@@ -86,9 +86,9 @@ test: setup lint kube ## run everything without a cluster: linters, types, unit,
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: test-faults
-test-faults: setup ## run sittings under seeded faults of every process and link, and judge all that was said (SEEDS=1-10)
+test-faults: setup ## run sittings under seeded faults of every process and link, and judge all that was said (SEEDS=1-10, NODES=3)
 	@$(BIN)/python -m exam_harness.scenarios.nemesis $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SCHEDULE),--schedule $(SCHEDULE)) \
-		$(if $(REPEAT),--repeat $(REPEAT)) $(if $(SHRINK),--shrink $(SHRINK))
+		$(if $(REPEAT),--repeat $(REPEAT)) $(if $(NODES),--nodes $(NODES)) $(if $(SHRINK),--shrink $(SHRINK))
 
 .PHONY: test-faults-controls
 test-faults-controls: setup ## switch off one rule of the protocol after the other, and check that the faults show each

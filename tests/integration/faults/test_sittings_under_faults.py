@@ -10,7 +10,7 @@ from exam_harness.faults.schedule import PLATFORM_CLOCK, Event, Fault, Schedule,
 from exam_harness.scenarios.nemesis.platform import targets
 from exam_harness.waiting import eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 SEEDS = (1, 2, 3, 4, 5, 8, 9, 13)
 """A sample; `make test-faults` runs any other seeds."""

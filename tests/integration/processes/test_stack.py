@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Mapping
 
 import httpx
 import pytest
@@ -72,7 +73,12 @@ def test_every_connection_between_two_processes_has_its_own_route() -> None:
     routes: dict[tuple[str, str], int] = {}
     folder = new_run_folder("whole-test")
     try:
-        wiring = Wiring(route=lambda client, server, _port: routes.setdefault((client, server), 100_000 + len(routes)))
+
+        def route(client: str, servers: Mapping[str, str], _port: int) -> int:
+            (server,) = servers
+            return routes.setdefault((client, server), 100_000 + len(routes))
+
+        wiring = Wiring(route=route)
         stack = Stack(folder / "run", wiring=wiring)
         stack.gateway.prepare()
         texts = {name: " ".join(stack.env_for(name).values()) for name in stack.services}

@@ -15,6 +15,13 @@ TARGETS = Targets(
     links={"solver-1→postgres": 2, "gateway→solver-1": 1},
     students=10,
 )
+RING = Targets(
+    processes={"solver-1": 1, "cassandra-1": 4, "cassandra-2": 4},
+    clocks={"cassandra-1": 1},
+    links={"solver-1→cassandra-1": 2, "solver-2→cassandra-2": 2, "peers→cassandra-2": 2},
+    students=10,
+    replicas=frozenset({"cassandra-1", "cassandra-2"}),
+)
 seeds = st.integers(min_value=0)
 
 
@@ -42,6 +49,23 @@ def test_faults_hit_known_targets_one_at_a_time(seed: int) -> None:
     for one, other in combinations(schedule.events, 2):
         if one.target == other.target and one.lasts and other.lasts:
             assert other.at > one.at + one.lasts
+
+
+@given(seeds)
+def test_faults_hit_one_replica_only(seed: int) -> None:
+    """A quorum of the nodes that store my answers stays, whatever else fails."""
+    events = draw_schedule(seed, RING).events
+    assert len({event.target.rpartition("→")[2] for event in events if "cassandra" in event.target}) <= 1
+
+
+def test_a_schedule_that_hits_one_replica_alone_is_known_as_such() -> None:
+    """While only a node of three fails, my answers get their outcome; what else fails may delay them."""
+    node = Event(at=0, fault=Fault.KILL, target="cassandra-1")
+    link = Event(at=0, fault=Fault.CUT, target="solver-1→cassandra-1")
+    other = Event(at=0, fault=Fault.KILL, target="solver-1")
+    assert Schedule(seed=1, events=(node, link)).hits_only(RING.replicas)
+    assert not Schedule(seed=1, events=(node, other)).hits_only(RING.replicas)
+    assert not Schedule(seed=1, events=(node,)).hits_only(TARGETS.replicas)
 
 
 def test_every_fault_is_drawn() -> None:

@@ -154,3 +154,18 @@ def test_a_delayed_link_delivers_later(proxy: TcpProxy, client: socket.socket) -
     client.sendall(b"slow")
     assert_silent(client)
     assert client.recv(1024) == b"slow"
+
+
+def test_a_proxy_serves_one_address_for_a_server_at_another(loop: ProxyLoop) -> None:
+    """Servers that share a port, each at an address of its own, have a proxy each."""
+    port, upstream = free_ports(2)
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"node 2")
+
+    loop.listen(greet, upstream, "127.0.1.2")
+    TcpProxy(loop, "peers→node-2", port=port, upstream=upstream, host="127.0.0.2", upstream_host="127.0.1.2").start()
+    with socket.create_connection(("127.0.0.2", port), SECONDS) as client:
+        assert client.recv(1024) == b"node 2"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, port), SECONDS)

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from exam_harness.environments.processes.servers.cassandra import Ring, configuration
 from exam_harness.environments.processes.servers.clock import SteppedClock
 from exam_harness.faults.schedule import LINK_FAULTS, Event, Fault, Schedule, draw_schedule
 from exam_harness.oracle.judgement import CLOCK_TOLERANCE
@@ -80,7 +82,7 @@ def test_schedules_step_the_clock_of_every_process_that_they_hit() -> None:
 
 
 @pytest.mark.parametrize(("target", "exact"), [("postgres", False), *((name, True) for name in CLOCKS)])
-def test_only_the_platforms_own_clock_makes_times_uncertain(target: str, exact: bool) -> None:
+def test_only_the_platforms_own_clock_makes_times_uncertain(target: str, *, exact: bool) -> None:
     """Whatever the clocks of solvers, graders, web, Cassandra and Redis show, deadlines are judged exactly."""
     schedule = Schedule(seed=1, events=(Event(at=0, fault=Fault.STEP, target=target, amount=5_000),))
     assert (tolerance(schedule) == CLOCK_TOLERANCE) is exact
@@ -101,6 +103,29 @@ def test_schedules_cut_any_two_processes_that_are_connected() -> None:
         *(f"{client}→{server}" for client in ("web", "grader") for server in stores),
         *(f"gateway→{server}" for server in ("solver-1", "solver-2", "web")),
     }
+
+
+def test_each_node_of_three_is_cut_off_from_each_client_and_from_its_peers() -> None:
+    """With three nodes of Cassandra, faults hit one of them: itself, its clock, any of its connections."""
+    hit, nodes = targets(1, nodes=3), {"cassandra-1", "cassandra-2", "cassandra-3"}
+    assert nodes == hit.replicas == nodes & set(hit.processes) == nodes & set(hit.clocks)
+    clients = ("solver-1", "solver-2", "web", "grader", "peers")
+    assert {link for link in hit.links if "cassandra" in link} == {f"{c}→{node}" for c in clients for node in nodes}
+    assert targets(1).replicas == set()
+
+
+def test_the_nodes_of_a_ring_own_parts_of_the_same_size() -> None:
+    """Each node has an address and a token of its own, is a seed, and listens for its peers behind a proxy."""
+    ring = Ring(size=3, port=1, storage_port=2, apart=True)
+    assert ring.hosts == ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+    assert len({ring.token(number + 1) - ring.token(number) for number in (1, 2)}) == 1
+    second = yaml.safe_load(configuration(Path("/data"), ring, 2))
+    assert second["initial_token"] == str(ring.token(2))
+    assert (second["listen_address"], second["broadcast_address"]) == ("127.0.1.2", "127.0.0.2")
+    assert second["rpc_address"] == "127.0.0.2"
+    assert second["seed_provider"][0]["parameters"] == [{"seeds": "127.0.0.1:2,127.0.0.2:2,127.0.0.3:2"}]
+    alone = yaml.safe_load(configuration(Path("/data"), Ring(port=1, storage_port=2), 1))
+    assert alone["listen_address"] == alone["broadcast_address"] == alone["rpc_address"] == "127.0.0.1"
 
 
 def test_a_variant_of_code_that_is_gone_is_an_error() -> None:

@@ -12,6 +12,7 @@ from exam_core import receipts
 from exam_core.answers import Submission
 from exam_core.fold import root_digest
 from exam_core.receipts import Receipt
+from exam_harness.oracle.availability import longest_outage
 from exam_harness.oracle.instants import rfc3339
 from exam_harness.oracle.judgement import judge
 from exam_harness.oracle.proofs import Published
@@ -538,3 +539,14 @@ def test_a_degree_that_a_proof_shows_otherwise_is_reported(run: Run) -> None:
     changed = {**proof, "content": {**proof["content"], "total": "3.60"}}
     run.changes = {"degree_proofs": Published(published.statement, {1: changed})}
     assert run.kinds() == {"degree", "proof"}
+
+
+def test_an_outage_lasts_from_the_first_answer_without_an_outcome_to_the_next_outcome(run: Run) -> None:
+    """If I get no response, and then 503, and then a receipt, that was one outage; another student's call ends none."""
+    run.answer(1, at=2_000)
+    run.lose(2, at=2_100)
+    run.call(ANSWER, 503, {}, at=2_500, seq=3, answer=ONE)
+    run.call(ANSWER, 409, {}, at=2_700, seq=1, answer=ONE, student=2)
+    run.answer(4, at=3_000)
+    lost, last = run.calls[2], run.calls[-1]
+    assert longest_outage(run.calls) == last.ended - lost.began

@@ -4,7 +4,7 @@ A schedule is JSON, so that a failed run can be repeated from a file, and `small
 Times are milliseconds after the opening of the sitting's window.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from random import Random
@@ -74,6 +74,11 @@ class Event:
     lasts: int = 0
     amount: int = 0
 
+    @property
+    def server(self) -> str:
+        """The process that it hits, of a link the one that is connected to."""
+        return self.target.rpartition("→")[2]
+
     def __str__(self) -> str:
         """Format it for a report."""
         lasts = f" for {self.lasts} ms" if self.lasts else ""
@@ -108,9 +113,13 @@ class Schedule:
     def delays_writes(self) -> bool:
         """Whether a write of an answer may arrive long after it was sent."""
         return any(
-            event.target.endswith("cassandra") or (event.fault is Fault.PAUSE and event.target.startswith("solver"))
+            "cassandra" in event.target or (event.fault is Fault.PAUSE and event.target.startswith("solver"))
             for event in self.events
         )
+
+    def hits_only(self, processes: Container[str]) -> bool:
+        """Whether its faults hit these processes and their connections alone."""
+        return all(event.server in processes for event in self.events)
 
     def smaller(self) -> Iterator["Schedule"]:
         """Yield schedules that are simpler by one step: without an event first, then with one that is shorter."""
@@ -131,12 +140,18 @@ class Targets:
         clocks: names of processes whose wall clock can be stepped, each with its relative frequency.
         links: names of links, ``client→server``, each with its relative frequency.
         students: the number of students.
+        replicas: the processes of which only one at a time may fail.
     """
 
     processes: Mapping[str, int]
     clocks: Mapping[str, int]
     links: Mapping[str, int]
     students: int
+    replicas: frozenset[str] = frozenset()
+
+    def replica(self, event: Event) -> str | None:
+        """The replica that an event hits, itself or its connections."""
+        return event.server if event.server in self.replicas else None
 
 
 def draw_schedule(seed: int, targets: Targets) -> Schedule:
@@ -146,7 +161,7 @@ def draw_schedule(seed: int, targets: Targets) -> Schedule:
     wanted = rng.randint(2, 5)
     while len(events) < wanted:
         event = _draw_fault(rng, targets)
-        if not any(_overlap(event, other) for other in events):
+        if not any(_overlap(event, other) or _hit_two_replicas(event, other, targets) for other in events):
             events.append(event)
     if rng.random() < 0.5:
         events += _draw_operations(rng, targets)
@@ -204,6 +219,11 @@ def _overlap(one: Event, other: Event) -> bool:
         and one.at <= other.at + other.lasts + 1_000
         and other.at <= one.at + one.lasts + 1_000
     )
+
+
+def _hit_two_replicas(one: Event, other: Event, targets: Targets) -> bool:
+    """Whether events hit different replicas: one that was killed takes as long as a sitting to come back."""
+    return None not in (pair := {targets.replica(one), targets.replica(other)}) and len(pair) > 1
 
 
 def _in_order(events: Sequence[Event]) -> tuple[Event, ...]:

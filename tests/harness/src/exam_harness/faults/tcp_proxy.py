@@ -47,8 +47,13 @@ class ProxyLoop:
         """Run a coroutine in the loop and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
 
-    def listen(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], port: int) -> None:
-        """Serve connections on a loopback port."""
+    def listen(
+        self,
+        serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        port: int,
+        host: str = HOST,
+    ) -> None:
+        """Serve connections on a port of a loopback address."""
 
         async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
@@ -56,7 +61,7 @@ class ProxyLoop:
             finally:
                 await _close(writer)
 
-        self._servers.append(self.run(asyncio.start_server(serve_and_close, HOST, port)))
+        self._servers.append(self.run(asyncio.start_server(serve_and_close, host, port)))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -88,13 +93,25 @@ class TcpProxy:
         name: its name in messages, such as ``solver-1→postgres``.
         port: the port that it listens on.
         upstream: the server's port.
+        host: the address that it listens at.
+        upstream_host: the server's address.
     """
 
-    def __init__(self, loop: ProxyLoop, name: str, *, port: int, upstream: int) -> None:
+    def __init__(
+        self,
+        loop: ProxyLoop,
+        name: str,
+        *,
+        port: int,
+        upstream: int,
+        host: str = HOST,
+        upstream_host: str = HOST,
+    ) -> None:
         self.name = name
         self.port = port
         self._loop = loop
-        self._upstream = upstream
+        self._host = host
+        self._upstream = (upstream_host, upstream)
         self._connections: set[_Connection] = set()
         self._fault: LinkFault | None = None
         self._delay = 0.0
@@ -103,7 +120,7 @@ class TcpProxy:
 
     def start(self) -> None:
         """Start listening."""
-        self._loop.listen(self._serve, self.port)
+        self._loop.listen(self._serve, self.port, self._host)
 
     def inject(self, fault: LinkFault, *, delay: float = 0.0) -> None:
         """Let the link misbehave from now on; `delay` is in seconds and belongs to DELAY."""
@@ -146,7 +163,7 @@ class TcpProxy:
             connection.reset()
             return
         try:
-            upstream_reader, upstream_writer = await asyncio.open_connection(HOST, self._upstream)
+            upstream_reader, upstream_writer = await asyncio.open_connection(*self._upstream)
         except OSError:
             connection.reset()
             return

@@ -24,11 +24,11 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def is_listening(port: int) -> bool:
+def is_listening(port: int, host: str = "127.0.0.1") -> bool:
     """Return whether a loopback port accepts connections."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 def _is_free(port: int) -> bool:

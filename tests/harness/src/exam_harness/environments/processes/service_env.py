@@ -98,12 +98,12 @@ def _common() -> dict[str, str]:
 
 def _cassandra(cassandra: Cassandra) -> dict[str, str]:
     return {
-        "EXAM_CASSANDRA_HOSTS": cassandra.host,
+        "EXAM_CASSANDRA_HOSTS": ",".join(cassandra.ring.hosts),
         "EXAM_CASSANDRA_PORT": str(cassandra.port),
         "EXAM_CASSANDRA_USERNAME": cassandra.username,
         "EXAM_CASSANDRA_PASSWORD": cassandra.password,
         "EXAM_CASSANDRA_KEYSPACE": "exam",
-        "EXAM_CASSANDRA_REPLICATION": "1",
+        "EXAM_CASSANDRA_REPLICATION": str(cassandra.ring.size),
     }
 
 

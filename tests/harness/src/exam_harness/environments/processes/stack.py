@@ -10,7 +10,7 @@ from typing import Self
 
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.server import Server, start_together, stop_together
-from exam_harness.environments.processes.servers.cassandra import Cassandra
+from exam_harness.environments.processes.servers.cassandra import Cassandra, Ring
 from exam_harness.environments.processes.servers.clock import SteppedClock
 from exam_harness.environments.processes.servers.nginx import Nginx
 from exam_harness.environments.processes.servers.postgres import Postgres
@@ -27,11 +27,15 @@ from exam_harness.hosts import LOCAL, Hosts
 __all__ = ["Stack", "run_python"]
 
 Echo = Callable[[str], None]
-Route = Callable[[str, str, int], int]
-"""The port by which a client reaches a server: a proxy's or its own; called with both names and the server's port."""
+Route = Callable[[str, Mapping[str, str], int], int]
+"""The port by which a client reaches a server, or all nodes of one: a proxy's or its own.
+
+Called with the client's name, the server's names with the address of each, and their port, which is the same for all.
+"""
+LOOPBACK = "127.0.0.1"
 
 
-def direct(_client: str, _server: str, port: int) -> int:
+def direct(_client: str, _servers: Mapping[str, str], port: int) -> int:
     """The route without proxies."""
     return port
 
@@ -42,12 +46,16 @@ class Wiring:
 
     Attributes:
         route: the port by which each service reaches each server.
+        nodes: the number of Cassandra's nodes, which is also the number of copies of its data.
+        join: serves the addresses by which Cassandra's nodes reach each other; by default they serve them themselves.
         env: environment variables of all services, in addition to their own.
         modules: the Python modules that run the solver and the grader.
         stepped: whether each process has a wall clock of its own that can be stepped (`Stack.clocks`).
     """
 
     route: Route = direct
+    nodes: int = 1
+    join: Callable[[Ring], None] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     modules: Modules = MODULES
     stepped: bool = False
@@ -83,10 +91,17 @@ class Stack:
         self.folder = folder = folder.absolute()
         (folder / "logs").mkdir(parents=True)
         self.secrets = Secrets.new(folder / "secrets")
-        self.clocks = _clocks(folder, solvers) if wiring.stepped else {}
+        ring = Ring(size=wiring.nodes, apart=wiring.join is not None)
+        if wiring.join is not None:
+            wiring.join(ring)
+        self.clocks = _clocks(folder, solvers, ring) if wiring.stepped else {}
         self.postgres = Postgres(folder, clock=self.clocks.get("postgres"))
         self.redis = Redis(folder, clock=self.clocks.get("redis"))
-        self.cassandra = Cassandra(folder, long_lived=long_lived, clock=self.clocks.get("cassandra"))
+        self.nodes = [
+            Cassandra(folder, ring=ring, number=number, long_lived=long_lived, clock=self.clocks.get(name))
+            for number, name in enumerate(ring.names, start=1)
+        ]
+        self.cassandra = self.nodes[0]
         self._echo = echo
         self._with_beat = beat
         stores = (self.postgres, self.redis, self.cassandra)
@@ -116,15 +131,15 @@ class Stack:
         )
         self.gateway = Nginx(
             folder,
-            web=f"127.0.0.1:{wiring.route('gateway', 'web', web_port)}",
-            solvers=[f"127.0.0.1:{wiring.route('gateway', each.name, each.port)}" for each in self.solvers],
+            web=f"127.0.0.1:{wiring.route('gateway', {'web': LOOPBACK}, web_port)}",
+            solvers=[f"127.0.0.1:{wiring.route('gateway', {each.name: LOOPBACK}, each.port)}" for each in self.solvers],
             port=gateway_port,
         )
 
     @property
     def stores(self) -> tuple[Server, ...]:
         """The servers that store data."""
-        return (self.postgres, self.redis, self.cassandra)
+        return (self.postgres, self.redis, *self.nodes)
 
     @property
     def services(self) -> dict[str, Service]:
@@ -168,14 +183,17 @@ class Stack:
 
     def start(self) -> None:
         """Start everything and wait until it is ready."""
-        self._echo("starting PostgreSQL, Redis and Cassandra")
+        nodes = f" (nodes: {len(self.nodes)})" if len(self.nodes) > 1 else ""
+        self._echo(f"starting PostgreSQL, Redis and Cassandra{nodes}")
         # Cassandra takes longest: it boots while PostgreSQL is initialised and migrated.
-        self.cassandra.start()
+        for node in self.nodes:
+            node.start()
         start_together((self.postgres, self.redis))
         with ThreadPoolExecutor() as pool:
             migrated = pool.submit(self.web_command, "migrate", "--no-input")
             collected = pool.submit(self.web_command, "collectstatic", "--no-input")
-            self.cassandra.await_ready()
+            for node in self.nodes:
+                node.await_ready()
             self._echo("migrating the schemas")
             self.answerlog_command("migrate")
             migrated.result()
@@ -207,9 +225,10 @@ class Stack:
         for server, port in self._ports.items():
             address = f"127.0.0.1:{port}"
             if any(address in value for value in routed.values()):
-                replaced = f"127.0.0.1:{self._wiring.route(client, server, port)}"
+                replaced = f"127.0.0.1:{self._wiring.route(client, {server: LOOPBACK}, port)}"
                 routed = {name: value.replace(address, replaced) for name, value in routed.items()}
-        port = self._wiring.route(client, "cassandra", self.cassandra.port)
+        nodes = {node.name: node.host for node in self.nodes}
+        port = self._wiring.route(client, nodes, self.cassandra.port)
         return routed | {"EXAM_CASSANDRA_PORT": str(port)}
 
     def __enter__(self) -> Self:
@@ -225,8 +244,8 @@ class Stack:
         self.stop()
 
 
-def _clocks(folder: Path, solvers: int) -> dict[str, SteppedClock]:
+def _clocks(folder: Path, solvers: int, ring: Ring) -> dict[str, SteppedClock]:
     """A clock for each process, by the name of the client or server that it is to the others."""
-    threads = ("web", "grader", "redis", "cassandra", *(f"solver-{number + 1}" for number in range(solvers)))
+    threads = ("web", "grader", "redis", *ring.names, *(f"solver-{number + 1}" for number in range(solvers)))
     clocks = {name: SteppedClock(folder / "clocks", name, threads=True) for name in threads}
     return clocks | {"postgres": SteppedClock(folder / "clocks", "postgres")}

@@ -10,17 +10,23 @@ import shutil
 import sys
 import time
 from collections import Counter
+from typing import Final
 
 from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.faults.schedule import Schedule
 from exam_harness.faults.shrink import shrink
+from exam_harness.oracle.availability import longest_outage
 from exam_harness.oracle.checker import Mismatch
 from exam_harness.oracle.judgement import judge
 from exam_harness.oracle.transcript import Transcript
 from exam_harness.scenarios.nemesis.accounts import log_in_students
-from exam_harness.scenarios.nemesis.platform import running_platform
+from exam_harness.scenarios.nemesis.platform import running_platform, targets
 from exam_harness.scenarios.nemesis.settings import Settings, read_settings
 from exam_harness.scenarios.nemesis.sitting import Sittings, tolerance
+from exam_harness.students.clock import SECOND
+
+LONGEST_OUTAGE: Final = 8 * SECOND
+"""How long one of three nodes that fails may keep a student without an outcome: a few timeouts of the client."""
 
 
 def main() -> int:
@@ -29,7 +35,7 @@ def main() -> int:
     settings.folder.mkdir(parents=True, exist_ok=True)
     run = new_run_folder("nemesis")
     try:
-        with running_platform(run / "run", echo=print) as platform:
+        with running_platform(run / "run", echo=print, nodes=settings.nodes) as platform:
             logins, ids = log_in_students(platform.stack, settings.students)
             code = asyncio.run(Nemesis(settings, Sittings(platform, logins, ids)).run())
     finally:
@@ -45,6 +51,7 @@ class Nemesis:
     def __init__(self, settings: Settings, sittings: Sittings) -> None:
         self._settings = settings
         self._sittings = sittings
+        self._targets = targets(settings.students, settings.nodes)
         self._totals: Counter[str] = Counter()
 
     async def run(self) -> int:
@@ -72,6 +79,9 @@ class Nemesis:
         await self._sittings.refresh_logins()
         transcript = await self._sittings.run(schedule)
         mismatches, counts = judge(transcript, tolerance=tolerance(schedule))
+        outage = longest_outage(transcript.calls)
+        if schedule.hits_only(self._targets.replicas) and outage > LONGEST_OUTAGE:
+            mismatches.append(Mismatch("unavailable", transcript.sitting, f"answers had no outcome for {outage} µs"))
         self._totals.update({"sittings": 1, "calls": len(transcript.calls), **counts})
         self._totals.update(mismatch.kind for mismatch in mismatches)
         empty = not counts.get("acknowledged", 0)
@@ -80,7 +90,7 @@ class Nemesis:
         print(
             f"seed {schedule.seed}: {outcome}, {len(schedule.events)} events, {len(transcript.calls)} calls,"
             f" {counts.get('acknowledged', 0)} acknowledged, {counts.get('superseded', 0)} superseded,"
-            f" {time.monotonic() - began:.1f} s",
+            f" longest outage {outage / SECOND:.1f} s, {time.monotonic() - began:.1f} s",
             flush=True,
         )
         if mismatches:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from exam_harness.environments.processes.ports import free_ports
+from exam_harness.environments.processes.servers.cassandra import Ring
 from exam_harness.environments.processes.services import MODULES, Modules
 from exam_harness.environments.processes.stack import Echo, Stack, Wiring
 from exam_harness.faults.schedule import PLATFORM_CLOCK, Targets
@@ -56,7 +57,6 @@ _PROCESSES: Final = {
     "solver-1": 5,
     "solver-2": 5,
     "postgres": 4,
-    "cassandra": 2,
     "redis": 2,
     "grader": 3,
     "web": 2,
@@ -65,7 +65,6 @@ _CLOCKS: Final = {
     PLATFORM_CLOCK: 6,
     "solver-1": 3,
     "solver-2": 3,
-    "cassandra": 2,
     "redis": 1,
     "grader": 3,
     "web": 2,
@@ -73,8 +72,6 @@ _CLOCKS: Final = {
 _LINKS: Final = {
     "solver-1→postgres": 5,
     "solver-2→postgres": 5,
-    "solver-1→cassandra": 4,
-    "solver-2→cassandra": 4,
     "solver-1→redis": 1,
     "solver-2→redis": 1,
     "solver-1→web": 1,
@@ -83,18 +80,32 @@ _LINKS: Final = {
     "gateway→solver-2": 2,
     "gateway→web": 2,
     "grader→postgres": 2,
-    "grader→cassandra": 3,
     "grader→redis": 2,
     "web→postgres": 1,
     "web→redis": 1,
-    "web→cassandra": 1,
 }
+_CASSANDRA: Final = 2
+"""The frequency of faults of a node, and of its clock."""
+_CASSANDRA_LINKS: Final = {"solver-1": 4, "solver-2": 4, "grader": 3, "web": 1}
+_PEERS: Final = "peers"
+"""All other nodes, as clients of a node of Cassandra."""
+_PEERS_LINK: Final = 4
 _HEALTHY_SECONDS: Final = 300
 
 
-def targets(students: int) -> Targets:
-    """What schedules may hit."""
-    return Targets(processes=_PROCESSES, clocks=_CLOCKS, links=_LINKS, students=students)
+def targets(students: int, nodes: int = 1) -> Targets:
+    """What schedules may hit, on a platform with so many nodes of Cassandra."""
+    names = Ring(size=nodes).names
+    links = {f"{client}→{name}": weight for client, weight in _CASSANDRA_LINKS.items() for name in names}
+    peers = {f"{_PEERS}→{name}": _PEERS_LINK for name in names if nodes > 1}
+    cassandra = dict.fromkeys(names, _CASSANDRA)
+    return Targets(
+        processes=_PROCESSES | cassandra,
+        clocks=_CLOCKS | cassandra,
+        links=_LINKS | links | peers,
+        students=students,
+        replicas=frozenset(names if nodes > 1 else ()),
+    )
 
 
 class Platform:
@@ -108,7 +119,7 @@ class Platform:
         self.processes: Mapping[str, Server] = {
             "postgres": stack.postgres,
             "redis": stack.redis,
-            "cassandra": stack.cassandra,
+            **{node.name: node for node in stack.nodes},
             "web": stack.web,
             **{each.name: each for each in stack.solvers},
             "grader": stack.worker,
@@ -157,21 +168,37 @@ class Platform:
 
 
 @contextmanager
-def running_platform(folder: Path, *, echo: Echo, pace: Pace = PACE) -> Iterator[Platform]:
-    """Start a platform with two solvers, and stop it at the end."""
+def running_platform(folder: Path, *, echo: Echo, pace: Pace = PACE, nodes: int = 1) -> Iterator[Platform]:
+    """Start a platform with two solvers and so many nodes of Cassandra, and stop it at the end."""
     with ExitStack() as undo:
         loop = undo.enter_context(ProxyLoop())
         proxies: dict[str, TcpProxy] = {}
 
-        def route(client: str, server: str, port: int) -> int:
-            name = f"{client}→{server}"
-            if name not in proxies:
-                (listening,) = free_ports(1)
-                proxies[name] = TcpProxy(loop, name, port=listening, upstream=port)
-                proxies[name].start()
-            return proxies[name].port
+        def add(name: str, host: str, port: int, upstream_host: str, upstream: int) -> None:
+            proxies[name] = TcpProxy(loop, name, port=port, upstream=upstream, host=host, upstream_host=upstream_host)
+            proxies[name].start()
 
-        wiring = Wiring(route=route, env=pace.env, modules=pace.modules, stepped=True)
+        def route(client: str, servers: Mapping[str, str], port: int) -> int:
+            names = [f"{client}→{server}" for server in servers]
+            if names[0] not in proxies:
+                (listening,) = free_ports(1)
+                for name, host in zip(names, servers.values(), strict=True):
+                    add(name, host, listening, host, port)
+            return proxies[names[0]].port
+
+        def join(ring: Ring) -> None:
+            for number, (name, host) in enumerate(zip(ring.names, ring.hosts, strict=True), start=1):
+                port = ring.storage_port
+                add(f"{_PEERS}→{name}", host, port, ring.listen_host(number), port)
+
+        wiring = Wiring(
+            route=route,
+            nodes=nodes,
+            join=join if nodes > 1 else None,
+            env=pace.env,
+            modules=pace.modules,
+            stepped=True,
+        )
         stack = Stack(folder, solvers=2, lease_ttl_ms=LEASE_TTL_MS, wiring=wiring, echo=echo)
         yield Platform(undo.enter_context(stack), proxies, pace)
 

@@ -58,6 +58,11 @@ async def _provision(platform: Platform, http: httpx.AsyncClient, name: str, lea
         "publish": "automatic",
     }
     response = await http.put(f"/internal/sittings/{name}", json=body, timeout=_CALL_SECONDS)
+    while response.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # a store was too slow, as on a machine under load
+        if platform.now() >= opens_at:
+            return None
+        await asyncio.sleep(int(response.headers["Retry-After"]))
+        response = await http.put(f"/internal/sittings/{name}", json=body, timeout=_CALL_SECONDS)
     status = response.raise_for_status().json()
     while min(await asyncio.to_thread(platform.epochs)) < status["epoch"]:
         if platform.now() >= opens_at:

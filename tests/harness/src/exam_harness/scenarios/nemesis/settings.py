@@ -20,6 +20,7 @@ class Settings:
         schedule: a file with one schedule to run instead.
         repeat: how often each schedule is run.
         students: the number of students.
+        nodes: the number of nodes of Cassandra.
         shrink_runs: how many sittings may be spent on shrinking a schedule that fails.
         folder: where transcripts of failed sittings and logs are written.
     """
@@ -28,6 +29,7 @@ class Settings:
     schedule: Path | None
     repeat: int
     students: int
+    nodes: int
     shrink_runs: int
     folder: Path
 
@@ -39,7 +41,7 @@ class Settings:
 
     def _drawn(self) -> list[Schedule]:
         return (
-            [draw_schedule(seed, targets(self.students)) for seed in self.seeds]
+            [draw_schedule(seed, targets(self.students, self.nodes)) for seed in self.seeds]
             if self.schedule is None
             else [Schedule.from_json(json.loads(self.schedule.read_text()))]
         )
@@ -52,6 +54,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     parser.add_argument("--schedule", type=Path, help="run the schedule in this file instead")
     parser.add_argument("--repeat", type=int, default=1, help="run each schedule this often (%(default)s)")
     parser.add_argument("--students", type=int, default=24, help="number of students (%(default)s)")
+    parser.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="nodes of Cassandra (%(default)s)")
     parser.add_argument("--shrink", type=int, default=0, help="sittings to spend on shrinking a failure (%(default)s)")
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "build/nemesis", help="output folder")
     parsed = parser.parse_args(arguments)
@@ -60,6 +63,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         schedule=parsed.schedule,
         repeat=parsed.repeat,
         students=parsed.students,
+        nodes=parsed.nodes,
         shrink_runs=parsed.shrink,
         folder=parsed.folder,
     )

@@ -1,16 +1,24 @@
-"""Cassandra from its jars on a plain Java, with the default superuser replaced."""
+"""Nodes of Cassandra from its jars on a plain Java, with the default superuser replaced."""
 
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from cassandra import AuthenticationFailed, OperationTimedOut, ProtocolVersion, RequestExecutionException
+from cassandra import (
+    AuthenticationFailed,
+    ConsistencyLevel,
+    OperationTimedOut,
+    ProtocolVersion,
+    RequestExecutionException,
+)
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import RoundRobinPolicy
+from cassandra.policies import WhiteListRoundRobinPolicy
+from cassandra.query import SimpleStatement
 from jinja2 import StrictUndefined, Template
 
 from exam_harness.environments.processes.paths import CASSANDRA_SOURCES, cassandra_home, require_installed, short_digest
@@ -22,19 +30,17 @@ from exam_harness.environments.processes.servers.java import find_java, java_ver
 
 _DEFAULT_SUPERUSER = ("cassandra", "cassandra")
 """The superuser of a new cluster; its login is revoked once the run's own superuser exists."""
+_SUPERUSER_QUERY = "SELECT role FROM system_auth.roles WHERE role = %s"
 _STARTING_ERRORS = (NoHostAvailable, AuthenticationFailed, OperationTimedOut, RequestExecutionException)
 """Errors of a node that is starting."""
 CLOCK_SOURCE = CASSANDRA_SOURCES / "SteppedClock.java"
 _TEMPLATE = CASSANDRA_SOURCES / "cassandra.yaml.j2"
-_HEAP = "512m"
 # A short-lived node spends most of its time starting, where C2 compilation does not pay off.
 _SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)
 _OPTIONS = (
-    f"-Xms{_HEAP}",
-    f"-Xmx{_HEAP}",
     "-XX:+UseSerialGC",
     "-XX:+ExitOnOutOfMemoryError",
-    # A single node has no peers to wait for when it joins or leaves.
+    # The nodes of a ring have their tokens from the start, and none joins or leaves it.
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
     "-Dcassandra.ring_delay_ms=1",
     "-Dcassandra.shutdown_announce_in_ms=0",
@@ -44,31 +50,82 @@ _OPTIONS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ring:
+    """What the nodes of a cluster on this machine share; `password` is of the superuser `username`.
+
+    Attributes:
+        size: the number of nodes; each has a loopback address of its own, and the same ports as the others.
+        port: the port of the CQL protocol.
+        storage_port: the port for the other nodes.
+        apart: whether nodes listen for each other at another address than the one that others connect to, which a proxy
+            has to serve.
+    """
+
+    size: int = 1
+    port: int = field(default_factory=lambda: free_ports(1)[0])
+    storage_port: int = field(default_factory=lambda: free_ports(1)[0])
+    apart: bool = False
+    username: str = "exam"
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The address of each node, for clients and for other nodes."""
+        return tuple(f"127.0.0.{number}" for number in range(1, self.size + 1))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each node."""
+        return tuple(f"cassandra-{number}" for number in range(1, self.size + 1)) if self.size > 1 else ("cassandra",)
+
+    def listen_host(self, number: int) -> str:
+        """The address at which a node, counted from 1, listens for the others."""
+        return f"127.0.1.{number}" if self.apart else self.hosts[number - 1]
+
+    def token(self, number: int) -> int:
+        """The token of a node: all have parts of the same size."""
+        return -(2**63) + number * (2**64 // (self.size + 1))
+
+
 class Cassandra(Server):
-    """A single Cassandra node; `username` and `password` are of its superuser, generated for this run.
+    """A Cassandra node, the only one by default.
 
     Args:
         folder: the folder for its data and log.
+        ring: what it shares with the other nodes.
+        number: its number among them, from 1 on.
         long_lived: whether it runs long enough for full compilation to pay off, as under a benchmark.
         clock: its wall clock; by default this machine's.
         archive_to: the file into which Java dumps the loaded classes when the node stops (see `class_archive`).
     """
 
-    ready_seconds: ClassVar[float] = 120
-    username = "exam"
-    host = "127.0.0.1"
+    ready_seconds: ClassVar[float] = 240
 
-    def __init__(self, folder: Path, *, long_lived: bool = False, clock: SteppedClock | None = None, archive_to: Path | None = None) -> None:
-        self.folder = folder.absolute() / "cassandra"
-        self.port, self._storage_port = free_ports(2)
-        self.password = secrets.token_urlsafe(24)
-        self._superuser_replaced = False
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ring: Ring | None = None,
+        number: int = 1,
+        long_lived: bool = False,
+        clock: SteppedClock | None = None,
+        archive_to: Path | None = None,
+    ) -> None:
+        self.ring = ring = ring or Ring()
+        self.name = ring.names[number - 1]
+        self.folder = folder.absolute() / self.name
+        self.port, self.host = ring.port, ring.hosts[number - 1]
+        self.username, self.password = ring.username, ring.password
+        self._number = number
+        # The first node replaces the superuser of all.
+        self._superuser_replaced = number > 1
         require_installed(cassandra_home())
         classes = _class_options(archive_to)
         self._child = ChildProcess(
-            "Cassandra",
-            command(self.folder, [*classes, *(() if long_lived else _SHORT_LIVED)], clock),
-            log=folder.absolute() / "logs/cassandra.log",
+            self.name.capitalize(),
+            command(self.folder, [*_memory(ring), *classes, *(() if long_lived else _SHORT_LIVED)], clock),
+            log=folder.absolute() / f"logs/{self.name}.log",
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         )
 
@@ -80,24 +137,25 @@ class Cassandra(Server):
     def prepare(self) -> None:
         """Write the configuration."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "cassandra.yaml").write_text(configuration(self.folder, self.port, self._storage_port))
+        (self.folder / "cassandra.yaml").write_text(configuration(self.folder, self.ring, self._number))
 
     def is_ready(self) -> bool:
-        """Return whether a query as the superuser succeeds; create the superuser the first time."""
+        """Return whether a query of all replicas as the superuser succeeds; create the superuser the first time."""
         # A TCP connection attempt is cheap; a driver without a node to connect to takes seconds.
-        if not is_listening(self.port):
+        if not is_listening(self.port, self.host):
             return False
         try:
             if not self._superuser_replaced:
                 self._replace_default_superuser()
             with self.session() as session:
-                return session.execute("SELECT key FROM system.local").one() is not None
+                query = SimpleStatement(_SUPERUSER_QUERY, consistency_level=ConsistencyLevel.ALL)
+                return session.execute(query, (self.username,)).one() is not None
         except _STARTING_ERRORS:
             return False
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Yield a driver session as the superuser, for tests and the oracle."""
+        """Yield a driver session with this node as the superuser, for tests and the oracle."""
         with self._session(self.username, self.password) as session:
             yield session
 
@@ -119,7 +177,11 @@ class Cassandra(Server):
             port=self.port,
             auth_provider=PlainTextAuthProvider(username, password),
             execution_profiles={
-                EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=20)
+                EXEC_PROFILE_DEFAULT: ExecutionProfile(
+                    load_balancing_policy=WhiteListRoundRobinPolicy([self.host]),
+                    consistency_level=ConsistencyLevel.QUORUM,
+                    request_timeout=20,
+                )
             },
             protocol_version=ProtocolVersion.V5,
             connect_timeout=5,
@@ -148,10 +210,26 @@ def command(folder: Path, java_options: list[str], clock: SteppedClock | None = 
     ]
 
 
-def configuration(folder: Path, port: int, storage_port: int) -> str:
-    """Render the node's cassandra.yaml."""
+def configuration(folder: Path, ring: Ring, number: int) -> str:
+    """Render a node's cassandra.yaml."""
     template = Template(_TEMPLATE.read_text(), undefined=StrictUndefined)
-    return str(template.render(folder=folder, port=port, storage_port=storage_port))
+    return str(
+        template.render(
+            folder=folder,
+            port=ring.port,
+            storage_port=ring.storage_port,
+            token=ring.token(number),
+            host=ring.hosts[number - 1],
+            listen=ring.listen_host(number),
+            # All are seeds, so that each starts whichever other one is down.
+            seeds=",".join(f"{host}:{ring.storage_port}" for host in ring.hosts),
+        )
+    )
+
+
+def _memory(ring: Ring) -> list[str]:
+    heap = "512m" if ring.size == 1 else "400m"
+    return [f"-Xms{heap}", f"-Xmx{heap}", f"-Dcassandra.system_auth.default_rf={ring.size}"]
 
 
 def class_archive() -> Path:
