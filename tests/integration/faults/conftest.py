@@ -21,13 +21,12 @@ STUDENTS = 24
 class Judged:
     """Runs schedules and returns what is wrong."""
 
-    platform: Platform
     sittings: Sittings
 
     @classmethod
     def of(cls, platform: Platform) -> "Judged":
         """With new students, who are logged in."""
-        return cls(platform, Sittings(platform, *log_in_students(platform.stack, STUDENTS)))
+        return cls(Sittings(platform, *log_in_students(platform.stack, STUDENTS)))
 
     async def mismatches(self, schedule: Schedule) -> list[tuple[str, str]]:
         """Run a sitting; returns (kind, detail) of every statement that is not true."""

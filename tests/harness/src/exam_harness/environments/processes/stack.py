@@ -50,7 +50,7 @@ class Wiring:
         join: serves the addresses by which Cassandra's nodes reach each other; by default they serve them themselves.
         env: environment variables of all services, in addition to their own.
         modules: the Python modules that run the solver and the grader.
-        stepped: whether each process has a wall clock of its own that can be stepped (`Stack.clocks`).
+        stepped: whether each store has a wall clock of its own that can be stepped (`Stack.clocks`).
     """
 
     route: Route = direct
@@ -94,7 +94,7 @@ class Stack:
         ring = Ring(size=wiring.nodes, apart=wiring.join is not None)
         if wiring.join is not None:
             wiring.join(ring)
-        self.clocks = _clocks(folder, solvers, ring) if wiring.stepped else {}
+        self.clocks = _clocks(folder, ring) if wiring.stepped else {}
         self.postgres = Postgres(folder, clock=self.clocks.get("postgres"))
         self.redis = Redis(folder, clock=self.clocks.get("redis"))
         self.nodes = [
@@ -220,8 +220,8 @@ class Stack:
         return run_python(["-m", "exam_grader", *arguments], self.grader_env)
 
     def _routed(self, client: str, env: Mapping[str, str]) -> dict[str, str]:
-        """A service's environment with the ports by which it reaches the stores and web, and with its clock."""
-        routed = dict(env) | (dict(self.clocks[client].env) if client in self.clocks else {})
+        """A service's environment with the ports by which it reaches the stores and web."""
+        routed = dict(env)
         for server, port in self._ports.items():
             address = f"127.0.0.1:{port}"
             if any(address in value for value in routed.values()):
@@ -244,8 +244,7 @@ class Stack:
         self.stop()
 
 
-def _clocks(folder: Path, solvers: int, ring: Ring) -> dict[str, SteppedClock]:
-    """A clock for each process, by the name of the client or server that it is to the others."""
-    threads = ("web", "grader", "redis", *ring.names, *(f"solver-{number + 1}" for number in range(solvers)))
-    clocks = {name: SteppedClock(folder / "clocks", name, threads=True) for name in threads}
+def _clocks(folder: Path, ring: Ring) -> dict[str, SteppedClock]:
+    """A clock for each store, by its name."""
+    clocks = {name: SteppedClock(folder / "clocks", name, threads=True) for name in ("redis", *ring.names)}
     return clocks | {"postgres": SteppedClock(folder / "clocks", "postgres")}

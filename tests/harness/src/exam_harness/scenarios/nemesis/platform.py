@@ -63,11 +63,7 @@ _PROCESSES: Final = {
 }
 _CLOCKS: Final = {
     PLATFORM_CLOCK: 6,
-    "solver-1": 3,
-    "solver-2": 3,
     "redis": 1,
-    "grader": 3,
-    "web": 2,
 }
 _LINKS: Final = {
     "solver-1→postgres": 5,
