@@ -256,7 +256,7 @@ def test_the_clock_of_a_running_postgresql_is_stepped(folder: Path) -> None:
 
 def test_the_clock_of_a_running_redis_is_stepped(folder: Path) -> None:
     """Redis follows its stepped clock within seconds, back and forth."""
-    clock = SteppedClock(folder, "redis", threads=True)
+    clock = SteppedClock(folder / "clocks", "redis", threads=True)
 
     def ahead() -> float:
         """By how much Redis's clock is ahead of this machine's (s)."""
@@ -274,7 +274,7 @@ def test_the_clock_of_a_running_redis_is_stepped(folder: Path) -> None:
 
 def test_the_clock_of_a_running_cassandra_is_stepped(folder: Path) -> None:
     """Cassandra follows its stepped clock forward at once; after a step back its time stands until it starts again."""
-    clock = SteppedClock(folder, "cassandra", threads=True)
+    clock = SteppedClock(folder / "clocks", "cassandra", threads=True)
 
     def ahead() -> float:
         """By how much Cassandra's clock is ahead of this machine's (s)."""
