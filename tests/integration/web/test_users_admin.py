@@ -208,6 +208,7 @@ def test_admin_changes_invalidate_lists(noor, people, log_in, algebra, django_ca
         "title": "Another title",
         "instructions": algebra.instructions,
         "level": algebra.level_id,
+        "published": "on",
         "questions-TOTAL_FORMS": 0,
         "questions-INITIAL_FORMS": 0,
     }
