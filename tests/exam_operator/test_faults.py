@@ -30,6 +30,8 @@ SEED = int(os.environ.get("EXAM_FAULTS_SEED", "2026"))
 SAMPLED = 4
 FAULTS = EVERY if os.environ.get("EXAM_FAULTS") == "all" else sorted(random.Random(SEED).sample(EVERY, SAMPLED))
 SECONDS = 4
+SECONDS_WITH_RESTART = 12
+"""Long enough that an operator which was killed is back before the close, on a slow machine too."""
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Servic
             operator.start()
         return True
 
-    world.apply("mortal", opens_in=1, lasts=SECONDS, grading={"publish": "Automatic"})
+    world.apply("mortal", opens_in=1, lasts=SECONDS_WITH_RESTART, grading={"publish": "Automatic"})
     sitting = eventually(lambda: restarted() and _provisioned(world, "mortal"), "the sitting is provisioned")
     assert sitting is not None
     attempt = student.start(sitting)
