@@ -155,7 +155,7 @@ def test_solvers_are_not_scaled_down_while_a_sitting_is_open(world) -> None:
     world.apply("large", lasts=170, solver={"minReplicas": 4, "maxReplicas": 4})
     world.await_condition("large", "CapacityReady", "True")
     world.await_phase("small", "Open")
-    eventually(lambda: _replicas(world) >= 4, "the solver is scaled up")
+    pods = eventually(lambda: (wanted := _replicas(world)) >= 4 and _ready(world) == wanted and wanted, "all are ready")
     world.patch("large", {"desiredState": "StoppedAndGrade"})
     world.await_phase("large", "Graded")
     autoscaler = eventually(
@@ -169,7 +169,7 @@ def test_solvers_are_not_scaled_down_while_a_sitting_is_open(world) -> None:
     assert f"{world.namespace}/small" in budget["metadata"]["annotations"]["examplatform.dev/open-sittings"]
     pod = json.loads(_kubectl(world, "get", "pods", "-l", f"app.kubernetes.io/name={SOLVER}", "-o", "json"))["items"][0]
     assert world.evict(pod["metadata"]["name"]) == 429
-    assert (_replicas(world), _ready(world)) == (4, 4)
+    assert (_replicas(world), _ready(world)) == (pods, pods)
     world.patch("small", {"desiredState": "StoppedAndGrade"})
     world.await_phase("small", "Graded")
     eventually(lambda: world.owned("pdb", SOLVER)["spec"]["maxUnavailable"] == 1, "pods may be evicted again")

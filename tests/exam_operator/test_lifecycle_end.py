@@ -1,11 +1,9 @@
 """The end of a sitting: closed on time or by hand, sealed, graded, published, graded again; and deletion."""
 
 import json
-from uuid import uuid4
 
 import pytest
 
-from exam_harness.scenarios.sitting.platform_client import PAPERS
 from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -102,9 +100,7 @@ def test_a_cancelled_sitting_is_not_graded(world) -> None:
 
 def test_a_corrected_key_is_graded_as_another_revision(world) -> None:
     """If I correct the key and raise the revision, a second grading runs, and the first is kept."""
-    slug = f"regrade-{uuid4().hex[:12]}"
-    paper = (PAPERS / "geometry-201.yaml").read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
-    assert world.internal("PUT", "/internal/exams", content=paper.encode()).is_success
+    slug = world.write_exam()
     grading = {"publish": "Automatic"}
     world.apply("again", lasts=600, exam=slug, desiredState="StoppedAndGrade", grading=grading)
     first = world.await_phase("again", "Published")
@@ -178,7 +174,11 @@ def test_a_namespace_can_be_deleted_with_an_open_exam(world) -> None:
     """If the namespace is deleted, the Exam's finalizer is removed at once, even while it is open."""
     world.control_plane.create_namespace(f"{world.namespace}-x")
     created = world.apply("open", lasts=3600)
-    body = {**created, "metadata": {"name": "elsewhere"}, "spec": {**created["spec"], "exam": world.write_exam()}}
+    body = {
+        **created,
+        "metadata": {"name": "elsewhere"},
+        "spec": {**created["spec"], "exam": world.write_exam(namespace=f"{world.namespace}-x")},
+    }
     body.pop("status", None)
     world.control_plane.kubectl("-n", f"{world.namespace}-x", "apply", "-f", "-", stdin=json.dumps(body))
     eventually(
