@@ -57,10 +57,11 @@ def test_killed_while_open(world, student) -> None:
 
 def test_down_over_the_close(world, student) -> None:
     """If the operator is down when the window closes, late answers are still rejected."""
-    world.apply("over", lasts=5)
+    world.apply("over", lasts=20)
     world.await_phase("over", "Open")
     sitting = world.sitting("over")
     attempt = student.start(sitting)
+    # It acts until it has ended, which takes seconds.
     world.operator.stop()
     student.wait_until_closed(sitting)
     assert attempt.answer(0, {"seq": 1, "choices": [0]}).json()["type"].endswith("/deadline-passed")
