@@ -60,7 +60,8 @@ def _use_every_right(world) -> None:
     for kind in ("hpa", "pdb"):
         world.control_plane.kubectl("-n", world.operated.namespace, "delete", kind, "--all")
     # Pods are read when there are too few of them.
-    world.apply("busy", lasts=600, solver={"minReplicas": 3})
+    present = world.owned("deployment", "exam-solver")["spec"]["replicas"]
+    world.apply("busy", lasts=600, solver={"minReplicas": present + 1, "maxReplicas": present + 1})
     world.await_condition("busy", "CapacityReady", "True")
     world.stack.worker.pause()
     try:

@@ -29,7 +29,9 @@ HOP_BY_HOP = frozenset({"host", "connection", "content-length", "transfer-encodi
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
 LEASES = "leases"
-"""Their renewals are not counted as mutating requests: how many there are depends on the time alone."""
+REPEATED = frozenset({LEASES, "horizontalpodautoscalers", "poddisruptionbudgets"})
+"""Not counted as mutating requests, because their number depends on the time alone: a Lease is renewed, and each resync
+applies autoscalers and budgets whole."""
 
 Matcher = Callable[[ApiRequest], bool]
 
@@ -206,7 +208,7 @@ class FaultProxy:
         return None
 
     def _triggered_hook(self, api_request: ApiRequest) -> MutationHook | None:
-        if not api_request.mutating or api_request.resource == LEASES:
+        if not api_request.mutating or api_request.resource in REPEATED:
             return None
         self.mutations += 1
         hook = self.hook
