@@ -37,11 +37,13 @@ def test_the_index_lists_each_decision_once_with_its_number_and_title() -> None:
     """If I look for a decision in the index, it is there once, under the number and title of its page, in order."""
     folder = REPOSITORY / "docs/adr"
     pages = [path for path in sorted(folder.glob("*.md")) if path.name != "README.md"]
-    titles = [(path, *path.read_text().splitlines()[0].removeprefix("# ").split(". ", 1)) for path in pages]
+    titles = [path.read_text().splitlines()[0].removeprefix("# ") for path in pages]
+    numbers, decisions = zip(*(title.split(". ", 1) for title in titles), strict=True)
     rows = re.findall(r"^\| \d+ \|.*$", (folder / "README.md").read_text(), flags=re.MULTILINE)
-    assert rows == [f"| {number} | [{title}]({path.name}) |" for path, number, title in titles]
-    assert [int(path.name[:4]) for path in pages] == [int(number) for _, number, _ in titles]
-    assert len({number for _, number, _ in titles}) == len(titles)
+    expected = zip(numbers, decisions, pages, strict=True)
+    assert rows == [f"| {number} | [{decision}]({page.name}) |" for number, decision, page in expected]
+    assert [int(page.name[:4]) for page in pages] == [int(number) for number in numbers]
+    assert len(set(numbers)) == len(pages)
 
 
 @pytest.mark.parametrize(
