@@ -10,6 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 ROOT = Path("/secrets")
 KEYS = "keys.pem"
 STATEMENT_KEYS = "statement-keys.pem"
+COMPONENTS = ("web", "solver", "grader")
+"""The services with a role in Cassandra."""
+CREDENTIALS = ("EXAM_CASSANDRA_USERNAME", "EXAM_CASSANDRA_PASSWORD")
 
 
 def _dsn(role: str, password: str) -> str:
@@ -58,17 +61,50 @@ def environments() -> dict[str, dict[str, str]]:
 
 
 def main() -> None:
-    """Write the secrets unless they exist; the last volume is written last and marks completion."""
+    """Write the secrets unless they exist; Redis' are written last and mark completion."""
     generated = environments()
-    if (ROOT / list(generated)[-1] / "env").exists():
+    if (ROOT / "redis/env").exists():
         add_statement_keys(generated["web"])
-        return
-    for service, variables in generated.items():
-        if service in {"web", "solver"}:
-            write_key(ROOT / service / KEYS)
-        if service == "web":
-            write_key(ROOT / service / STATEMENT_KEYS)
-        (ROOT / service / "env").write_text("".join(_line(name, value) for name, value in variables.items()))
+    else:
+        for service, variables in generated.items():
+            if service in {"web", "solver"}:
+                write_key(ROOT / service / KEYS)
+            if service == "web":
+                write_key(ROOT / service / STATEMENT_KEYS)
+            write_env(service, variables)
+    separate_cassandra_roles()
+
+
+def separate_cassandra_roles() -> None:
+    """Give Cassandra's superuser to the migrations alone, and each component a role; resumes if it was interrupted.
+
+    Secrets that an earlier release generated have the superuser in the environment of every component.
+    """
+    if not (ROOT / "migrate/env").exists():
+        web = read_env("web")
+        superuser = {name: web[name] for name in CREDENTIALS}
+        passwords = {f"EXAM_CASSANDRA_{each.upper()}_PASSWORD": secrets.token_urlsafe(24) for each in COMPONENTS}
+        write_env("migrate", superuser | passwords)
+    passwords = read_env("migrate")
+    for each in COMPONENTS:
+        password = passwords[f"EXAM_CASSANDRA_{each.upper()}_PASSWORD"]
+        role = dict(zip(CREDENTIALS, (f"exam_{each}", password), strict=True))
+        present = read_env(each)
+        if present | role != present:
+            write_env(each, present | role)
+
+
+def read_env(service: str) -> dict[str, str]:
+    """The variables of a service."""
+    lines = (ROOT / service / "env").read_text().splitlines()
+    return {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
+
+
+def write_env(service: str, variables: dict[str, str]) -> None:
+    """Write the variables of a service; never a part of them."""
+    unfinished = ROOT / service / "env.new"
+    unfinished.write_text("".join(_line(name, value) for name, value in variables.items()))
+    unfinished.replace(ROOT / service / "env")
 
 
 def add_statement_keys(variables: dict[str, str]) -> None:

@@ -31,7 +31,10 @@ SECRET_READERS = {
     "postgres-solver-password": {"postgres", "solver"},
     "postgres-grader-password": {"postgres", "grader", "beat", "grading"},
     "redis-password": {"redis", *STORE_CLIENTS},
-    "cassandra-password": STORE_CLIENTS,
+    "cassandra-password": {"migrations"},
+    "cassandra-web-password": {"web", "migrations"},
+    "cassandra-solver-password": {"solver", "migrations"},
+    "cassandra-grader-password": {"grader", "beat", "grading", "migrations"},
 }
 
 

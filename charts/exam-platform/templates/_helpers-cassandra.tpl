@@ -38,3 +38,14 @@ cassandra.yaml: |
   rack={{ . }}
 {{- end }}
 {{- end }}
+
+{{/* The container that migrates Cassandra's schema. */}}
+{{- define "exam.cassandraSchema" -}}
+- name: cassandra
+  image: {{ include "exam.image" (list . .Values.web.image) }}
+  {{- include "exam.containerDefaults" . | nindent 2 }}
+  command: [python, -m, exam_answerlog, migrate, --wait, "600"]
+  env: {{- include "exam.cassandraEnv" (list . "migrate") | nindent 4 }}
+  volumeMounts: [{name: tmp, mountPath: /tmp}]
+  resources: {requests: {cpu: 50m, memory: 128Mi}, limits: {memory: 512Mi}}
+{{- end }}

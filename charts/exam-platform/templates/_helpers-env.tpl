@@ -27,18 +27,25 @@
 {{- end }}
 {{- end }}
 
-{{/* Cassandra's contact points, credentials and replication. */}}
+{{/*
+Cassandra's contact points, replication and the credentials of a component's role: (list . "web"). "migrate" is the superuser.
+An external Cassandra has one role for all, unless `componentRoles` is set.
+*/}}
 {{- define "exam.cassandraEnv" -}}
-{{- if .Values.cassandra.existingSecret }}
-{{- range $name, $key := dict "HOSTS" "hosts" "USERNAME" "username" "PASSWORD" "password" "LOCAL_DC" "local-dc" "REPLICATION" "replication" }}
-{{ include "exam.secretEnv" (list (printf "EXAM_CASSANDRA_%s" $name) $.Values.cassandra.existingSecret $key) }}
+{{- $root := index . 0 -}}{{- $component := index . 1 -}}{{- $cassandra := $root.Values.cassandra -}}
+{{- if $cassandra.existingSecret }}
+{{- $prefix := ternary (printf "%s-" $component) "" (and $cassandra.componentRoles (ne $component "migrate")) }}
+{{- range $name, $key := dict "HOSTS" "hosts" "USERNAME" (printf "%susername" $prefix) "PASSWORD" (printf "%spassword" $prefix) "LOCAL_DC" "local-dc" "REPLICATION" "replication" }}
+{{ include "exam.secretEnv" (list (printf "EXAM_CASSANDRA_%s" $name) $cassandra.existingSecret $key) }}
 {{- end }}
 {{- else }}
-{{ include "exam.secretEnv" (list "EXAM_CASSANDRA_PASSWORD" (include "exam.secretName" .) "cassandra-password") }}
-- {name: EXAM_CASSANDRA_USERNAME, value: exam}
-- {name: EXAM_CASSANDRA_HOSTS, value: {{ include "exam.fullname" . }}-cassandra}
+{{- $role := ternary "exam" (printf "exam_%s" $component) (eq $component "migrate") }}
+{{- $key := ternary "cassandra-password" (printf "cassandra-%s-password" $component) (eq $component "migrate") }}
+{{ include "exam.secretEnv" (list "EXAM_CASSANDRA_PASSWORD" (include "exam.secretName" $root) $key) }}
+- {name: EXAM_CASSANDRA_USERNAME, value: {{ $role }}}
+- {name: EXAM_CASSANDRA_HOSTS, value: {{ include "exam.fullname" $root }}-cassandra}
 - {name: EXAM_CASSANDRA_LOCAL_DC, value: datacenter1}
-- {name: EXAM_CASSANDRA_REPLICATION, value: {{ include "exam.cassandraReplicationFactor" . | quote }}}
+- {name: EXAM_CASSANDRA_REPLICATION, value: {{ include "exam.cassandraReplicationFactor" $root | quote }}}
 {{- end }}
 {{- end }}
 
@@ -62,7 +69,7 @@
 {{ include "exam.secretEnv" (list "EXAM_SERVICE_TOKEN" (include "exam.secretName" .) "service-token") }}
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "web") }}
 {{ include "exam.redisEnv" . }}
-{{ include "exam.cassandraEnv" . }}
+{{ include "exam.cassandraEnv" (list . "web") }}
 {{- end }}
 
 {{/* The environment of grader processes: without signing keys and without the service token. */}}
@@ -73,5 +80,5 @@
 - {name: EXAM_GRADER_CONCURRENCY, value: {{ .Values.grader.concurrency | quote }}}
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "grader") }}
 {{ include "exam.redisEnv" . }}
-{{ include "exam.cassandraEnv" . }}
+{{ include "exam.cassandraEnv" (list . "grader") }}
 {{- end }}

@@ -55,7 +55,7 @@ def test_each_service_mounts_only_its_own_secrets() -> None:
         "postgres": {"secrets-postgres"},
         "redis": {"secrets-redis"},
         "cassandra": set(),
-        "migrate": {"secrets-web"},
+        "migrate": {"secrets-web", "secrets-migrate"},
         "web": {"secrets-web"},
         "solver": {"secrets-solver"},
         "grader": {"secrets-grader"},
@@ -83,7 +83,7 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("HTTP_PORT", "8080")
     script = runpy.run_path(str(REPOSITORY / "docker/compose/make-secrets.py"))
     main = script["main"]
-    folders = ("web", "solver", "grader", "postgres", "redis")
+    folders = ("web", "solver", "grader", "postgres", "redis", "migrate")
 
     def made(place) -> dict[str, str]:
         for name in folders:
@@ -91,6 +91,10 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
         main.__globals__["ROOT"] = place
         main()
         return {str(path.relative_to(place)): path.read_text() for path in place.rglob("*") if path.is_file()}
+
+    def variables(text: str, *words: str) -> dict[str, str]:
+        pairs = (line.split("=", 1) for line in text.splitlines())
+        return {name: value for name, value in pairs if not words or any(word in name for word in words)}
 
     first = made(tmp_path / "one")
     assert set(first) == {
@@ -106,6 +110,20 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     upgraded = made(tmp_path / "one")
     assert upgraded.keys() == first.keys(), "an earlier release had no keys of statements"
     assert sorted(upgraded["web/env"].splitlines(keepends=True)) == sorted(env)
+    one_role = first["web/env"].replace("'exam_web'", "'exam'")
+    (tmp_path / "one/migrate/env").unlink()
+    for name in ("web", "solver", "grader"):
+        text = first[f"{name}/env"].replace(f"'exam_{name}'", "'exam'")
+        (tmp_path / f"one/{name}/env").write_text(text)
+    separated = made(tmp_path / "one")
+    assert (
+        variables(separated["migrate/env"]).items() >= variables(one_role, "CASSANDRA_USER", "CASSANDRA_PASS").items()
+    )
+    for name in ("web", "solver", "grader"):
+        role = variables(separated[f"{name}/env"])
+        password = variables(separated["migrate/env"])[f"EXAM_CASSANDRA_{name.upper()}_PASSWORD"]
+        assert (role["EXAM_CASSANDRA_USERNAME"], role["EXAM_CASSANDRA_PASSWORD"]) == (f"'exam_{name}'", password)
+    assert made(tmp_path / "one") == separated
     other = made(tmp_path / "other")
     assert all(other[name] != text for name, text in first.items())
     assert "EXAM_SECRET_KEY" not in first["solver/env"] + first["grader/env"]

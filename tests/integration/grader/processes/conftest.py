@@ -20,6 +20,7 @@ from exam_grader.broker.redis_broker import RedisBroker
 from exam_grader.service import GraderService
 from exam_grader.settings import GraderSettings
 from exam_harness.environments.processes.process import ChildProcess
+from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.postgres import Postgres
 
 PYTHON = [sys.executable, "-W", "error::ResourceWarning", "-m", "exam_grader"]
@@ -44,23 +45,32 @@ def broker(redis_url: str) -> Iterator["redis.Redis"]:
 
 @pytest.fixture
 def grader_env(
-    database: None, postgres: Postgres, broker: "redis.Redis", cassandra_env: dict[str, str], tmp_path: Path
+    database: None,
+    postgres: Postgres,
+    broker: "redis.Redis",
+    cassandra: Cassandra,
+    cassandra_env: dict[str, str],
+    tmp_path: Path,
 ) -> dict[str, str]:
     """The environment of grader processes: their own database role, no secret of web."""
     name = connection.settings_dict["NAME"]
     kwargs = broker.connection_pool.connection_kwargs
-    return cassandra_env | {
-        "PATH": os.environ["PATH"],
-        "TMPDIR": str(tmp_path),
-        "EXAM_DATABASE_URL": postgres.dsn("exam_grader", name),
-        "EXAM_REDIS_URL": f"redis://:{kwargs['password']}@{kwargs['host']}:{kwargs['port']}/0",
-        "EXAM_CASSANDRA_TIMEOUT_MS": "10000",
-        "EXAM_GRADER_CONCURRENCY": "2",
-        "EXAM_GRADER_STALL_SECONDS": "2",
-        "EXAM_GRADER_VISIBILITY_SECONDS": "5",
-        "EXAM_GRADER_SHUTDOWN_SECONDS": "1",
-        "EXAM_CLOSE_POLL_SECONDS": "1",
-    }
+    return (
+        cassandra_env
+        | cassandra.variables("grader")
+        | {
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(tmp_path),
+            "EXAM_DATABASE_URL": postgres.dsn("exam_grader", name),
+            "EXAM_REDIS_URL": f"redis://:{kwargs['password']}@{kwargs['host']}:{kwargs['port']}/0",
+            "EXAM_CASSANDRA_TIMEOUT_MS": "10000",
+            "EXAM_GRADER_CONCURRENCY": "2",
+            "EXAM_GRADER_STALL_SECONDS": "2",
+            "EXAM_GRADER_VISIBILITY_SECONDS": "5",
+            "EXAM_GRADER_SHUTDOWN_SECONDS": "1",
+            "EXAM_CLOSE_POLL_SECONDS": "1",
+        }
+    )
 
 
 @pytest.fixture
@@ -120,13 +130,13 @@ def send(in_process: GraderSettings) -> Iterator[Callable[..., object]]:
 
 
 @pytest.fixture
-def make_grader(in_process: GraderSettings, cassandra_env: dict[str, str]) -> Iterator[Callable[[], GraderService]]:
+def make_grader(in_process: GraderSettings, grader_env: dict[str, str]) -> Iterator[Callable[[], GraderService]]:
     """Graders that the test calls itself, each with connections of its own."""
     stores: list[SyncAnswerLog] = []
     app = create_app(in_process)
 
     def make() -> GraderService:
-        stores.append(cassandra_answerlog(settings_from(cassandra_env)))
+        stores.append(cassandra_answerlog(settings_from(grader_env)))
         return GraderService(in_process, stores[-1], app, RedisBroker(str(in_process.redis_url)))
 
     yield make

@@ -43,7 +43,7 @@ def web_environment(
     """Return the environment of web and its commands; browsers reach it through the gateway."""
     return (
         _common()
-        | _cassandra(cassandra)
+        | cassandra.variables("web")
         | {
             "DJANGO_SETTINGS_MODULE": "exam_web.settings",
             "EXAM_DATABASE_URL": postgres.dsn("exam_web"),
@@ -65,7 +65,7 @@ def grader_environment(postgres: Postgres, redis: Redis, cassandra: Cassandra) -
     """Return the environment of grader processes: no signing key, no service token."""
     return (
         _common()
-        | _cassandra(cassandra)
+        | cassandra.variables("grader")
         | {
             "DJANGO_SETTINGS_MODULE": "exam_web.settings",
             "EXAM_COMPONENT": "grader",
@@ -81,7 +81,7 @@ def solver_environment(
     """Return the environment of a solver process."""
     return (
         _common()
-        | _cassandra(cassandra)
+        | cassandra.variables("solver")
         | {
             "EXAM_LEASE_DATABASE_URL": postgres.dsn("exam_solver"),
             "EXAM_REDIS_URL": redis.url,
@@ -94,17 +94,6 @@ def solver_environment(
 def _common() -> dict[str, str]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return inherited | {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONUNBUFFERED": "1", "EXAM_LOG_LEVEL": "INFO"}
-
-
-def _cassandra(cassandra: Cassandra) -> dict[str, str]:
-    return {
-        "EXAM_CASSANDRA_HOSTS": cassandra.host,
-        "EXAM_CASSANDRA_PORT": str(cassandra.port),
-        "EXAM_CASSANDRA_USERNAME": cassandra.username,
-        "EXAM_CASSANDRA_PASSWORD": cassandra.password,
-        "EXAM_CASSANDRA_KEYSPACE": "exam",
-        "EXAM_CASSANDRA_REPLICATION": "1",
-    }
 
 
 def _new_key_file(path: Path) -> Path:

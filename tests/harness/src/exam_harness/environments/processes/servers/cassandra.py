@@ -59,6 +59,7 @@ class Cassandra(Server):
         self.folder = folder.absolute() / "cassandra"
         self.port, self._storage_port = free_ports(2)
         self.password = secrets.token_urlsafe(24)
+        self.passwords = {component: secrets.token_urlsafe(24) for component in ("web", "solver", "grader")}
         self._superuser_replaced = False
         require_installed(cassandra_home())
         classes = _class_options(archive_to)
@@ -91,6 +92,24 @@ class Cassandra(Server):
                 return session.execute("SELECT key FROM system.local").one() is not None
         except _STARTING_ERRORS:
             return False
+
+    def variables(self, component: str | None = None) -> dict[str, str]:
+        """Return the environment variables of a component's role, or of the superuser, which migrates."""
+        env = {
+            "EXAM_CASSANDRA_HOSTS": self.host,
+            "EXAM_CASSANDRA_PORT": str(self.port),
+            "EXAM_CASSANDRA_USERNAME": self.username,
+            "EXAM_CASSANDRA_PASSWORD": self.password,
+            "EXAM_CASSANDRA_KEYSPACE": "exam",
+            "EXAM_CASSANDRA_REPLICATION": "1",
+        }
+        if component is None:
+            names = {f"EXAM_CASSANDRA_{name.upper()}_PASSWORD": value for name, value in self.passwords.items()}
+            return env | names
+        return env | {
+            "EXAM_CASSANDRA_USERNAME": f"exam_{component}",
+            "EXAM_CASSANDRA_PASSWORD": self.passwords[component],
+        }
 
     @contextmanager
     def session(self) -> Iterator[Session]:
