@@ -373,3 +373,30 @@ def test_a_new_chart_version_changes_no_pod_of_a_store(tmp_path) -> None:
     assert before == after
     web = f"Deployment/{RELEASE}-web"
     assert pods_of(render(values))[web] != pods_of(render(values, chart=newer))[web], "the versions do differ"
+
+
+@pytest.mark.integration
+def test_an_upgrade_that_changes_cassandras_nodes_is_rejected(control_plane) -> None:
+    """If I upgrade with other racks or more nodes than there are, helm says what there is and what to do instead."""
+    control_plane.create_namespace("racks")
+    arguments = ("--is-upgrade", "--dry-run=server", f"--kubeconfig={control_plane.kubeconfig}", "--namespace=racks")
+    values = {"secrets": {"existingSecret": "kept"}}
+
+    def upgraded(**cassandra: object) -> list[dict]:
+        return render(values | {"cassandra": cassandra}, arguments=arguments)
+
+    assert upgraded(racks=["a", "b", "c"]), "there is no Cassandra yet"
+    racks = [
+        each for each in _of_kind(render(), "StatefulSet") if "examplatform.dev/rack" in each["metadata"]["labels"]
+    ]
+    stored = json.dumps({"apiVersion": "v1", "kind": "List", "items": racks})
+    control_plane.kubectl("-n", "racks", "apply", "--server-side", "-f", "-", stdin=stored)
+    assert upgraded(), "nothing changes"
+    present = r"(?s)Cassandra has the racks rack1 with 1 .*{}.*docs/backup.md"
+    with pytest.raises(RenderError, match=present.format("request a with 1, b with 1, c with 1")):
+        upgraded(racks=["a", "b", "c"])
+    with pytest.raises(RenderError, match=present.format("request rack1 with 3")):
+        upgraded(nodesPerRack=3)
+    name, label = racks[0]["metadata"]["name"], "app.kubernetes.io/instance=another"
+    control_plane.kubectl("-n", "racks", "label", "--overwrite", "statefulset", name, label)
+    assert upgraded(racks=["a", "b", "c"]), "another release's racks are not this one's"
