@@ -88,6 +88,12 @@ def test_no_component_changes_schema_or_roles(role, statement: str) -> None:
     assert not _may(session, statement)
 
 
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_component_can_probe_cassandra(cassandra: Cassandra, component: str) -> None:
+    """The readiness of each component checks with its own role that a quorum responds."""
+    _log(cassandra, component, lambda log: log.ping())
+
+
 def test_a_solver_writes_no_seal(cassandra: Cassandra) -> None:
     """A solver reads seals, to decide by them after the seal, and cannot write one; a grader can."""
     empty = seal_bucket(sitting=SITTING, bucket=0, answers=[], starts=[], submissions=[])

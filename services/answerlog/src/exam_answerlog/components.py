@@ -31,6 +31,8 @@ PERMISSIONS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
         ANSWERS.name: READ,
         ATTEMPTS.name: READ,
         SUBMISSIONS.name: READ,
+        # The probe that a quorum responds reads this table.
+        PAPERS.name: READ,
         # The write of a seal has a condition, which takes both.
         SEALED.name: READ | APPEND,
     },
