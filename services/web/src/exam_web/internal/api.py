@@ -169,7 +169,7 @@ def drain(request: HttpRequest, name: str) -> SittingStatus:
 @router.put("/sittings/{name}/accommodations/{username}", response=SittingStatus)
 def accommodation_put(request: HttpRequest, name: str, username: str, body: ExtraTime) -> SittingStatus:
     """Set a student's extra time."""
-    student = Student.objects.filter(username=username).first()
+    student = Student.objects.named(username)
     if student is None:
         raise Problem(ProblemKind.NOT_FOUND, f"student {username!r} not found")
     extra = timedelta(microseconds=body.extra_us)

@@ -1,13 +1,17 @@
 """Users of three kinds, the levels of students, login sessions and revocations."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self, TypeVar
 from uuid import uuid4
 
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from exam_web.common.constraints import instant_bounded
+from exam_web.users.names import MAX_KEY, name_key, validate_username
+
+UserT = TypeVar("UserT", bound="User")
 
 
 class Level(models.Model):
@@ -25,6 +29,25 @@ class Level(models.Model):
         return self.name
 
 
+class NamedManager(UserManager[UserT]):
+    """Finds users by any spelling of their names."""
+
+    def named(self, username: str) -> UserT | None:
+        """The user with this name, in whichever case and width.
+
+        An exact name comes first: accounts of a release that distinguished spellings may have the same key.
+        """
+        found = self.filter(Q(username=username) | Q(name_key=name_key(username))).select_related("level")
+        return min(found, key=lambda user: user.username != username, default=None)
+
+    def get_by_natural_key(self, username: str | None) -> UserT:
+        """The user whom Django authenticates."""
+        user = None if username is None else self.named(username)
+        if user is None:
+            raise self.model.DoesNotExist
+        return user
+
+
 class User(AbstractUser):
     """A user who logs in. Only students have a level."""
 
@@ -37,6 +60,11 @@ class User(AbstractUser):
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.STAFF)
     level = models.ForeignKey(Level, on_delete=models.PROTECT, null=True, blank=True, related_name="students")
+    username = models.CharField(max_length=150, unique=True, validators=[validate_username])
+    name_key = models.CharField(max_length=MAX_KEY, unique=True, null=True, editable=False)  # noqa: DJ001
+    """See `name_key`; null, which may occur often, in rows of a release without it: they are found by their exact names."""
+
+    objects: ClassVar[NamedManager[Self]] = NamedManager()
 
     class Meta(AbstractUser.Meta):
         """The database checks that students and only students have a level."""
@@ -49,8 +77,35 @@ class User(AbstractUser):
             )
         ]
 
+    @classmethod
+    def from_db(cls, *row: Any) -> Self:  # noqa: ANN401 - Django's signature
+        """Remember the stored name."""
+        user = super().from_db(*row)
+        user._stored_name = user.__dict__.get("username")  # noqa: SLF001 - its own
+        return user
 
-class StudentManager(UserManager["Student"]):
+    def clean(self) -> None:
+        """Check that no other account has the name in another spelling."""
+        super().clean()
+        if self.username == self._stored_name:
+            return
+        other = User.objects.filter(name_key=name_key(self.username)).exclude(pk=self.pk).first()
+        if other is not None:
+            raise ValidationError({"username": f"{other.username} has this name already; case and width do not count"})
+
+    def save(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+        """Save, with the key of a new or changed name."""
+        if self._state.adding or self.username != self._stored_name:
+            self.name_key = name_key(self.username)
+            if options.get("update_fields") is not None:
+                options["update_fields"] = {*options["update_fields"], "name_key"}
+        super().save(*arguments, **options)
+        self._stored_name = self.username
+
+    _stored_name: str | None = None
+
+
+class StudentManager(NamedManager["Student"]):
     """Manages students only."""
 
     def get_queryset(self) -> models.QuerySet["Student"]:
@@ -58,7 +113,7 @@ class StudentManager(UserManager["Student"]):
         return super().get_queryset().filter(kind=User.Kind.STUDENT)
 
 
-class DoctorManager(UserManager["Doctor"]):
+class DoctorManager(NamedManager["Doctor"]):
     """Manages Doctors only."""
 
     def get_queryset(self) -> models.QuerySet["Doctor"]:

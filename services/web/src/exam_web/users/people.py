@@ -1,16 +1,19 @@
 """Bulk creation of users."""
 
 import os
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from exam_core.problems import Problem, ProblemKind
 from exam_web.users.models import Level, User
+from exam_web.users.names import name_key
 
 KINDS = (User.Kind.STUDENT, User.Kind.DOCTOR)
 
@@ -27,37 +30,70 @@ class NewPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """An existing student whose level a list changed."""
+
+    username: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
-    """How many users of a list were created, and how many existed."""
+    """How many users of a list were created, how many existed, and which of these got another level."""
 
     created: int
     existing: int
+    moved: tuple[Move, ...] = ()
 
 
-def people_load(*, people: Sequence[NewPerson]) -> Loaded:
-    """Create the users who do not exist, and their levels, in one transaction; existing users are not changed.
+class Existing:
+    """The users who exist, by any spelling of their names."""
+
+    def __init__(self, users: Iterable[User]) -> None:
+        self._exact = {user.username: user for user in users}
+        self._by_key = {name_key(username): user for username, user in reversed(self._exact.items())}
+
+    def find(self, username: str) -> User | None:
+        """The user with a name, as `NamedManager.named` finds it."""
+        return self._exact.get(username) or self._by_key.get(name_key(username))
+
+
+def people_load(*, people: Sequence[NewPerson], create_levels: bool = False, unread: Sequence[str] = ()) -> Loaded:
+    """Create the users who do not exist and move students who do to their levels, in one transaction.
+
+    Passwords of existing users stay.
+
+    Args:
+        people: the list.
+        create_levels: whether to create levels that do not exist; otherwise they are faults.
+        unread: faults of lines that are not in the list because they could not be read.
 
     Raises:
         Problem: INVALID with every fault of the list and its place.
     """
-    faults = list(_faults(people))
-    if faults:
-        raise Problem(ProblemKind.INVALID, "; ".join(faults), faults=faults)
     with transaction.atomic():
-        existing = set(User.objects.values_list("username", flat=True))
-        new = [person for person in people if person.username not in existing]
-        levels = {slug: _level(slug) for slug in sorted({person.level for person in new if person.level})}
+        existing = Existing(User.objects.select_related("level").order_by("pk"))
+        known = {level.slug: level for level in Level.objects.all()}
+        faults = [*unread, *_faults(people, existing, None if create_levels else known)]
+        if faults:
+            raise Problem(ProblemKind.INVALID, "; ".join(faults), faults=faults)
+        levels = known | {slug: _level(slug) for slug in {person.level for person in people} - {"", *known}}
+        new = [person for person in people if existing.find(person.username) is None]
         # Argon2 releases the GIL, so threads use all cores.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             passwords = list(pool.map(make_password, (person.password for person in new)))
         users = [_user(person, levels, password) for person, password in zip(new, passwords, strict=True)]
         User.objects.bulk_create(users)
-    return Loaded(created=len(new), existing=len(people) - len(new))
+        moved = tuple(_move(people, existing, levels))
+    return Loaded(created=len(new), existing=len(people) - len(new), moved=moved)
 
 
-def _user(person: NewPerson, levels: dict[str, Level], password: str) -> User:
+def _user(person: NewPerson, levels: Mapping[str, Level], password: str) -> User:
+    username = User.normalize_username(person.username)
     return User(
-        username=person.username,
+        username=username,
+        name_key=name_key(username),
         kind=person.kind,
         level=levels.get(person.level),
         password=password,
@@ -65,30 +101,62 @@ def _user(person: NewPerson, levels: dict[str, Level], password: str) -> User:
     )
 
 
+def _move(people: Sequence[NewPerson], existing: Existing, levels: Mapping[str, Level]) -> Iterable[Move]:
+    for person in people:
+        user = existing.find(person.username)
+        if user is not None and user.level is not None and user.level.slug != person.level:
+            User.objects.filter(pk=user.pk).update(level=levels[person.level])
+            yield Move(user.username, user.level.slug, person.level)
+
+
 def _level(slug: str) -> Level:
     level, _ = Level.objects.get_or_create(slug=slug, defaults={"name": slug})
     return level
 
 
-def _faults(people: Sequence[NewPerson]) -> Iterable[str]:
-    seen: dict[str, str] = {}
+def _faults(people: Sequence[NewPerson], existing: Existing, known: Mapping[str, Level] | None) -> Iterable[str]:
+    """The faults of a list; `known` are the levels that it may use, None if others are created."""
+    seen: dict[str, NewPerson] = {}
     for person in people:
-        yield from (f"{person.place}: {reason}" for reason in _faults_of(person))
-        if person.username in seen:
-            yield f"{person.place}: {person.username} is already on {seen[person.username]}"
-        seen.setdefault(person.username, person.place)
+        yield from (f"{person.place}: {reason}" for reason in _faults_of(person, existing.find(person.username), known))
+        first = seen.setdefault(name_key(person.username), person)
+        if first is not person and first.username == person.username:
+            yield f"{person.place}: {person.username} is already on {first.place}"
+        elif first is not person:
+            name = User.normalize_username(person.username)
+            yield f"{person.place}: {name} is the same name as {first.username} on {first.place}"
 
 
-def _faults_of(person: NewPerson) -> Iterable[str]:
+def _faults_of(person: NewPerson, existing: User | None, known: Mapping[str, Level] | None) -> Iterable[str]:
     if person.kind not in KINDS:
         yield f"kind must be {' or '.join(KINDS)}, not {person.kind!r}"
     elif (person.kind == User.Kind.STUDENT) != bool(person.level):
         yield "a student must have a level, a doctor must not"
-    if not person.password:
-        yield "the password must not be empty"
-    yield from _field_faults(User(username=person.username), "username")
+    elif existing is not None and existing.kind != person.kind:
+        yield f"{existing.username} exists and is a {existing.kind}, not a {person.kind}"
+    if existing is None:
+        yield from _field_faults(User(username=User.normalize_username(person.username)), "username")
+        yield from _password_faults(person)
     if person.level:
         yield from _field_faults(Level(slug=person.level, name=person.level), "slug")
+        if known is not None and person.level not in known:
+            levels = ", ".join(known) or "none"
+            yield f"level {person.level!r} does not exist (--create-levels creates it); levels are: {levels}"
+
+
+def _password_faults(person: NewPerson) -> Iterable[str]:
+    if not person.password:
+        yield "the password must not be empty"
+        return
+    for character in person.password:
+        if unicodedata.category(character) == "Cc":
+            # Forms strip or reject them, so that the user could not log in with it everywhere.
+            yield f"password: it has the character U+{ord(character):04X}"
+            return
+    try:
+        validate_password(person.password, User(username=person.username))
+    except ValidationError as error:
+        yield from (f"password: {message}" for message in error.messages)
 
 
 def _field_faults(row: User | Level, field: str) -> Iterable[str]:

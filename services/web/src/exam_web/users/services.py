@@ -47,8 +47,9 @@ def login(*, username: str, password: str, kind: User.Kind, issuer: Issuer) -> T
     Raises:
         Problem: BAD_CREDENTIALS.
     """
-    user = User.objects.select_related("level").filter(username=username, kind=kind).first()
-    if user is None:
+    user = User.objects.named(username)
+    if user is None or user.kind != kind:
+        user = None
         # Hash anyway, so that the time taken does not reveal whether the name exists.
         make_password(password)
     if user is None or not user.check_password(password) or not user.is_active:

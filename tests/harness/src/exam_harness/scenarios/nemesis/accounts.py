@@ -17,7 +17,7 @@ from exam_harness.scenarios.sitting.store_readers import PostgresReader
 def log_in_students(stack: Stack, number: int) -> tuple[Mapping[str, Login], Mapping[str, int]]:
     """Create students and log them in; returns their logins and their ids by username."""
     passwords = {f"nemesis-{index + 1:02}": secrets.token_urlsafe(12) for index in range(number)}
-    stack.web_command("load_people", STDIN, stdin=_csv(passwords))
+    stack.web_command("load_people", STDIN, "--create-levels", stdin=_csv(passwords))
     with httpx.Client(base_url=stack.web_url, headers={"Host": "localhost"}, timeout=30, trust_env=False) as http:
         logins = {username: _log_in(http, username, password) for username, password in passwords.items()}
     return logins, PostgresReader(stack.postgres.dsn()).students()

@@ -55,7 +55,7 @@ class PlatformClient:
 
     def load_accounts(self, accounts: Accounts) -> None:
         """Create all accounts."""
-        self._access.web_command("load_people", STDIN, stdin=accounts.csv())
+        self._access.web_command("load_people", STDIN, "--create-levels", stdin=accounts.csv())
         password = {"DEMO_ADMIN_PASSWORD": accounts.admin.password}
         words = ("--username", accounts.admin.username, "--password-env", *password)
         self._access.web_command("create_admin", *words, env=password)

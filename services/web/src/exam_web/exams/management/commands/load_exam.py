@@ -46,7 +46,7 @@ class Command(BaseCommand):
         """Import the document, or fail with every faulty line."""
         doctor = None
         if author is not None:
-            doctor = Doctor.objects.filter(username=author).first()
+            doctor = Doctor.objects.named(author)
             if doctor is None:
                 raise CommandError(f"Doctor {author!r} does not exist")
         try:

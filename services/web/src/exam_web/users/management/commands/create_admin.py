@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from exam_web.users.models import User
+from exam_web.users.names import validate_username
 
 
 class Command(BaseCommand):
@@ -25,13 +26,17 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, username: str, password_env: str | None, reset: bool, **__: object) -> None:
         """Create the administrator."""
-        existing = User.objects.filter(username=username).first()
+        existing = User.objects.named(username)
         if existing is not None and not reset:
-            self.stdout.write(f"{username} already exists, unchanged (--reset sets the password)")
+            self.stdout.write(f"{existing.username} already exists, unchanged (--reset sets the password)")
             return
         user = existing or User(username=username, kind=User.Kind.STAFF)
         if user.kind != User.Kind.STAFF:
             raise CommandError(f"{username} is a {user.kind}, not staff: choose another name")
+        try:
+            validate_username(username)
+        except ValidationError as error:
+            raise CommandError(f"--username: {error.message}") from error
         password = os.environ.get(password_env, "") if password_env else _prompt()
         try:
             validate_password(password, user)
