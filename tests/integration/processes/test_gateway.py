@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -326,3 +327,77 @@ def test_the_access_log_is_json_without_secrets() -> None:
     assert (line["path"], line["status"], line["host"]) == ('/v1/x"', 200, "solver.localhost")
     assert line["upstream"] == solver.address
     assert "hush" not in log
+
+
+@contextmanager
+def _limited_gateway(web: str) -> Iterator[httpx.Client]:
+    """A gateway whose limits are those of the configuration, with numbers small enough to reach in a test."""
+    small = {"rate=30r/s": "rate=1r/s", "burst=600": "burst=2", "requests_of_address 1000": "requests_of_address 4"}
+    folder = new_run_folder("gateway-limits")
+    (folder / "logs").mkdir()
+    nginx = Nginx(folder, web=web, solvers=[_down()])
+    prepare = nginx.prepare
+
+    def prepare_limited() -> None:
+        prepare()
+        file = nginx.folder / "gateway.conf"
+        text = file.read_text()
+        for number, smaller in small.items():
+            assert number in text
+            text = text.replace(number, smaller)
+        file.write_text(text)
+
+    nginx.prepare = prepare_limited  # type: ignore[method-assign]
+    try:
+        with nginx, httpx.Client(base_url=nginx.url, timeout=30, trust_env=False) as client:
+            yield client
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("path", ["/api/auth/students/login", "/api/auth/doctors/login", "/admin/login/"])
+def test_a_flood_of_logins_is_delayed_and_then_refused(path: str) -> None:
+    """More logins than the rate wait at the gateway; beyond the burst they are refused, and other paths are served."""
+    with run_echo("web") as web, _limited_gateway(web.address) as client, ThreadPoolExecutor(8) as pool:
+        logins = list(pool.map(lambda _: client.post(path, headers=WEB, content=b"{}"), range(8)))
+        assert client.get("/api/exams", headers=WEB).status_code == 200
+    refused = [answer for answer in logins if answer.status_code == 429]
+    served = [answer for answer in logins if answer.status_code == 200]
+    assert (len(served), len(refused)) == (3, 5)
+    assert max(answer.elapsed.total_seconds() for answer in served) > 1
+    _assert_problem(refused[0], ProblemKind.TOO_MANY_REQUESTS)
+    assert refused[0].headers["Retry-After"] == "5"
+    assert refused[0].headers.get_list("X-Request-ID") == [refused[0].headers["X-Request-ID"]]
+
+
+def test_one_address_cannot_keep_all_of_web(gateway: httpx.Client) -> None:
+    """An address with many requests in progress gets 429 for more; without a limit all would be forwarded."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as hanging,
+        _limited_gateway(f"127.0.0.1:{hanging.getsockname()[1]}") as client,
+        ThreadPoolExecutor(6) as pool,
+    ):
+        work = [pool.submit(client.get, "/api/exams", headers=WEB, timeout=5) for _ in range(6)]
+        outcomes = [each.exception() or each.result().status_code for each in work]
+    assert outcomes.count(429) == 2
+    assert sum(isinstance(each, httpx.ReadTimeout) for each in outcomes) == 4
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+        b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx",
+    ],
+)
+def test_a_slow_request_is_cut_off(gateway: httpx.Client, part: bytes) -> None:
+    """A client that stops in the middle of its header or body does not keep a connection."""
+    with socket.create_connection((gateway.base_url.host, gateway.base_url.port or 80), timeout=25) as client:
+        began = time.monotonic()
+        client.sendall(part)
+        try:
+            rest = client.recv(4096)
+        except ConnectionResetError:
+            rest = b""
+    assert not rest.startswith(b"HTTP/1.1 200")
+    assert 5 < time.monotonic() - began < 20

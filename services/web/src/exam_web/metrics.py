@@ -7,3 +7,4 @@ from exam_runtime.metrics import request_histogram
 REQUESTS = request_histogram("web")
 LOGINS = Counter("exam_web_logins_total", "Logins by kind of user and outcome.", ["kind", "outcome"])
 CACHE = Counter("exam_web_cache_total", "Reads of the cache by outcome.", ["outcome"])
+LOGIN_LIMITS = Counter("exam_web_login_limits_total", "Logins by the store that counted them.", ["store"])

@@ -25,16 +25,15 @@ class LoginForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         """Check username and password, unless the rate limit is exceeded."""
-        name, address = str(self.cleaned_data.get("username")), throttle.address_of(cast("HttpRequest", self.request))
+        name = str(self.cleaned_data.get("username"))
         try:
-            throttle.check(name, address)
+            attempt = throttle.LoginAttempt.admit(name, cast("HttpRequest", self.request))
+            with throttle.hashing():
+                cleaned = super().clean()
         except Problem as problem:
             raise ValidationError(problem.detail, code="throttled") from problem
-        try:
-            return super().clean()
-        except ValidationError:
-            throttle.failed(name, address)
-            raise
+        attempt.succeeded()
+        return cleaned
 
 
 admin.site.login_form = LoginForm

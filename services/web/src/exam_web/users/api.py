@@ -17,15 +17,15 @@ router = Router(tags=["people"])
 
 
 @router.post("/auth/students/login", response=TokenPair, auth=None)
-def login_student(request: HttpRequest, credentials: Credentials) -> services.Tokens:
-    """Log a student in."""
-    return _login(request, credentials, User.Kind.STUDENT)
+def login_student(request: HttpRequest, response: HttpResponse, credentials: Credentials) -> services.Tokens:
+    """Log a student in; the cookie lets this device log in again whatever others do with the name."""
+    return _login(request, response, credentials, User.Kind.STUDENT)
 
 
 @router.post("/auth/doctors/login", response=TokenPair, auth=None)
-def login_doctor(request: HttpRequest, credentials: Credentials) -> services.Tokens:
-    """Log a Doctor in."""
-    return _login(request, credentials, User.Kind.DOCTOR)
+def login_doctor(request: HttpRequest, response: HttpResponse, credentials: Credentials) -> services.Tokens:
+    """Log a Doctor in; the cookie as for students."""
+    return _login(request, response, credentials, User.Kind.DOCTOR)
 
 
 @router.post("/auth/refresh", response=TokenPair, auth=None)
@@ -80,18 +80,20 @@ def jwks(request: HttpRequest) -> HttpResponse:
     return JsonResponse(signing_keys().public.to_jwks(), headers={"Cache-Control": "public, max-age=300"})
 
 
-def _login(request: HttpRequest, credentials: Credentials, kind: User.Kind) -> services.Tokens:
-    address = throttle.address_of(request)
-    throttle.check(credentials.username, address)
+def _login(request: HttpRequest, response: HttpResponse, credentials: Credentials, kind: User.Kind) -> services.Tokens:
+    attempt = throttle.LoginAttempt.admit(credentials.username, request)
     try:
-        tokens = services.login(
-            username=credentials.username, password=credentials.password, kind=kind, issuer=_issuer()
-        )
+        with throttle.hashing():
+            tokens = services.login(
+                username=credentials.username, password=credentials.password, kind=kind, issuer=_issuer()
+            )
     except Problem as problem:
         metrics.LOGINS.labels(kind.value, "refused").inc()
-        if problem.kind is ProblemKind.BAD_CREDENTIALS:
-            throttle.failed(credentials.username, address)
+        if problem.kind is not ProblemKind.BAD_CREDENTIALS:
+            attempt.succeeded()
         raise
+    attempt.succeeded()
+    throttle.remember_device(response, credentials.username)
     metrics.LOGINS.labels(kind.value, "accepted").inc()
     return tokens
 

@@ -5,6 +5,7 @@ Of accounts that exist with the same key, the oldest gets it; each is still foun
 
 from django.db import migrations, models
 
+import exam_web.users.models
 import exam_web.users.names
 from exam_web.users.names import MAX_KEY, name_key
 
@@ -36,5 +37,6 @@ class Migration(migrations.Migration):
             name="name_key",
             field=models.CharField(editable=False, max_length=450, null=True, unique=True),
         ),
+        migrations.AlterModelManagers(name="user", managers=[("objects", exam_web.users.models.NamedManager())]),
         migrations.RunPython(fill, migrations.RunPython.noop),
     ]
