@@ -1,7 +1,7 @@
 """Counters that expire, in the cache; in this process while the cache is unavailable.
 
-Without Redis each process limits logins by what it counts itself, so that the limits of all processes add up, and reports
-it: a log event and the metric `exam_web_login_limits_total`.
+Without Redis each process limits logins by what it counts itself, so that the limits of all processes add up, and
+reports it: a log event and the metric `exam_web_login_limits_total`.
 """
 
 import threading

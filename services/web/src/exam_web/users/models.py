@@ -62,7 +62,7 @@ class User(AbstractUser):
     level = models.ForeignKey(Level, on_delete=models.PROTECT, null=True, blank=True, related_name="students")
     username = models.CharField(max_length=150, unique=True, validators=[validate_username])
     name_key = models.CharField(max_length=MAX_KEY, unique=True, null=True, editable=False)  # noqa: DJ001
-    """See `name_key`; null, of which there may be many, in rows of a release without it: these have exact names only."""
+    """See `name_key`; null, of which there may be many, in rows of a release without it: they have exact names only."""
 
     objects: ClassVar[NamedManager[Self]] = NamedManager()
 
