@@ -6,7 +6,8 @@ from typing import Any, Never
 import pytest
 from prometheus_client import REGISTRY
 
-from exam_core.instants import SECOND
+from exam_core.instants import HOUR, SECOND
+from exam_core.schedule import State
 from exam_operator.clients.errors import (
     API_SERVER,
     WEB,
@@ -17,7 +18,8 @@ from exam_operator.clients.errors import (
     UnreachableError,
 )
 from exam_operator.decide.demand import PlatformLimits
-from exam_operator.model.exam import ExamKey, key_of
+from exam_operator.model.exam import ExamKey, Window, key_of
+from exam_operator.model.observed import Change, Content, Sitting
 from exam_operator.runtime.cache import ExamCache
 from exam_operator.runtime.executor import Executor
 from exam_operator.runtime.reconciler import Reconciler
@@ -32,6 +34,7 @@ class FakeKubernetesClient:
     def __init__(self) -> None:
         self.exam: dict[str, Any] | None = _exam()
         self.events: list[tuple[str, str]] = []
+        self.job: dict[str, Any] | None = None
         self.fault: Exception | None = None
         self.event_fault: Exception | None = None
 
@@ -41,6 +44,11 @@ class FakeKubernetesClient:
         if self.fault is not None:
             raise self.fault
         return self.exam
+
+    async def get_job(self, name: str) -> dict[str, Any] | None:
+        """The object with the name of the grading Job."""
+        del name
+        return self.job
 
     async def update_status(self, exam: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
         """Store the status."""
@@ -59,13 +67,15 @@ class FakeWebClient:
 
     def __init__(self) -> None:
         self.fault: Exception | None = None
+        self.sitting: Sitting | None = None
         self.now, self.skew = NOW, 0
 
-    async def get_sitting(self, name: str) -> None:
-        """No sitting, or the fault."""
+    async def get_sitting(self, name: str) -> Sitting | None:
+        """The sitting, if there is one, or the fault."""
         del name
         if self.fault is not None:
             raise self.fault
+        return self.sitting
 
 
 @pytest.fixture
@@ -163,6 +173,36 @@ async def test_a_spec_of_a_newer_release_is_reported(reconcile, kube) -> None:
     kube.exam["spec"]["desiredState"] = "Cancelled"
     await reconcile()
     assert _degraded(kube)[0] == "False"
+
+
+async def test_a_foreign_job_is_reported(reconcile, kube, web) -> None:
+    """If another application's Job has the name of the grading Job, the Exam says which one is in the way."""
+    opened = NOW - 2 * HOUR
+    web.sitting = Sitting(
+        id="60b1f19f-0000-4000-8000-000000000000",
+        state=State.CLOSING,
+        epoch=1,
+        now=NOW,
+        window=Window(opens_at=opened, closes_at=opened + HOUR, duration=HOUR),
+        paused=False,
+        ends_at=opened + HOUR,
+        paper="a" * 64,
+        frozen_at=opened,
+        refreeze="",
+        content=Content(change=Change.NONE, detail=""),
+        candidates=10,
+        distributed=True,
+        drained=True,
+        seal=None,
+        revisions=(),
+        published_revision=0,
+        published_at=None,
+    )
+    kube.job = {"metadata": {"name": "grade-60b1f19f-r1", "labels": {"app": "other"}}}
+    assert await reconcile() is not None
+    holds, reason, message = _degraded(kube)
+    assert (holds, reason) == ("True", "ForeignJob")
+    assert message == "Job grade-60b1f19f-r1 belongs to another sitting or to another application; delete it"
 
 
 async def test_an_endless_reconcile_is_reported(reconcile, kube, monkeypatch) -> None:

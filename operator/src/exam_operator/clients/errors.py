@@ -1,7 +1,17 @@
 """Errors of the operator's clients."""
 
-WEB = "web"
-API_SERVER = "the API server"
+from enum import StrEnum
+
+
+class Service(StrEnum):
+    """What the operator calls, as people name it."""
+
+    WEB = "web"
+    API_SERVER = "the API server"
+
+
+WEB = Service.WEB
+API_SERVER = Service.API_SERVER
 _REASONS = {WEB: "Web", API_SERVER: "ApiServer"}
 """How the reasons of conditions begin, by service."""
 
@@ -10,14 +20,14 @@ class UnavailableError(Exception):
     """A service does not answer, or not usably; the call is retried later.
 
     Args:
-        service: the name of the service, for people.
+        service: the service.
         message: what happened.
         kind: one CamelCase word after the service's name in the condition's reason.
         retry_after: seconds until the next try, when the service named them.
     """
 
     def __init__(
-        self, service: str, message: str, *, kind: str = "Unavailable", retry_after: float | None = None
+        self, service: Service, message: str, *, kind: str = "Unavailable", retry_after: float | None = None
     ) -> None:
         super().__init__(f"{service}: {message}")
         self.service = service
@@ -34,7 +44,7 @@ class UnreachableError(UnavailableError):
 class UnexpectedAnswerError(UnavailableError):
     """A service answered what its API does not have; another answers in its place, or their releases do not fit."""
 
-    def __init__(self, service: str, message: str) -> None:
+    def __init__(self, service: Service, message: str) -> None:
         super().__init__(service, message, kind="UnexpectedAnswer")
 
 

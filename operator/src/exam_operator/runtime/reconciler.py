@@ -52,6 +52,10 @@ class UnsettledError(Exception):
     """An Exam needs one action after another without end."""
 
 
+class ForeignJobError(Exception):
+    """A Job that is not the operator's has the name of a grading Job."""
+
+
 class Reconciler:
     """Reconciles each `Exam` with its sitting.
 
@@ -119,6 +123,9 @@ class Reconciler:
             except UnsettledError as error:
                 metrics.RECONCILES.labels("fault").inc()
                 return await self._defer(key, Fault(reason="NotSettled", message=str(error)))
+            except ForeignJobError as error:
+                metrics.RECONCILES.labels("fault").inc()
+                return await self._defer(key, Fault(reason="ForeignJob", message=str(error)))
             except NotLeadingError:
                 # No fault of the Exam; the replica that leads reconciles it.
                 raise
@@ -186,7 +193,7 @@ class Reconciler:
         if body is None:
             return None
         if body["metadata"].get("labels", {}).get(SITTING_LABEL) != sitting.id:
-            raise UnavailableError(f"Job {name}", "belongs to another sitting or to another application; delete it")
+            raise ForeignJobError(f"Job {name} belongs to another sitting or to another application; delete it")
         return Job.from_json(body)
 
     async def _is_slot_free_cached(self) -> bool:
