@@ -15,7 +15,7 @@ from psycopg import sql
 from exam_core.instants import MINUTE, SECOND, to_micros
 from exam_core.schedule import State
 from exam_harness.environments.processes.servers.postgres import Postgres
-from exam_solver.lease.clock import boot_clock
+from exam_runtime.boot_clock import boot_clock
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.postgres import PostgresLeaseStore
 from exam_solver.lease.revocations import Revocations

@@ -16,8 +16,8 @@ from exam_core.bounds import MAX_INSTANT, MAX_SPAN, MAX_SPAN_US, MIN_INSTANT
 from exam_core.instants import MINUTE, SECOND
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import ScheduledSitting
+from exam_runtime.boot_clock import boot_clock
 from exam_solver.attempts.admission import check_may_start, decide
-from exam_solver.lease.clock import boot_clock
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.postgres import PostgresLeaseStore
 from exam_solver.lease.revocations import Revocations

@@ -6,7 +6,6 @@ only when the loss of the Lease is noticed.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -25,6 +24,7 @@ from exam_operator.decide.election import (
     released,
     taken,
 )
+from exam_runtime.boot_clock import BootClock, boot_clock
 
 log = structlog.get_logger(__name__)
 
@@ -32,13 +32,6 @@ POLL_SECONDS = 1.0
 """How often a replica without the Lease reads it, at least: another one may have released it."""
 RETRY_SECONDS = 0.5
 """Between two tries to renew the Lease."""
-
-Clock = Callable[[], int]
-
-
-def boot_clock() -> int:
-    """The time since the machine started, in µs: it never steps, and runs while a process or machine is suspended."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
 class Leadership:
@@ -54,7 +47,14 @@ class Leadership:
     """
 
     def __init__(
-        self, kube: KubernetesClient, *, name: str, identity: str, duration: int, utc: Clock, clock: Clock = boot_clock
+        self,
+        kube: KubernetesClient,
+        *,
+        name: str,
+        identity: str,
+        duration: int,
+        utc: Callable[[], int],
+        clock: BootClock = boot_clock,
     ) -> None:
         self._kube = kube
         self._name = name

@@ -8,13 +8,13 @@ import httpx
 
 from exam_answerlog.log import AnswerLog
 from exam_core.keys import SigningKeys
+from exam_runtime.boot_clock import BootClock, boot_clock
 from exam_solver.attempts.answers import AnswerService
 from exam_solver.attempts.cache import AttemptCache
 from exam_solver.attempts.start import StartService
 from exam_solver.auth.authenticator import Authenticator
 from exam_solver.auth.web_client import WebClient
 from exam_solver.health import Health, Lifecycle
-from exam_solver.lease.clock import BootClock, boot_clock
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.revocations import Revocations
 from exam_solver.lease.store import LeaseStore

@@ -14,11 +14,11 @@ from exam_core.instants import SECOND
 from exam_core.keys import PublicKeySet
 from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access
+from exam_runtime.boot_clock import BootClock
 from exam_runtime.request_id import request_id_headers
 from exam_solver.auth.rejection import UNKNOWN_KEY, token_rejected
 from exam_solver.caching.lru import Lru
 from exam_solver.caching.single_flight import SingleFlight
-from exam_solver.lease.clock import BootClock
 
 logger = structlog.get_logger(__name__)
 

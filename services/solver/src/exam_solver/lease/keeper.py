@@ -21,7 +21,7 @@ from exam_core.instants import SECOND
 from exam_core.lease import Lease
 from exam_core.problems import Problem
 from exam_core.schedule import ScheduledSitting
-from exam_solver.lease.clock import BootClock
+from exam_runtime.boot_clock import BootClock
 from exam_solver.lease.revocations import Revocations
 from exam_solver.lease.snapshot import Admitted, LeaseSnapshot, find_sitting, no_lease
 from exam_solver.lease.store import LeaseStore, LeaseStoreUnavailableError, Renewal

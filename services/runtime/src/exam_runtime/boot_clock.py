@@ -1,4 +1,4 @@
-"""The boot clock: monotonic, includes the time a machine is suspended, and cannot be set."""
+"""The boot clock: it never steps, and runs while a process or machine is suspended, so that leases expire then."""
 
 import time
 from collections.abc import Callable
@@ -8,5 +8,5 @@ BootClock = Callable[[], int]
 
 
 def boot_clock() -> int:
-    """Microseconds since boot, including suspension, so that a lease expires while a laptop is suspended."""
+    """Microseconds since boot, including suspension."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000
