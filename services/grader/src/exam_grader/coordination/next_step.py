@@ -90,10 +90,11 @@ def next_step(snapshot: SittingSnapshot, *, stop: bool = False) -> Step:
         case State.CLOSING:
             return Step.SEAL
         case State.SEALED:
-            return _grading_step(snapshot, snapshot.revision)
+            return _grading_step(snapshot)
 
 
-def _grading_step(snapshot: SittingSnapshot, revision: RevisionSnapshot | None) -> Step:
+def _grading_step(snapshot: SittingSnapshot) -> Step:
+    revision = snapshot.revision
     if revision is None and snapshot.number > 1:
         # The number may come from a message. Only the first revision has a key that was fixed before the opening.
         raise Problem(ProblemKind.STATE_CONFLICT, _not_open(snapshot))

@@ -54,6 +54,6 @@ def _listed(degree: Degree) -> DegreeListed:
         total=degree.total,
         maximum=degree.maximum,
         answered=degree.answered,
-        points=None if getattr(degree, "points_withheld", False) else degree.points,
+        points=None if getattr(degree, "points_withheld", True) else degree.points,
         published_at=sitting.published_at if published else None,
     )

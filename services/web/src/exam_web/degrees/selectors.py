@@ -1,6 +1,6 @@
 """Queries about degrees."""
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Value
 
 from exam_core.problems import Problem, ProblemKind
 from exam_web.degrees.models import Degree
@@ -15,7 +15,7 @@ def degrees_for(
 ) -> QuerySet[Degree]:
     """The degrees that a user may see: a student's own once published, a Doctor's exams' in every revision.
 
-    A student's have `points_withheld`: whether students are still to sit the exam, to whom the points would be a key.
+    Each has `points_withheld`: a student's is true while others are to sit the exam, to whom the points would be a key.
     """
     rows = Degree.objects.select_related("revision__sitting__exam", "student").order_by(
         "revision__sitting__opens_at", "revision__sitting__name", "-revision__number", "student__username"
@@ -29,6 +29,7 @@ def degrees_for(
     if user.kind == User.Kind.STUDENT:
         rows = rows.annotate(points_withheld=Exists(Sitting.objects.scheduled().filter(exam=_EXAM)))
         return rows.filter(student_id=user.pk, revision__number=F("revision__sitting__published_revision"))
+    rows = rows.annotate(points_withheld=Value(False))
     if user.kind == User.Kind.DOCTOR:
         return rows.filter(revision__sitting__exam__author_id=user.pk)
     return rows if user.has_perm("degrees.view_degree") else rows.none()

@@ -15,6 +15,8 @@ from exam_core.problems import Problem, ProblemKind
 from exam_web.users.models import Level, User
 from exam_web.users.names import name_key
 
+ROWS = 1000
+"""Rows that one statement writes."""
 KINDS = (User.Kind.STUDENT, User.Kind.DOCTOR)
 
 
@@ -101,12 +103,16 @@ def _user(person: NewPerson, levels: Mapping[str, Level], password: str) -> User
     )
 
 
-def _move(people: Sequence[NewPerson], existing: Existing, levels: Mapping[str, Level]) -> Iterable[Move]:
+def _move(people: Sequence[NewPerson], existing: Existing, levels: Mapping[str, Level]) -> Sequence[Move]:
+    users, moves = [], []
     for person in people:
         user = existing.find(person.username)
         if user is not None and user.level is not None and user.level.slug != person.level:
-            User.objects.filter(pk=user.pk).update(level=levels[person.level])
-            yield Move(user.username, user.level.slug, person.level)
+            moves.append(Move(user.username, user.level.slug, person.level))
+            user.level = levels[person.level]
+            users.append(user)
+    User.objects.bulk_update(users, ["level"], batch_size=ROWS)
+    return moves
 
 
 def _level(slug: str) -> Level:
