@@ -99,21 +99,17 @@ def _provisioned(world, name: str) -> dict[str, Any] | None:
     return found.json() if found.is_success else None
 
 
-@pytest.mark.parametrize(("number", "when"), FAULTS, ids=str)
-def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Service, number: int, when: When) -> None:
-    """If the operator is killed right before or after any of its changes, the sitting ends the same."""
-    hook = proxy.on_mutation(number, when, operator.kill)
-    start(operator)
+def run_with_restarts(world, student, operator: Service, *, provisioned: Callable[[], object] = lambda: None) -> None:
+    """Run a sitting, restarting the operator as its Deployment would; calls `provisioned` once that is so."""
 
     def restarted() -> bool:
-        """Restart the operator, as its Deployment would."""
         if not operator.process.alive:
             operator.start()
         return True
 
     world.apply("mortal", opens_in=1, lasts=SECONDS_WITH_RESTART, grading={"publish": "Automatic"})
     sitting = eventually(lambda: restarted() and _provisioned(world, "mortal"), "the sitting is provisioned")
-    assert sitting is not None
+    provisioned()
     attempt = student.start(sitting)
     assert attempt.answer(0, {"seq": 1, "choices": [0]}).status_code == 200
     eventually(
@@ -122,6 +118,32 @@ def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Servic
         seconds=60,
     )
     assert end_of(world, "mortal") == GOOD
+
+
+@pytest.mark.parametrize(
+    ("resource", "when"), [("horizontalpodautoscalers", When.AFTER), ("poddisruptionbudgets", When.BEFORE)]
+)
+def test_killed_while_it_scales(
+    world, student, proxy: FaultProxy, operator: Service, resource: str, when: When
+) -> None:
+    """If the operator is killed while it applies an autoscaler or a budget in a sitting, the sitting ends the same."""
+    start(operator)
+
+    def arm() -> None:
+        proxy.on_mutation(1, when, operator.kill, counted=lambda request: request.resource == resource)
+
+    run_with_restarts(world, student, operator, provisioned=arm)
+    assert proxy.hook is not None
+    assert proxy.hook.triggered_by is not None
+    assert proxy.hook.triggered_by.resource == resource
+
+
+@pytest.mark.parametrize(("number", "when"), FAULTS, ids=str)
+def test_killed_at_a_request(world, student, proxy: FaultProxy, operator: Service, number: int, when: When) -> None:
+    """If the operator is killed right before or after any of its changes, the sitting ends the same."""
+    hook = proxy.on_mutation(number, when, operator.kill)
+    start(operator)
+    run_with_restarts(world, student, operator)
     assert hook.triggered_by is not None or number > AT_LEAST
 
 

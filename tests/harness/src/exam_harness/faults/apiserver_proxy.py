@@ -30,8 +30,8 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 
 LEASES = "leases"
 REPEATED = frozenset({LEASES, "horizontalpodautoscalers", "poddisruptionbudgets"})
-"""Not counted as mutating requests, because their number depends on the time alone: a Lease is renewed, and each resync
-applies autoscalers and budgets whole."""
+"""Resources whose changes are not counted unless asked for, because their number depends on the time alone: a Lease is
+renewed, and each resync applies autoscalers and budgets whole."""
 
 Matcher = Callable[[ApiRequest], bool]
 
@@ -58,7 +58,12 @@ class MutationHook:
     number: int
     when: When
     action: Callable[[], object]
+    counted: Matcher
     triggered_by: ApiRequest | None = None
+
+
+def _is_not_repeated(request: ApiRequest) -> bool:
+    return request.resource not in REPEATED
 
 
 @dataclass(kw_only=True)
@@ -128,10 +133,15 @@ class FaultProxy:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(START_SECONDS)
 
-    def on_mutation(self, number: int, when: When, action: Callable[[], object]) -> MutationHook:
-        """Run an action before or after the n-th mutating request from now; the hook records the request."""
+    def on_mutation(
+        self, number: int, when: When, action: Callable[[], object], *, counted: Matcher | None = None
+    ) -> MutationHook:
+        """Run an action before or after the n-th mutating request from now; the hook records the request.
+
+        Without `counted`, all are counted but those of `REPEATED`.
+        """
         self.mutations = 0
-        self.hook = MutationHook(number=number, when=when, action=action)
+        self.hook = MutationHook(number=number, when=when, action=action, counted=counted or _is_not_repeated)
         return self.hook
 
     @property
@@ -208,11 +218,11 @@ class FaultProxy:
         return None
 
     def _triggered_hook(self, api_request: ApiRequest) -> MutationHook | None:
-        if not api_request.mutating or api_request.resource in REPEATED:
+        hook = self.hook
+        if hook is None or not (api_request.mutating and hook.counted(api_request)):
             return None
         self.mutations += 1
-        hook = self.hook
-        return hook if hook is not None and hook.triggered_by is None and hook.number == self.mutations else None
+        return hook if hook.triggered_by is None and hook.number == self.mutations else None
 
     async def _run_hook(self, hook: MutationHook, api_request: ApiRequest, request: web.Request) -> web.Response:
         hook.triggered_by = api_request
