@@ -219,10 +219,11 @@ class FaultProxy:
 
     def _triggered_hook(self, api_request: ApiRequest) -> MutationHook | None:
         hook = self.hook
-        if hook is None or not (api_request.mutating and hook.counted(api_request)):
+        counted = _is_not_repeated if hook is None else hook.counted
+        if not api_request.mutating or not counted(api_request):
             return None
         self.mutations += 1
-        return hook if hook.triggered_by is None and hook.number == self.mutations else None
+        return hook if hook is not None and hook.triggered_by is None and hook.number == self.mutations else None
 
     async def _run_hook(self, hook: MutationHook, api_request: ApiRequest, request: web.Request) -> web.Response:
         hook.triggered_by = api_request
