@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exam_answerlog.log import AnswerLog, PaperPart, Rows
 from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
-from exam_core.fold import SealedBucket, earliest_start, fold_answers, seal_bucket
+from exam_core.fold import SealedBucket, fold_answers, latest_start, seal_bucket
 
 Tamper = Callable[[UUID, int, bytes], Awaitable[None]]
 
@@ -169,8 +169,8 @@ async def test_buckets_and_sittings_are_separate(log: AnswerLog) -> None:
     assert (await log.read_bucket(other, 0)).answers == (answer(3),)
 
 
-async def test_the_earliest_of_two_starts_holds(log: AnswerLog) -> None:
-    """Two devices started me at once: both starts are on record, the earlier one is mine."""
+async def test_the_latest_of_two_starts_holds(log: AnswerLog) -> None:
+    """Two devices started me at once: both starts are on record, the later one is mine."""
     sitting = uuid4()
     earlier, later = start(started_at=NOON), start(started_at=NOON + 1, solver=OTHER_SOLVER)
     await log.append_start(sitting, 0, later)
@@ -179,7 +179,7 @@ async def test_the_earliest_of_two_starts_holds(log: AnswerLog) -> None:
     rows = await log.read_student(sitting, 0, 7)
 
     assert set(rows.starts) == {earlier, later}
-    assert earliest_start(rows.starts) == earlier
+    assert latest_start(rows.starts) == later
 
 
 async def test_absent_students_differ_from_blank_attempts(log: AnswerLog) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
 from exam_core.canonical import digest
 from exam_core.deadlines import personal_deadline
-from exam_core.fold import SealedBucket, earliest_start, fold_answers, root_digest, seal_bucket
+from exam_core.fold import SealedBucket, fold_answers, latest_start, root_digest, seal_bucket
 from exam_core.windows import Window
 
 SITTING = UUID("6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10")
@@ -121,7 +121,7 @@ def test_a_seal_contains_what_counts(answers: list[Answer], starts: list[Start],
     for attempt in seal.students:
         began = [start.started_at for start in starts if start.student == attempt.student]
         submitted = [submission.submitted_at for submission in submissions if submission.student == attempt.student]
-        assert (attempt.started_at, attempt.submitted_at) == (min(began, default=None), min(submitted, default=None))
+        assert (attempt.started_at, attempt.submitted_at) == (max(began, default=None), min(submitted, default=None))
 
 
 def test_a_seal_has_the_same_bytes_in_every_release() -> None:
@@ -151,12 +151,12 @@ def test_absent_students_differ_from_blank_attempts() -> None:
 
 
 def test_concurrent_starts_lose_no_answers() -> None:
-    """Two devices start my attempt on two servers: the earlier start holds, and answers under both count."""
+    """Two devices start my attempt on two servers: the later start holds, and answers under both count."""
     first = Start(student=1, started_at=5, solver=SOLVERS[1], epoch=1, seed=1)
     second = Start(student=1, started_at=7, solver=SOLVERS[0], epoch=1, seed=1)
-    assert earliest_start([second, first]) == first
-    assert earliest_start([replace(first, solver=SOLVERS[0]), first]) == replace(first, solver=SOLVERS[0])
-    assert earliest_start([]) is None
+    assert latest_start([second, first]) == second
+    assert latest_start([replace(first, solver=SOLVERS[0]), first]) == first
+    assert latest_start([]) is None
     window = Window(opens_at=0, closes_at=1_000, duration=50)
     ends = [personal_deadline(window, started_at=start.started_at).at for start in (first, second)]
     assert ends == [55, 57]
@@ -164,7 +164,7 @@ def test_concurrent_starts_lose_no_answers() -> None:
     under_second = saved_answer(AnswerValue(choice=2), question=1, at=57, until=57)
     seal = sealed([under_first, under_second], [second, first], [])
     assert seal.count == 2
-    assert seal.students[0].started_at == 5
+    assert seal.students[0].started_at == 7
 
 
 @pytest.mark.parametrize("at", [50, 100, 101, 5_000])

@@ -54,11 +54,18 @@ class Run:
     remarks: list[str] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
 
-    def start(self, student: int = 1, *, answers: tuple[Mapping[str, Any], ...] = (), at: int = STARTED) -> None:
-        """Start an attempt, or resume it later; it shows some answers as saved."""
+    def start(
+        self,
+        student: int = 1,
+        *,
+        answers: tuple[Mapping[str, Any], ...] = (),
+        at: int = STARTED,
+        started: int = STARTED,
+    ) -> None:
+        """Start an attempt, or resume it later; it shows some answers as saved, and when the attempt began."""
         if at == STARTED:
             self.platform.start(student, at=STARTED)
-        body = {"started_at": rfc3339(STARTED), "answers": answers, "highest_seq": 0}
+        body = {"started_at": rfc3339(started), "answers": answers, "highest_seq": 0}
         self.call(START, 201, body, student=student, at=at)
 
     def answer(self, seq: int, body: Mapping[str, Any] = ONE, *, at: int = 2_000, **call: Any) -> None:
@@ -422,6 +429,25 @@ def test_a_start_sealed_with_another_time_is_reported(run: Run) -> None:
     """If my attempt is sealed with another start than I was shown, it is reported."""
     run.platform.starts[0] = replace(run.platform.starts[0], started_at=STARTED - 1)
     assert "untrue" in run.kinds()
+
+
+def test_a_start_that_arrived_later_and_gives_time_is_no_fault(run: Run) -> None:
+    """If a start of mine that got no response holds in the end, I have more time than I was shown, not less."""
+    run.call(START, None, {}, at=STARTED + 5)
+    run.platform.starts[0] = replace(run.platform.starts[0], started_at=STARTED + 5)
+    assert run.kinds() == set()
+    run.platform.starts[0] = replace(run.platform.starts[0], started_at=STARTED + 500)
+    assert run.kinds() == {"untrue"}
+
+
+def test_a_resume_that_takes_time_away_is_reported(run: Run) -> None:
+    """If I am told an earlier start than before, my deadline has come closer: it is reported."""
+    run.start(at=2_000, started=STARTED + 5)
+    run.platform.starts[0] = replace(run.platform.starts[0], started_at=STARTED + 5)
+    run.call(START, None, {}, at=STARTED + 5)
+    assert run.kinds() == set()
+    run.start(at=3_000)
+    assert run.kinds() == {"untrue"}
 
 
 def test_a_resumed_attempt_without_an_acknowledged_answer_is_reported(run: Run) -> None:

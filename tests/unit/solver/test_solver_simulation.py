@@ -7,7 +7,7 @@ fail. In every run, each acknowledged answer must be in the seal, and no refusal
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -17,7 +17,8 @@ import pytest
 
 from exam_answerlog.log import AnswerLogUnavailableError, Rows
 from exam_answerlog.testing.memory import MemoryAnswerLog
-from exam_core.answers import Answer
+from exam_core.answers import Answer, Start
+from exam_core.instants import rfc3339
 from exam_core.lease import Admission, Lease
 from exam_core.problems import BASE
 from exam_core.schedule import State
@@ -27,6 +28,8 @@ from exam_solver.testing.world import Process, World
 
 SEEDS = 50
 STUDENTS = range(1, 6)
+LATECOMERS = range(6, 8)
+"""Students who start while the faults last."""
 UNKNOWN = {"not-known-saved", "unavailable", "no response"}
 EXPECTED_REFUSALS = {
     "deadline-passed",
@@ -50,6 +53,12 @@ class FlakyLog(MemoryAnswerLog):
         """Write, possibly late."""
         await self._delay_or_fail()
         await super().append_answers(sitting, bucket, answers)
+        await self._delay_or_fail()
+
+    async def append_start(self, sitting: UUID, bucket: int, start: Start) -> None:
+        """Write, possibly late."""
+        await self._delay_or_fail()
+        await super().append_start(sitting, bucket, start)
         await self._delay_or_fail()
 
     async def read_student(self, sitting: UUID, bucket: int, student: int) -> Rows:
@@ -88,6 +97,8 @@ class Record:
         below: those that were refused because of a higher saved seq, with that seq.
         unknown: those with a request without a known outcome, or two at once; a refusal speaks of one alone.
         overtaken: how many receipts were given for an answer after one with a higher seq had its receipt.
+        starts: the latest start that each student was told.
+        shortened: the students who were told an earlier start than before, which takes time away from them.
         outcomes: how many responses of each kind.
     """
 
@@ -97,6 +108,8 @@ class Record:
     below: list[tuple[Key, int]] = field(default_factory=list)
     unknown: set[Key] = field(default_factory=set)
     overtaken: int = 0
+    starts: dict[int, str] = field(default_factory=dict)
+    shortened: set[int] = field(default_factory=set)
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def highest(self, student: int, question: int) -> int:
@@ -126,6 +139,7 @@ class Simulation:
         self.record = Record()
         self.under_way: Counter[Key] = Counter()
         self.seq = 0
+        self.starts = random.choice((0.05, 0.4))
 
     async def run(self) -> dict[tuple[int, int], int]:
         """Run a sitting; return the seq that the seal counts, by student and question."""
@@ -161,8 +175,10 @@ class Simulation:
     async def step(self) -> None:
         """Take one random step."""
         event = self.random.random()
-        if event < 0.45:
+        if event < 0.48 - self.starts:
             self.start_request()
+        elif event < 0.48:
+            self.send(self.start_attempt(self.random.choice(self.processes), self.random.choice(LATECOMERS)))
         elif event < 0.65:
             self.log.resume_one()
         elif event < 0.8:
@@ -191,11 +207,29 @@ class Simulation:
             seq -= self.random.randrange(6)
         student, question = self.random.choice(STUDENTS), self.random.choice((0, 3))
         process = self.random.choice(self.processes)
-        task = asyncio.get_running_loop().create_task(self.answer(process, student, question, max(1, seq)))
+        self.send(self.answer(process, student, question, max(1, seq)))
+
+    def send(self, request: Coroutine[Any, Any, None]) -> None:
+        """Send a request, which the student may give up."""
+        task = asyncio.get_running_loop().create_task(request)
         self.requests.add(task)
         task.add_done_callback(self.requests.discard)
         if self.random.random() < 0.1:
             asyncio.get_running_loop().call_later(0, task.cancel)
+
+    async def start_attempt(self, process: Process, student: int) -> None:
+        """Start or resume an attempt and record the start that the student is told."""
+        told = self.record.starts.get(student, "")
+        token = self.world.access_token(student=student)
+        response = await process.request("POST", self.world.path("attempt"), token)
+        body = response.json()
+        if not response.is_success:
+            assert body["type"].removeprefix(BASE) in {"unavailable", "starts-over"}
+            return
+        self.record.outcomes["started" if response.status_code == 201 else "resumed"] += 1
+        if body["started_at"] < told:
+            self.record.shortened.add(student)
+        self.record.starts[student] = max(body["started_at"], self.record.starts.get(student, ""))
 
     async def answer(self, process: Process, student: int, question: int, seq: int) -> None:
         """Save one answer and record the response."""
@@ -239,6 +273,9 @@ class Simulation:
             sealed = await self.log.read_sealed(self.world.sitting, bucket)
             assert sealed is not None
             for attempt in sealed.students:
+                told = self.record.starts.get(attempt.student, "")
+                if attempt.started_at is not None and rfc3339(attempt.started_at) < told:
+                    self.record.shortened.add(attempt.student)
                 counted |= {(attempt.student, answer.question): answer.seq for answer in attempt.answers}
         return counted
 
@@ -261,12 +298,14 @@ async def test_every_response_agrees_with_the_seal_for_every_seed() -> None:
         record, seal = await simulate(seed)
         assert not record.missing(seal), seed
         assert not record.untrue(seal), seed
+        assert not record.shortened, seed
         outcomes += record.outcomes
         overtaken += record.overtaken
     assert outcomes["acknowledged"] > 5 * SEEDS
     # A delayed answer may come to a process that has missed the later ones without seeing a gap: it seldom does.
     assert overtaken < outcomes["acknowledged"] / 50
-    assert all(outcomes[kind] > 0 for kind in ("unchanged", "deadline-passed", "seq-too-low", "not-known-saved"))
+    expected = ("unchanged", "deadline-passed", "seq-too-low", "not-known-saved", "started", "resumed")
+    assert all(outcomes[kind] > 0 for kind in expected)
 
 
 async def find_seed(wrong: Callable[[Record, dict[tuple[int, int], int]], object]) -> int | None:
@@ -303,3 +342,13 @@ async def test_without_reading_after_a_skipped_seq_more_receipts_are_overtaken(m
     """Negative control: a process that does not notice what it missed gives receipts for answers of the past."""
     monkeypatch.setattr("exam_solver.attempts.seqs.SeqRun.skipped", lambda _run, _seq: False)
     assert await find_seed(lambda record, _seal: record.overtaken) is not None
+
+
+async def test_with_the_earliest_start_some_seed_takes_time_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: if the earliest start held, one that arrives late would shorten an attempt."""
+
+    def earliest_start(starts: Iterable[Start]) -> Start | None:
+        return min(starts, key=lambda start: (start.started_at, start.solver), default=None)
+
+    monkeypatch.setattr("exam_solver.attempts.cache.latest_start", earliest_start)
+    assert await find_seed(lambda record, _seal: record.shortened) is not None

@@ -65,7 +65,7 @@ class AnswerRow:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """The start of an attempt. Two solvers may both record one; the earliest start holds when it is read."""
+    """The start of an attempt. Two solvers may both record one; the latest start holds when it is read."""
 
     sitting: Uuid
     bucket: Int

@@ -64,7 +64,7 @@ class AnswerValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The start of a student's attempt; the earliest start in a sitting holds."""
+    """The start of a student's attempt; the latest start in a sitting holds."""
 
     student: int
     started_at: int

@@ -133,9 +133,13 @@ def fold_answers(answers: Iterable[Answer]) -> dict[tuple[int, int], Answer]:
     return counted
 
 
-def earliest_start(starts: Iterable[Start]) -> Start | None:
-    """Select the start that holds for a student: the earliest, ties broken by the solver's id."""
-    return min(starts, key=lambda start: (start.started_at, start.solver), default=None)
+def latest_start(starts: Iterable[Start]) -> Start | None:
+    """Select the start that holds for a student: the latest, ties broken by the solver's id.
+
+    There is more than one only where the write of one had not arrived when another began. Whichever the student was
+    told, one that arrives later can then only give time.
+    """
+    return max(starts, key=lambda start: (start.started_at, start.solver), default=None)
 
 
 def seal_bucket(
@@ -144,7 +148,7 @@ def seal_bucket(
     """Fold one bucket into the form that is written once and graded from."""
     started: dict[int, int] = {}
     for start in starts:
-        started[start.student] = min(start.started_at, started.get(start.student, start.started_at))
+        started[start.student] = max(start.started_at, started.get(start.student, start.started_at))
     submitted: dict[int, int] = {}
     for submission in submissions:
         submitted[submission.student] = min(

@@ -11,7 +11,7 @@ from uuid import UUID
 from exam_answerlog.log import AnswerLog, Rows
 from exam_core.answers import Answer, AnswerValue, Start
 from exam_core.buckets import bucket_of
-from exam_core.fold import SealedBucket, earliest_start, fold_answers
+from exam_core.fold import SealedBucket, fold_answers, latest_start
 from exam_core.schedule import State
 from exam_solver.attempts.seqs import SeqRun
 from exam_solver.caching.lru import Lru
@@ -152,7 +152,7 @@ class CachedAttempt:
 
     def _merge_start(self, starts: Iterable[Start], *, student: int) -> None:
         known = () if self.start is None else (self.start,)
-        self.start = earliest_start(start for start in (*starts, *known) if start.student == student)
+        self.start = latest_start(start for start in (*starts, *known) if start.student == student)
 
 
 class AttemptCache:

@@ -1,6 +1,6 @@
 """Start an attempt, or resume it on another device or after a crash.
 
-The earliest start holds, whichever process recorded it; the deadline and the order of questions follow from it.
+The latest start holds, whichever process recorded it; the deadline and the order of questions follow from it.
 """
 
 from dataclasses import dataclass

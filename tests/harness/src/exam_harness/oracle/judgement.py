@@ -256,17 +256,32 @@ class Judgement:
 
     def _check_starts(self) -> Iterator[tuple[str, str]]:
         """A started attempt is sealed with its start, and what it was shown as saved is sealed or superseded."""
+        shown: dict[int, list[Call]] = defaultdict(list)
         for call in self.transcript.calls:
             if call.verb != START or not call.acknowledged:
                 continue
             self.counts["starts"] += 1
             sealed = self.seal.students.get(call.student)
             started_at = parse_rfc3339(call.body["started_at"])
+            for each in shown[call.student]:
+                if each.precedes(call) and parse_rfc3339(each.body["started_at"]) > started_at:
+                    yield "untrue", f"{call}: started at {started_at}, and it was {each.body['started_at']} before"
+            shown[call.student].append(call)
             if sealed is None or sealed.started_at is None:
                 yield "lost", f"{call}, and no start is sealed"
-            elif sealed.started_at != started_at:
+            elif sealed.started_at != started_at and not self._started_later(call, started_at, sealed.started_at):
                 yield "untrue", f"{call}: started at {started_at}, sealed as {sealed.started_at}"
             yield from self._check_shown(call)
+
+    def _started_later(self, call: Call, shown: int, sealed: int) -> bool:
+        """Whether another start, which had not arrived when this one was shown, holds and gives the student time."""
+        return sealed > shown and any(
+            each.verb == START
+            and each.student == call.student
+            and each is not call
+            and each.sent_at - self.tolerance <= sealed <= each.done_at + self.tolerance
+            for each in self.transcript.calls
+        )
 
     def _check_shown(self, call: Call) -> Iterator[tuple[str, str]]:
         shown = {each["question"]: (each["seq"], parse_content(each)) for each in call.body["answers"]}
