@@ -167,7 +167,7 @@ class Simulation:
         for _ in range(20):
             await self.step()
         self.log.flaky = False
-        while self.requests:
+        while self.requests or self.log.hung:
             self.log.resume_one()
             await asyncio.sleep(0)
         return seal
@@ -175,10 +175,10 @@ class Simulation:
     async def step(self) -> None:
         """Take one random step."""
         event = self.random.random()
-        if event < 0.48 - self.starts:
-            self.start_request()
-        elif event < 0.48:
+        if self.random.random() < self.starts:
             self.send(self.start_attempt(self.random.choice(self.processes), self.random.choice(LATECOMERS)))
+        elif event < 0.45:
+            self.start_request()
         elif event < 0.65:
             self.log.resume_one()
         elif event < 0.8:
