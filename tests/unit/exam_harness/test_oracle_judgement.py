@@ -441,7 +441,7 @@ def test_a_start_that_arrived_later_and_gives_time_is_no_fault(run: Run) -> None
 
 
 def test_a_resume_that_takes_time_away_is_reported(run: Run) -> None:
-    """If I am told an earlier start than before, my deadline has come closer: it is reported."""
+    """If I am shown an earlier start than before, my deadline has come closer: it is reported."""
     run.start(at=2_000, started=STARTED + 5)
     run.platform.starts[0] = replace(run.platform.starts[0], started_at=STARTED + 5)
     run.call(START, None, {}, at=STARTED + 5)

@@ -97,8 +97,8 @@ class Record:
         below: those that were refused because of a higher saved seq, with that seq.
         unknown: those with a request without a known outcome, or two at once; a refusal speaks of one alone.
         overtaken: how many receipts were given for an answer after one with a higher seq had its receipt.
-        starts: the latest start that each student was told.
-        shortened: the students who were told an earlier start than before, which takes time away from them.
+        starts: the latest start that each student was shown.
+        shortened: the students who were shown an earlier start than before, which takes time away from them.
         outcomes: how many responses of each kind.
     """
 
@@ -218,8 +218,8 @@ class Simulation:
             asyncio.get_running_loop().call_later(0, task.cancel)
 
     async def start_attempt(self, process: Process, student: int) -> None:
-        """Start or resume an attempt and record the start that the student is told."""
-        told = self.record.starts.get(student, "")
+        """Start or resume an attempt and record the start that the student is shown."""
+        shown = self.record.starts.get(student, "")
         token = self.world.access_token(student=student)
         response = await process.request("POST", self.world.path("attempt"), token)
         body = response.json()
@@ -227,7 +227,7 @@ class Simulation:
             assert body["type"].removeprefix(BASE) in {"unavailable", "starts-over"}
             return
         self.record.outcomes["started" if response.status_code == 201 else "resumed"] += 1
-        if body["started_at"] < told:
+        if body["started_at"] < shown:
             self.record.shortened.add(student)
         self.record.starts[student] = max(body["started_at"], self.record.starts.get(student, ""))
 
@@ -273,8 +273,8 @@ class Simulation:
             sealed = await self.log.read_sealed(self.world.sitting, bucket)
             assert sealed is not None
             for attempt in sealed.students:
-                told = self.record.starts.get(attempt.student, "")
-                if attempt.started_at is not None and rfc3339(attempt.started_at) < told:
+                shown = self.record.starts.get(attempt.student, "")
+                if attempt.started_at is not None and rfc3339(attempt.started_at) < shown:
                     self.record.shortened.add(attempt.student)
                 counted |= {(attempt.student, answer.question): answer.seq for answer in attempt.answers}
         return counted

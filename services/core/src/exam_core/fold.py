@@ -137,7 +137,7 @@ def latest_start(starts: Iterable[Start]) -> Start | None:
     """Select the start that holds for a student: the latest, ties broken by the solver's id.
 
     There is more than one only where the write of one had not arrived when another began. Whichever the student was
-    told, one that arrives later can then only give time.
+    shown, one that arrives later can then only give time.
     """
     return max(starts, key=lambda start: (start.started_at, start.solver), default=None)
 
