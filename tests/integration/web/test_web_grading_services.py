@@ -5,10 +5,13 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
+from exam_core.instants import MINUTE, to_micros
 from exam_core.problems import Problem, ProblemKind
+from exam_web.common.clock import database_now
 from exam_web.degrees.models import Degree
 from exam_web.degrees.services import DegreeRow, chunk_record
 from exam_web.exams.models import Choice
@@ -95,6 +98,14 @@ def test_a_seal_needs_every_bucket_and_their_root(over: Sitting) -> None:
     root = root_digest(over.id, digests)
     assert sitting_mark_sealed(sitting=over.id, root=root).seal_digest == root
     assert sitting_mark_sealed(sitting=over.id, root=root).state == "sealed"
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_revision_begins_by_the_platforms_clock(sealed: Sitting, hours: int) -> None:
+    """If the clock of the machine that opens a revision is wrong, lost tasks of its grading are sent again in time."""
+    with time_machine.travel(timezone.now() + timedelta(hours=hours)):
+        started_at = revision_open(sitting=sealed.id, number=1).started_at
+    assert abs(to_micros(started_at) - database_now()) < MINUTE
 
 
 def test_a_revision_freezes_its_key(sealed: Sitting) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from exam_harness.scenarios.nemesis.settings import read_settings
 from exam_harness.scenarios.nemesis.sitting import tolerance
 from exam_harness.scenarios.nemesis.slow_renewal import slow
 from exam_harness.scenarios.nemesis.variants import replace
+from exam_harness.waiting import eventually
 
 STEP = 100_000_000
 READ_CLOCKS = "import json, time; print(json.dumps([time.time(), time.monotonic()]))"
@@ -47,9 +49,53 @@ def test_a_step_moves_the_wall_clock_alone(tmp_path: Path) -> None:
     assert clock.offset == -STEP
 
 
+SERVICE = """
+import json, os, sys, time
+from datetime import UTC, datetime
+for line in sys.stdin:
+    if line == "fork\\n" and os.fork():
+        os.wait()
+        continue
+    wall = [time.time(), datetime.now(UTC).timestamp()]
+    print(json.dumps([*wall, time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME)]), flush=True)
+    if line == "fork\\n":
+        os._exit(0)
+"""
+
+
+def test_a_service_follows_its_stepped_clock(tmp_path: Path) -> None:
+    """A service that runs, and a process that it forks, see a step of their machine's wall clock, and no other."""
+    clock = SteppedClock(tmp_path)
+    (tmp_path / "service.py").write_text(SERVICE)
+    command = [sys.executable, "-m", "exam_harness.environments.processes.stepped", str(clock.file), "service"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdin is not None
+        assert service.stdout is not None
+        stdin, stdout = service.stdin, service.stdout
+
+        def read(word: str = "read") -> list[float]:
+            stdin.write(f"{word}\n")
+            stdin.flush()
+            return [float(each) for each in json.loads(stdout.readline())]
+
+        before = read()
+        clock.step(STEP)
+        forward = eventually(lambda: (now := read())[0] > before[0] + 90 and now, "the clock is forward")
+        forked = read("fork")
+        clock.step(-2 * STEP)
+        back = eventually(lambda: (now := read("fork"))[0] < before[0] - 90 and now, "the clock is back")
+        stdin.close()
+    assert forward[1] > before[1] + 90
+    assert forked[0] > before[0] + 90
+    for one, other in pairwise((before, forward, forked, back)):
+        assert one[2:] <= other[2:] <= [each + 60 for each in one[2:]]
+
+
 def test_schedules_step_the_clock_of_every_store() -> None:
-    """The machines of the stores do not agree on the time: any of their clocks may be set."""
-    assert set(targets(1).clocks) == {"postgres", "redis", "cassandra"}
+    """The machines do not agree on the time: the clock of any store or service may be set."""
+    clocks = {"postgres", "redis", "cassandra", "solver-1", "solver-2", "grader", "web"}
+    assert set(targets(1).clocks) == clocks
 
 
 @pytest.mark.parametrize(

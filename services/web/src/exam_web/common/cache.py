@@ -1,7 +1,7 @@
 """A read-through cache in Redis: no stale values after a change, no stampede on a cold key, usable without Redis.
 
-A cached value belongs to a *generation* of its family, a number in Redis that every change replaces. A value that was
-read before a change is stored under the old generation, which is never read again.
+A cached value belongs to a *generation* of its family, a random id in Redis that every change replaces. A value that
+was read before a change is stored under the old generation, which is never read again.
 """
 
 import json
@@ -98,18 +98,19 @@ def _load_once(cache_key: str, seconds: int, load: Callable[[], T]) -> T:
             cache.delete(lock)
 
 
-def _generation(family: str) -> int:
+def _generation(family: str) -> str:
     generation = cache.get(f"{family}:generation")
     if generation is None:
-        # Never reuse a number: if Redis loses the key, old values must not become valid again.
-        cache.add(f"{family}:generation", time.time_ns(), GENERATION_SECONDS)
-        generation = cache.get(f"{family}:generation")
-    return int(generation or 0)
+        # Never reuse an id: if Redis loses the key, old values must not become valid again.
+        created = uuid4().hex
+        cache.add(f"{family}:generation", created, GENERATION_SECONDS)
+        generation = cache.get(f"{family}:generation") or created
+    return str(generation)
 
 
 def _start_generation(family: str) -> None:
     try:
-        cache.set(f"{family}:generation", time.time_ns(), GENERATION_SECONDS)
+        cache.set(f"{family}:generation", uuid4().hex, GENERATION_SECONDS)
     except RedisError as error:
         # Cached values live for minutes at most; until then a list may be stale, but never a paper or a degree.
         log.warning("cache_invalidation_failed", family=family, error=str(error))

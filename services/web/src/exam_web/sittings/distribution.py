@@ -3,7 +3,7 @@
 import asyncio
 
 import structlog
-from django.utils import timezone
+from django.db.models.functions import Now
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -38,7 +38,7 @@ def paper_distribute(paper: Paper) -> None:
         ) from error
     _cache(paper)
     # Last: a process that stops before this leaves the paper marked as not distributed, and the operator retries.
-    Paper.objects.filter(digest=paper.digest).update(distributed_at=timezone.now())
+    Paper.objects.filter(digest=paper.digest).update(distributed_at=Now())
 
 
 async def _store(settings: CassandraSettings, digest: str, parts: dict[str, PaperPart]) -> None:

@@ -32,7 +32,7 @@ class Paper(models.Model):
     source = models.CharField(max_length=64, unique=True)
     body = models.BinaryField()
     images = models.ManyToManyField(Image, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     distributed_at = models.DateTimeField(null=True, blank=True)
     """When it was stored for the solvers; None until then."""
 
@@ -46,7 +46,7 @@ class PaperKey(models.Model):
     digest = models.CharField(primary_key=True, max_length=64)
     paper = models.ForeignKey(Paper, on_delete=models.PROTECT, related_name="keys")
     body = models.BinaryField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
         return f"key {self.digest[:12]} to {self.paper_id[:12]}"
@@ -140,7 +140,7 @@ class Sitting(models.Model):
     seal_digest = models.CharField(max_length=64, blank=True)
     proof_secret = models.BinaryField(max_length=32, db_default=RandomSecret(output_field=models.BinaryField()))
     """Salts the leaves of the sitting's trees; see `exam_core.commitments`. Never published."""
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = SittingQuerySet.as_manager()
 
@@ -282,7 +282,7 @@ class Revision(models.Model):
     policy = models.JSONField()
     policy_digest = models.CharField(max_length=64)
     chunks = models.PositiveIntegerField()
-    started_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(db_default=Now(), editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -307,7 +307,7 @@ class LedgerEntry(models.Model):
     degrees = models.PositiveIntegerField()
     tree_root = models.CharField(max_length=64, db_default="")
     """The root over its degrees; empty if a release without statements graded it."""
-    graded_at = models.DateTimeField(auto_now_add=True)
+    graded_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         """A chunk is graded once."""

@@ -11,6 +11,7 @@ import httpx
 
 from exam_harness.environments.processes.process import ChildProcess, HarnessError
 from exam_harness.environments.processes.server import Server
+from exam_harness.environments.processes.servers.clock import SteppedClock
 
 COMMAND_SECONDS = 120
 
@@ -24,6 +25,7 @@ class Modules:
 
 
 MODULES = Modules()
+_STEPPED = "exam_harness.environments.processes.stepped"
 
 
 class Service(Server):
@@ -69,22 +71,44 @@ class Service(Server):
         return response.is_success
 
 
-def web(folder: Path, *, port: int, env: Mapping[str, str]) -> Service:
+def web(folder: Path, *, port: int, env: Mapping[str, str], clock: SteppedClock | None = None) -> Service:
     """Return web: Django on gunicorn."""
-    arguments = ("-m", "gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application")
+    arguments = _run("gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application", clock=clock)
     return Service("web", *arguments, port=port, folder=folder, env={**env, "EXAM_BIND": f"127.0.0.1:{port}"})
 
 
-def solver(folder: Path, number: int, *, port: int, env: Mapping[str, str], module: str = MODULES.solver) -> Service:
+def solver(
+    folder: Path,
+    number: int,
+    *,
+    port: int,
+    env: Mapping[str, str],
+    module: str = MODULES.solver,
+    clock: SteppedClock | None = None,
+) -> Service:
     """Return the solver with a number, from 1 on."""
-    arguments = ("-m", module, "--host", "127.0.0.1", "--port", str(port))
+    arguments = _run(module, "--host", "127.0.0.1", "--port", str(port), clock=clock)
     return Service(f"solver-{number}", *arguments, port=port, folder=folder, env=env)
 
 
-def grader(folder: Path, role: str, *, port: int, env: Mapping[str, str], module: str = MODULES.grader) -> Service:
+def grader(
+    folder: Path,
+    role: str,
+    *,
+    port: int,
+    env: Mapping[str, str],
+    module: str = MODULES.grader,
+    clock: SteppedClock | None = None,
+) -> Service:
     """Return a grader process, ``worker`` or ``beat``; probes and metrics share its port."""
     env = {**env, "EXAM_METRICS_PORT": str(port)}
-    return Service(f"grader-{role}", "-m", module, role, port=port, folder=folder, env=env)
+    return Service(f"grader-{role}", *_run(module, role, clock=clock), port=port, folder=folder, env=env)
+
+
+def _run(module: str, *arguments: str, clock: SteppedClock | None) -> tuple[str, ...]:
+    """The arguments of ``python`` that run a module, by a clock of its own or this machine's."""
+    stepped = () if clock is None else (_STEPPED, str(clock.file))
+    return ("-m", *stepped, module, *arguments)
 
 
 def run_python(

@@ -50,7 +50,7 @@ class Wiring:
         join: serves the addresses by which Cassandra's nodes reach each other; by default they serve them themselves.
         env: environment variables of all services, in addition to their own.
         modules: the Python modules that run the solver and the grader.
-        stepped: whether each store has a wall clock of its own that can be stepped (`Stack.clocks`).
+        stepped: whether each store and service has a wall clock of its own that can be stepped (`Stack.clocks`).
     """
 
     route: Route = direct
@@ -94,7 +94,7 @@ class Stack:
         ring = Ring(size=wiring.nodes, apart=wiring.join is not None)
         if wiring.join is not None:
             wiring.join(ring)
-        self.clocks = _clocks(folder, ring) if wiring.stepped else {}
+        self.clocks = _clocks(folder, ring, solvers) if wiring.stepped else {}
         self.postgres = Postgres(folder, clock=self.clocks.get("postgres"))
         self.redis = Redis(folder, clock=self.clocks.get("redis"))
         self.nodes = [
@@ -111,7 +111,7 @@ class Stack:
         self.web_env = web_environment(
             *stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port
         ) | dict(wiring.env)
-        self.web = web(folder, port=web_port, env=self._routed("web", self.web_env))
+        self.web = web(folder, port=web_port, env=self._routed("web", self.web_env), clock=self.clocks.get("web"))
         self.solver_env = solver_environment(*stores, self.secrets, web_url=self.web.url)
         self.solver_env |= {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms), **wiring.env}
         self.solvers = [
@@ -121,12 +121,20 @@ class Stack:
                 port=port,
                 env=self._routed(f"solver-{number}", self.solver_env),
                 module=wiring.modules.solver,
+                clock=self.clocks.get(f"solver-{number}"),
             )
             for number, port in enumerate(solver_ports, start=1)
         ]
         self.grader_env = grader_environment(*stores) | dict(wiring.env)
         self.worker, self.beat = (
-            grader(folder, role, port=port, env=self._routed("grader", self.grader_env), module=wiring.modules.grader)
+            grader(
+                folder,
+                role,
+                port=port,
+                env=self._routed("grader", self.grader_env),
+                module=wiring.modules.grader,
+                clock=self.clocks.get("grader"),
+            )
             for role, port in (("worker", worker_port), ("beat", beat_port))
         )
         self.gateway = Nginx(
@@ -244,7 +252,9 @@ class Stack:
         self.stop()
 
 
-def _clocks(folder: Path, ring: Ring) -> dict[str, SteppedClock]:
-    """A clock for each store, by its name."""
-    clocks = {name: SteppedClock(folder / "clocks", name, threads=True) for name in ("redis", *ring.names)}
+def _clocks(folder: Path, ring: Ring, solvers: int) -> dict[str, SteppedClock]:
+    """A clock for each store and service, by its name; the grader's processes share one, as on one machine."""
+    services = ("web", "grader", *(f"solver-{number}" for number in range(1, solvers + 1)))
+    names = ("redis", *ring.names, *services)
+    clocks = {name: SteppedClock(folder / "clocks", name, threads=True) for name in names}
     return clocks | {"postgres": SteppedClock(folder / "clocks", "postgres")}

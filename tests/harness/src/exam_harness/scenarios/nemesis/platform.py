@@ -64,6 +64,10 @@ _PROCESSES: Final = {
 _CLOCKS: Final = {
     PLATFORM_CLOCK: 6,
     "redis": 1,
+    "solver-1": 1,
+    "solver-2": 1,
+    "grader": 1,
+    "web": 1,
 }
 _LINKS: Final = {
     "solver-1→postgres": 5,

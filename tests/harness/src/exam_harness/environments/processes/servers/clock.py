@@ -55,3 +55,8 @@ class SteppedClock:
         written.write_text(f"{self.offset / 1_000_000:+.6f}\n")
         written.chmod(0o644)
         written.rename(self.file)
+
+
+def read_offset(file: Path) -> float:
+    """The offset (seconds) that the file of a clock has."""
+    return float(file.read_text())
