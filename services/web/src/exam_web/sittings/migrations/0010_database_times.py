@@ -5,7 +5,6 @@ from django.db.models.functions import Now
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("sittings", "0009_bounds"),
     ]
