@@ -11,6 +11,8 @@ SOURCES := $(addsuffix /src,$(MEMBERS))
 TESTS := $(filter-out tests/harness tests/__pycache__,$(wildcard tests/*))
 LOCKED := requirements/uv.txt requirements/dev.txt
 PYTEST_ARGS ?=
+# Processes that run tests side by side; `make test WORKERS=0` runs them in one.
+WORKERS ?= 2
 HTTP_PORT ?= 80
 
 .PHONY: help
@@ -83,7 +85,7 @@ kube: setup ## build Kubernetes and etcd from source into the shared cache (minu
 
 .PHONY: test
 test: setup lint kube ## run everything without a cluster: linters, types, unit, contract and integration tests
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) $(PYTEST_ARGS)
 
 .PHONY: test-faults
 test-faults: setup ## run sittings under seeded faults of every process and link, and judge all that was said (SEEDS=1-10, NODES=3)

@@ -1,6 +1,7 @@
 """Django's own stores for tests: a database on the real PostgreSQL, a cache on the real Redis."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.core.cache import caches
@@ -9,6 +10,33 @@ from pytest_django import Settings
 
 from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
+
+
+TESTS = Path(__file__).parent
+GROUPS = {
+    "exam_operator": "operator",
+    "integration/control_plane": "operator",
+    "chart/test_chart_manifests.py": "operator",
+    "integration/faults": "faults",
+    "integration/platform": "platform",
+    "integration": "stores",
+    "contract": "stores",
+}
+"""The tests of a folder or file that share an environment, which one worker starts for all of them; the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests by environment, for workers in parallel; others are grouped by file."""
+    order = {group: number for number, group in enumerate(dict.fromkeys(GROUPS.values()))}
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: order.get(groups[item], len(order)))
+
+
+def _group(item: pytest.Item) -> str:
+    file = item.path.relative_to(TESTS).as_posix()
+    return next((group for path, group in GROUPS.items() if f"{file}/".startswith(f"{path}/")), file)
 
 
 @pytest.fixture(scope="session")
