@@ -11,7 +11,6 @@ from pytest_django import Settings
 from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
 
-
 TESTS = Path(__file__).parent
 GROUPS = {
     "exam_operator": "operator",
@@ -22,7 +21,7 @@ GROUPS = {
     "integration": "stores",
     "contract": "stores",
 }
-"""The tests of a folder or file that share an environment, which one worker starts for all of them; the longest first."""
+"""Folders and files whose tests share an environment, which one worker starts for all of them; the longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
