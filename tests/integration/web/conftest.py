@@ -17,7 +17,7 @@ from exam_core.authoring import read_exam
 from exam_core.keys import new_signing_jwk
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.servers.redis import Redis
-from exam_web.exams.images import inspect_image
+from exam_web.exams.images import accept_image
 from exam_web.exams.models import Exam
 from exam_web.exams.services import exam_import
 from exam_web.settings import ENVIRONMENT
@@ -144,7 +144,7 @@ def log_in(people: People) -> Callable[[User], Api]:
 @pytest.fixture
 def algebra(people: People) -> Exam:
     """The sample exam of twenty questions, by the first Doctor."""
-    document = read_exam((SAMPLES / "algebra-101.yaml").read_text(), inspect_image)
+    document = read_exam((SAMPLES / "algebra-101.yaml").read_text(), accept_image)
     return exam_import(document=document, author=Doctor.objects.get(pk=people.doctor.pk))
 
 

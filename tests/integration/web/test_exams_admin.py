@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from exam_core.authoring import read_exam
-from exam_web.exams.images import inspect_image
+from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import
 
@@ -72,7 +72,7 @@ class Form(HTMLParser):
 @pytest.fixture
 def question(people) -> Question:
     """A question of several lines, imported from YAML."""
-    exam_import(document=read_exam(DOCUMENT, inspect_image), author=people.doctor)
+    exam_import(document=read_exam(DOCUMENT, accept_image), author=people.doctor)
     return Question.objects.get()
 
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from exam_core.authoring import read_exam
 from exam_core.problems import Problem, ProblemKind
-from exam_web.exams.images import inspect_image
+from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.schemas import QuestionNew
 from exam_web.exams.selectors import exam_authored
@@ -82,7 +82,7 @@ def test_concurrently_added_questions_have_distinct_positions(doctor: Doctor) ->
 
 def test_concurrent_imports_create_one_exam(people) -> None:
     """Concurrent imports of a document create one exam; the losers get an error and may retry."""
-    read = read_exam(document(), inspect_image)
+    read = read_exam(document(), accept_image)
     results = run_concurrently(*(lambda: exam_import(document=read, author=None) for _ in range(4)))
     assert {type(each).__name__ for each in results} <= {"Exam", "IntegrityError", "Problem"}
     assert any(isinstance(each, Exam) for each in results)
@@ -102,7 +102,7 @@ def test_concurrent_creation_of_one_slug_conflicts(people, log_in) -> None:
 
 def test_freezing_waits_for_an_edit(doctor: Doctor) -> None:
     """An exam that is being changed is frozen with the whole change."""
-    exam = exam_import(document=read_exam(document(title="Old"), inspect_image), author=doctor)
+    exam = exam_import(document=read_exam(document(title="Old"), accept_image), author=doctor)
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
 
     def freeze() -> Any:
@@ -130,7 +130,7 @@ def test_freezing_waits_for_an_edit(doctor: Doctor) -> None:
 
 def test_a_large_document_is_imported_in_few_statements(people, django_assert_max_num_queries) -> None:
     """Two hundred questions of ten choices need no more statements than two, on first and repeated import."""
-    read = read_exam(document(questions=200, choices=10), inspect_image)
+    read = read_exam(document(questions=200, choices=10), accept_image)
     with django_assert_max_num_queries(40):
         exam_import(document=read, author=None)
     with django_assert_max_num_queries(40):
@@ -140,14 +140,14 @@ def test_a_large_document_is_imported_in_few_statements(people, django_assert_ma
 
 def test_a_changed_document_keeps_rows_by_id(people) -> None:
     """Questions and choices keep their identity by their ids through reordering, removal and correction."""
-    exam_import(document=read_exam(document(questions=4, choices=4), inspect_image), author=None)
+    exam_import(document=read_exam(document(questions=4, choices=4), accept_image), author=None)
     rows = dict(Question.objects.values_list("ident", "pk"))
     choices = {(question, ident): pk for question, ident, pk in Choice.objects.values_list("question", "ident", "pk")}
     changed = yaml.safe_load(document(questions=4, choices=4, title="Better"))
     kept = [changed["questions"][n] for n in (3, 1, 0)]
     kept[0]["choices"] = [kept[0]["choices"][n] for n in (2, 0)]
     kept.append(changed["questions"][2] | {"id": "new"})
-    exam_import(document=read_exam(yaml.safe_dump(changed | {"questions": kept}), inspect_image), author=None)
+    exam_import(document=read_exam(yaml.safe_dump(changed | {"questions": kept}), accept_image), author=None)
     assert list(Question.objects.values_list("ident", flat=True)) == ["q3", "q1", "q0", "new"]
     after = dict(Question.objects.values_list("ident", "pk"))
     assert {ident: after[ident] for ident in ("q0", "q1", "q3")} == {ident: rows[ident] for ident in ("q0", "q1", "q3")}
@@ -174,9 +174,9 @@ def test_an_exam_without_author_can_be_given_one(people, tmp_path) -> None:
 
 def test_a_failed_import_changes_nothing(people, monkeypatch: pytest.MonkeyPatch) -> None:
     """A document is imported completely or not at all."""
-    exam_import(document=read_exam(document(title="Old"), inspect_image), author=None)
+    exam_import(document=read_exam(document(title="Old"), accept_image), author=None)
     Level.objects.filter(slug="year-1").update(slug="year-one")
     with pytest.raises(Problem) as refused:
-        exam_import(document=read_exam(document(title="New", questions=1), inspect_image), author=None)
+        exam_import(document=read_exam(document(title="New", questions=1), accept_image), author=None)
     assert refused.value.kind is ProblemKind.INVALID
     assert (Exam.objects.get().title, Question.objects.count()) == ("Old", 3)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from exam_core.authoring import read_exam
 from exam_web.api import public_api
-from exam_web.exams.images import inspect_image
+from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import
 from exam_web.sittings.models import PaperKey, Sitting
@@ -50,7 +50,7 @@ KEY_VALUES = ("271828", "0.0625", "right-ident", "wrong-ident", "other-ident", "
 @pytest.fixture
 def exam(people) -> Exam:
     """An exam whose key consists of distinctive values."""
-    document = read_exam(yaml.safe_dump(DOCUMENT), inspect_image)
+    document = read_exam(yaml.safe_dump(DOCUMENT), accept_image)
     return exam_import(document=document, author=Doctor.objects.get(pk=people.doctor.pk))
 
 

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from exam_core.authoring import read_exam
 from exam_core.problems import Problem
 from exam_harness.environments.processes.paths import REPOSITORY
-from exam_web.exams.images import MAX_BYTES, inspect_image
+from exam_web.exams.images import MAX_BYTES, accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import
 from exam_web.sittings.models import Sitting
@@ -215,7 +215,7 @@ def test_images_are_checked_by_their_content(log_in, people, algebra) -> None:
 def test_importing_a_document_twice_changes_nothing(people, name: str) -> None:
     """A document that is imported again keeps every row."""
     text = (SAMPLES / f"{name}.yaml").read_text()
-    document = read_exam(text, inspect_image)
+    document = read_exam(text, accept_image)
     exam = exam_import(document=document, author=None)
     rows = sorted(Question.objects.values_list("pk", "ident")), sorted(Choice.objects.values_list("pk", "ident"))
     assert exam_import(document=document, author=None).pk == exam.pk
@@ -229,7 +229,7 @@ def test_a_document_for_an_unknown_level_lists_the_levels(people) -> None:
     """Importing an exam for an unknown level lists the levels that exist."""
     text = (SAMPLES / "algebra-101.yaml").read_text().replace("year-1", "year-9")
     with pytest.raises(Problem, match="levels are: year-1, year-2"):
-        exam_import(document=read_exam(text, inspect_image), author=None)
+        exam_import(document=read_exam(text, accept_image), author=None)
     assert not Exam.objects.exists()
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from exam_core.authoring import read_exam
+from exam_core.authoring import AcceptedImage, read_exam
 from exam_core.documents import MAX_DEPTH, MAX_DOCUMENT, MAX_FAULTS
 from exam_core.paper import ImageRef, QuestionKind
 from exam_core.problems import Problem, ProblemKind
@@ -14,17 +14,18 @@ from exam_core.problems import Problem, ProblemKind
 IMAGE = base64.b64encode(b"a picture").decode()
 
 
-def inspect_image(data: bytes) -> ImageRef:
+def accept_image(data: bytes) -> AcceptedImage:
     """Accept every image except an empty one."""
     if not data:
         raise ValueError("it is empty")
-    return ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=1, height=1)
+    ref = ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=1, height=1)
+    return AcceptedImage(ref, data)
 
 
 def faults(text: str) -> list[tuple[int, str]]:
     """Return the faults of a document as (line, reason)."""
     with pytest.raises(Problem) as refused:
-        read_exam(text, inspect_image)
+        read_exam(text, accept_image)
     assert refused.value.kind is ProblemKind.PAPER_INVALID
     members = refused.value.extra["faults"]
     assert isinstance(members, list)
@@ -67,7 +68,7 @@ questions:
 
 def test_a_valid_document_is_read() -> None:
     """Every field that I wrote is in the exam, and nothing else."""
-    document = read_exam(GOOD, inspect_image)
+    document = read_exam(GOOD, accept_image)
     one, some, many = document.exam.questions
     assert (document.exam.slug, document.exam.title, document.level) == ("algebra-101", "Algebra 101", "year-1")
     assert document.exam.instructions == "Answer all."
@@ -83,8 +84,9 @@ def test_a_valid_document_is_read() -> None:
     assert [choice.correct for choice in some.choices] == [True, False, True]
     assert (some.max_choices, one.max_choices) == (2, None)
     assert (many.text, many.value, many.tolerance) == ("How many?\nReally.\n", Decimal("3.14"), Decimal("0.01"))
-    assert one.image == some.choices[1].image == inspect_image(b"a picture")
-    assert document.images == {inspect_image(b"a picture").sha256: b"a picture"}
+    accepted = accept_image(b"a picture")
+    assert one.image == some.choices[1].image == accepted.ref
+    assert document.images == {accepted.ref.sha256: accepted}
 
 
 def changed(old: str, new: str, *, times: int = 1) -> str:
@@ -225,7 +227,7 @@ def test_too_many_questions_are_rejected() -> None:
     question = "  - {id: q%d, kind: numeric, text: 'How many?', answer: {value: 1}}\n"
     text = "exam: a\ntitle: A\nlevel: b\nquestions:\n" + "".join(question % n for n in range(501))
     assert faults(text) == [(5, "the exam needs 1 to 500 questions and has 501")]
-    assert len(read_exam(text.replace(question % 500, ""), inspect_image).exam.questions) == 500
+    assert len(read_exam(text.replace(question % 500, ""), accept_image).exam.questions) == 500
 
 
 def test_an_alias_bomb_is_rejected_unexpanded() -> None:

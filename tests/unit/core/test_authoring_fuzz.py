@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exam_core.answers import AnswerValue
-from exam_core.authoring import ExamDocument, read_exam
+from exam_core.authoring import AcceptedImage, ExamDocument, read_exam
 from exam_core.paper import ImageRef, QuestionKind, decimal_text, freeze
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import Policy, score
@@ -82,11 +82,12 @@ VALUES = st.recursive(
 )
 
 
-def inspect_image(data: bytes) -> ImageRef:
+def accept_image(data: bytes) -> AcceptedImage:
     """Accept every image of three bytes."""
     if len(data) != 3:
         raise ValueError("it is not an image")
-    return ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=1, height=1)
+    ref = ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=1, height=1)
+    return AcceptedImage(ref, data)
 
 
 @st.composite
@@ -164,7 +165,7 @@ MARK = "Tenochtitlan"
 def refusal(text: str) -> str:
     """All that is said about a rejected document; empty for a valid one."""
     try:
-        read_exam(text, inspect_image)
+        read_exam(text, accept_image)
     except Problem as refused:
         return json.dumps(refused.body())
     return ""
@@ -195,7 +196,7 @@ def test_random_text_gives_faults(text: str) -> None:
 def check_outcome(text: str) -> None:
     """Check the invariant of every document: it is read or rejected with a Problem."""
     try:
-        document = read_exam(text, inspect_image)
+        document = read_exam(text, accept_image)
     except Problem as refused:
         outcome: ExamDocument | Problem = refused
     else:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from exam_core.authoring import ExamDocument, read_exam
+from exam_core.authoring import AcceptedImage, ExamDocument, read_exam
 from exam_core.paper import ImageRef, QuestionKind, freeze
 from exam_harness.environments.processes.paths import REPOSITORY
 
@@ -17,12 +17,13 @@ PAPERS = REPOSITORY / "k8s/samples/papers"
 DESCRIPTION = REPOSITORY / "docs/papers.md"
 
 
-def png(data: bytes) -> ImageRef:
+def png(data: bytes) -> AcceptedImage:
     """Describe a small PNG by its header."""
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     assert len(data) < 8_192
     width, height = (int.from_bytes(data[at : at + 4]) for at in (16, 20))
-    return ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=width, height=height)
+    ref = ImageRef(sha256=hashlib.sha256(data).hexdigest(), type="image/png", width=width, height=height)
+    return AcceptedImage(ref, data)
 
 
 def sample(name: str) -> ExamDocument:

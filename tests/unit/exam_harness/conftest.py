@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pytest
@@ -17,7 +17,7 @@ from exam_core.commitments import DegreeContent, attempt_member, degree_member
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot, InclusionProof, Member, buckets_root
 from exam_core.keys import SigningKeys, new_signing_jwk
-from exam_core.paper import ImageRef, Key, Paper, decimal_text, freeze
+from exam_core.paper import Key, Paper, decimal_text, freeze
 from exam_core.receipts import Receipt
 from exam_core.scoring import Policy, score
 from exam_core.statements import DegreesStatement, SealStatement
@@ -53,7 +53,7 @@ questions:
 """
 
 
-def _no_image(_: bytes) -> ImageRef:
+def _no_image(_: bytes) -> NoReturn:
     raise ValueError("the document has no images")
 
 

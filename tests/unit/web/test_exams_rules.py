@@ -1,7 +1,7 @@
 """The rules for questions: the same for a document and for rows that API and admin wrote one by one."""
 
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 import yaml
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core.authoring import read_exam
-from exam_core.paper import MAX_QUESTIONS, ImageRef
+from exam_core.paper import MAX_QUESTIONS
 from exam_core.problems import Problem
 from exam_core.validation import exam_faults
 from exam_web.exams.models import Choice, Question
@@ -47,7 +47,7 @@ def as_rows(question: dict[str, Any]) -> Question:
     return row
 
 
-def no_image(data: bytes) -> ImageRef:
+def no_image(data: bytes) -> NoReturn:
     """Documents of these tests show no image."""
     raise ValueError(f"{len(data)} bytes")
 

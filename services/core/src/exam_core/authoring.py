@@ -28,26 +28,35 @@ _IDENT: Final = re.compile(limits.IDENT_PATTERN)
 _WHOLE: Final = re.compile(r"[0-9]{1,4}")
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
-InspectImage = Callable[[bytes], ImageRef]
-"""Describes an image by its content; raises ValueError with the reason when the image is not accepted."""
+
+@dataclass(frozen=True, slots=True)
+class AcceptedImage:
+    """An image as it is stored, which may have fewer bytes than the author's file, and its description."""
+
+    ref: ImageRef
+    data: bytes
+
+
+AcceptImage = Callable[[bytes], AcceptedImage]
+"""Checks an image by its content; raises ValueError with the reason when the image is not accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExamDocument:
-    """A whole document: the exam, its level, and its images' bytes by their digests."""
+    """A whole document: the exam, its level, and its images by their digests."""
 
     exam: AuthoredExam
     level: str
-    images: Mapping[str, bytes]
+    images: Mapping[str, AcceptedImage]
 
 
-def read_exam(text: str, inspect_image: InspectImage) -> ExamDocument:
+def read_exam(text: str, accept_image: AcceptImage) -> ExamDocument:
     """Read an exam document.
 
     Raises:
         Problem: PAPER_INVALID, its `faults` listing every (line, reason).
     """
-    reader = _Reader(inspect_image)
+    reader = _Reader(accept_image)
     document = reader.document(compose(text))
     if reader.faults or document is None:
         raise invalid(reader.faults)
@@ -62,9 +71,9 @@ T = TypeVar("T")
 class _Reader:
     """Walks the node tree and collects every fault; the values it returns are valid only when there are none."""
 
-    inspect_image: InspectImage
+    accept_image: AcceptImage
     faults: list[Fault] = field(default_factory=list)
-    images: dict[str, bytes] = field(default_factory=dict)
+    images: dict[str, AcceptedImage] = field(default_factory=dict)
 
     def fault(self, node: yaml.Node, reason: str) -> None:
         """Record a fault at a node's line."""
@@ -218,12 +227,12 @@ class _Reader:
             return None
         try:
             data = base64.b64decode("".join(text.split()), validate=True)
-            ref = self.inspect_image(data)
+            accepted = self.accept_image(data)
         except (binascii.Error, ValueError) as error:
             self.fault(node, f"the image is not usable: {error}")
             return None
-        self.images[ref.sha256] = data
-        return ref
+        self.images[accepted.ref.sha256] = accepted
+        return accepted.ref
 
     # Members
 

@@ -14,7 +14,7 @@ from exam_core.validation import exam_faults
 from exam_web.common import cache
 from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.exams.forms import ExactTextField
-from exam_web.exams.images import image_store
+from exam_web.exams.images import MAX_UPLOAD, image_store
 from exam_web.exams.models import Choice, Exam, Image, Question, validate_namespace
 from exam_web.exams.selectors import authored_questions, questions_of, sittings_keeping_papers
 from exam_web.exams.services import LISTS, draft_refusal, exam_touch
@@ -25,7 +25,7 @@ from exam_web.users.selectors import own_rows
 class ImageForm(forms.ModelForm[Any]):
     """A form with an image upload, which is checked by its content and stored under its digest."""
 
-    upload = forms.FileField(required=False, help_text="PNG, JPEG or WebP; replaces the image")
+    upload = forms.FileField(required=False, help_text="PNG, JPEG or WebP; replaces the image. Metadata is removed")
 
     def clean(self) -> dict[str, Any] | None:
         """Store an uploaded image and select it."""
@@ -33,7 +33,7 @@ class ImageForm(forms.ModelForm[Any]):
         upload = self.cleaned_data.get("upload")
         if upload is not None:
             try:
-                self.instance.image = image_store(data=upload.read())
+                self.instance.image = image_store(data=upload.read(MAX_UPLOAD + 1))
             except Problem as problem:
                 self.add_error("upload", problem.detail)
             else:

@@ -12,7 +12,7 @@ from exam_core.problems import Problem, ProblemKind
 from exam_core.validation import exam_faults
 from exam_web.common import cache
 from exam_web.exams import selectors, services
-from exam_web.exams.images import MAX_BYTES, image_store
+from exam_web.exams.images import MAX_UPLOAD, image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.schemas import (
     ChoiceFields,
@@ -146,7 +146,7 @@ def image_upload(request: HttpRequest, slug: str, file: File[UploadedFile]) -> S
     """Upload an image; questions and choices refer to it by its digest."""
     _own(request, slug)
     # Read one byte more than allowed, enough to reject a larger file.
-    image = image_store(data=file.read(MAX_BYTES + 1))
+    image = image_store(data=file.read(MAX_UPLOAD + 1))
     return Status(201, ImageKept(sha256=image.sha256, type=image.content_type, width=image.width, height=image.height))
 
 

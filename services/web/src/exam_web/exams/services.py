@@ -12,7 +12,7 @@ from exam_core.authoring import ExamDocument
 from exam_core.paper import AuthoredQuestion
 from exam_core.problems import Problem, ProblemKind
 from exam_web.common import cache
-from exam_web.exams.images import image_store
+from exam_web.exams.images import image_keep
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.ownership import check_namespace, default_owner
 from exam_web.exams.schemas import QuestionNew
@@ -202,8 +202,8 @@ def exam_import(
 
 def _import_questions(exam: Exam, document: ExamDocument) -> list[Question]:
     """Make an exam's questions equal to a document's, in few statements however many there are."""
-    for data in document.images.values():
-        image_store(data=data)
+    for accepted in document.images.values():
+        image_keep(accepted=accepted)
     exam.questions.exclude(ident__in=[question.id for question in document.exam.questions]).delete()
     return Question.objects.bulk_create(
         [

@@ -9,7 +9,7 @@ from ninja import Router
 from exam_core.authoring import read_exam
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import MultipleRule, Policy
-from exam_web.exams.images import inspect_image
+from exam_web.exams.images import DocumentImages
 from exam_web.exams.ownership import check_namespace, owner_named
 from exam_web.exams.selectors import sittings_keeping_papers
 from exam_web.exams.services import exam_import
@@ -43,7 +43,7 @@ def exam_put(request: HttpRequest, slug: str | None = None, owner: str | None = 
         text = request.body.decode()
     except UnicodeDecodeError as error:
         raise Problem(ProblemKind.PAPER_INVALID, f"the document is not UTF-8: byte {error.start + 1}") from error
-    document = read_exam(text, inspect_image)
+    document = read_exam(text, DocumentImages())
     if slug is not None and document.exam.slug != slug:
         raise Problem(
             ProblemKind.PAPER_INVALID,

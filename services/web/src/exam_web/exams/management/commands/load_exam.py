@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from exam_core.authoring import read_exam
 from exam_core.problems import Problem
-from exam_web.exams.images import inspect_image
+from exam_web.exams.images import DocumentImages
 from exam_web.exams.selectors import sittings_keeping_papers
 from exam_web.exams.services import exam_import
 from exam_web.users.models import Doctor, Level
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             if doctor is None:
                 raise CommandError(f"Doctor {author!r} does not exist")
         try:
-            document = read_exam(file.read_text(), inspect_image)
+            document = read_exam(file.read_text(), DocumentImages())
             if create_level:
                 Level.objects.get_or_create(slug=document.level, defaults={"name": document.level})
             exam = exam_import(document=document, author=doctor, holders=namespaces, draft=draft)
