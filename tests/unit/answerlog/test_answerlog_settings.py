@@ -6,7 +6,18 @@ from exam_answerlog.__main__ import main
 from exam_answerlog.settings import CassandraSettings
 from exam_runtime.settings import EXIT_CONFIG, SettingsError, load_settings
 
-VARIABLES = ("HOSTS", "PORT", "USERNAME", "PASSWORD", "KEYSPACE", "REPLICATION", "TIMEOUT_MS", "LOCAL_DC")
+VARIABLES = (
+    "HOSTS",
+    "PORT",
+    "USERNAME",
+    "PASSWORD",
+    "KEYSPACE",
+    "REPLICATION",
+    "TIMEOUT_MS",
+    "LOCAL_DC",
+    "TLS",
+    "TLS_CA_FILE",
+)
 
 
 def read(monkeypatch: pytest.MonkeyPatch, **variables: str) -> CassandraSettings:
@@ -98,3 +109,19 @@ def test_the_password_is_not_shown() -> None:
     settings = CassandraSettings(hosts=("a",), username="exam", password="secret")
     assert "secret" not in repr(settings)
     assert "secret" not in str(settings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"TLS": "verify-ca"}, "EXAM_CASSANDRA_TLS_CA_FILE is not set"),
+        ({"TLS_CA_FILE": "/ca.crt"}, "EXAM_CASSANDRA_TLS is off"),
+        ({"TLS": "require"}, "EXAM_CASSANDRA_TLS: Input should be"),
+    ],
+)
+def test_tls_that_verifies_nothing_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
+) -> None:
+    """If my TLS settings would not verify a node, the start names the variable."""
+    with pytest.raises(SettingsError, match=message):
+        read(monkeypatch, HOSTS="cassandra", **variables)

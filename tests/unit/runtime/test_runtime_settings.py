@@ -6,7 +6,14 @@ import pytest
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from exam_runtime.settings import CommaSeparated, EnvironmentSettings, ServiceSettings, SettingsError, load_settings
+from exam_runtime.settings import (
+    CommaSeparated,
+    EnvironmentSettings,
+    RedisSettings,
+    ServiceSettings,
+    SettingsError,
+    load_settings,
+)
 
 
 class StoreSettings(EnvironmentSettings):
@@ -81,3 +88,19 @@ def test_values_are_read_lists_are_split_and_empty_counts_as_not_set(monkeypatch
     assert (app.web_url, app.log_level) == ("http://web", "INFO")
     assert (store.hosts, store.port) == (("a", "b", "c"), 9042)
     assert load_settings(StoreSettings) == store
+
+
+def _redis(url: str, ca_file: str | None = None) -> RedisSettings:
+    return RedisSettings.model_validate({"redis_url": url, "redis_ca_file": ca_file})
+
+
+def test_redis_by_tls_is_verified() -> None:
+    """If the URL of Redis is rediss://, every client is instructed to verify the certificate, Celery too."""
+    assert _redis("redis://:p@r:1/0").verified_redis_url == "redis://:p@r:1/0"
+    assert _redis("rediss://:p@r:1/0").verified_redis_url == "rediss://:p@r:1/0?ssl_cert_reqs=required"
+    assert (
+        _redis("rediss://r:1/0?timeout=5", "/ca.crt").verified_redis_url
+        == "rediss://r:1/0?ssl_cert_reqs=required&ssl_ca_certs=%2Fca.crt&timeout=5"
+    )
+    with pytest.raises(ValueError, match="EXAM_REDIS_URL does not begin with rediss://"):
+        _redis("redis://r:1/0", "/ca.crt")

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -89,11 +90,22 @@ def make_cluster(settings: CassandraSettings, *, request_timeout: float) -> Clus
         raise AnswerLogUnavailableError(f"cannot resolve {settings.address} (EXAM_CASSANDRA_HOSTS)") from error
 
 
+def tls_context(settings: CassandraSettings) -> ssl.SSLContext | None:
+    """Create the TLS context of a client; None for plain connections."""
+    if settings.tls == "off":
+        return None
+    context = ssl.create_default_context(cafile=settings.tls_ca_file)
+    # A node is connected to by the address that the other nodes report, which its certificate may not have.
+    context.check_hostname = settings.tls == "verify-full"
+    return context
+
+
 def _cluster(settings: CassandraSettings, profile: ExecutionProfile) -> Cluster:
     return Cluster(
         contact_points=list(settings.hosts),
         port=settings.port,
         auth_provider=PlainTextAuthProvider(settings.username, settings.password) if settings.username else None,
+        ssl_context=tls_context(settings),
         protocol_version=ProtocolVersion.V5,
         connection_class=LibevConnection,
         compression=False,

@@ -1,7 +1,8 @@
 """Cassandra's address and limits, read from ``EXAM_CASSANDRA_*`` in the environment."""
 
 import re
-from typing import Annotated, Final, Self
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -34,6 +35,9 @@ class CassandraSettings(EnvironmentSettings):
         replication: copies in the local data centre; used when the keyspace is created.
         timeout_ms: the timeout of one request.
         local_dc: the data centre whose nodes are asked and whose quorum counts.
+        tls: whether clients connect by TLS: ``verify-ca`` checks who signed a node's certificate, ``verify-full`` also
+            that it is for the node's address.
+        tls_ca_file: the certificates of the authorities that sign those of the nodes; by default the system's.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
@@ -46,12 +50,24 @@ class CassandraSettings(EnvironmentSettings):
     replication: int = Field(default=1, ge=1, le=100)
     timeout_ms: int = Field(default=2_000, ge=1, le=600_000)
     local_dc: str = "datacenter1"
+    tls: Literal["off", "verify-ca", "verify-full"] = "off"
+    tls_ca_file: Path | None = None
 
     @model_validator(mode="after")
     def _credentials_are_complete(self) -> Self:
         if (self.username is None) != (self.password is None):
             present, missing = ("USERNAME", "PASSWORD") if self.password is None else ("PASSWORD", "USERNAME")
             raise ValueError(f"{PREFIX}{present} is set but {PREFIX}{missing} is not: set both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> Self:
+        if self.tls == "off" and self.tls_ca_file:
+            raise ValueError(f"{PREFIX}TLS_CA_FILE is set but {PREFIX}TLS is off: set it to verify-full or verify-ca")
+        if self.tls == "verify-ca" and not self.tls_ca_file:
+            raise ValueError(
+                f"{PREFIX}TLS is verify-ca but {PREFIX}TLS_CA_FILE is not set: any public certificate would do"
+            )
         return self
 
     @property

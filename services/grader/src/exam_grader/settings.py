@@ -3,9 +3,9 @@
 import os
 from typing import Final
 
-from pydantic import Field, PostgresDsn, RedisDsn
+from pydantic import Field, PostgresDsn
 
-from exam_runtime.settings import ServiceSettings
+from exam_runtime.settings import RedisSettings
 
 SERVICE: Final = "grader"
 """The value of the field ``service`` in logs."""
@@ -16,12 +16,13 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-class GraderSettings(ServiceSettings):
-    """Variables named ``EXAM_<FIELD>``; durations have their unit in their name."""
+class GraderSettings(RedisSettings):
+    """Variables named ``EXAM_<FIELD>``; durations have their unit in their name.
+
+    Redis is the broker: the URL selects the database; all keys have a prefix.
+    """
 
     database_url: PostgresDsn
-    redis_url: RedisDsn
-    """The broker. The URL selects the database; all keys have a prefix."""
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     """The port of /metrics, /healthz and /readyz; without it they are not served."""
     grader_concurrency: int = Field(default_factory=_usable_cores, ge=1)

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, overload
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, RedisDsn, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 EXIT_CONFIG: Final = os.EX_CONFIG
@@ -47,6 +49,35 @@ class ServiceSettings(EnvironmentSettings):
     """What every service reads."""
 
     log_level: LogLevel = "INFO"
+
+
+class RedisSettings(ServiceSettings):
+    """What the clients of Redis read."""
+
+    redis_url: RedisDsn
+    redis_ca_file: Path | None = None
+    """The certificates of the authorities that sign that of a server at ``rediss://``; by default the system's."""
+
+    @property
+    def verified_redis_url(self) -> str:
+        """The URL for clients, which verify the server's certificate.
+
+        Celery would accept any certificate, unless its URL has ``ssl_cert_reqs``.
+        """
+        url = str(self.redis_url)
+        parts = urlsplit(url)
+        if parts.scheme != "rediss":
+            return url
+        query = {"ssl_cert_reqs": "required"}
+        if self.redis_ca_file:
+            query["ssl_ca_certs"] = str(self.redis_ca_file)
+        return parts._replace(query=urlencode(query | dict(parse_qsl(parts.query)))).geturl()
+
+    @model_validator(mode="after")
+    def _ca_file_is_used(self) -> Self:
+        if self.redis_ca_file and not str(self.redis_url).startswith("rediss:"):
+            raise ValueError("EXAM_REDIS_CA_FILE is set but EXAM_REDIS_URL does not begin with rediss://")
+        return self
 
 
 A = TypeVar("A", bound=BaseSettings)

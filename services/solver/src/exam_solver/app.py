@@ -71,7 +71,7 @@ def connect(settings: SolverSettings, cassandra: CassandraSettings, keys: Signin
     return Dependencies(
         log=log,
         lease_store=PostgresLeaseStore(str(settings.lease_database_url)),
-        paper_cache=RedisPaperCache(str(settings.redis_url)),
+        paper_cache=RedisPaperCache(settings.verified_redis_url),
         http=httpx.AsyncClient(base_url=str(settings.web_url), timeout=WEB_TIMEOUT, trust_env=False),
         keys=keys,
         close_log=log.close,

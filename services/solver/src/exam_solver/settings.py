@@ -5,17 +5,16 @@ Cassandra's variables (``EXAM_CASSANDRA_*``) belong to the answer log: `exam_ans
 
 from pathlib import Path
 
-from pydantic import Field, HttpUrl, PostgresDsn, RedisDsn
+from pydantic import Field, HttpUrl, PostgresDsn
 
-from exam_runtime.settings import ServiceSettings
+from exam_runtime.settings import RedisSettings
 
 
-class SolverSettings(ServiceSettings):
+class SolverSettings(RedisSettings):
     """Variables named ``EXAM_<FIELD>``."""
 
     lease_database_url: PostgresDsn
     """PostgreSQL, as the role that may execute the lease functions and nothing else."""
-    redis_url: RedisDsn
     web_url: HttpUrl
     """Web's base URL as this process reaches it: key set and introspection."""
     solver_keys_file: Path

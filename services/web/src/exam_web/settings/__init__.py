@@ -81,7 +81,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": str(ENVIRONMENT.redis_url),
+        "LOCATION": ENVIRONMENT.verified_redis_url,
         "OPTIONS": {
             "serializer": "exam_web.common.cache.JsonSerializer",
             "socket_timeout": 0.5,

@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 from urllib.parse import unquote
 
-from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, model_validator
+from pydantic import Field, PostgresDsn, SecretStr, model_validator
 
 from exam_core.bounds import MAX_SPAN_US
 from exam_core.instants import SECOND
-from exam_runtime.settings import CommaSeparated, ServiceSettings
+from exam_runtime.settings import CommaSeparated, RedisSettings
 
 POSTGRES_PORT: Final = 5432
 MIN_SECRET_LENGTH: Final = {"secret_key": 50, "service_token": 32}
 """In characters; Django warns of a shorter SECRET_KEY."""
 
 
-class WebSettings(ServiceSettings):
+class WebSettings(RedisSettings):
     """Variables named ``EXAM_<FIELD>``."""
 
     component: Literal["web", "grader"] = "web"
@@ -25,7 +25,6 @@ class WebSettings(ServiceSettings):
     """The address that gunicorn listens on."""
     web_threads: int = Field(default=8, ge=1)
     database_url: PostgresDsn
-    redis_url: RedisDsn
     secret_key: SecretStr = SecretStr("")
     service_token: SecretStr = SecretStr("")
     """The bearer token of operator and tools at /internal/."""

@@ -58,7 +58,7 @@ async def _put(answers: AnswerLog, digest: str, parts: dict[str, PaperPart]) -> 
 def _cache(paper: Paper) -> None:
     """Store the paper in Redis, under the key that solvers read; without Redis they read Cassandra."""
     try:
-        with Redis.from_url(str(ENVIRONMENT.redis_url), socket_timeout=0.5, socket_connect_timeout=0.5) as client:
+        with Redis.from_url(ENVIRONMENT.verified_redis_url, socket_timeout=0.5, socket_connect_timeout=0.5) as client:
             client.set(f"paper:{paper.digest}", bytes(paper.body), ex=CACHE_SECONDS)
     except RedisError as error:
         log.warning("paper_cache_failed", paper=paper.digest, error=str(error))
