@@ -129,7 +129,11 @@ def test_gateway_looks_up_existing_services(manifests) -> None:
 
 def test_web_allows_the_hosts_by_which_it_is_called() -> None:
     """If I set hosts.web, the operator and the solvers still reach web: it allows the host that they send."""
-    pods = pods_of(render({"hosts": {"web": "exams.example.edu", "solver": "solver.exams.example.edu"}}))
+    pods = pods_of(
+        render(
+            {"hosts": {"web": "exams.example.edu", "solver": "solver.exams.example.edu"}, "ingress": {"enabled": False}}
+        )
+    )
     environments = {
         name: {each["name"]: each.get("value", "") for each in container["env"]}
         for name, pod in pods.items()
@@ -290,6 +294,7 @@ def test_ingress_or_httproute_routes_both_hosts() -> None:
     documents = render(
         {
             "hosts": hosts,
+            "gateway": {"trustedProxies": ["10.0.0.0/8"]},
             "ingress": {"enabled": False},
             "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}]},
         }
@@ -303,7 +308,7 @@ def test_ingress_or_httproute_routes_both_hosts() -> None:
     (config,) = [each for each in _of_kind(documents, "ConfigMap") if each["metadata"]["name"] == "exam-gateway"]
     assert "server_name exams.example.org;" in config["data"]["gateway.conf"]
     assert "server_name solver.example.org;" in config["data"]["gateway.conf"]
-    (ingress,) = _of_kind(render({"hosts": hosts}), "Ingress")
+    (ingress,) = _of_kind(render({"hosts": hosts, "gateway": {"trustedProxies": ["10.0.0.0/8"]}}), "Ingress")
     assert [rule["host"] for rule in ingress["spec"]["rules"]] == list(hosts.values())
 
 

@@ -9,6 +9,16 @@
 {{- $root := index . 0 -}}{{- $role := index . 2 -}}
 {{- with $root.Values.postgres.existingSecret }}
 {{- include "exam.secretEnv" (list (index $ 1) . (printf "%s-url" $role)) }}
+{{- with $root.Values.postgres.tls }}
+{{- if .mode }}
+- {name: PGSSLMODE, value: {{ .mode }}}
+{{- end }}
+{{- if .caSecret }}
+- {name: PGSSLROOTCERT, value: /etc/exam-stores/postgres.crt}
+{{- else if eq .mode "verify-full" }}
+- {name: PGSSLROOTCERT, value: system}
+{{- end }}
+{{- end }}
 {{- else }}
 {{- include "exam.secretEnv" (list "POSTGRES_ROLE_PASSWORD" (include "exam.secretName" $root) (printf "postgres-%s-password" $role)) }}
 - name: {{ index . 1 }}
@@ -20,6 +30,9 @@
 {{- define "exam.redisEnv" -}}
 {{- if .Values.redis.existingSecret }}
 {{- include "exam.secretEnv" (list "EXAM_REDIS_URL" .Values.redis.existingSecret "url") }}
+{{- if .Values.redis.tls.caSecret }}
+- {name: EXAM_REDIS_CA_FILE, value: /etc/exam-stores/redis.crt}
+{{- end }}
 {{- else }}
 {{- include "exam.secretEnv" (list "REDIS_PASSWORD" (include "exam.secretName" .) "redis-password") }}
 - name: EXAM_REDIS_URL
@@ -32,6 +45,15 @@
 {{- if .Values.cassandra.existingSecret }}
 {{- range $name, $key := dict "HOSTS" "hosts" "USERNAME" "username" "PASSWORD" "password" "LOCAL_DC" "local-dc" "REPLICATION" "replication" }}
 {{ include "exam.secretEnv" (list (printf "EXAM_CASSANDRA_%s" $name) $.Values.cassandra.existingSecret $key) }}
+{{- end }}
+- {name: EXAM_CASSANDRA_PORT, value: {{ .Values.cassandra.port | quote }}}
+{{- with .Values.cassandra.tls }}
+{{- if .mode }}
+- {name: EXAM_CASSANDRA_TLS, value: {{ .mode }}}
+{{- end }}
+{{- if .caSecret }}
+- {name: EXAM_CASSANDRA_TLS_CA_FILE, value: /etc/exam-stores/cassandra.crt}
+{{- end }}
 {{- end }}
 {{- else }}
 {{ include "exam.secretEnv" (list "EXAM_CASSANDRA_PASSWORD" (include "exam.secretName" .) "cassandra-password") }}
@@ -52,7 +74,7 @@
 - {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
 - {name: EXAM_LOG_LEVEL, value: {{ .Values.logLevel }}}
 - {name: EXAM_ALLOWED_HOSTS, value: {{ printf "%s,%s-web" .Values.hosts.web (include "exam.fullname" .) | quote }}}
-- {name: EXAM_CSRF_TRUSTED_ORIGINS, value: {{ join "," .Values.trustedOrigins | quote }}}
+- {name: EXAM_CSRF_TRUSTED_ORIGINS, value: {{ concat (ternary list (list (printf "https://%s" .Values.hosts.web)) .Values.insecureHttp) .Values.trustedOrigins | join "," | quote }}}
 - {name: EXAM_INSECURE_HTTP, value: {{ .Values.insecureHttp | quote }}}
 - {name: EXAM_WEB_THREADS, value: {{ .Values.web.threads | quote }}}
 - {name: EXAM_DEFAULT_OWNER, value: {{ .Values.web.defaultOwner | quote }}}

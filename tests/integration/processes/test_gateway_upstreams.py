@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -42,9 +43,10 @@ class ChartGateway:
     Args:
         folder: an empty folder.
         port: the port of services, in place of 8000.
+        values: the chart's values.
     """
 
-    def __init__(self, folder: Path, *, port: int) -> None:
+    def __init__(self, folder: Path, *, port: int, values: dict[str, Any]) -> None:
         self._folder = folder
         self._ports = {"8000": str(port), **dict(zip(("8080", "8081"), map(str, free_ports(2)), strict=True))}
         self._names = folder / "names"
@@ -53,7 +55,7 @@ class ChartGateway:
         (folder / "resolv.conf").write_text(
             "search exam.svc.cluster.local svc.cluster.local cluster.local corp.example\nnameserver 10.96.0.10\n"
         )
-        documents = render({"hosts": {"web": "localhost", "solver": "solver.localhost"}})
+        documents = render(values)
         (config,) = [
             each["data"]
             for each in documents
@@ -92,6 +94,12 @@ class ChartGateway:
         headers = {"Host": "solver.localhost", "Authorization": f"Bearer h.eyJyb3V0ZSI6I{student:023}.s"}
         url = f"http://127.0.0.1:{self._ports['8080']}/v1/sittings/x/answers/0"
         return httpx.request(method, url, headers=headers, content=b"12345", trust_env=False, timeout=30)
+
+    def through_proxy(self, host: str, **headers: str) -> httpx.Response:
+        """Send a request for a page as an Ingress controller does, with its headers."""
+        url = f"http://127.0.0.1:{self._ports['8080']}/admin/login/?next=/"
+        lines = {"Host": host, **{f"X-Forwarded-{name}": value for name, value in headers.items()}}
+        return httpx.get(url, headers=lines, trust_env=False, timeout=30)
 
     def service_of(self, student: int, *, method: str = "PUT") -> str:
         """The server that handles a student's request."""
@@ -150,11 +158,17 @@ def servers(port: int) -> Iterator[dict[str, Echo]]:
 
 
 @pytest.fixture
-def gateway(port: int, servers: dict[str, Echo]) -> Iterator[ChartGateway]:
+def values() -> dict[str, Any]:
+    """The chart's values."""
+    return {"hosts": {"web": "localhost", "solver": "solver.localhost"}}
+
+
+@pytest.fixture
+def gateway(port: int, servers: dict[str, Echo], values: dict[str, Any]) -> Iterator[ChartGateway]:
     """A gateway that is not yet started."""
     assert servers
     folder = new_run_folder("chart-gateway-test")
-    gateway = ChartGateway(folder, port=port)
+    gateway = ChartGateway(folder, port=port, values=values)
     try:
         yield gateway
     finally:
@@ -255,6 +269,52 @@ def test_the_gateway_waits_for_dns_and_can_be_stopped_meanwhile(gateway: ChartGa
     gateway.process.start()
     gateway.set_names(pods=PODS)
     eventually(gateway.is_healthy, "the gateway has started")
+
+
+BEHIND_TLS = {
+    "hosts": {"web": "exams.example.org", "solver": "solver.example.org"},
+    "gateway": {"trustedProxies": ["127.0.0.1/32"]},
+}
+
+
+@pytest.mark.parametrize("values", [BEHIND_TLS])
+def test_a_proxy_that_terminates_tls_is_trusted(gateway: ChartGateway) -> None:
+    """If my Ingress terminates TLS, web knows the client and its https://, and http:// is redirected, with HSTS."""
+    gateway.set_names(pods=PODS)
+    gateway.start()
+    for host in ("exams.example.org", "solver.example.org"):
+        secure = gateway.through_proxy(host, Proto="https", For="203.0.113.9")
+        assert secure.headers.get_list("Strict-Transport-Security") == ["max-age=31536000"]
+        received = secure.json()["headers"]
+        assert (received["X-Forwarded-Proto"], received["X-Forwarded-For"]) == ("https", "203.0.113.9")
+        plain = gateway.through_proxy(host, Proto="http", For="203.0.113.9")
+        assert plain.status_code == 308
+        assert plain.headers["Location"] == f"https://{host}/admin/login/?next=/"
+        assert "Strict-Transport-Security" not in plain.headers
+        inside = gateway.through_proxy(host)
+        assert inside.status_code == 200, "`helm test` and port-forwards use no proxy"
+        assert inside.json()["headers"]["X-Forwarded-Proto"] == "http"
+    assert gateway.through_proxy("unknown.example.org", Proto="http").status_code == 421
+
+
+@pytest.mark.parametrize("values", [BEHIND_TLS | {"insecureHttp": True}])
+def test_without_tls_nothing_is_redirected(gateway: ChartGateway) -> None:
+    """If I allow logins without TLS, pages are served at http://, and browsers are not sent to https:// for a year."""
+    gateway.set_names(pods=PODS)
+    gateway.start()
+    for scheme in ("http", "https"):
+        response = gateway.through_proxy("exams.example.org", Proto=scheme, For="203.0.113.9")
+        assert response.status_code == 200
+        assert "Strict-Transport-Security" not in response.headers
+
+
+@pytest.mark.parametrize("values", [BEHIND_TLS | {"gateway": {"trustedProxies": ["192.0.2.0/24"]}}])
+def test_a_client_that_forges_headers_is_not_trusted(gateway: ChartGateway) -> None:
+    """If a client that is no trusted proxy sends X-Forwarded headers, they are replaced."""
+    gateway.set_names(pods=PODS)
+    gateway.start()
+    received = gateway.through_proxy("exams.example.org", Proto="https", For="203.0.113.9").json()["headers"]
+    assert (received["X-Forwarded-Proto"], received["X-Forwarded-For"]) == ("http", "127.0.0.1")
 
 
 def test_nginx_is_process_1_and_stops_gracefully(gateway: ChartGateway) -> None:

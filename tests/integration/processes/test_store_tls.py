@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
@@ -70,7 +71,7 @@ def test_redis_clients_verify_the_server(rediss_url: str, authority: Authority, 
 
 @pytest.mark.parametrize("mode", ["verify-ca", "verify-full"])
 def test_cassandra_clients_verify_the_nodes(
-    mode: str, cassandra: Cassandra, authority: Authority, stranger: Authority
+    mode: Literal["verify-ca", "verify-full"], cassandra: Cassandra, authority: Authority, stranger: Authority
 ) -> None:
     """If EXAM_CASSANDRA_TLS is set, services read from nodes of my authority, and connect to no other node."""
     with tls_proxy(authority, host=cassandra.host, port=cassandra.port) as port:

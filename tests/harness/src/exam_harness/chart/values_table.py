@@ -25,6 +25,29 @@ the volumes, the Secret, the CustomResourceDefinition and every `Exam`.
 `service.yaml`, `configmap.yaml`, `pdb.yaml`, `netpol.yaml`, `rbac.yaml`. The table of permitted connections is in
 `templates/_helpers-netpol.tpl`.
 
+## TLS
+
+TLS ends at the Ingress controller or Gateway: `ingress.tls`, or a listener of the Gateway. The platform has to know
+which pods these are, because they report the client's address and its `https://`. Without `gateway.trustedProxies`
+the chart refuses to install (unless `hosts.web` is localhost), with what to set:
+
+```yaml
+hosts: {web: exams.example.org, solver: solver.example.org}
+ingress: {tls: [{hosts: [exams.example.org, solver.example.org], secretName: exam-tls}]}
+gateway: {trustedProxies: [10.244.0.0/16]}   # the pods of the Ingress controller
+```
+
+Requests that the proxy received at `http://` are redirected (308), and responses at `https://` have
+`Strict-Transport-Security` for a year, on both hosts. With `insecureHttp`, neither.
+
+External stores are verified by the certificates in a Secret's `ca.crt`, or by the system's authorities:
+
+```yaml
+postgres: {existingSecret: pg, tls: {mode: verify-full, caSecret: pg-ca}}
+redis: {existingSecret: redis, tls: {caSecret: redis-ca}}   # a `url` that begins with rediss://
+cassandra: {existingSecret: cassandra, port: 9142, tls: {mode: verify-ca, caSecret: cassandra-ca}}
+```
+
 ## Values
 
 Generated from `values.schema.json` (`make values-table`), which rejects unknown values.

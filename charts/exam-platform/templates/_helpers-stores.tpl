@@ -1,0 +1,40 @@
+{{/* The certificates of the authorities of external stores, as files STORE.crt. */}}
+{{- define "exam.storeVolumes" -}}
+{{- $sources := list }}
+{{- range $store := list "postgres" "redis" "cassandra" }}
+{{- with (get $.Values $store).tls.caSecret }}
+{{- $sources = append $sources (dict "secret" (dict "name" . "items" (list (dict "key" "ca.crt" "path" (printf "%s.crt" $store))))) }}
+{{- end }}
+{{- end }}
+{{- with $sources }}
+- name: store-ca
+  projected: {defaultMode: 0444, sources: {{ toJson . }}}
+{{- end }}
+{{- end }}
+
+{{- define "exam.storeMounts" -}}
+{{- if include "exam.storeVolumes" . }}
+- {name: store-ca, mountPath: /etc/exam-stores, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* Values that contradict each other: what is wrong, one line each. */}}
+{{- define "exam.storeFaults" -}}
+{{- range $store := list "postgres" "redis" "cassandra" }}
+{{- $values := get $.Values $store }}
+{{- if and (not $values.existingSecret) (or $values.tls.caSecret $values.tls.mode) }}
+{{ $store }}.tls is set without {{ $store }}.existingSecret: the chart's own store has no TLS. Set existingSecret, or leave tls empty.
+{{- end }}
+{{- end }}
+{{- range $store := list "postgres" "cassandra" }}
+{{- $tls := (get $.Values $store).tls }}
+{{- if and $tls.caSecret (not $tls.mode) }}
+{{ $store }}.tls.caSecret is set without {{ $store }}.tls.mode, so that no connection would use it. Set mode to verify-full or verify-ca.
+{{- else if and (eq $tls.mode "verify-ca") (not $tls.caSecret) }}
+{{ $store }}.tls.mode is verify-ca without {{ $store }}.tls.caSecret: any public certificate would do. Set caSecret, or mode to verify-full.
+{{- end }}
+{{- end }}
+{{- if and (not .Values.cassandra.existingSecret) (ne (int .Values.cassandra.port) 9042) }}
+cassandra.port is set without cassandra.existingSecret: the chart's own Cassandra listens on 9042.
+{{- end }}
+{{- end }}
