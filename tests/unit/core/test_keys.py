@@ -1,6 +1,7 @@
 """Keys as JSON Web Keys."""
 
 import hashlib
+import hmac
 import json
 from base64 import urlsafe_b64decode
 from typing import Any
@@ -50,6 +51,15 @@ def test_a_key_has_the_form_of_rfc_8037() -> None:
         "x": RFC_8037_X,
         "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
     }
+
+
+def test_a_derived_secret_is_that_of_hkdf() -> None:
+    """A secret derived for a purpose is the same in every release, another one for another key or purpose."""
+    keys, other = (SigningKeys([("k", Ed25519PrivateKey.from_private_bytes(s))]) for s in (RFC_8037_SEED, bytes(32)))
+    # RFC 5869: extract with a salt of zeros, expand by one block.
+    pseudorandom = hmac.digest(bytes(32), RFC_8037_SEED, "sha256")
+    assert keys.derived("exam-shuffle") == hmac.digest(pseudorandom, b"exam-shuffle\x01", "sha256")
+    assert len({keys.derived("exam-shuffle"), keys.derived("other"), other.derived("exam-shuffle")}) == 3
 
 
 def test_a_public_set_contains_no_private_member(keys: SigningKeys) -> None:

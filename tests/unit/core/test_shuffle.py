@@ -1,5 +1,6 @@
 """The order in which a student sees a paper."""
 
+import hashlib
 from collections import Counter
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from exam_core.paper import Paper
 from exam_core.shuffle import inverse, order_of, permutation, seed_of
 
 SITTING = UUID("6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10")
+SECRET = bytes(range(32))
 SEEDS = st.integers(0, 2**63 - 1)
 
 
@@ -31,20 +33,29 @@ def test_places_map_back_to_numbers(seed: int, size: int) -> None:
 def test_the_order_is_the_same_in_every_release() -> None:
     """A device that computes the order itself, or a server of another release, shows me the same order."""
     assert permutation(42, "questions", 10) == (3, 4, 9, 6, 2, 7, 5, 8, 0, 1)
-    assert seed_of(SITTING, 17) == 2889390538752346803
+    assert seed_of(SECRET, SITTING, 17) == 2082842966861155805
 
 
 @given(st.integers(1, 2**53), st.integers(1, 2**53))
 def test_each_student_has_a_seed_that_fits_a_bigint(student: int, other: int) -> None:
     """A seed fits a bigint, and two students do not share one."""
-    seed = seed_of(SITTING, student)
+    seed = seed_of(SECRET, SITTING, student)
     assert 0 <= seed < 2**63
-    assert (seed == seed_of(SITTING, other)) is (student == other)
+    assert (seed == seed_of(SECRET, SITTING, other)) is (student == other)
+
+
+@given(st.integers(1, 2**53), st.binary(min_size=32, max_size=32))
+def test_a_seed_needs_the_secret(student: int, guess: bytes) -> None:
+    """If I know the ids of the sitting and of my neighbour, I cannot compute the order in which they see the paper."""
+    known = hashlib.sha256(b"exam-seed\0%s%d" % (SITTING.bytes, student)).digest()
+    seed = seed_of(SECRET, SITTING, student)
+    assert seed != int.from_bytes(known[:8]) >> 1
+    assert (seed == seed_of(guess, SITTING, student)) is (guess == SECRET)
 
 
 def test_all_orders_are_equally_likely() -> None:
     """Over many students each of the six orders of three choices occurs about equally often."""
-    seen = Counter(permutation(seed_of(SITTING, student), "choices/0", 3) for student in range(3_000))
+    seen = Counter(permutation(seed_of(SECRET, SITTING, student), "choices/0", 3) for student in range(3_000))
     assert len(seen) == 6
     assert all(420 <= times <= 580 for times in seen.values())
 

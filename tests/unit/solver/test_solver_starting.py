@@ -1,6 +1,7 @@
 """Starting and resuming attempts."""
 
 import asyncio
+import hashlib
 from dataclasses import replace
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from exam_core.shuffle import order_of, seed_of
 from exam_core.tokens import read_attempt
 from exam_core.windows import Pause, Window
 from exam_solver.testing.papers import NUMERIC, SINGLE
+from exam_solver.testing.web import new_keys
 from exam_solver.testing.world import STUDENT, Process, World, slug_of
 
 
@@ -29,7 +31,7 @@ async def test_start_returns_paper_deadline_and_token(world: World, solver: Proc
     assert body["paper_digest"] == world.paper.digest
     assert (body["answers"], body["highest_seq"], body["submitted_at"]) == ([], 0, None)
     token = read_attempt(body["attempt_token"], world.solver_keys.public)
-    seed = seed_of(world.sitting, STUDENT)
+    seed = seed_of(world.solver_keys.derived("exam-shuffle"), world.sitting, STUDENT)
     assert (token.student, token.sitting, token.started_at, token.seed, token.session) == (
         STUDENT,
         world.sitting,
@@ -192,6 +194,30 @@ async def test_the_paper_is_loaded_before_the_start_is_recorded(world: World, so
     response = await solver.request("POST", world.path("attempt"), world.access_token())
     assert (response.status_code, slug_of(response)) == (503, "unavailable")
     assert world.log.tables["attempts"] == {}
+
+
+async def test_an_order_cannot_be_computed_from_public_ids(world: World, solver: Process) -> None:
+    """I know the ids of the sitting and of my neighbour: without the solvers' secret they tell me no order."""
+    token = (await solver.request("POST", world.path("attempt"), world.access_token())).json()["attempt_token"]
+    seed = read_attempt(token, world.solver_keys.public).seed
+    public = hashlib.sha256(b"exam-seed\0%s%d" % (world.sitting.bytes, STUDENT)).digest()
+    assert seed != int.from_bytes(public[:8]) >> 1
+    assert seed != seed_of(new_keys().derived("exam-shuffle"), world.sitting, STUDENT)
+
+
+async def test_an_attempt_keeps_its_order_over_a_key_rotation(world: World, solver: Process) -> None:
+    """The solver keys were rotated during my exam: I resume and see the questions in the same order."""
+    token = world.access_token()
+    first = await solver.request("POST", world.path("attempt"), token)
+    world.rotate_solver_keys()
+    rotated = await world.start_process()
+    second = await rotated.request("POST", world.path("attempt"), token)
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.json()["order"] == first.json()["order"]
+    seeds = {
+        read_attempt(response.json()["attempt_token"], world.solver_keys.public).seed for response in (first, second)
+    }
+    assert len(seeds) == 1
 
 
 async def test_an_attempt_token_survives_a_key_rotation(world: World) -> None:

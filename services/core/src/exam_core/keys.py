@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -90,6 +92,11 @@ class SigningKeys:
     def private(self) -> Ed25519PrivateKey:
         """The signing key."""
         return self.keys[0][1]
+
+    def derived(self, purpose: str) -> bytes:
+        """Return a secret of 32 bytes for a purpose, derived from the signing key by HKDF; it changes with the key."""
+        key = self.private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(key)
 
     @property
     def public(self) -> PublicKeySet:

@@ -4,6 +4,7 @@ Answers identify questions and choices by their numbers in the frozen paper, so 
 """
 
 import hashlib
+import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -24,9 +25,12 @@ class Order:
         return {"questions": list(self.questions), "choices": [list(order) for order in self.choices]}
 
 
-def seed_of(sitting: UUID, student: int) -> int:
-    """Return an attempt's seed (63 bits), the same in every solver and on every device."""
-    return int.from_bytes(hashlib.sha256(b"exam-seed\0%s%d" % (sitting.bytes, student)).digest()[:8]) >> 1
+def seed_of(secret: bytes, sitting: UUID, student: int) -> int:
+    """Return the seed (63 bits) of an attempt that starts, the same in every process with this secret.
+
+    Sittings and students have public ids, from which only the secret's holders can compute an order.
+    """
+    return int.from_bytes(hmac.digest(secret, b"%s%d" % (sitting.bytes, student), "sha256")[:8]) >> 1
 
 
 def order_of(paper: Paper, seed: int) -> Order:

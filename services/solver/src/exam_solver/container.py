@@ -76,7 +76,13 @@ class Solver:
                 keeper=keeper, revocations=revocations, attempt_keys=dependencies.keys.public, web=web
             ),
             papers=papers,
-            starts=StartService(keeper=keeper, log=log, papers=papers, attempts=attempts),
+            starts=StartService(
+                keeper=keeper,
+                log=log,
+                papers=papers,
+                attempts=attempts,
+                seed_secret=dependencies.keys.derived("exam-shuffle"),
+            ),
             answers=AnswerService(
                 keeper=keeper,
                 log=log,

@@ -33,13 +33,25 @@ class StartedAttempt:
 
 
 class StartService:
-    """Starts and resumes attempts."""
+    """Starts and resumes attempts.
 
-    def __init__(self, *, keeper: LeaseKeeper, log: AnswerLog, papers: PaperLoader, attempts: AttemptCache) -> None:
+    Args:
+        keeper: the lease.
+        log: the answer log.
+        papers: the papers.
+        attempts: the cached attempts.
+        seed_secret: the secret of the order of questions, which all solvers share. A start records the seed, so that a
+            resume needs no secret.
+    """
+
+    def __init__(
+        self, *, keeper: LeaseKeeper, log: AnswerLog, papers: PaperLoader, attempts: AttemptCache, seed_secret: bytes
+    ) -> None:
         self._keeper = keeper
         self._log = log
         self._papers = papers
         self._attempts = attempts
+        self._seed_secret = seed_secret
 
     async def start_or_resume(self, access: Access, sitting_id: UUID) -> StartedAttempt:
         """Resume the student's attempt, or start it.
@@ -82,7 +94,7 @@ class StartService:
             started_at=admitted.now,
             solver=admitted.admission.holder,
             epoch=admitted.admission.epoch,
-            seed=seed_of(sitting.id, access.subject),
+            seed=seed_of(self._seed_secret, sitting.id, access.subject),
         )
 
         async def append() -> None:
