@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exam_harness.chart.render import render
+from exam_harness.chart.render import NAMESPACE, render
 from exam_harness.environments.processes.paths import KIND_SOURCES
 
 EXTERNAL = {each: {"existingSecret": f"our-{each}"} for each in ("postgres", "redis", "cassandra")}
@@ -46,3 +46,10 @@ def plain():
 def external():
     """All manifests with external PostgreSQL, Redis and Cassandra."""
     return _rendered("external stores")
+
+
+@pytest.fixture(scope="session")
+def release_namespace(control_plane) -> str:
+    """The namespace of the release, on an API server."""
+    control_plane.create_namespace(NAMESPACE)
+    return NAMESPACE

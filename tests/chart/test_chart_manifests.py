@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from exam_harness.chart.render import CHART, NAMESPACE, RELEASE, RenderError, component_of, pods_of, render
+from exam_harness.chart.render import CHART, RELEASE, RenderError, component_of, pods_of, render
 from exam_harness.container import receives_stop_signal
 from exam_harness.environments.control_plane.exam_crd import install_crd
 from exam_harness.environments.processes.paths import REPOSITORY
@@ -20,7 +20,7 @@ FOREIGN_KINDS = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
 NODE_STALL_SECONDS = 15
 """During an upgrade, a node with two cores may stall for some five seconds, sometimes twice in a row."""
 STORE_CLIENTS = {"web", "solver", "grader", "beat", "grading", "migrations"}
-SECRET_READERS = {
+SECRET_READERS: dict[str, set[str]] = {
     "secret-key": {"web", "migrations"},
     "service-token": {"web", "migrations", "operator"},
     "web-keys.pem": {"web", "migrations"},
@@ -184,15 +184,6 @@ def test_each_secret_key_is_read_by_its_components_only(plain) -> None:
         assert '"envFrom"' not in text
         assert all("items" in each["secret"] for each in pod["spec"].get("volumes", []) if "secret" in each)
     assert readers == SECRET_READERS
-    (secret,) = _of_kind(plain, "Secret")
-    assert secret["data"].keys() == SECRET_READERS.keys()
-    assert secret["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
-
-
-def test_secrets_are_generated_per_release(plain) -> None:
-    """If two releases are installed, they share no secret value."""
-    (one,), (other,) = _of_kind(plain, "Secret"), _of_kind(render(), "Secret")
-    assert all(one["data"][key] != other["data"][key] for key in SECRET_READERS)
 
 
 def test_only_the_operator_has_rbac_rules(manifests) -> None:
@@ -231,20 +222,19 @@ def test_copies_equal_their_originals(copy, original) -> None:
 
 
 @pytest.mark.integration
-def test_an_upgrade_is_rejected_while_a_sitting_is_open(control_plane) -> None:
+def test_an_upgrade_is_rejected_while_a_sitting_is_open(control_plane, release_namespace) -> None:
     """If I upgrade while a sitting is open, helm names it and changes nothing, unless I set upgradeDuringSittings."""
-    control_plane.create_namespace(NAMESPACE)
     arguments = ("--is-upgrade", "--dry-run=server", f"--kubeconfig={control_plane.kubeconfig}")
     values = {"secrets": {"existingSecret": "kept"}}
     deployment = {
-        "metadata": {"name": "exam-solver", "namespace": NAMESPACE, "uid": "0" * 36},
+        "metadata": {"name": "exam-solver", "namespace": release_namespace, "uid": "0" * 36},
         "spec": {"selector": {"matchLabels": {"app": "solver"}}},
     }
 
     def set_open(*sittings: ExamKey) -> None:
         budget = dict(disruption_budget(deployment, sittings))
         budget["metadata"].pop("ownerReferences")
-        words = ("-n", NAMESPACE, "apply", "--server-side", "-f", "-")
+        words = ("-n", release_namespace, "apply", "--server-side", "-f", "-")
         control_plane.kubectl(*words, stdin=json.dumps(budget))
 
     set_open()

@@ -15,6 +15,7 @@ from exam_harness.environments.processes.paths import REPOSITORY
 CHART = REPOSITORY / "charts/exam-platform"
 RELEASE = "exam"
 NAMESPACE = "exam"
+SECRET = "exam-secrets"
 
 
 class RenderError(Exception):
@@ -26,12 +27,16 @@ def render(
 ) -> list[dict[str, Any]]:
     """Return every manifest of a release `exam` in a namespace `exam`; `values` override `files`.
 
+    The Secret exists, under the name that the chart would give it, unless `values` has another one: without a cluster,
+    the chart generates none.
+
     Raises:
         RenderError: the schema rejects a value, or a template fails.
     """
     command = [str(program("helm")), "template", RELEASE, str(chart), f"--namespace={NAMESPACE}"]
     command += [*(f"--values={path}" for path in files), "--values=-", *arguments]
-    completed = subprocess.run(command, input=json.dumps(values or {}), capture_output=True, text=True, check=False)
+    given = {"secrets": {"existingSecret": SECRET}} | dict(values or {})
+    completed = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
     if completed.returncode:
         raise RenderError(completed.stderr)
     return [document for document in yaml.safe_load_all(completed.stdout) if document]

@@ -25,6 +25,20 @@ the volumes, the Secret, the CustomResourceDefinition and every `Exam`.
 `service.yaml`, `configmap.yaml`, `pdb.yaml`, `netpol.yaml`, `rbac.yaml`. The table of permitted connections is in
 `templates/_helpers-netpol.tpl`.
 
+## Secrets, and GitOps
+
+`helm install` generates passwords and signing keys once and keeps them on every upgrade, reading the cluster.
+`helm template`, Argo CD and other tools that render without a cluster would generate new ones each time, so that the
+chart refuses to be rendered without `secrets.existingSecret`. Make the Secret once; `create` rejects one that exists:
+
+```text
+sh charts/exam-platform/create-secret.sh exam exam-secrets | kubectl create -f -
+helm template exam charts/exam-platform --namespace exam --set secrets.existingSecret=exam-secrets
+```
+
+For a repository, encrypt the output of `create-secret.sh` (kubeseal, sops) instead. A release that `helm install` has
+installed already has the Secret, which is kept: set `secrets.existingSecret` to its name.
+
 ## TLS
 
 TLS ends at the Ingress controller or Gateway: `ingress.tls`, or a listener of the Gateway. The platform has to know
