@@ -112,6 +112,14 @@ lint: setup ## check format, lint rules, types, import contracts and words
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m exam_harness.words
 
+.PHONY: sbom
+sbom: setup ## write a bill of materials (CycloneDX) for each image to build/sbom
+	@$(BIN)/python -m exam_harness.supply_chain.sbom
+
+.PHONY: audit
+audit: setup ## look up known vulnerabilities of all locked dependencies; exit code 2 if that is not possible
+	@$(BIN)/python -m exam_harness.supply_chain.audit
+
 .PHONY: copies
 copies: ## update the chart's copies of files from other folders
 	@cp crds/exams.yaml charts/exam-platform/files/exams.yaml

@@ -41,7 +41,7 @@ def compile_lock(target: str, *sources: str) -> None:
 
 if __name__ == "__main__":
     members = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("services/*/pyproject.toml"))]
-    for tool in ("uv", "build", "reload"):
+    for tool in ("uv", "build", "reload", "audit"):
         compile_lock(tool, f"requirements/{tool}.in")
     compile_lock("dev", *members, "operator/pyproject.toml", "tests/harness/pyproject.toml", "--group=dev")
     for deployable, folder in DEPLOYABLES.items():

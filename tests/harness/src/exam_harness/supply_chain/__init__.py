@@ -1,0 +1,1 @@
+"""What the images consist of, and what is known about it: bills of materials and audits."""

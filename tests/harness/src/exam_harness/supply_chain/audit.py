@@ -1,0 +1,62 @@
+"""Known vulnerabilities of all locked Python packages, by pip-audit.
+
+pip-audit calls a package without advisories and one that its database does not answer for alike «not found», with exit
+code 0. So a release with well-known advisories is audited first: if it has none, the database was not read.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from exam_harness.supply_chain.tools import ROOT, install_tools
+
+CLEAN, VULNERABLE, NOT_AUDITED = 0, 1, 2
+"""Exit codes."""
+CANARY = "jinja2==2.4.1"
+"""A release with advisories since 2014."""
+LOCKS = tuple(ROOT / f"requirements/{name}.txt" for name in ("dev", "build", "reload", "uv", "audit"))
+"""The locks of the images contain no version that `dev` does not."""
+
+
+def has_advisories(report: Mapping[str, Any]) -> bool:
+    """Whether a report of pip-audit contains an advisory."""
+    return any(each.get("vulns") for each in report["dependencies"])
+
+
+def python_audit(programs: Path, locks: Sequence[Path], *, osv_url: str = "") -> int:
+    """Audit locks with pip-audit, which prints what it finds."""
+    service = ["--vulnerability-service", "osv", "--osv-url", osv_url] if osv_url else []
+    audit = [str(programs / "pip-audit"), "--progress-spinner", "off", "--disable-pip", *service]
+    with TemporaryDirectory() as folder:
+        canary = Path(folder) / "canary.txt"
+        canary.write_text(f"{CANARY}\n")
+        command = [*audit, "--no-deps", "--format", "json", "-r", str(canary)]
+        probe = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not probe.stdout.strip() or not has_advisories(json.loads(probe.stdout)):
+        sys.stderr.write(
+            f"{probe.stderr[-2000:]}\nPython: NOT AUDITED: the advisory database does not answer, or does not know the "
+            f"advisories of {CANARY}. Run this where it can be reached, or set OSV_URL to a mirror of the OSV API.\n"
+        )
+        return NOT_AUDITED
+    worst = CLEAN
+    for lock in locks:
+        sys.stdout.write(f"{lock.name}:\n")
+        sys.stdout.flush()
+        # Strict: a package that the database does not answer for is an error.
+        command = [*audit, "--require-hashes", "--strict", "-r", str(lock)]
+        worst = max(worst, VULNERABLE if subprocess.run(command, check=False).returncode else CLEAN)
+    return worst
+
+
+def main() -> int:
+    """Audit everything; 0: nothing is known, 1: something is, 2: it could not be audited."""
+    return python_audit(install_tools(), LOCKS, osv_url=os.environ.get("OSV_URL", ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
