@@ -111,6 +111,14 @@ def test_a_vulnerable_package_fails_the_audit(programs, database, capfd) -> None
     assert re.search(r"packaging +\S+ +PYSEC-1", capfd.readouterr().out)
 
 
+def test_an_audit_without_its_programs_is_not_called_clean(tmp_path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    """Without a package index nothing is audited, and the message says what is missing."""
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
+    assert audit.main(work=tmp_path) == audit.NOT_AUDITED
+    assert "NOT AUDITED: the programs of requirements/audit.txt cannot be installed" in capfd.readouterr().err
+
+
 def test_an_audit_without_advisories_is_not_called_clean(programs, database, capfd) -> None:
     """If the database knows no advisory, not even a well-known one, or does not answer, nothing was audited."""
     for address in (database.url, "http://127.0.0.1:9/v1/query"):

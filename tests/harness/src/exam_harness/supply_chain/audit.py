@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from exam_harness.supply_chain.tools import ROOT, install_tools
+from exam_harness.supply_chain.tools import ROOT, WORK, install_tools
 
 CLEAN, VULNERABLE, NOT_AUDITED = 0, 1, 2
 """Exit codes."""
@@ -53,9 +53,17 @@ def python_audit(programs: Path, locks: Sequence[Path], *, osv_url: str = "") ->
     return worst
 
 
-def main() -> int:
+def main(*, work: Path = WORK) -> int:
     """Audit everything; 0: nothing is known, 1: something is, 2: it could not be audited."""
-    return python_audit(install_tools(), LOCKS, osv_url=os.environ.get("OSV_URL", ""))
+    try:
+        programs = install_tools(work)
+    except subprocess.CalledProcessError:
+        sys.stderr.write(
+            "Python: NOT AUDITED: the programs of requirements/audit.txt cannot be installed. Run this where a package "
+            "index can be reached.\n"
+        )
+        return NOT_AUDITED
+    return python_audit(programs, LOCKS, osv_url=os.environ.get("OSV_URL", ""))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from exam_harness.environments.builds.binaries import Binary, home
 from exam_harness.environments.docker.engine import Engine
 from exam_harness.environments.processes.cache import Echo
 from exam_harness.environments.processes.paths import CASSANDRA_SOURCES, REPOSITORY, cassandra_home, short_digest
+from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.shell import run
 
 HOST = "localhost"
@@ -32,6 +33,8 @@ EXCLUDED = (
 )
 """Files of debootstrap that are not needed in a container."""
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+OFFICIAL_PYTHON = "python:3.11-slim-bookworm"
+"""The base image of the services where a registry answers."""
 SERVICES: dict[str, dict[str, str]] = {
     "web": {},
     "solver": {},
@@ -78,14 +81,36 @@ def build_service(engine: Engine, echo: Echo, service: str, *, tag: str, from_pa
         return image
     echo(f"building image {image}")
     arguments = {"SERVICE": service, **SERVICES[service], "REVISION": tag}
+    labels: list[str] = []
     if from_packages:
         arguments |= {"PYTHON_IMAGE": PYTHON["runtime"], "BUILD_IMAGE": PYTHON["build"]}
-    build_args = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    else:
+        arguments["PYTHON_IMAGE"] = base = by_digest(engine, OFFICIAL_PYTHON)
+        labels = [
+            f"--label=org.opencontainers.image.base.name={OFFICIAL_PYTHON}",
+            f"--label=org.opencontainers.image.base.digest={base.partition('@')[2]}",
+        ]
+    build_args = [*(f"--build-arg={name}={value}" for name, value in arguments.items()), *labels]
     recipe = str(DOCKER / "service.Dockerfile")
     engine.docker(
         "build", "--quiet", f"--file={recipe}", f"--target={service}", *build_args, f"--tag={image}", str(REPOSITORY)
     )
     return image
+
+
+def by_digest(engine: Engine, image: str) -> str:
+    """Pull an official image and return its name with the digest instead of the tag, which may move.
+
+    Raises:
+        HarnessError: it cannot be pulled, or the engine does not know its digest.
+    """
+    engine.docker("pull", "--quiet", image)
+    digests = engine.docker("image", "inspect", '--format={{join .RepoDigests "\\n"}}', image).split()
+    repository = image.rpartition(":")[0]
+    pinned = next((each for each in digests if each.startswith(f"{repository}@sha256:")), None)
+    if pinned is None:
+        raise HarnessError(f"docker reports no digest of {image}: it was not pulled from a registry")
+    return pinned
 
 
 def build_services(engine: Engine, echo: Echo, *, from_packages: bool) -> dict[str, str]:
