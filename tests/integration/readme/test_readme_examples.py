@@ -20,6 +20,8 @@ def output() -> Iterator[list[str]]:
     text = (REPOSITORY / "README.md").read_text()
     section = text.split("## The API by hand")[1].split("\n## ")[0]
     script = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
+    pages = re.findall(r"`(\$\w+/[^`]*docs[^`]*)`", section)
+    script += "".join(f"\ncurl -sS --output /dev/null --write-out 'page %{{http_code}}\\n' {page}" for page in pages)
     folder = new_run_folder("readme")
     try:
         with Stack(folder / "run", lease_ttl_ms=5000) as stack:
@@ -70,7 +72,13 @@ def test_receipts_and_the_degree_are_verified_as_printed(output: list[str]) -> N
         return [re.sub(r"student \d+|20\d\d-\S+Z|[\d.]+ of [\d.]+", "…", line) for line in lines]
 
     expected = shown.splitlines()
-    assert comparable(output[-len(expected) :]) == comparable(expected)
+    printed = [line for line in output if not line.startswith("page ")]
+    assert comparable(printed[-len(expected) :]) == comparable(expected)
+
+
+def test_the_pages_of_the_apis_are_there(output: list[str]) -> None:
+    """Each page that the README names describes an API."""
+    assert [line for line in output if line.startswith("page ")] == ["page 200", "page 200"]
 
 
 def test_a_lower_seq_is_rejected(output: list[str]) -> None:

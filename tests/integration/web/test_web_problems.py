@@ -148,7 +148,7 @@ def test_a_valid_request_id_is_returned(people) -> None:
     assert len(seen) == 5
 
 
-@pytest.mark.parametrize("path", ["/api/me", "/admin/login/", "/nowhere", "/api/docs"])
+@pytest.mark.parametrize("path", ["/api/me", "/admin/login/", "/nowhere", "/api/docs", "/api/docs/solver"])
 def test_security_headers(people, path: str) -> None:
     """Pages allow no foreign scripts, no framing and no content sniffing."""
     answer = Client().get(path)
@@ -166,9 +166,11 @@ def test_the_openapi_schema(people) -> None:
     refusal = schema["paths"]["/api/me"]["get"]["responses"]["default"]["content"]
     assert refusal == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     assert "detail" in schema["components"]["schemas"]["Problem"]["required"]
-    page = Client().get("/api/docs").content.decode()
-    assert "/static/ninja/swagger-ui-bundle.js" in page
-    assert "http" not in page.replace("https://www.w3.org", "")
+    for path, address in (("/api/docs", "/api/openapi.json"), ("/api/docs/solver", "/v1/openapi.json")):
+        page = Client().get(path).content.decode()
+        assert f'"url": "{address}"' in page
+        assert "/static/ninja/swagger-ui-bundle.js" in page
+        assert "http" not in page.replace("https://www.w3.org", "")
 
 
 def test_operation_ids_are_unique(people) -> None:

@@ -5,10 +5,12 @@ from django.urls import URLPattern, URLResolver, path
 
 from exam_web.api import internal_api, public_api
 from exam_web.http import errors
+from exam_web.http.openapi import solver_docs
 from exam_web.users.api import jwks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("api/docs/solver", solver_docs),
     path("api/", public_api.urls),
     path("internal/", internal_api.urls),
     path(".well-known/jwks.json", jwks),

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
+from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
 
 from exam_core.problems import MEDIA_TYPE
@@ -43,3 +45,21 @@ class DescribedAPI(NinjaAPI):
             for operation in operations.values():
                 operation["responses"]["default"] = PROBLEM_RESPONSE
         return schema
+
+
+SOLVER_SCHEMA = "/v1/openapi.json"
+"""The solver's schema, which the gateway serves on web's host too."""
+
+
+class _SolverSwagger(Swagger):
+    """Swagger UI for the solver's schema: the solver serves no pages, so that its image has no scripts to keep up."""
+
+    def get_openapi_url(self, api: NinjaAPI, path_params: dict[str, Any]) -> str:
+        """The address of the schema that the page shows."""
+        del api, path_params
+        return SOLVER_SCHEMA
+
+
+def solver_docs(request: HttpRequest) -> HttpResponse:
+    """The page that describes the solver's API."""
+    return _SolverSwagger().render_page(request, NinjaAPI(title="Exam solver", urls_namespace="solver-docs"))
