@@ -7,6 +7,8 @@ import pytest
 from django.core.cache import caches
 from django.db import connections
 from pytest_django import Settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
@@ -24,17 +26,25 @@ GROUPS = {
 """Folders and files whose tests share an environment, which one worker starts for all of them; the longest first."""
 
 
+class EnvironmentScheduling(LoadScopeScheduling):
+    """Gives each worker whole groups: the tests of one environment, or of one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid.split("::", maxsplit=1)[0].removeprefix("tests/"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> EnvironmentScheduling:
+    """Distribute the tests by environment (hook of pytest-xdist)."""
+    return EnvironmentScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests by environment, for workers in parallel; others are grouped by file."""
+    """Begin with the longest group."""
     order = {group: number for number, group in enumerate(dict.fromkeys(GROUPS.values()))}
-    groups = {item: _group(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: order.get(groups[item], len(order)))
+    items.sort(key=lambda item: order.get(_group(item.path.relative_to(TESTS).as_posix()), len(order)))
 
 
-def _group(item: pytest.Item) -> str:
-    file = item.path.relative_to(TESTS).as_posix()
+def _group(file: str) -> str:
     return next((group for path, group in GROUPS.items() if f"{file}/".startswith(f"{path}/")), file)
 
 
