@@ -26,7 +26,7 @@ GROUPS = {
 """Folders and files whose tests share an environment, which one worker starts for all of them; the longest first."""
 
 
-class EnvironmentScheduling(LoadScopeScheduling):
+class EnvironmentScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
     """Gives each worker whole groups: the tests of one environment, or of one file."""
 
     def _split_scope(self, nodeid: str) -> str:
