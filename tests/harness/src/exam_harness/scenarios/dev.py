@@ -1,17 +1,21 @@
 """``python -m exam_harness.scenarios.dev``: run the platform as local processes with one open sitting.
 
-Prints URLs and credentials as ``export`` lines, writes them to ``build/dev/env`` and runs until Ctrl-C.
+Prints URLs and credentials as ``export`` lines, and runs until Ctrl-C. A file, by default ``build/dev/env``, has these
+lines and the environment of web, in which ``python -m exam_web`` runs.
 """
 
+import argparse
+import os
 import shlex
 import shutil
-import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from time import time
 
 import httpx
 
+from exam_harness.environments.processes.interrupts import await_interrupt, end_on_sigterm
 from exam_harness.environments.processes.paths import REPOSITORY, new_run_folder
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.stack import Stack
@@ -75,34 +79,44 @@ def _await_open(stack: Stack, sitting: str, student: Account) -> None:
         solver.process.await_ready(is_open, seconds=OPEN_SECONDS)
 
 
-def main() -> None:
-    """Start and seed the stack, wait for Ctrl-C, stop."""
+def main(environment: Path) -> None:
+    """Start and seed the stack, wait for Ctrl-C, stop.
+
+    Args:
+        environment: the file for the ``export`` lines.
+    """
     folder = new_run_folder("dev")
     try:
         with Stack(folder / "run", echo=lambda message: print(f"dev: {message}", flush=True)) as stack:
-            exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in seed(stack).items())
-            _write_exports(exports)
-            print(
-                f"{exports}\nThese lines are also in {ENVIRONMENT.relative_to(REPOSITORY)}; source it in another shell."
-            )
+            seeded = seed(stack)
+            own = {name: value for name, value in stack.web_env.items() if name not in os.environ}
+            _write(environment, _exports(own | seeded))
+            shown = environment.relative_to(REPOSITORY) if environment == ENVIRONMENT else environment
+            print(f"{_exports(seeded)}\nThese lines, and what `python -m exam_web` needs, are in {shown}; source it.")
             print(f"Logs: {stack.logs}. Press Ctrl-C to stop.", flush=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            await_interrupt()
     finally:
-        ENVIRONMENT.unlink(missing_ok=True)
+        environment.unlink(missing_ok=True)
         shutil.rmtree(folder)
 
 
-def _write_exports(exports: str) -> None:
+def _exports(variables: Mapping[str, str]) -> str:
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def _write(file: Path, exports: str) -> None:
     """Write the lines to a file of mode 600: they contain passwords."""
-    ENVIRONMENT.parent.mkdir(parents=True, exist_ok=True)
-    Path(ENVIRONMENT).touch(mode=0o600)
-    ENVIRONMENT.write_text(exports)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(exports)
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    end_on_sigterm()
+    parser = argparse.ArgumentParser(description="Run the platform as local processes with one open sitting.")
+    parser.add_argument("--environment", type=Path, default=ENVIRONMENT, help="file for the export lines")
     try:
-        main()
+        main(parser.parse_args().environment)
     except HarnessError as error:
         sys.exit(f"dev: {error}")
     except KeyboardInterrupt:

@@ -4,7 +4,6 @@ Exit codes: 0 all checks passed and every fault occurred; 1 any failure; 2 usage
 """
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from exam_harness.environments.processes.interrupts import await_interrupt, end_on_sigterm
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.scenarios.demo.report import report_of, timeline_of
 from exam_harness.scenarios.demo.scenario import Demo
@@ -43,7 +43,7 @@ def _run(settings: Settings, folder: Path, console: Console) -> int:
         code = report.print(console, settings.folder)
         if settings.keep:
             console.print(_addresses(demo, folder), highlight=False)
-            _await_interrupt()
+            await_interrupt()
     return code
 
 
@@ -62,12 +62,6 @@ def _addresses(demo: Demo, folder: Path) -> RenderableType:
     return Group(Text(""), table, Text(solver), Text(f"data and logs: {folder}"))
 
 
-def _await_interrupt() -> None:
-    """Wait for SIGINT or SIGTERM."""
-    signals = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    signal.sigwait(signals)
-
-
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main())
