@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -140,6 +140,23 @@ def test_a_change_of_the_title_keeps_a_concurrent_publication(algebra) -> None:
     read_before = Exam.objects.get()
     exam_update(exam=algebra, changes={"published": True})
     assert exam_update(exam=read_before, changes={"title": "New"}).published
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("absent.yaml", None, "cannot read .*absent.yaml: No such file or directory"),
+        ("", None, "cannot read .*: Is a directory"),
+        ("latin.yaml", "title: Größe".encode("latin-1"), "latin.yaml: line 1: not UTF-8 at byte 10"),
+        ("quiz.xml", b"<quiz/>", "quiz.xml: line 1: the document is an XML document"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_named(people, tmp_path, name: str, data: bytes | None, reason: str) -> None:
+    """If I import a file that is missing, a folder, or no YAML, the command says which and why, without a traceback."""
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(CommandError, match=reason):
+        call_command("load_exam", str(tmp_path / name))
 
 
 def test_imports_publish_what_they_create(people, tmp_path, capsys, internal) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from exam_core.authoring import AcceptedImage, read_exam
-from exam_core.documents import MAX_DEPTH, MAX_DOCUMENT, MAX_FAULTS
+from exam_core.documents import MAX_DEPTH, MAX_DOCUMENT, MAX_FAULTS, decode
 from exam_core.paper import ImageRef, QuestionKind
 from exam_core.problems import Problem, ProblemKind
 
@@ -234,3 +234,45 @@ def test_an_alias_bomb_is_rejected_unexpanded() -> None:
     """Ten lines that would expand to billions of nodes are rejected at the first alias."""
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
     assert faults("\n".join(lines)) == [(2, "not YAML: an alias is not supported: write it out")]
+
+
+MOODLE = '<?xml version="1.0"?>\n<quiz><question type="truefalse"/></quiz>'
+GIFT = "::diagonal:: How long is it? {\n=1.4\n~1.5\n}\n"
+GIFT_NUMERIC = "How long is the diagonal of a unit square? {#1.414:0.001}"
+AIKEN = "Which way is up?\nA) north\nB) south\nANSWER: A\n"
+
+
+@pytest.mark.parametrize(("text", "name"), [(MOODLE, "XML"), (GIFT, "GIFT"), (GIFT_NUMERIC, "GIFT"), (AIKEN, "Aiken")])
+def test_a_document_of_another_program_is_named(text: str, name: str) -> None:
+    """If I import questions in the format of another program, the error names it, and what is read instead."""
+    ((line, reason),) = faults(text)
+    assert line == 1
+    assert name in reason
+    assert "docs/papers.md" in reason
+
+
+def test_braces_and_angle_brackets_in_a_faulty_document_are_not_taken_for_a_format() -> None:
+    """If my YAML has a fault, its line is shown, whatever my questions contain."""
+    text = GOOD.replace("One?", "Is {x | x < 3} a set? <b>").replace("kind: single", "kind: sinlge")
+    assert all("YAML as docs" not in reason for _, reason in faults(text))
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "reason"),
+    [
+        ("exam: a\n".encode("utf-16"), 1, "UTF-16"),
+        ("exam: a\ntitle: Größe".encode("latin-1"), 2, "not UTF-8 at byte 18"),
+        (b"PK\x03\x04\xff\xfe", 1, "ZIP"),
+    ],
+)
+def test_a_document_in_another_encoding_is_refused(data: bytes, line: int, reason: str) -> None:
+    """If my editor saved another encoding than UTF-8, the error names the place and what to do."""
+    with pytest.raises(Problem) as refused:
+        decode(data)
+    assert refused.value.detail.startswith(f"line {line}: ")
+    assert reason in refused.value.detail
+
+
+def test_a_byte_order_mark_is_accepted() -> None:
+    """Some editors begin UTF-8 with a byte order mark; it is not part of the document."""
+    assert decode(b"\xef\xbb\xbfexam: a") == "exam: a"

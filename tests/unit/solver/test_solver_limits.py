@@ -80,6 +80,13 @@ async def test_requests_above_the_limit_are_refused_with_retry_after(world: Worl
     assert (await world.put_answer(solver, attempt, SINGLE, 3, choices=[0])).status_code == 200
 
 
+async def test_a_sittings_name_is_not_its_id(solver: Process) -> None:
+    """If I use a sitting's name where its id belongs, the response says so, and where to find the id."""
+    detail = (await solver.request("POST", "/v1/sittings/algebra-today/attempt")).json()["detail"]
+    assert "'algebra-today' is not the id of a sitting" in detail
+    assert "GET /api/sittings" in detail
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "problem"),
     [

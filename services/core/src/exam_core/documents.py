@@ -3,6 +3,7 @@
 Only a subset of YAML is accepted: no aliases (a few lines expand without bound), no custom tags, no deep nesting.
 """
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -44,12 +45,60 @@ def invalid(faults: list[Fault]) -> Problem:
     )
 
 
+_FORMATS: Final = {
+    "a ZIP archive, as QTI packages and XLSX sheets are": re.compile(r"\APK\x03\x04"),
+    "an XML document, as Moodle and QTI have them": re.compile(r"\A\s*<"),
+    "in the GIFT format": re.compile(
+        r"^\s*(::.*::|\$CATEGORY:)|\{\s*(#|[=~]|T(RUE)?\s*\}|F(ALSE)?\s*\})", re.MULTILINE
+    ),
+    "in the Aiken format": re.compile(r"^ANSWER:\s*[A-Z]\s*$", re.MULTILINE),
+}
+"""Formats in which other programs write questions, by what only they contain."""
+_MAGIC: Final = 4
+"""The bytes by which an archive is known."""
+
+
+def decode(data: bytes) -> str:
+    """Decode a document, which is UTF-8 with or without a byte order mark.
+
+    Raises:
+        Problem: PAPER_INVALID in another encoding.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise invalid([Fault(1, "the document is UTF-16: save it as UTF-8")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if foreign := _foreign(data[:_MAGIC].decode("latin-1")):
+            raise foreign from error
+        line = data.count(b"\n", 0, error.start) + 1
+        raise invalid([Fault(line, f"not UTF-8 at byte {error.start + 1}: save the document as UTF-8")]) from error
+
+
 def compose(text: str) -> yaml.Node:
     """Parse a document into its root node.
 
     Raises:
         Problem: PAPER_INVALID when it is not YAML or uses YAML that is not accepted.
     """
+    try:
+        root = _compose(text)
+    except Problem as problem:
+        raise _foreign(text) or problem from problem
+    if not isinstance(root, yaml.MappingNode) and (foreign := _foreign(text)):
+        raise foreign
+    return root
+
+
+def _foreign(text: str) -> Problem | None:
+    """The problem of a document in another format; None if it is in none of those known."""
+    for name, pattern in _FORMATS.items():
+        if pattern.search(text):
+            return invalid([Fault(1, f"the document is {name}: it has to be YAML as docs/papers.md describes it")])
+    return None
+
+
+def _compose(text: str) -> yaml.Node:
     if len(text) > MAX_DOCUMENT:
         raise invalid([Fault(1, f"the document is longer than {MAX_DOCUMENT} characters")])
     try:

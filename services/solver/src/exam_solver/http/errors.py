@@ -1,6 +1,8 @@
 """Responses for every refusal, those of the framework included, as ``application/problem+json``."""
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -9,6 +11,8 @@ from starlette.responses import Response
 
 from exam_core.problems import Problem, ProblemKind
 from exam_runtime.problems import ProblemResponse, kind_for_status
+
+_UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def problem_response(problem: Problem, *, instance: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -40,7 +44,8 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     """Handle a refusal by the framework: unknown path, unsupported method."""
     if not isinstance(error, HTTPException):
         raise error
-    problem = Problem(kind_for_status(error.status_code), f"{request.method} {request.url.path}: {error.detail}")
+    detail = f"{request.method} {request.url.path}: {_not_an_id(request.url.path) or error.detail}"
+    problem = Problem(kind_for_status(error.status_code), detail)
     return problem_response(problem, instance=request.url.path, headers=error.headers)
 
 
@@ -50,3 +55,11 @@ async def on_validation_error(request: Request, error: Exception) -> Response:
         raise error
     detail = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
     return await on_problem(request, Problem(ProblemKind.INVALID, detail))
+
+
+def _not_an_id(path: str) -> str | None:
+    """Why no route has a path below a sitting that is not given by its id; None for other paths."""
+    match path.split("/")[1:]:
+        case ["v1", "sittings", sitting, _, *_] if not _UUID.fullmatch(sitting):
+            return f"{sitting!r} is not the id of a sitting; web's GET /api/sittings lists each name with its id"
+    return None

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from exam_core.authoring import read_exam
+from exam_core.documents import decode
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import MultipleRule, Policy
 from exam_web.exams.images import DocumentImages
@@ -39,11 +40,7 @@ def exam_put(request: HttpRequest, slug: str | None = None, owner: str | None = 
 
     An exam without an author becomes that of `owner`, a Doctor's username.
     """
-    try:
-        text = request.body.decode()
-    except UnicodeDecodeError as error:
-        raise Problem(ProblemKind.PAPER_INVALID, f"the document is not UTF-8: byte {error.start + 1}") from error
-    document = read_exam(text, DocumentImages())
+    document = read_exam(decode(request.body), DocumentImages())
     if slug is not None and document.exam.slug != slug:
         raise Problem(
             ProblemKind.PAPER_INVALID,

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from exam_core.authoring import read_exam
+from exam_core.documents import decode
 from exam_core.problems import Problem
 from exam_web.exams.images import DocumentImages
 from exam_web.exams.selectors import sittings_keeping_papers
@@ -50,10 +51,12 @@ class Command(BaseCommand):
             if doctor is None:
                 raise CommandError(f"Doctor {author!r} does not exist")
         try:
-            document = read_exam(file.read_text(), DocumentImages())
+            document = read_exam(decode(file.read_bytes()), DocumentImages())
             if create_level:
                 Level.objects.get_or_create(slug=document.level, defaults={"name": document.level})
             exam = exam_import(document=document, author=doctor, holders=namespaces, draft=draft)
+        except OSError as error:
+            raise CommandError(f"cannot read {file}: {error.strerror}") from error
         except Problem as problem:
             raise CommandError(f"{file}: {problem.detail}") from problem
         state = "" if exam.published else " (a draft)"
