@@ -365,9 +365,23 @@ def test_a_flood_of_logins_is_delayed_and_then_refused(path: str) -> None:
     served = [answer for answer in logins if answer.status_code == 200]
     assert (len(served), len(refused)) == (3, 5)
     assert max(answer.elapsed.total_seconds() for answer in served) > 1
-    _assert_problem(refused[0], ProblemKind.TOO_MANY_REQUESTS)
+    if path.startswith("/api/"):
+        _assert_problem(refused[0], ProblemKind.TOO_MANY_REQUESTS)
+    else:
+        assert refused[0].headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "<h1>Too many requests</h1>" in refused[0].text
     assert refused[0].headers["Retry-After"] == "5"
     assert refused[0].headers.get_list("X-Request-ID") == [refused[0].headers["X-Request-ID"]]
+
+
+@pytest.mark.parametrize("path", ["/api/auth/students/login", "/admin/login/"])
+def test_a_flood_does_not_keep_a_known_device_out(path: str) -> None:
+    """While logins from my address are refused, a request with the cookie of a known device is forwarded, at once."""
+    with run_echo("web") as web, _limited_gateway(web.address) as client, ThreadPoolExecutor(8) as pool:
+        flood = list(pool.map(lambda _: client.post(path, headers=WEB, content=b"{}").status_code, range(8)))
+        known = [client.post(path, headers=WEB | {"Cookie": "exam_device=x"}, content=b"{}") for _ in range(8)]
+    assert 429 in flood
+    assert {answer.status_code for answer in known} == {200}
 
 
 def test_one_address_cannot_keep_all_of_web(gateway: httpx.Client) -> None:

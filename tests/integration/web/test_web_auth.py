@@ -244,7 +244,8 @@ def test_failed_logins_are_rate_limited(client, people) -> None:
     for _ in range(10):
         assert login(client, "students", "sara", "guess").status_code == 401
     answer = login(client, "students", "sara")
-    assert (answer.status_code, answer["Retry-After"]) == (429, "60")
+    assert answer.status_code == 429
+    assert 1 <= int(answer["Retry-After"]) <= 60
     assert login(client, "doctors", "noor").status_code == 200
 
 

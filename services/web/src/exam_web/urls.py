@@ -7,8 +7,10 @@ from exam_web.api import internal_api, public_api
 from exam_web.http import errors
 from exam_web.http.openapi import solver_docs
 from exam_web.users.api import jwks
+from exam_web.users.login import admin_login
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/login/", admin_login),
     path("admin/", admin.site.urls),
     path("api/docs/solver", solver_docs),
     path("api/", public_api.urls),

@@ -36,6 +36,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "exam_web.http.headers.ContentSecurityPolicy",
     "exam_web.http.problems.MethodNotAllowedProblems",
+    "exam_web.users.devices.DeviceCookies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -6,12 +6,10 @@ from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from exam_core.problems import Problem
 from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.common.clock import database_now
 from exam_web.users import services, throttle
@@ -21,20 +19,20 @@ _PERSON: Any = ("Person", {"fields": ("kind", "level")})
 
 
 class LoginForm(AdminAuthenticationForm):
-    """The admin's login form, with the rate limit of the API; failures of both are counted together."""
+    """The admin's login form, with the limits of the API; failures of both are counted together."""
 
     def clean(self) -> dict[str, Any]:
-        """Check username and password, unless the rate limit is exceeded."""
-        name, address = str(self.cleaned_data.get("username")), throttle.address_of(cast("HttpRequest", self.request))
-        try:
-            throttle.check(name, address)
-        except Problem as problem:
-            raise ValidationError(problem.detail, code="throttled") from problem
-        try:
+        """Check username and password.
+
+        Raises:
+            ValidationError: one of them is wrong.
+            Problem: the login is limited (`throttle.login_attempt`); the page is `login.admin_login`'s.
+        """
+        username = self.cleaned_data.get("username")
+        if not username or not self.cleaned_data.get("password"):
             return super().clean()
-        except ValidationError:
-            throttle.failed(name, address)
-            raise
+        with throttle.login_attempt(cast("HttpRequest", self.request), username):
+            return super().clean()
 
 
 admin.site.login_form = LoginForm

@@ -5,7 +5,7 @@ import uuid
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router, Status
 
-from exam_core.problems import Problem, ProblemKind
+from exam_core.problems import Problem
 from exam_web import metrics
 from exam_web.common.clock import database_now
 from exam_web.users import selectors, services, throttle
@@ -18,13 +18,17 @@ router = Router(tags=["people"])
 
 @router.post("/auth/students/login", response=TokenPair, auth=None)
 def login_student(request: HttpRequest, credentials: Credentials) -> services.Tokens:
-    """Log a student in."""
+    """Log a student in.
+
+    Too many failures within a minute are 429, too many logins at once 503; both have Retry-After. The cookie
+    `exam_device` gives this device tries of its own, which failures of other devices do not use up.
+    """
     return _login(request, credentials, User.Kind.STUDENT)
 
 
 @router.post("/auth/doctors/login", response=TokenPair, auth=None)
 def login_doctor(request: HttpRequest, credentials: Credentials) -> services.Tokens:
-    """Log a Doctor in."""
+    """Log a Doctor in, with the limits and the cookie of students."""
     return _login(request, credentials, User.Kind.DOCTOR)
 
 
@@ -36,15 +40,15 @@ def refresh(request: HttpRequest, body: RefreshToken) -> services.Tokens:
     has the same successor. Later, a used token is taken for stolen: the login's refresh and access tokens are revoked
     (401 `token-revoked`), while an attempt that is running continues.
     """
-    del request
-    return services.refresh(token=body.refresh, issuer=_issuer())
+    with throttle.token_attempt(request):
+        return services.refresh(token=body.refresh, issuer=_issuer())
 
 
 @router.post("/auth/logout", response={204: None}, auth=None)
 def logout(request: HttpRequest, body: RefreshToken) -> Status[None]:
     """Revoke a login: its refresh and access tokens, and the tokens of attempts that were started with it."""
-    del request
-    services.logout(token=body.refresh, issuer=_issuer())
+    with throttle.token_attempt(request):
+        services.logout(token=body.refresh, issuer=_issuer())
     return Status(204, None)
 
 
@@ -81,17 +85,14 @@ def jwks(request: HttpRequest) -> HttpResponse:
 
 
 def _login(request: HttpRequest, credentials: Credentials, kind: User.Kind) -> services.Tokens:
-    address = throttle.address_of(request)
-    throttle.check(credentials.username, address)
-    try:
-        tokens = services.login(
-            username=credentials.username, password=credentials.password, kind=kind, issuer=_issuer()
-        )
-    except Problem as problem:
-        metrics.LOGINS.labels(kind.value, "refused").inc()
-        if problem.kind is ProblemKind.BAD_CREDENTIALS:
-            throttle.failed(credentials.username, address)
-        raise
+    with throttle.login_attempt(request, credentials.username):
+        try:
+            tokens = services.login(
+                username=credentials.username, password=credentials.password, kind=kind, issuer=_issuer()
+            )
+        except Problem:
+            metrics.LOGINS.labels(kind.value, "refused").inc()
+            raise
     metrics.LOGINS.labels(kind.value, "accepted").inc()
     return tokens
 
