@@ -3,9 +3,13 @@
 from html.parser import HTMLParser
 
 import pytest
+from django.db import connection
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from exam_core.authoring import read_exam
+from exam_core.paper import MAX_QUESTIONS
 from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import
@@ -109,3 +113,72 @@ def test_an_author_names_namespaces_in_the_admin(client, people, question: Quest
     assert "is no name of a Kubernetes namespace" in answer.content.decode()
     save(client, address, namespaces="")
     assert Exam.objects.get().namespaces == []
+
+
+@pytest.fixture
+def long_exam(people) -> Exam:
+    """An exam with as many questions as an exam may have."""
+    exam = Exam.objects.create(slug="long", title="Long", level=people.year_1, author=people.doctor)
+    Question.objects.bulk_create(
+        Question(exam=exam, ident=f"q{n}", position=n, kind="numeric", text="2 + 2", value=4)
+        for n in range(MAX_QUESTIONS)
+    )
+    return exam
+
+
+def idents(rows: QuerySet[Question] | QuerySet[Choice]) -> list[str]:
+    """The ids of questions or choices in the order of their positions."""
+    return list(rows.order_by("position").values_list("ident", flat=True))
+
+
+def test_an_exam_of_500_questions_is_saved(client, people, long_exam: Exam) -> None:
+    """If I change a title and reverse all 500 questions, the page is saved."""
+    client.force_login(people.doctor)
+    positions = {f"questions-{n}-position": str(MAX_QUESTIONS - 1 - n) for n in range(MAX_QUESTIONS)}
+    save(client, reverse("admin:exams_exam_change", args=[long_exam.pk]), title="Longer", **positions)
+    assert Exam.objects.get().title == "Longer"
+    assert idents(Question.objects.all()) == [f"q{n}" for n in reversed(range(MAX_QUESTIONS))]
+
+
+def test_an_exams_page_takes_the_same_queries_for_any_number_of_questions(client, people, long_exam: Exam) -> None:
+    """The page of an exam with 500 questions takes as many queries as that of an exam with five."""
+    client.force_login(people.doctor)
+    counts = []
+    for number in (MAX_QUESTIONS, 5):
+        Question.objects.filter(position__gte=number).delete()
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(reverse("admin:exams_exam_change", args=[long_exam.pk])).status_code == 200
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+
+
+def test_positions_are_swapped_in_one_save(client, people, question: Question, long_exam: Exam) -> None:
+    """If I exchange the positions of two questions, or of two choices, and save once, they are exchanged."""
+    client.force_login(people.doctor)
+    Question.objects.filter(exam=long_exam, position__gte=3).delete()
+    address = reverse("admin:exams_exam_change", args=[long_exam.pk])
+    save(client, address, **{"questions-0-position": "2", "questions-2-position": "0"})
+    assert idents(long_exam.questions.all()) == ["q2", "q1", "q0"]
+    address = reverse("admin:exams_question_change", args=[question.pk])
+    save(client, address, **{"choices-0-position": "1", "choices-1-position": "0"})
+    assert idents(question.choices.all()) == ["b", "a"]
+
+
+def test_a_position_that_is_taken_is_rejected(client, people, long_exam: Exam) -> None:
+    """Two questions with one position are an error of the form, also if one was added since I opened the page."""
+    client.force_login(people.doctor)
+    Question.objects.filter(exam=long_exam, position__gte=3).delete()
+    address = reverse("admin:exams_exam_change", args=[long_exam.pk])
+    fields = Form(client.get(address).content.decode()).fields
+    answer = client.post(address, fields | {"questions-0-position": "2"})
+    assert "Please correct the duplicate data for position" in answer.content.decode()
+    Question.objects.create(exam=long_exam, ident="meanwhile", position=3, kind="numeric", text="?")
+    answer = client.post(address, fields | {"questions-0-position": "3"})
+    assert "meanwhile has this position; it was added after you opened this page" in answer.content.decode()
+    answer = client.post(address, fields | {"questions-0-ident": "q1", "questions-1-ident": "q0"})
+    assert "q1 is the id of another row; to exchange ids, save another one first" in answer.content.decode()
+    answer = client.post(address, fields | {"questions-0-ident": "meanwhile"})
+    assert "meanwhile is the id of another row" in answer.content.decode()
+    assert idents(long_exam.questions.all()) == ["q0", "q1", "q2", "meanwhile"]
+    assert client.post(address, fields | {"questions-0-position": "99999999999"}).status_code == 200
+    assert client.post(address, fields | {"questions-0-weight": "-1"}).status_code == 200

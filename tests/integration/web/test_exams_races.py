@@ -10,9 +10,11 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.urls import reverse
 
 from exam_core.authoring import read_exam
 from exam_core.problems import Problem, ProblemKind
+from exam_web.exams import admin
 from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.schemas import QuestionNew
@@ -180,3 +182,41 @@ def test_a_failed_import_changes_nothing(people, monkeypatch: pytest.MonkeyPatch
         exam_import(document=read_exam(document(title="New", questions=1), accept_image), author=None)
     assert refused.value.kind is ProblemKind.INVALID
     assert (Exam.objects.get().title, Question.objects.count()) == ("Old", 3)
+
+
+@pytest.mark.parametrize("taken", [{"ident": "theirs", "position": 3}, {"ident": "mine", "position": 4}])
+def test_two_forms_with_the_same_position_or_id_are_no_error_500(
+    client, people, doctor: Doctor, monkeypatch, taken
+) -> None:
+    """If two of us save a question at one position, or with one id, the second one reads that nothing was saved."""
+    exam = exam_create(author=doctor, slug="many", title="Many", level="year-1")
+    client.force_login(people.doctor)
+
+    def touch_late(*, exam: Exam) -> None:
+        # The form has been checked, and the exam is not locked yet.
+        run_concurrently(lambda: Question.objects.create(exam_id=exam.pk, kind="numeric", text="?", value=1, **taken))
+        exam_touch(exam=exam)
+
+    monkeypatch.setattr(admin, "exam_touch", touch_late)
+    form = {
+        "slug": exam.slug,
+        "title": "Another title",
+        "level": exam.level_id,
+        # A draft would be locked when the form is checked.
+        "published": "on",
+        "questions-TOTAL_FORMS": 1,
+        "questions-INITIAL_FORMS": 0,
+        "questions-0-position": 3,
+        "questions-0-ident": "mine",
+        "questions-0-kind": "numeric",
+        "questions-0-text": "2 + 2",
+        "questions-0-weight": "1",
+    }
+    answer = client.post(reverse("admin:exams_exam_change", args=[exam.pk]), form, follow=True)
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "nothing was saved" in page
+    assert "was changed successfully" not in page
+    exam.refresh_from_db()
+    assert exam.title == "Many"
+    assert list(exam.questions.values_list("ident", "position")) == [(taken["ident"], taken["position"])]

@@ -14,10 +14,11 @@ class DegreeAdmin(ReadOnlyAdmin[Degree]):
     """Degrees; a Doctor sees those of their exams."""
 
     list_display = ("student", "revision", "total", "maximum", "answered", "graded_at")
+    list_select_related = ("student", "revision__sitting")
+    unlisted_fields = ("points",)
     # No filter by sitting, which would list the sittings of every Doctor; they can be searched by name.
     search_fields = ("student__username", "revision__sitting__name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Degree]:
         """All degrees, or for a Doctor those of their exams."""
-        rows = super().get_queryset(request).select_related("student", "revision__sitting")
-        return own_rows(rows, request.user, "revision__sitting__exam__author_id")
+        return own_rows(super().get_queryset(request), request.user, "revision__sitting__exam__author_id")

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from exam_core.problems import Problem
 from exam_core.validation import exam_faults
 from exam_web.common import cache
-from exam_web.common.admin import ReadOnlyAdmin
-from exam_web.exams.forms import ExactTextField
+from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
+from exam_web.exams.forms import ExactTextField, PositionedFormSet
 from exam_web.exams.images import MAX_UPLOAD, image_store
 from exam_web.exams.models import Choice, Exam, Image, Question, validate_namespace
 from exam_web.exams.selectors import authored_questions, questions_of, sittings_keeping_papers
@@ -72,6 +72,7 @@ class ChoiceInline(admin.TabularInline[Choice, Question]):
 
     model = Choice
     form = ChoiceForm
+    formset = PositionedFormSet
     extra = 0
     fields = ("position", "ident", "text", "correct", "image", "upload")
     raw_id_fields = ("image",)
@@ -81,6 +82,7 @@ class QuestionInline(admin.TabularInline[Question, Exam]):
     """An exam's questions, each with a link to its page."""
 
     model = Question
+    formset = PositionedFormSet
     formfield_overrides = EXACT_TEXTS
     extra = 0
     fields = ("position", "ident", "kind", "text", "weight")
@@ -91,7 +93,7 @@ OWNER = {Exam: "author", Question: "exam__author", Choice: "question__exam__auth
 """The lookup of each model's owner."""
 
 
-class OwnedAdmin(admin.ModelAdmin[Any]):
+class OwnedAdmin(ListAdmin[Any]):
     """Base of the models that belong to an exam: Doctors see, select and change only their own."""
 
     formfield_overrides = EXACT_TEXTS
@@ -153,8 +155,11 @@ class ExamAdmin(OwnedAdmin):
 
     form = ExamForm
     list_display = ("slug", "title", "level", "author", "published", "updated_at")
+    list_select_related = ("level", "author")
     list_filter = ("level", "published")
-    search_fields = ("slug", "title")
+    search_fields = ("slug",)
+    search_words = ("title",)
+    autocomplete_fields = ("author",)
     inlines = (QuestionInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
@@ -193,8 +198,12 @@ class QuestionAdmin(OwnedAdmin):
 
     form = ImageForm
     list_display = ("exam", "position", "ident", "kind", "text", "weight")
-    list_filter = (("exam", admin.RelatedOnlyFieldListFilter), "kind")
-    search_fields = ("ident", "text")
+    list_select_related = ("exam",)
+    # No filter by exam, which would list every exam; their questions can be searched by its slug.
+    list_filter = ("kind",)
+    search_fields = ("ident", "exam__slug")
+    search_words = ("text",)
+    autocomplete_fields = ("exam",)
     raw_id_fields = ("image",)
     inlines = (ChoiceInline,)
 
@@ -205,6 +214,7 @@ class ChoiceAdmin(OwnedAdmin):
 
     form = ChoiceForm
     list_display = ("question", "position", "ident", "text", "correct")
+    list_select_related = ("question",)
     raw_id_fields = ("question", "image")
 
 
@@ -213,4 +223,5 @@ class ImageAdmin(ReadOnlyAdmin[Image]):
     """Images, read-only."""
 
     list_display = ("sha256", "content_type", "width", "height")
+    unlisted_fields = ("data",)
     fields = ("sha256", "content_type", "width", "height")

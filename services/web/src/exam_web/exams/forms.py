@@ -1,8 +1,9 @@
-"""Form fields of the admin that keep what an author wrote."""
+"""Forms of the admin: fields that keep what an author wrote, and rows whose positions may be swapped."""
 
 from typing import Any
 
 from django import forms
+from django.forms.formsets import DELETION_FIELD_NAME
 
 
 class ExactTextField(forms.CharField):
@@ -19,3 +20,29 @@ class ExactTextField(forms.CharField):
         """Return the text with LF line ends; one of blanks alone is empty."""
         text = (super().to_python(value) or "").replace("\r\n", "\n")
         return text if text.strip() else ""
+
+
+class PositionedFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
+    """The rows of a parent, saved together: positions may be exchanged, because the database checks them at the end.
+
+    Django finds what is given twice in the form itself, but compares an inline row with no other row in the database.
+    """
+
+    def clean(self) -> None:
+        """Reject ids of other rows, and positions of rows that were added since the page was opened."""
+        super().clean()
+        shown = {form.instance.pk for form in self.initial_forms}
+        rows = list(self.get_queryset().all())
+        added = {row.position: row.ident for row in rows if row.pk not in shown}
+        holders = {row.ident: row.pk for row in rows}
+        for form in self.forms:
+            if not form.has_changed() or form.cleaned_data.get(DELETION_FIELD_NAME):
+                continue
+            position, ident = form.cleaned_data.get("position"), form.cleaned_data.get("ident")
+            if position in added:
+                text = f"{added[position]} has this position; it was added after you opened this page, so open it again"
+                form.add_error("position", text)
+            # Rows that exist are saved before new ones, which may thus get the id of one that is renamed or deleted.
+            taken = holders.get(ident, form.instance.pk) != form.instance.pk
+            if taken and (form.instance.pk is not None or holders[ident] not in shown):
+                form.add_error("ident", f"{ident} is the id of another row; to exchange ids, save another one first")

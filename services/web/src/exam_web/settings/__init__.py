@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "exam_web.http.nul.RejectNul",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -109,6 +110,10 @@ CSRF_COOKIE_SECURE = not ENVIRONMENT.insecure_http
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# Django's 1,000 is less than an exam's page with 150 questions posts. The largest form has 500 questions of
+# some ten fields; the page that confirms an action posts `MAX_SELECTED` rows (exam_web.common.admin). The size of the
+# body, bounded above, bounds the cost.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 # gunicorn.py configures logging: everything goes through the root logger, as JSON.
 LOGGING_CONFIG = None

@@ -66,6 +66,7 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
     """Sittings; the actions call the services, which alone change a sitting."""
 
     list_display = ("name", "exam", "level", "state", "opens_at", "closes_at", "published_revision")
+    list_select_related = ("exam", "level")
     list_filter = ("state", "level")
     search_fields = ("name", "exam__slug")
     actions = ("freeze_anew", "mark_for_solving", "grade_again", "publish")
@@ -101,9 +102,8 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
     @admin.action(description="Mark for solving: close, seal and grade", permissions=["solve"])
     def mark_for_solving(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> HttpResponse | None:
         """Close sittings, which the graders then seal and grade; asks for confirmation to stop an open window."""
-        still_open = [
-            row for row in sittings.filter(state=State.SCHEDULED.value) if row not in selectors.sittings_due()
-        ]
+        due = selectors.sittings_due()
+        still_open = [row for row in sittings.filter(state=State.SCHEDULED.value) if row not in due]
         if still_open and "confirmed" not in request.POST:
             context = self.admin_site.each_context(request) | {
                 "title": "End these sittings now?",
@@ -181,6 +181,8 @@ class PaperAdmin(ReadOnlyAdmin[Paper]):
     """Frozen papers."""
 
     list_display = ("exam", "digest", "created_at")
+    list_select_related = ("exam",)
+    unlisted_fields = ("body",)
     fields = ("exam", "digest", "source", "created_at")
 
 
@@ -189,6 +191,8 @@ class PaperKeyAdmin(ReadOnlyAdmin[PaperKey]):
     """Keys by digest; correct answers are shown on the pages of the questions."""
 
     list_display = ("paper", "digest", "created_at")
+    list_select_related = ("paper__exam",)
+    unlisted_fields = ("body", "paper__body")
     fields = ("paper", "digest", "created_at")
 
 
@@ -197,6 +201,7 @@ class RevisionAdmin(ReadOnlyAdmin[Revision]):
     """Grading revisions."""
 
     list_display = ("sitting", "number", "state", "chunks", "started_at", "finished_at")
+    list_select_related = ("sitting",)
     list_filter = ("state",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
@@ -209,6 +214,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
     """Graded chunks."""
 
     list_display = ("revision", "chunk", "degrees", "graded_at")
+    list_select_related = ("revision__sitting",)
 
 
 @admin.register(SealedBucket)
@@ -216,6 +222,7 @@ class SealedBucketAdmin(ReadOnlyAdmin[SealedBucket]):
     """Sealed buckets."""
 
     list_display = ("sitting", "bucket", "answers", "students", "digest")
+    list_select_related = ("sitting",)
 
 
 @admin.register(SolverLease)
@@ -237,6 +244,7 @@ class SittingPauseAdmin(ReadOnlyAdmin[SittingPause]):
     """Pauses."""
 
     list_display = ("sitting", "began_at", "ended_at")
+    list_select_related = ("sitting",)
 
 
 @admin.register(Accommodation)
@@ -244,3 +252,4 @@ class AccommodationAdmin(ReadOnlyAdmin[Accommodation]):
     """Extra time."""
 
     list_display = ("sitting", "student", "extra")
+    list_select_related = ("sitting", "student")

@@ -148,6 +148,7 @@ class Sitting(models.Model):
         """Ordered by opening; the schedule is within the bounds that solvers can read."""
 
         ordering = ("opens_at", "name")
+        indexes: ClassVar = [models.Index(fields=("opens_at", "name"), name="sitting_by_opening")]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(closes_at__gt=F("opens_at")), name="sitting_closes_after_opening"),
             instant_bounded("opens_at", name="sitting_opens_at_bounded"),

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from exam_web.common.admin import ReadOnlyAdmin
+from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
 from exam_web.common.clock import database_now
 from exam_web.users import services, throttle
 from exam_web.users.models import Doctor, Level, LoginSession, Revocation, Student, User
@@ -46,10 +46,11 @@ class LevelAdmin(admin.ModelAdmin[Level]):
     search_fields = ("slug", "name")
 
 
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(ListAdmin[User], UserAdmin[User]):
     """Users of all kinds."""
 
     list_display = ("username", "kind", "level", "is_active", "is_staff")
+    list_select_related = ("level",)
     list_filter = ("kind", "level", "is_active")
     fieldsets = (*(UserAdmin.fieldsets or ()), _PERSON)
     add_fieldsets = (*UserAdmin.add_fieldsets, _PERSON)
@@ -60,9 +61,10 @@ class PersonAdmin(UserAdmin[User]):
 
     @admin.action(description="Disable: revoke all logins and reject new ones", permissions=["change"])
     def disable(self, request: HttpRequest, people: QuerySet[User]) -> None:
-        """Disable accounts."""
-        for person in people:
-            services.account_disable(user=person, now=database_now())
+        """Disable all or none of the accounts."""
+        with transaction.atomic():
+            for person in people:
+                services.account_disable(user=person, now=database_now())
         self.message_user(request, f"{people.count()} accounts disabled")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
@@ -95,6 +97,7 @@ class LoginSessionAdmin(ReadOnlyAdmin[LoginSession]):
     """Logins. Deleting one revokes it; it needs the permission to delete users, which deletes their logins too."""
 
     list_display = ("user", "created_at", "expires_at", "revoked_at")
+    list_select_related = ("user",)
     search_fields = ("user__username",)
     fields = ("user", "created_at", "expires_at", "revoked_at")
 
