@@ -15,6 +15,17 @@ NEVER_SCHEDULED = {"schedulerName": "none"}
 """A pod that stays pending, as one that fits on no node."""
 
 
+@pytest.fixture(autouse=True)
+def alone(world) -> None:
+    """No Exam of an earlier test is left: its pods would count."""
+
+    def none_left() -> bool:
+        exams: str = world.control_plane.kubectl("get", "exams", "--all-namespaces", "--output=name")
+        return not exams.strip()
+
+    eventually(none_left, "the Exams of earlier tests are deleted", seconds=60)
+
+
 @pytest.fixture
 def solver(world) -> Iterator[Any]:
     """Patches the solver's Deployment for a test; afterwards it is created again, with one pod."""
