@@ -23,9 +23,15 @@ class RenderError(Exception):
 
 
 def render(
-    values: JsonObject | None = None, *, files: Sequence[Path] = (), arguments: Sequence[str] = (), chart: Path = CHART
+    values: JsonObject | None = None,
+    *,
+    files: Sequence[Path] = (),
+    arguments: Sequence[str] = (),
+    chart: Path = CHART,
+    release: str = RELEASE,
+    namespace: str = NAMESPACE,
 ) -> list[dict[str, Any]]:
-    """Return every manifest of a release `exam` in a namespace `exam`; `values` override `files`.
+    """Return every manifest of a release, by default `exam` in a namespace `exam`; `values` override `files`.
 
     The Secret exists, under the name that the chart would give it, unless `values` has another one: without a cluster,
     the chart generates none.
@@ -33,7 +39,7 @@ def render(
     Raises:
         RenderError: the schema rejects a value, or a template fails.
     """
-    command = [str(program("helm")), "template", RELEASE, str(chart), f"--namespace={NAMESPACE}"]
+    command = [str(program("helm")), "template", release, str(chart), f"--namespace={namespace}"]
     command += [*(f"--values={path}" for path in files), "--values=-", *arguments]
     given = {"secrets": {"existingSecret": SECRET}} | dict(values or {})
     completed = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)

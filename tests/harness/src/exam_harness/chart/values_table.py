@@ -39,6 +39,30 @@ helm template exam charts/exam-platform --namespace exam --set secrets.existingS
 For a repository, encrypt the output of `create-secret.sh` (kubeseal, sops) instead. A release that `helm install` has
 installed already has the Secret, which is kept: set `secrets.existingSecret` to its name.
 
+## Namespaces, and more than one release
+
+With `watchNamespaces` empty, the operator reconciles the Exams of all namespaces, by a ClusterRole. It reads the
+Secrets of its own namespace alone, unless `operator.readAllSecrets` is set; a namespace whose Exams have
+`spec.paperFrom` grants it:
+
+```text
+kubectl -n maths create role exam-papers --verb=get --resource=secrets
+kubectl -n maths create rolebinding exam-papers --role=exam-papers --serviceaccount=exam:exam-operator
+```
+
+With `watchNamespaces` named, the operator has Roles there, with the right to read Secrets, and none in the cluster.
+
+Each Exam has one operator. Several releases in one cluster name different namespaces, and one of them installs the
+CustomResourceDefinition. A release whose operator would reconcile the Exams of another one is refused, where the chart
+can read the cluster:
+
+```yaml
+watchNamespaces: [physics]
+crds: {install: false}
+```
+
+The cluster's roles view, edit and admin include Exams (`crds.roles`).
+
 ## TLS
 
 TLS ends at the Ingress controller or Gateway: `ingress.tls`, or a listener of the Gateway. The platform has to know

@@ -65,6 +65,7 @@ class OperatorNamespace:
         server: str | None = None,
         env: Mapping[str, str] | None = None,
         program: Sequence[str] = ("-m", "exam_operator"),
+        account: str = ACCOUNT,
     ) -> Service:
         """Return an operator process, not yet started.
 
@@ -73,6 +74,7 @@ class OperatorNamespace:
             server: the URL of an API server proxy, if any.
             env: variables that differ.
             program: Python's arguments, to run a variant of it.
+            account: its service account.
         """
         port, *_ = free_ports(1)
         own = {
@@ -86,7 +88,7 @@ class OperatorNamespace:
             "EXAM_OPERATOR_JOB_TEMPLATE_FILE": str(self._job_template),
             "EXAM_OPERATOR_HOST": "127.0.0.1",
             "EXAM_OPERATOR_PORT": str(port),
-            "KUBECONFIG": str(self._kubeconfig(name, server)),
+            "KUBECONFIG": str(self._kubeconfig(name, server, account)),
             "HOME": str(self.folder),
         }
         complete_env = default_image_env() | own | dict(env or {})
@@ -119,9 +121,9 @@ class OperatorNamespace:
                 }
             )
 
-    def _kubeconfig(self, name: str, server: str | None) -> Path:
+    def _kubeconfig(self, name: str, server: str | None, account: str) -> Path:
         with api_client(self.control_plane.kubeconfig) as api:
-            token = request_token(api, ACCOUNT, self.namespace, seconds=24 * 3600)
+            token = request_token(api, account, self.namespace, seconds=24 * 3600)
         return write_kubeconfig(
             self.folder / f"{name}.kubeconfig",
             server=server or self.control_plane.url,
