@@ -28,7 +28,7 @@ from exam_web.sittings.services import (
     sitting_drain,
     sitting_stop,
 )
-from exam_web.users.models import LoginSession, Student
+from exam_web.users.models import LoginSession, Revocation, Student
 from exam_web.users.services import account_disable, session_revoke
 
 pytestmark = pytest.mark.integration
@@ -245,3 +245,27 @@ def end_sessions(postgres: Postgres) -> None:
     """Terminate every connection of the solver's role."""
     with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'exam_solver'")
+
+
+def test_a_renewal_reads_the_revocations_that_are_new(lease_database_url: str) -> None:
+    """50,000 logins were revoked: each of many renewals over one connection reads the new ones, not those it knows."""
+    expires = timezone.now() + timedelta(days=1)
+    Revocation.objects.bulk_create(
+        Revocation(kind="session", value=str(uuid4()), before=expires, expires_at=expires) for _ in range(50_000)
+    )
+    known = Revocation.objects.order_by("id").values_list("id", flat=True)
+    latest = known[len(known) - 4]
+    # The planner has no statistics yet, which is the worst case.
+    read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'users_revocation'"
+    holder = uuid4()
+    with psycopg.connect(lease_database_url) as solver:
+        renew = "SELECT solver_renew(%s::uuid, 30000, %s::bigint, 0::bigint, %s::bigint)"
+        first = solver.execute(renew, (holder, 0, latest)).fetchone()
+        assert first is not None
+        for _ in range(12):
+            row = solver.execute(renew, (holder, first[0]["epoch"], latest)).fetchone()
+            assert row is not None
+            assert len(row[0]["revocations"]) == 3
+        rows = solver.execute(read).fetchone()
+    assert rows is not None
+    assert 13 * 3 <= rows[0] <= 13 * 10

@@ -6,15 +6,17 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db.models import F
 from django.test import Client
 
-from exam_core.instants import SECOND
+from exam_core.instants import SECOND, from_micros
 from exam_core.tokens import Access, Role
 from exam_web.common.clock import database_now
 from exam_web.settings import ENVIRONMENT
-from exam_web.users import selectors
+from exam_web.users import purge, selectors
 from exam_web.users.models import LoginSession, Revocation, User
 from exam_web.users.services import account_disable
 
@@ -126,3 +128,33 @@ def test_a_revocation_deletes_those_that_expired_long_ago(people) -> None:
     assert not Revocation.objects.filter(pk=first.pk).exists()
     assert Revocation.objects.filter(pk=second.pk).exists()
     assert Revocation.objects.count() == 2
+
+
+def test_a_login_deletes_expired_logins_of_users_who_never_return(people) -> None:
+    """Students of former years log in no more: their logins, and old sessions of the admin, are deleted as well."""
+    now = database_now()
+    long_ago = from_micros(now) - timedelta(days=365)
+    other = User.objects.get(username="omar")
+    LoginSession.objects.bulk_create(
+        LoginSession(user=other, current=uuid4(), expires_at=long_ago) for _ in range(purge.BATCH + 1)
+    )
+    kept = LoginSession.objects.create(user=other, current=uuid4(), expires_at=from_micros(now))
+    Session.objects.create(session_key="old", session_data="", expire_date=long_ago)
+    cache.clear()
+    for _ in range(2):
+        assert login().status_code == 200
+    assert set(LoginSession.objects.filter(user=other)) == {kept}
+    assert not Session.objects.exists()
+    assert purge.purge_sessions(now=now) == 0
+
+
+def test_a_revocation_deletes_no_more_than_a_batch(people) -> None:
+    """My logout does not wait for the rows of 50,000 others, and every logout deletes more than it adds."""
+    long_ago = from_micros(database_now()) - timedelta(days=365)
+    Revocation.objects.bulk_create(
+        Revocation(kind="session", value=str(uuid4()), before=long_ago, expires_at=long_ago)
+        for _ in range(purge.BATCH + 10)
+    )
+    session = login().json()["refresh"]
+    assert post("/api/auth/logout", refresh=session).status_code == 204
+    assert Revocation.objects.count() == 11

@@ -87,6 +87,29 @@ async def test_a_sittings_name_is_not_its_id(solver: Process) -> None:
     assert "GET /api/sittings" in detail
 
 
+async def test_one_student_cannot_use_up_the_limit_of_all(world: World) -> None:
+    """Another student opens hundreds of connections with one login: those wait, and my answer is saved."""
+    solver = await world.start_process(max_in_flight=6, max_in_flight_per_student=4)
+    greedy, mine = [await world.start_attempt(solver, world.access_token(student=student)) for student in (17, 18)]
+    access = world.access_token(student=17)
+    with world.log.hold() as hold:
+        served = [
+            asyncio.create_task(world.put_answer(solver, greedy, SINGLE, seq, choices=[0])) for seq in range(1, 5)
+        ]
+        await hold.reached(4)
+        async with asyncio.timeout(60):  # served, they would be held
+            again = await world.put_answer(solver, greedy, SINGLE, 9, choices=[0])
+            other = await solver.request("POST", world.path("attempt"), access)
+        for refused in (again, other):
+            assert (refused.status_code, slug_of(refused)) == (429, "too-many-requests")
+            assert refused.headers["retry-after"] == "1"
+        saved = asyncio.create_task(world.put_answer(solver, mine, SINGLE, 1, choices=[0]))
+        await hold.reached(5)
+    assert (await saved).status_code == 200
+    assert {response.status_code for response in await asyncio.gather(*served)} <= {200, 409}
+    assert (await solver.request("POST", world.path("attempt"), access)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "problem"),
     [

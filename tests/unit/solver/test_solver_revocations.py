@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exam_core.instants import SECOND
 from exam_core.problems import Problem
 from exam_solver.lease.keeper import LeaseKeeper
-from exam_solver.lease.revocations import RevocationKind, Revocations
+from exam_solver.lease.revocations import Revocation, RevocationKind, Revocations
 from exam_solver.lease.store import LeaseStoreUnavailableError
 from exam_solver.testing.lease import ManualClock, MemoryLeaseStore, MemorySchedule
 
@@ -140,3 +140,63 @@ def test_no_sequence_of_clock_readings_revives_a_revoked_token(moves: list[tuple
                     is_subject = revocation.kind == RevocationKind.SUBJECT
                     assert not platform.accepts(**({"subject": int(mine)} if is_subject else {"session": mine}))
             assert platform.accepts()
+
+
+class Instant(int):
+    """An instant that counts how often instants are compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        Instant.compared += 1
+        return int(self) < int(other)
+
+    def __le__(self, other: int) -> bool:
+        Instant.compared += 1
+        return int(self) <= int(other)
+
+    def __gt__(self, other: int) -> bool:
+        Instant.compared += 1
+        return int(self) > int(other)
+
+    def __ge__(self, other: int) -> bool:
+        Instant.compared += 1
+        return int(self) >= int(other)
+
+
+def revocation(number: int, expires_at: int, *, kind: str = RevocationKind.SESSION, value: str = "") -> Revocation:
+    """A revocation of a login of its own, or of `value`."""
+    return Revocation(id=number, kind=kind, value=value or f"v{number}", before=0, expires_at=Instant(expires_at))
+
+
+def test_fifty_thousand_revocations_do_not_slow_a_renewal() -> None:
+    """A whole university has logged out: a renewal that brings one more visits that one, and what has expired."""
+    revocations = Revocations()
+    revocations.update((revocation(n, HOUR + n) for n in range(1, 50_001)), now=0)
+    assert len(revocations) == 50_000
+    Instant.compared = 0
+    revocations.update([revocation(50_001, 2 * HOUR)], now=SECOND)
+    assert Instant.compared < 50
+    revocations.update([], now=HOUR + 10)
+    assert Instant.compared < 500
+    assert len(revocations) == 49_991
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(RevocationKind), st.sampled_from("abc"), st.integers(1, 9), st.integers(0, 3)),
+        max_size=12,
+    )
+)
+def test_a_revocation_is_dropped_when_the_last_of_its_kind_and_value_expires(
+    steps: list[tuple[RevocationKind, str, int, int]],
+) -> None:
+    """In whichever order revocations of the same login arrive, it is revoked until the last one expires."""
+    revocations, now = Revocations(), 0
+    expires: dict[tuple[str, str], int] = {}
+    for number, (kind, value, lasts, passed) in enumerate(steps, start=1):
+        now += passed
+        key = (kind, value)
+        expires[key] = max(now + lasts, expires.get(key, 0))
+        revocations.update([revocation(number, now + lasts, kind=kind, value=value)], now=now)
+        assert len(revocations) == sum(each > now for each in expires.values())

@@ -3,6 +3,7 @@
 import asyncio
 
 from exam_core.keys import PublicKeySet, SigningKeys
+from exam_solver.auth.web_client import INTROSPECTIONS
 from exam_solver.testing.papers import SINGLE
 from exam_solver.testing.web import new_keys
 from exam_solver.testing.world import Process, World, slug_of
@@ -54,6 +55,20 @@ async def test_forged_tokens_cause_little_load_on_web(world: World, solver: Proc
         assert await start(world, solver, token) == (401, "unauthenticated")
     assert world.web.requests.count(VERIFY) == 1
     assert world.web.requests.count(JWKS) <= 2
+
+
+async def test_forged_key_ids_do_not_load_web(world: World, solver: Process) -> None:
+    """An attacker signs each of 200 tokens with a key of its own: web gets a few requests, and my token works."""
+    await world.start_attempt(solver)
+    forged = [world.access_token(keys=new_keys()) for _ in range(200)]
+    answers = await asyncio.gather(*(start(world, solver, token) for token in forged[:100]))
+    answers += [await start(world, solver, token) for token in forged[100:]]
+    assert set(answers) <= {(401, "unauthenticated"), (503, "unavailable")}
+    assert world.web.requests.count(VERIFY) <= INTROSPECTIONS
+    assert world.web.requests.count(JWKS) <= 2
+    assert await start(world, solver, world.access_token(student=99)) == (201, "")
+    world.clock.advance(6)
+    assert await start(world, solver, forged[150]) == (401, "unauthenticated")
 
 
 async def test_an_unknown_key_while_web_is_down_gets_503(world: World, solver: Process) -> None:

@@ -16,7 +16,7 @@ from exam_core.problems import Problem
 from exam_solver.container import Dependencies, Solver
 from exam_solver.http.authentication import OPENAPI, AuthenticationMiddleware
 from exam_solver.http.errors import on_answer_log_unavailable, on_http_exception, on_problem, on_validation_error
-from exam_solver.http.limits import BodyLimitMiddleware, InFlightLimitMiddleware
+from exam_solver.http.limits import BodyLimitMiddleware, InFlightLimitMiddleware, StudentLimitMiddleware
 from exam_solver.http.openapi import openapi_document
 from exam_solver.http.request_context import RequestContextMiddleware
 from exam_solver.http.routes import router
@@ -59,6 +59,7 @@ def create_app(settings: SolverSettings, dependencies: Dependencies) -> FastAPI:
     app.add_exception_handler(RequestValidationError, on_validation_error)
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
+    app.add_middleware(StudentLimitMiddleware, limit=settings.max_in_flight_per_student)
     app.add_middleware(AuthenticationMiddleware, authenticator=solver.authenticator)
     app.add_middleware(InFlightLimitMiddleware, limit=settings.max_in_flight, on_change=solver.metrics.set_in_flight)
     app.add_middleware(RequestContextMiddleware, metrics=solver.metrics, lifecycle=solver.lifecycle)

@@ -23,6 +23,8 @@ class SolverSettings(RedisSettings):
     """How long the lease is valid without contact to PostgreSQL; closing a sitting may wait as long."""
     max_in_flight: int = Field(256, ge=1)
     """Requests served at once; more are refused with Retry-After instead of being queued."""
+    max_in_flight_per_student: int = Field(16, ge=1)
+    """Requests of one student served at once, on all devices together; a browser opens six connections."""
     max_body_bytes: int = Field(64 * 1024, ge=1024)
     rows_per_question: int = Field(25, ge=1)
     """An attempt may save this many rows per question of its paper, over all questions together."""

@@ -4,6 +4,7 @@ Web may be down: cached keys stay valid, and a token that cannot be verified is 
 """
 
 import asyncio
+from collections import deque
 from typing import Final
 
 import httpx
@@ -28,6 +29,8 @@ MAX_AGE: Final = 300 * SECOND
 """An older key set is fetched again in the background, so that a withdrawn key is dropped."""
 MAX_INTROSPECTIONS: Final = 8
 """Concurrent introspections; more are refused with UNAVAILABLE."""
+INTROSPECTIONS: Final = 10
+"""Introspections within `FETCH_INTERVAL`; more are refused likewise. Tokens of known keys need none."""
 REJECTION_CACHED: Final = 30 * SECOND
 
 
@@ -47,6 +50,7 @@ class WebClient:
         self._tried_at: int | None = None
         self._fetches: SingleFlight[str, None] = SingleFlight()
         self._introspections = asyncio.Semaphore(MAX_INTROSPECTIONS)
+        self._introspected_at: deque[int] = deque(maxlen=INTROSPECTIONS)
         self._rejected: Lru[str, int] = Lru(1024)
 
     @property
@@ -74,8 +78,9 @@ class WebClient:
         until = self._rejected.get(token)
         if until is not None and self._clock() < until:
             raise token_rejected(UNKNOWN_KEY)
-        if self._introspections.locked():
-            raise _unavailable("too many tokens are being introspected")
+        if self._introspections.locked() or not self._may_introspect(self._clock()):
+            raise _unavailable("too many tokens of unknown keys arrive")
+        self._introspected_at.append(self._clock())
         async with self._introspections:
             claims = await self._post("/api/auth/verify", {"token": token})
         try:
@@ -94,6 +99,10 @@ class WebClient:
 
     def _may_fetch(self, now: int) -> bool:
         return self._tried_at is None or now - self._tried_at >= FETCH_INTERVAL
+
+    def _may_introspect(self, now: int) -> bool:
+        full = len(self._introspected_at) == INTROSPECTIONS
+        return not full or now - self._introspected_at[0] >= FETCH_INTERVAL
 
     async def _fetch(self) -> None:
         self._tried_at = self._clock()

@@ -50,6 +50,12 @@ def bearer_token(scope: Scope) -> str | None:
     return str(token.strip().decode("latin-1"))
 
 
+def principal_of(scope: Scope) -> Principal | None:
+    """The principal of an authenticated request."""
+    principal: Principal | None = scope.get("state", {}).get("principal")
+    return principal
+
+
 def require_student(request: Request) -> Access:
     """The student that the request's access token is for.
 
@@ -90,7 +96,7 @@ def require_student_or_attempt(request: Request) -> Principal:
 
 
 def _require_principal(request: Request) -> Principal:
-    principal: Principal | None = request.scope.get("state", {}).get("principal")
+    principal = principal_of(request.scope)
     if principal is None:
         raise Problem(ProblemKind.UNAUTHENTICATED, 'send a token: "Authorization: Bearer <token>"')
     return principal

@@ -3,11 +3,14 @@
 An unbounded queue would delay every student; a refusal with Retry-After delays one student by a second.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exam_core.problems import Problem, ProblemKind
+from exam_core.tokens import Attempt
+from exam_solver.http.authentication import principal_of
 from exam_solver.http.errors import problem_response
 
 
@@ -43,6 +46,41 @@ class InFlightLimitMiddleware:
     def _add(self, count: int) -> None:
         self._in_flight += count
         self._on_change(self._in_flight)
+
+
+class StudentLimitMiddleware:
+    """Pure ASGI, after authentication: serves at most `limit` requests of one student at once, on all devices together.
+
+    Otherwise one student could use up the limit of requests in flight, and all others would be refused.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+        self._in_flight: Counter[int] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        principal = principal_of(scope) if scope["type"] == "http" else None
+        if principal is None:
+            await self._app(scope, receive, send)
+            return
+        student = principal.student if isinstance(principal, Attempt) else principal.subject
+        if self._in_flight[student] >= self._limit:
+            problem = Problem(
+                ProblemKind.TOO_MANY_REQUESTS,
+                f"{self._limit} requests of this student are being served already; wait for their responses",
+                retry_after=1,
+            )
+            await problem_response(problem, instance=scope["path"])(scope, receive, send)
+            return
+        self._in_flight[student] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._in_flight[student] -= 1
+            if not self._in_flight[student]:
+                del self._in_flight[student]
 
 
 class BodyLimitMiddleware:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from heapq import heappop, heappush
 from typing import Any, Self
 
 import structlog
@@ -54,6 +55,10 @@ class _Subject:
     expires_at: int
 
 
+_Key = tuple[str, str]
+"""Kind and value."""
+
+
 class Revocations:
     """The revocations known to this process. They are kept when the lease lapses, because none is ever undone."""
 
@@ -61,8 +66,10 @@ class Revocations:
         self.latest = 0
         """The highest known id: the next renewal fetches those above it."""
         self._as_of = 0
-        self._logins: dict[tuple[str, str], int] = {}
+        self._logins: dict[_Key, int] = {}
         self._subjects: dict[str, _Subject] = {}
+        self._expiries: list[tuple[int, _Key]] = []
+        """A heap of when entries expire, so that a renewal visits those that have expired, and no others."""
 
     def __len__(self) -> int:
         return len(self._logins) + len(self._subjects)
@@ -88,15 +95,26 @@ class Revocations:
                 case RevocationKind.SESSION | RevocationKind.CHAIN:
                     login = (revocation.kind, revocation.value)
                     self._logins[login] = max(revocation.expires_at, self._logins.get(login, 0))
+                    heappush(self._expiries, (revocation.expires_at, login))
                 case RevocationKind.SUBJECT:
                     current = self._subjects.get(revocation.value, _Subject(0, 0))
                     self._subjects[revocation.value] = _Subject(
                         max(revocation.before, current.before), max(revocation.expires_at, current.expires_at)
                     )
+                    heappush(self._expiries, (revocation.expires_at, (revocation.kind, revocation.value)))
                 case _:
                     logger.error("revocation_ignored", id=revocation.id, kind=revocation.kind)
-        self._logins = {login: expires for login, expires in self._logins.items() if expires > now}
-        self._subjects = {sub: entry for sub, entry in self._subjects.items() if entry.expires_at > now}
+        while self._expiries and self._expiries[0][0] <= now:
+            self._drop(heappop(self._expiries)[1], now)
+
+    def _drop(self, key: _Key, now: int) -> None:
+        """Drop an entry, unless a later revocation extended it."""
+        kind, value = key
+        if kind == RevocationKind.SUBJECT:
+            if (entry := self._subjects.get(value)) is not None and entry.expires_at <= now:
+                del self._subjects[value]
+        elif self._logins.get(key, now + 1) <= now:
+            del self._logins[key]
 
     def check(self, *, session: str, subject: int, issued_at: int, attempt: bool) -> None:
         """Check that a token is not revoked; an attempt token does not end with its login's chain.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
@@ -15,6 +15,7 @@ from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, Refresh, Role, read_refresh, sign_access, sign_refresh
 from exam_web.common import locks
 from exam_web.settings import ENVIRONMENT
+from exam_web.users import purge
 from exam_web.users.chain import Chain, Outcome
 from exam_web.users.models import LoginSession, Revocation, User
 
@@ -141,18 +142,14 @@ def _attempts_revoked(session: LoginSession) -> bool:
 def _revoke(kind: Revocation.Kind, value: str, before: int) -> None:
     # Ids must become visible in order: solvers request revocations above the highest id they have.
     locks.lock_exclusively(locks.REVOCATIONS)
-    Revocation.objects.filter(expires_at__lt=_long_ago(before)).delete()
+    purge.purge_revocations(now=before)
     expires_at = from_micros(before) + timedelta(seconds=ENVIRONMENT.revocation_seconds)
     Revocation.objects.create(kind=kind, value=value, before=from_micros(before), expires_at=expires_at)
 
 
-def _long_ago(now: int) -> datetime:
-    """Before when an expired row is deleted: late enough that a clock that was ahead for days deletes none in use."""
-    return from_micros(now) - timedelta(seconds=ENVIRONMENT.revocation_seconds)
-
-
 def _start_session(user: User, issuer: Issuer) -> Tokens:
-    LoginSession.objects.filter(user=user, expires_at__lt=_long_ago(issuer.now)).delete()
+    LoginSession.objects.filter(user=user, expires_at__lt=purge.long_ago(issuer.now)).delete()
+    purge.purge_sessions(now=issuer.now)
     session = LoginSession.objects.create(
         id=issuer.new_id(),
         user=user,
