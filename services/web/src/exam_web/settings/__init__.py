@@ -108,6 +108,9 @@ SECURE_HSTS_SECONDS = 0 if ENVIRONMENT.insecure_http else 31_536_000
 SESSION_COOKIE_SECURE = not ENVIRONMENT.insecure_http
 CSRF_COOKIE_SECURE = not ENVIRONMENT.insecure_http
 SESSION_COOKIE_HTTPONLY = True
+# Each request prolongs the session, so that its age is the time without requests.
+SESSION_COOKIE_AGE = ENVIRONMENT.admin_idle_seconds
+SESSION_SAVE_EVERY_REQUEST = True
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 # Django's 1,000 is less than an exam's page with 150 questions posts. The largest form has 500 questions of

@@ -2,10 +2,11 @@
 
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,6 +17,8 @@ from exam_web.users import services, throttle
 from exam_web.users.models import Doctor, Level, LoginSession, Revocation, Student, User
 
 _PERSON: Any = ("Person", {"fields": ("kind", "level")})
+_PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions", "kind")
+"""Fields that decide what an account may do: superusers alone change them."""
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -46,31 +49,81 @@ class LevelAdmin(admin.ModelAdmin[Level]):
     search_fields = ("slug", "name")
 
 
+class NewPersonForm(AdminUserCreationForm[User]):
+    """The form of a new account; that of a student or Doctor has this kind."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+        super().__init__(*arguments, **options)
+        self.instance.kind = {Student: User.Kind.STUDENT, Doctor: User.Kind.DOCTOR}.get(
+            type(self.instance), User.Kind.STAFF
+        )
+
+
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # no subscript at run time
+    """The form that sets or removes a password."""
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - Django's signature
+        """Save; a removed password ends the logins, as a new one does (`passwords.EndLogins`)."""
+        user: User = super().save(commit)
+        if not user.has_usable_password():
+            services.logins_revoke(user=user, now=database_now())
+        return user
+
+
+@admin.register(User)
 class PersonAdmin(ListAdmin[User], UserAdmin[User]):
-    """Users of all kinds."""
+    """Users of all kinds. Those who are no superusers change accounts without privileges alone."""
 
     list_display = ("username", "kind", "level", "is_active", "is_staff")
     list_select_related = ("level",)
     list_filter = ("kind", "level", "is_active")
     fieldsets = (*(UserAdmin.fieldsets or ()), _PERSON)
     add_fieldsets = (*UserAdmin.add_fieldsets, _PERSON)
-    add_form = AdminUserCreationForm
+    add_form = NewPersonForm
+    change_password_form = PasswordForm
     # Django and logins set them; a form would accept any year.
     readonly_fields = ("last_login", "date_joined")
     actions = ("disable",)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:  # noqa: ANN401 - Django's signature
+        """Show privileges to those who may not change them."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if obj is None or _is_superuser(request) else (*fields, *_PRIVILEGES)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may add accounts of this kind; superusers alone add those of any kind."""
+        return super().has_add_permission(request) and (self.model is not User or _is_superuser(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Whether the user may change an account, and so set its password."""
+        return super().has_change_permission(request, obj) and _may_change(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Whether the user may delete an account."""
+        return super().has_delete_permission(request, obj) and _may_change(request, obj)
+
     @admin.action(description="Disable: revoke all logins and reject new ones", permissions=["change"])
     def disable(self, request: HttpRequest, people: QuerySet[User]) -> None:
         """Disable all or none of the accounts."""
+        kept = [person.username for person in people if not _may_change(request, person)]
+        if kept:
+            text = f"No account was disabled: a superuser must do it for {', '.join(kept[:5])}"
+            self.message_user(request, text, messages.ERROR)
+            return
         with transaction.atomic():
             for person in people:
                 services.account_disable(user=person, now=database_now())
         self.message_user(request, f"{people.count()} accounts disabled")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
-        """Save; Doctors get access to the admin, and clearing «active» also revokes all logins."""
-        obj.is_staff = obj.is_staff or obj.kind == User.Kind.DOCTOR
+        """Save; Doctors get access to the admin, students none.
+
+        Clearing «active» also revokes all tokens; another kind or level ends the logins, whose tokens have the former.
+        """
+        obj.is_staff = obj.kind == User.Kind.DOCTOR or (obj.is_staff and obj.kind == User.Kind.STAFF)
         super().save_model(request, obj, form, change)
+        if change and {"kind", "level"} & set(form.changed_data):
+            services.logins_revoke(user=obj, now=database_now())
         if change and "is_active" in form.changed_data and not obj.is_active:
             services.account_disable(user=obj, now=database_now())
 
@@ -87,9 +140,50 @@ class PersonAdmin(ListAdmin[User], UserAdmin[User]):
             super().delete_queryset(request, queryset)
 
 
-admin.site.register(User, PersonAdmin)
-admin.site.register(Student, PersonAdmin)
-admin.site.register(Doctor, PersonAdmin)
+@admin.register(Student)
+class StudentAdmin(PersonAdmin):
+    """Students."""
+
+    add_fieldsets = (*UserAdmin.add_fieldsets, ("Person", {"fields": ("level",)}))
+
+
+@admin.register(Doctor)
+class DoctorAdmin(PersonAdmin):
+    """Doctors."""
+
+    add_fieldsets = UserAdmin.add_fieldsets
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return cast("User", request.user).is_superuser
+
+
+def _may_change(request: HttpRequest, person: User | None) -> bool:
+    """Whether changing a person gives the user no rights: not so with superusers, staff and holders of permissions."""
+    if person is None or _is_superuser(request):
+        return True
+    privileged = person.is_superuser or person.kind == User.Kind.STAFF
+    return not (privileged or person.groups.exists() or person.user_permissions.exists())
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class PrivilegesAdmin(GroupAdmin):
+    """Groups, whose permissions their members have: superusers alone change them."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whether the user is a superuser."""
+        return _is_superuser(request) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Whether the user is a superuser."""
+        return _is_superuser(request) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Whether the user is a superuser."""
+        return _is_superuser(request) and super().has_delete_permission(request, obj)
 
 
 @admin.register(LoginSession)

@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.crypto import salted_hmac
 
 from exam_web.common.constraints import instant_bounded
 from exam_web.users.names import MAX_KEY, name_key, validate_username
@@ -84,6 +85,11 @@ class User(AbstractUser):
         user = super().from_db(db, field_names, values, **options)
         user._stored_name = user.__dict__.get("username")  # noqa: SLF001 - its own
         return user
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """Django's hash of what ends sessions of the admin when it changes: the password, the kind and the level."""
+        state = "\0".join((self.password, self.kind, str(self.level_id)))
+        return salted_hmac("exam_web.users.models.User", state, secret=secret, algorithm="sha256").hexdigest()
 
     def clean(self) -> None:
         """Check that no other account has the name in another spelling."""

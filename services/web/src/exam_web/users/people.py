@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from exam_core.problems import Problem, ProblemKind
+from exam_web.common.clock import database_now
+from exam_web.users import services
 from exam_web.users.models import Level, User
 from exam_web.users.names import name_key
 
@@ -112,6 +114,8 @@ def _move(people: Sequence[NewPerson], existing: Existing, levels: Mapping[str, 
             user.level = levels[person.level]
             users.append(user)
     User.objects.bulk_update(users, ["level"], batch_size=ROWS)
+    for user in users:
+        services.logins_revoke(user=user, now=database_now())
     return moves
 
 
