@@ -376,12 +376,13 @@ def test_a_flood_of_logins_is_delayed_and_then_refused(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api/auth/students/login", "/admin/login/"])
 def test_a_flood_does_not_keep_a_known_device_out(path: str) -> None:
-    """While logins from my address are refused, a request with the cookie of a known device is forwarded, at once."""
+    """While logins from my address are refused, a request with the cookie of a known device is forwarded."""
     with run_echo("web") as web, _limited_gateway(web.address) as client, ThreadPoolExecutor(8) as pool:
         flood = list(pool.map(lambda _: client.post(path, headers=WEB, content=b"{}").status_code, range(8)))
-        known = [client.post(path, headers=WEB | {"Cookie": "exam_device=x"}, content=b"{}") for _ in range(8)]
+        cookie = {"Cookie": "exam_device=x"}
+        known = list(pool.map(lambda _: client.post(path, headers=WEB | cookie, content=b"{}").status_code, range(4)))
     assert 429 in flood
-    assert {answer.status_code for answer in known} == {200}
+    assert known == [200] * 4
 
 
 def test_one_address_cannot_keep_all_of_web(gateway: httpx.Client) -> None:
