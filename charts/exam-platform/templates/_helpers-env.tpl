@@ -85,6 +85,7 @@
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "web") }}
 {{ include "exam.redisEnv" . }}
 {{ include "exam.cassandraEnv" . }}
+{{ include "exam.extra" (list .Values.web "extraEnv") }}
 {{- end }}
 
 {{/* The environment of grader processes: without signing keys and without the service token. */}}
@@ -96,4 +97,5 @@
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "grader") }}
 {{ include "exam.redisEnv" . }}
 {{ include "exam.cassandraEnv" . }}
+{{ include "exam.extra" (list .Values.grader "extraEnv") }}
 {{- end }}

@@ -18,11 +18,11 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{/* An image reference: (list . .Values.web.image). The tag defaults to the chart's appVersion. */}}
+{{/* An image reference: (list . .Values.web.image). A digest comes before the tag, which defaults to the chart's appVersion. */}}
 {{- define "exam.image" -}}
 {{- $root := index . 0 -}}{{- $image := index . 1 -}}
 {{- with $root.Values.global.imageRegistry }}{{ . }}/{{ end -}}
-{{ $image.repository }}:{{ $image.tag | default $root.Chart.AppVersion }}
+{{ $image.repository }}{{ with $image.digest }}@{{ . }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
 {{/* The name of a PriorityClass: (list . "stores"). PriorityClasses are cluster-wide, hence the namespace in the name. */}}

@@ -39,11 +39,20 @@ spec:
       ports: [{protocol: TCP, port: {{ get $metricsPorts $component }}}]
     {{- end }}
   egress:
-    - ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
+    - ports:
+        {{- range $values.networkPolicies.dnsPorts }}
+        - {protocol: UDP, port: {{ int . }}}
+        - {protocol: TCP, port: {{ int . }}}
+        {{- end }}
     {{- range $edges }}{{- if eq (index . 0) $component }}
     {{- if get $external (index . 1) }}
     # An external store: its address and port are in its Secret, which a template cannot read.
-    - {}
+    - {{ with $values.networkPolicies.externalStorePorts }}
+      ports:
+        {{- range . }}
+        - {protocol: TCP, port: {{ int . }}}
+        {{- end }}
+      {{- else }}{}{{ end }}
     {{- else }}
     - to: [{podSelector: {matchLabels: {{ include "exam.selectorLabels" (list $root (index . 1)) | fromYaml | toJson }}}}]
       ports: [{protocol: TCP, port: {{ index . 2 }}}]
@@ -51,7 +60,10 @@ spec:
     {{- end }}{{- end }}
     {{- if eq $component "operator" }}
     # The Kubernetes API server, whose address differs between clusters.
-    - ports: [{protocol: TCP, port: 443}, {protocol: TCP, port: 6443}]
+    - ports:
+        {{- range $values.networkPolicies.apiServerPorts }}
+        - {protocol: TCP, port: {{ int . }}}
+        {{- end }}
     {{- end }}
 {{- end }}
 {{- end }}

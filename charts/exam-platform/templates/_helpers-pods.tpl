@@ -1,5 +1,10 @@
-{{/* Pod fields that every pod shares: (list . uid tier). */}}
+{{/*
+Pod fields that every pod shares, and those that values of a component set: (list . .Values.web "serving" "web" spread).
+With `spread`, pods are spread over the nodes unless the values have other constraints; those select the component's pods.
+*/}}
 {{- define "exam.podDefaults" -}}
+{{- $group := index . 1 -}}
+{{- $selector := dict "matchLabels" (include "exam.selectorLabels" (list (index . 0) (index . 3)) | fromYaml) -}}
 priorityClassName: {{ include "exam.priorityClassName" (list (index . 0) (index . 2)) }}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -8,11 +13,31 @@ imagePullSecrets: {{ toJson . }}
 {{- end }}
 securityContext:
   runAsNonRoot: true
-  runAsUser: {{ index . 1 }}
-  runAsGroup: {{ index . 1 }}
-  fsGroup: {{ index . 1 }}
+  {{- /* null: the cluster assigns a user (OpenShift). */}}
+  {{- with $group.runAsUser }}
+  runAsUser: {{ int . }}
+  runAsGroup: {{ int . }}
+  fsGroup: {{ int . }}
+  {{- end }}
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
+{{- range $field := list "nodeSelector" "tolerations" "affinity" }}
+{{- with get $group $field }}
+{{ $field }}: {{ toJson . }}
+{{- end }}
+{{- end }}
+{{- if $group.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range $group.topologySpreadConstraints }}
+  - {{ merge (deepCopy .) (dict "labelSelector" $selector) | toJson }}
+  {{- end }}
+{{- else if index . 4 }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector: {{ toJson $selector }}
+{{- end }}
 {{- end }}
 
 {{/* Container fields that every container shares. */}}
@@ -56,11 +81,19 @@ livenessProbe: {httpGet: {path: /healthz, port: {{ . }}}, periodSeconds: 10, fai
 readinessProbe: {httpGet: {path: /readyz, port: {{ . }}}, periodSeconds: 2, failureThreshold: 3, timeoutSeconds: 5}
 {{- end }}
 
-{{/* Spread a component's pods over the nodes: (list . "web"). */}}
-{{- define "exam.topologySpread" -}}
-topologySpreadConstraints:
-  - maxSkew: 1
-    topologyKey: kubernetes.io/hostname
-    whenUnsatisfiable: ScheduleAnyway
-    labelSelector: {matchLabels: {{ include "exam.selectorLabels" . | fromYaml | toJson }}}
+{{/*
+Labels and annotations of a component's pods: (list . .Values.web (include "exam.labels" (list . "web")) annotations). Those of
+the values are added; they do not replace the chart's.
+*/}}
+{{- define "exam.podMetadata" -}}
+{{- $group := index . 1 -}}
+labels: {{- merge (fromYaml (index . 2)) $group.podLabels | toYaml | nindent 2 }}
+{{- with merge (deepCopy (index . 3)) $group.podAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Additional items of a component's container or pod: (list .Values.web "extraEnv"). */}}
+{{- define "exam.extra" -}}
+{{- with get (index . 0) (index . 1) }}{{ toYaml . }}{{ end }}
 {{- end }}

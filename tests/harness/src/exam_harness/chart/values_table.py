@@ -86,6 +86,16 @@ redis: {existingSecret: redis, tls: {caSecret: redis-ca}}   # a `url` that begin
 cassandra: {existingSecret: cassandra, port: 9142, tls: {mode: verify-ca, caSecret: cassandra-ca}}
 ```
 
+## Pods
+
+`web`, `solver`, `grader`, `operator`, `gateway`, `postgres`, `redis` and `cassandra` each have `nodeSelector`,
+`tolerations`, `affinity`, `topologySpreadConstraints`, `podLabels`, `podAnnotations`, `extraEnv`, `extraVolumes`,
+`extraVolumeMounts`, `image.digest` and `runAsUser`. Those of `web` hold for the migrations too, those of `grader` for
+grading Jobs and beat. On OpenShift, set each `runAsUser` to null, and `networkPolicies.dnsPorts` to `[5353]`.
+
+With `monitoring.serviceMonitors`, alerts and dashboards select the metrics of this release;
+`monitoring.rules.runbookUrl` makes `runbook_url` of each alert.
+
 ## Values
 
 Generated from `values.schema.json` (`make values-table`), which rejects unknown values.
