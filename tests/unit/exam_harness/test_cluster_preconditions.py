@@ -4,14 +4,17 @@ import errno
 import os
 import shutil
 import socket
+import ssl
 from collections import namedtuple
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from exam_harness.environments.cluster.kind import NAME, Cluster, configuration
 from exam_harness.environments.cluster.port import FALLBACK, check_port, choose_port
 from exam_harness.environments.docker import engine, registry
+from exam_harness.environments.docker.certificates import host_certificates
 from exam_harness.environments.processes.process import HarnessError
 
 ENGINE = engine.Engine("", managed=False)
@@ -102,6 +105,17 @@ def test_the_source_of_images_can_be_set(monkeypatch) -> None:
     assert not registry.uses_packages(ENGINE, {"EXAM_IMAGES": "official"})
     with pytest.raises(HarnessError, match="EXAM_IMAGES is 'mine': set it to official or packages"):
         registry.uses_packages(ENGINE, {"EXAM_IMAGES": "mine"})
+
+
+def test_certificates_are_found_where_the_distribution_keeps_them(tmp_path, monkeypatch) -> None:
+    """If my machine keeps its trusted certificates elsewhere than Debian does, they are found; without any, it is an error."""
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: SimpleNamespace(cafile=None))
+    bundle = tmp_path / "bundle.pem"
+    with pytest.raises(HarnessError, match=r"no bundle of trusted certificates at .*bundle\.pem.*SSL_CERT_FILE"):
+        host_certificates({}, [bundle])
+    bundle.touch()
+    assert host_certificates({}, [tmp_path / "absent.crt", bundle]) == bundle
+    assert host_certificates({"SSL_CERT_FILE": str(bundle)}, []) == bundle
 
 
 def test_no_docker_and_no_root_is_an_error(monkeypatch) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exam_harness.environments.builds.binaries import Binary, home
+from exam_harness.environments.docker.certificates import host_certificates
 from exam_harness.environments.docker.engine import Engine
 from exam_harness.environments.processes.cache import Echo
 from exam_harness.environments.processes.paths import CASSANDRA_SOURCES, REPOSITORY, cassandra_home, short_digest
@@ -33,6 +34,7 @@ EXCLUDED = (
 )
 """Files of debootstrap that are not needed in a container."""
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Where images built here, which are Debian's, have the trusted certificates."""
 OFFICIAL_PYTHON = "python:3.11-slim-bookworm"
 """The base image of the services where a registry answers."""
 SERVICES: dict[str, dict[str, str]] = {
@@ -132,7 +134,7 @@ def build_program(engine: Engine, echo: Echo, binary: Binary, *, user: int = 655
         with tempfile.TemporaryDirectory(prefix="exam-image-") as folder:
             context = Path(folder)
             shutil.copy(home(binary) / binary.name, context / "program")
-            shutil.copy(CA_BUNDLE, context / "certificates")
+            shutil.copy(host_certificates(), context / "certificates")
             (context / "Dockerfile").write_text(
                 "FROM scratch\nCOPY certificates /etc/ssl/certs/ca-certificates.crt\n"
                 f'COPY program /{binary.name}\nUSER {user}:{user}\nENTRYPOINT ["/{binary.name}"]\n'
@@ -179,7 +181,7 @@ def _build_debian(engine: Engine, echo: Echo) -> None:
         # As the bundle itself, and as an input of the bundle that the package ca-certificates generates.
         for place in (root / "etc/ssl/certs/ca-certificates.crt", root / "usr/local/share/ca-certificates/host.crt"):
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(CA_BUNDLE, place)
+            shutil.copy(host_certificates(), place)
         archive = Path(folder) / "root.tar"
         run(["tar", "-C", str(root), *(f"--exclude=./{pattern}" for pattern in EXCLUDED), "-cf", str(archive), "."])
         engine.docker("import", "--change", f"ENV PIP_CERT={CA_BUNDLE}", str(archive), DEBIAN)
