@@ -108,7 +108,7 @@ def test_the_source_of_images_can_be_set(monkeypatch) -> None:
 
 
 def test_certificates_are_found_where_the_distribution_keeps_them(tmp_path, monkeypatch) -> None:
-    """If my machine keeps its trusted certificates elsewhere than Debian does, they are found; without any, it is an error."""
+    """Trusted certificates are found wherever my distribution keeps them; without any, the error names the places."""
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: SimpleNamespace(cafile=None))
     bundle = tmp_path / "bundle.pem"
     with pytest.raises(HarnessError, match=r"no bundle of trusted certificates at .*bundle\.pem.*SSL_CERT_FILE"):
