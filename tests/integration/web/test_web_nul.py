@@ -71,3 +71,8 @@ def test_a_nul_in_an_address_of_the_api_is_rejected(people, log_in, address) -> 
     api = log_in(people.doctor)
     api.client.raise_request_exception = False
     assert api.get(address).status_code in {400, 404, 422}
+
+
+def test_an_upload_is_not_read_before_the_caller_is_known(algebra) -> None:
+    """A form without a token is unauthenticated at the API, whatever is in it."""
+    assert Client().post(f"/api/exams/{algebra.slug}/images", {"file": "x\0"}).status_code == 401
