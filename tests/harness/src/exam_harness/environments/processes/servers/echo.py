@@ -18,6 +18,8 @@ class Echo(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128
+    """Connections that wait to be accepted. With the library's 5, requests in parallel time out at the gateway."""
 
     def __init__(self, name: str, *, host: str = "127.0.0.1", port: int = 0, hangs_up: bool = False) -> None:
         super().__init__((host, port), EchoHandler)
