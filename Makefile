@@ -23,8 +23,12 @@ help: ## list targets
 .PHONY: setup
 setup: .venv/ready ## install Python packages, Cassandra, PostgreSQL, Redis and nginx
 
+# Python packages alone: what runs in containers, or without servers, needs no Java.
+.PHONY: packages
+packages: .venv/packages
+
 # The members' pyproject.toml are prerequisites so that a new dependency or entry point is installed.
-.venv/ready: $(LOCKED) $(addsuffix /pyproject.toml,$(MEMBERS)) $(wildcard tests/harness/cassandra/*)
+.venv/packages: $(LOCKED) $(addsuffix /pyproject.toml,$(MEMBERS))
 	@echo "set-up: installing Python packages into .venv"
 	@command -v $(PYTHON) >/dev/null || { echo "set-up: Python 3.11 not found as '$(PYTHON)': install it, or run make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "set-up: '$(PYTHON)' is not Python 3.11"; exit 1; }
@@ -33,6 +37,9 @@ setup: .venv/ready ## install Python packages, Cassandra, PostgreSQL, Redis and 
 	@test -x $(BIN)/uv || $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes requirements/uv.txt requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	@touch $@
+
+.venv/ready: .venv/packages $(wildcard tests/harness/cassandra/*)
 	@$(BIN)/python -m exam_harness.environments.processes.servers.install
 	@touch $@
 
@@ -49,31 +56,31 @@ bench-operator: setup kube ## measure the operator's latency when 200 Exams open
 	@$(BIN)/python -m exam_harness.scenarios.bench.operator
 
 .PHONY: up
-up: setup ## create a local Kubernetes cluster and install the platform (HTTP_PORT=8080)
+up: packages ## create a local Kubernetes cluster and install the platform (HTTP_PORT=8080)
 	@$(BIN)/python -m exam_harness.environments.cluster.up $(PORT)
 
 .PHONY: exam
-exam: setup ## run the sample Exams in that cluster: apply, answer, grade, check every degree
+exam: packages ## run the sample Exams in that cluster: apply, answer, grade, check every degree
 	@$(BIN)/python -m exam_harness.scenarios.cluster $(PORT)
 
 .PHONY: down
-down: setup ## delete the cluster, and stop the Docker engine if `make up` started it
+down: packages ## delete the cluster, and stop the Docker engine if `make up` started it
 	@$(BIN)/python -m exam_harness.environments.cluster.down
 
 .PHONY: test-e2e
-test-e2e: setup ## test the platform in a cluster of its own: pods killed, release upgraded, machine down
+test-e2e: packages ## test the platform in a cluster of its own: pods killed, release upgraded, machine down
 	@$(BIN)/pytest -m e2e tests/e2e $(PYTEST_ARGS)
 
 .PHONY: test-e2e-full
-test-e2e-full: setup ## the same, with every component's pod killed alone, three racks and the backup drill
+test-e2e-full: packages ## the same, with every component's pod killed alone, three racks and the backup drill
 	@EXAM_E2E=all $(BIN)/pytest -m e2e tests/e2e $(PYTEST_ARGS)
 
 .PHONY: test-compose
-test-compose: setup ## run a sitting on Docker Compose: up, answer, grade in the admin, check every degree, down
+test-compose: packages ## run a sitting on Docker Compose: up, answer, grade in the admin, check every degree, down
 	@$(BIN)/python -m exam_harness.scenarios.compose
 
 .PHONY: test-skaffold
-test-skaffold: setup ## run `skaffold dev`, edit a source, and check that it is synced without a build
+test-skaffold: packages ## run `skaffold dev`, edit a source, and check that it is synced without a build
 	@$(BIN)/python -m exam_harness.scenarios.skaffold $(PORT)
 
 .PHONY: dev
@@ -81,7 +88,7 @@ dev: setup ## run the platform as processes with one sitting open, until Ctrl-C
 	@$(BIN)/python -m exam_harness.scenarios.dev
 
 .PHONY: kube
-kube: setup ## build Kubernetes and etcd from source into the shared cache (minutes, once)
+kube: packages ## build Kubernetes and etcd from source into the shared cache (minutes, once)
 	@$(BIN)/python -m exam_harness.environments.builds
 
 .PHONY: test
@@ -102,11 +109,11 @@ test-faults-operator: setup kube ## kill the operator before and after each of i
 	@EXAM_FAULTS=all $(BIN)/pytest tests/exam_operator/test_faults.py $(PYTEST_ARGS)
 
 .PHONY: test-unit
-test-unit: setup ## run the tests that need no server
+test-unit: packages ## run the tests that need no server
 	@$(BIN)/pytest tests/unit $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: setup ## check format, lint rules, types, import contracts and words
+lint: packages ## check format, lint rules, types, import contracts and words
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@env $$(grep -v '^#' tests/harness/lint.env | xargs) $(BIN)/mypy $(SOURCES) $(TESTS)
@@ -114,11 +121,11 @@ lint: setup ## check format, lint rules, types, import contracts and words
 	@$(BIN)/python -m exam_harness.words
 
 .PHONY: sbom
-sbom: setup ## write a bill of materials (CycloneDX) for each image to build/sbom
+sbom: packages ## write a bill of materials (CycloneDX) for each image to build/sbom
 	@$(BIN)/python -m exam_harness.supply_chain.sbom
 
 .PHONY: audit
-audit: setup ## look up known vulnerabilities of all locked dependencies; exit code 2 if that is not possible
+audit: packages ## look up known vulnerabilities of all locked dependencies; exit code 2 if that is not possible
 	@$(BIN)/python -m exam_harness.supply_chain.audit
 
 .PHONY: copies
@@ -128,16 +135,16 @@ copies: ## update the chart's copies of files from other folders
 	@cp docker/nginx/*.conf docker/nginx/*.sh charts/exam-platform/files/nginx/
 
 .PHONY: values-table
-values-table: setup ## generate the chart's README from its values and their schema
+values-table: packages ## generate the chart's README from its values and their schema
 	@$(BIN)/python -m exam_harness.chart.values_table
 
 .PHONY: format
-format: setup ## format the code and apply lint fixes
+format: packages ## format the code and apply lint fixes
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
 .PHONY: lock
-lock: setup ## compile requirements/*.txt from the members' pyproject.toml (LOCK_ARGS=--upgrade to upgrade)
+lock: packages ## compile requirements/*.txt from the members' pyproject.toml (LOCK_ARGS=--upgrade to upgrade)
 	@$(BIN)/python tests/harness/lock.py $(LOCK_ARGS)
 
 .PHONY: clean

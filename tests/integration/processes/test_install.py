@@ -48,10 +48,10 @@ def cassandra_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_downloaded_jars_are_verified_and_installed(cassandra_home: Path, messages: list[str]) -> None:
     """If the jars match the list, they are in the cache; a second run downloads nothing."""
-    install._install_cassandra(messages.append)
+    install._install_jars(messages.append)
     assert (cassandra_home / "lib/a.jar").read_text() == "good"
     assert len(messages) == 1
-    install._install_cassandra(messages.append)
+    install._install_jars(messages.append)
     assert len(messages) == 1
 
 
@@ -61,7 +61,7 @@ def test_a_jar_with_another_checksum_is_rejected(
     """If a jar has another checksum, the installation fails and leaves nothing in the cache."""
     monkeypatch.setenv("JAR_CONTENT", "evil")
     with pytest.raises(HarnessError, match=r"do not match jars\.sha256: a\.jar"):
-        install._install_cassandra(messages.append)
+        install._install_jars(messages.append)
     assert list(cassandra_home.parent.iterdir()) == []
 
 
@@ -78,9 +78,9 @@ def test_missing_and_unlisted_jars_are_reported(cassandra_home: Path) -> None:
 
 def test_a_damaged_cache_is_reinstalled(cassandra_home: Path, messages: list[str]) -> None:
     """If a power failure left an empty file, it is downloaded again."""
-    install._install_cassandra(messages.append)
+    install._install_jars(messages.append)
     (cassandra_home / "lib/a.jar").write_text("")
-    install._install_cassandra(messages.append)
+    install._install_jars(messages.append)
     assert (cassandra_home / "lib/a.jar").read_text() == "good"
 
 
@@ -89,7 +89,7 @@ def test_remnants_of_an_interrupted_run_are_removed(cassandra_home: Path, messag
     remnant = cassandra_home.parent / f".{cassandra_home.name}-left"
     remnant.mkdir()
     (remnant / "half.jar").write_text("ha")
-    install._install_cassandra(messages.append)
+    install._install_jars(messages.append)
     assert [each.name for each in cassandra_home.parent.iterdir()] == [cassandra_home.name]
 
 

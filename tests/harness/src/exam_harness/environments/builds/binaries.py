@@ -58,11 +58,7 @@ class Binary:
     @property
     def version(self) -> str:
         """The version that its go.mod pins, like ``v1.2.3``."""
-        text = (self.sources / "go.mod").read_text()
-        match = re.search(rf"^\s*(?:require )?{re.escape(self.module)} (v\S+)", text, re.MULTILINE)
-        if match is None:
-            raise HarnessError(f"{self.sources / 'go.mod'} requires no {self.module}")
-        return match.group(1)
+        return required_version(self.sources / "go.mod", self.module)
 
     @property
     def link_flags(self) -> str:
@@ -73,6 +69,14 @@ class Binary:
             f"-X {package}.{name}={value}" for package in self.version_packages for name, value in variables.items()
         ]
         return " ".join(["-s", "-w", *stamps, *(f"-X {variable}" for variable in self.linker_variables)])
+
+
+def required_version(file: Path, module: str) -> str:
+    """Return the version of a module that a go.mod requires, like ``v1.2.3``."""
+    match = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", file.read_text(), re.MULTILINE)
+    if match is None:
+        raise HarnessError(f"{file} requires no {module}")
+    return match.group(1)
 
 
 KUBERNETES = Binary(

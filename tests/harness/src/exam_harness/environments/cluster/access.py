@@ -11,7 +11,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster as Driver
 from cassandra.cluster import Session
 
-from exam_harness.environments.builds.binaries import program
+from exam_harness.environments.builds.tools import tool
 from exam_harness.environments.cluster.deploy import NAMESPACE, RELEASE
 from exam_harness.environments.cluster.kind import Cluster
 from exam_harness.environments.processes.ports import free_ports, is_listening
@@ -107,7 +107,7 @@ class ClusterAccess:
         local = local or free_ports(1)[0]
         forward = ["--namespace", NAMESPACE, "port-forward", f"service/{RELEASE}-{component}", f"{local}:{port}"]
         child = subprocess.Popen(
-            [str(program("kubectl")), *forward, "--address=127.0.0.1"],
+            [str(tool("kubectl")), *forward, "--address=127.0.0.1"],
             env=self.cluster.subprocess_env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """Deploy into the cluster: metrics-server, an Ingress controller, and the platform's chart."""
 
-from exam_harness.environments.builds.binaries import TRAEFIK
+from exam_harness.environments.builds.binaries import TRAEFIK, required_version
 from exam_harness.environments.builds.go import go_module_folder
 from exam_harness.environments.cluster.kind import Cluster
 from exam_harness.environments.processes.cache import Echo
@@ -19,19 +19,27 @@ GATEWAY_API = ("sigs.k8s.io/gateway-api", "config/crd/standard")
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
-def deploy_addons(cluster: Cluster, echo: Echo, *, metrics_server: str, traefik: str) -> None:
+def deploy_addons(cluster: Cluster, echo: Echo, *, metrics_server: str, traefik: str, from_packages: bool) -> None:
     """Deploy metrics-server, and Traefik as the controller of Ingresses and HTTPRoutes."""
     echo("deploying metrics-server and Traefik")
-    module, folder = GATEWAY_API
-    definitions = go_module_folder(TRAEFIK, module) / folder
-    cluster.kubectl("apply", "--server-side", "-f", str(definitions))
-    cluster.kubectl("wait", "--for=condition=established", "-f", str(definitions), "--timeout=30s")
+    definitions = gateway_definitions(from_packages=from_packages)
+    cluster.kubectl("apply", "--server-side", "-f", definitions)
+    cluster.kubectl("wait", "--for=condition=established", "-f", definitions, "--timeout=30s")
     for name, image in (("metrics-server", metrics_server), ("traefik", traefik)):
         text = (ADDONS / f"{name}.yaml").read_text().replace(f"{name.replace('-', '_').upper()}_IMAGE", image)
         cluster.kubectl("apply", "-f", "-", stdin=text)
     for namespace, name in (("kube-system", "metrics-server"), ("traefik", "traefik")):
         cluster.kubectl("-n", namespace, "rollout", "status", f"deployment/{name}", WAIT, seconds=300)
     cluster.kubectl("apply", "-f", str(ADDONS / "metrics-api.yaml"))
+
+
+def gateway_definitions(*, from_packages: bool) -> str:
+    """Return the Gateway API's definitions: of the module that Traefik is built with, or their release's address."""
+    module, folder = GATEWAY_API
+    if from_packages:
+        return str(go_module_folder(TRAEFIK, module) / folder)
+    version = required_version(TRAEFIK.sources / "go.mod", module)
+    return f"https://github.com/kubernetes-sigs/gateway-api/releases/download/{version}/standard-install.yaml"
 
 
 def deploy_platform(

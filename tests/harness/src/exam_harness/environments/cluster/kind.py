@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
-from exam_harness.environments.builds.binaries import COREDNS, program
+from exam_harness.environments.builds.binaries import COREDNS
+from exam_harness.environments.builds.tools import TOOLS as PROGRAMS
+from exam_harness.environments.builds.tools import tool
 from exam_harness.environments.cluster.stale_resources import KINDS, stale_resources
 from exam_harness.environments.docker.engine import Engine
 from exam_harness.environments.processes.cache import Echo
@@ -53,11 +55,11 @@ class Cluster:
 
     def kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 120) -> str:
         """Run kubectl on the cluster and return its output."""
-        return run([str(program("kubectl")), *arguments], env=self.env, stdin=stdin, seconds=seconds)
+        return run([str(tool("kubectl")), *arguments], env=self.env, stdin=stdin, seconds=seconds)
 
     def helm(self, *arguments: str, seconds: float = 600) -> str:
         """Run helm on the cluster and return its output."""
-        return run([str(program("helm")), *arguments], env=self.env, seconds=seconds)
+        return run([str(tool("helm")), *arguments], env=self.env, seconds=seconds)
 
     def get(self, *arguments: str) -> dict[str, Any]:
         """Return the output of ``kubectl get`` as parsed JSON."""
@@ -127,10 +129,10 @@ class Cluster:
         """Write kubeconfig, tools and ``build/cluster/env`` into this clone, also if another clone created it."""
         TOOLS.mkdir(parents=True, exist_ok=True)
         self._kind("export", "kubeconfig", f"--name={NAME}", f"--kubeconfig={KUBECONFIG}")
-        for tool in ("kubectl", "helm", "kind"):
-            link = TOOLS / tool
+        for name in PROGRAMS:
+            link = TOOLS / name
             link.unlink(missing_ok=True)
-            link.symlink_to(program(tool))
+            link.symlink_to(tool(name))
         variables = self.env | {"PATH": f"{TOOLS}:$PATH"}
         ENV.write_text("".join(f'export {name}="{value}"\n' for name, value in variables.items()))
 
@@ -153,7 +155,7 @@ class Cluster:
             shutil.rmtree(CLUSTER_FOLDER)
 
     def _kind(self, *arguments: str) -> str:
-        return run([str(program("kind")), *arguments], env=self.engine.env)
+        return run([str(tool("kind")), *arguments], env=self.engine.env)
 
     def _await_ready(self) -> None:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from exam_harness.environments.builds.binaries import CLUSTER_BINARIES, METRICS_SERVER, TRAEFIK
 from exam_harness.environments.builds.go import build
+from exam_harness.environments.builds.tools import missing_tools
 from exam_harness.environments.cluster.deploy import deploy_addons, deploy_platform
 from exam_harness.environments.cluster.kind import ENV, Cluster
 from exam_harness.environments.cluster.node_image import build_node_image
@@ -19,6 +20,9 @@ from exam_harness.environments.processes.cache import cache_lock
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.steps import Steps
 from exam_harness.hosts import LOCAL, Hosts
+
+OFFICIAL_ADDONS = (f"rancher/mirrored-metrics-server:{METRICS_SERVER.version}", f"traefik:{TRAEFIK.version}")
+"""metrics-server and Traefik where an image registry can be reached, in the versions that are built elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,16 @@ def bring_up_cluster(steps: Steps, *, port: int | None = None, hosts: Hosts = LO
             if from_packages
             else "an image registry is available: using the official images"
         )
+        programs = CLUSTER_BINARIES if from_packages else missing_tools()
         _, (stores, tags) = steps.both(
-            lambda: steps.run("programs", lambda: build(CLUSTER_BINARIES, echo)),
+            lambda: steps.run("programs", lambda: build(programs, echo)),
             lambda: _images(engine, steps, from_packages=from_packages),
         )
-        addons = [images.build_program(engine, echo, binary) for binary in (METRICS_SERVER, TRAEFIK)]
+        addons = (
+            [images.build_program(engine, echo, binary) for binary in (METRICS_SERVER, TRAEFIK)]
+            if from_packages
+            else images.pull(engine, echo, OFFICIAL_ADDONS)
+        )
         node = (
             steps.run("node image", lambda: build_node_image(engine, echo, preloaded=[*stores, *addons]))
             if from_packages
@@ -91,7 +100,10 @@ def bring_up_cluster(steps: Steps, *, port: int | None = None, hosts: Hosts = LO
         steps.both(
             lambda: steps.run("images into the cluster", lambda: cluster.load(echo, names)),
             lambda: steps.run(
-                "addons", lambda: deploy_addons(cluster, echo, metrics_server=addons[0], traefik=addons[1])
+                "addons",
+                lambda: deploy_addons(
+                    cluster, echo, metrics_server=addons[0], traefik=addons[1], from_packages=from_packages
+                ),
             ),
         )
     if port not in (None, cluster.port):

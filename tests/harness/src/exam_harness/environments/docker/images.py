@@ -8,7 +8,7 @@ package registries: Debian packages with debootstrap, Python packages by hash, G
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from exam_harness.environments.docker.engine import Engine
 from exam_harness.environments.processes.cache import Echo
 from exam_harness.environments.processes.paths import CASSANDRA_SOURCES, REPOSITORY, cassandra_home, short_digest
 from exam_harness.environments.processes.process import HarnessError
+from exam_harness.environments.processes.servers.install import install_cassandra
 from exam_harness.environments.processes.shell import run
 
 HOST = "localhost"
@@ -62,6 +63,7 @@ def build_bases(engine: Engine, echo: Echo) -> None:
 
 def build_stores(engine: Engine, echo: Echo, names: Iterable[str] = STORES) -> list[str]:
     """Build PostgreSQL, Redis, nginx and Cassandra from packages; return their names."""
+    install_cassandra(echo)
     built = []
     for name in names:
         image = image_name(name, STORES[name])
@@ -141,6 +143,15 @@ def build_program(engine: Engine, echo: Echo, binary: Binary, *, user: int = 655
             )
             engine.docker("build", "--quiet", f"--tag={image}", str(context))
     return image
+
+
+def pull(engine: Engine, echo: Echo, names: Sequence[str]) -> list[str]:
+    """Pull the images that the engine lacks; return their names."""
+    for name in names:
+        if not engine.has_image(name):
+            echo(f"pulling image {name}")
+            engine.docker("pull", "--quiet", name)
+    return list(names)
 
 
 def source_digest() -> str:

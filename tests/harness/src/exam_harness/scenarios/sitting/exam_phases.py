@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 
-from exam_harness.environments.builds.binaries import program
+from exam_harness.environments.builds.tools import tool
 from exam_harness.environments.processes.process import ChildProcess
 
 ORDER = ("Pending", "Scheduled", "Warming", "Open", "Closing", "Grading", "Graded", "Published")
@@ -45,7 +45,7 @@ def in_order(phases: Sequence[str], *, required: Sequence[str]) -> bool:
 @contextmanager
 def watch_exams(env: Mapping[str, str], namespace: str, log: Path, *, phases: PhaseLog, echo: Echo) -> Iterator[None]:
     """Watch a namespace's Exams with kubectl, which gets `env`; record the phases and echo every line."""
-    command = [str(program("kubectl")), "--namespace", namespace, "get", "exams", "--watch"]
+    command = [str(tool("kubectl")), "--namespace", namespace, "get", "exams", "--watch"]
     child = ChildProcess("kubectl-get-exams", command, log=log, env=env)
     log.touch()
     stopped = Event()

@@ -30,11 +30,16 @@ from exam_harness.environments.processes.servers.java import MAJOR, find_java
 def main() -> None:
     """Install everything, and print what is installed."""
     with setup_progress() as echo, cache_lock(echo):
-        _install_java(echo)
-        _install_cassandra(echo)
+        install_cassandra(echo)
         _archive_classes(echo)
         _compile_clock(echo)
         _install_postgres(echo)
+
+
+def install_cassandra(echo: Echo) -> None:
+    """Install Cassandra's jars, and Java and Maven for them; the caller holds the lock of the cache."""
+    _install_java(echo)
+    _install_jars(echo)
 
 
 def _install_java(echo: Echo) -> None:
@@ -62,7 +67,7 @@ def _has_java() -> bool:
     return True
 
 
-def _install_cassandra(echo: Echo) -> None:
+def _install_jars(echo: Echo) -> None:
     home = cassandra_home()
     if home.exists():
         if not _wrong_jars(home / "lib"):
