@@ -8,9 +8,11 @@ from exam_web.http import errors
 from exam_web.http.openapi import solver_docs
 from exam_web.users.api import jwks
 from exam_web.users.login import admin_login
+from exam_web.users.second_factor_page import second_factor_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", admin_login),
+    path("admin/second-factor/", admin.site.admin_view(second_factor_page), name="second-factor"),
     path("admin/", admin.site.urls),
     path("api/docs/solver", solver_docs),
     path("api/", public_api.urls),

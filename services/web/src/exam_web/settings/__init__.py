@@ -22,6 +22,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "import_export",
     "ninja",
     "exam_web.users",
@@ -43,6 +46,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "exam_web.http.nul.RejectNul",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "exam_web.users.second_factor.RequireSecondFactor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -97,6 +102,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ] + [{"NAME": "exam_web.users.passwords.EndLogins"}]
+
+STAFF_SECOND_FACTOR = ENVIRONMENT.staff_second_factor
+OTP_TOTP_ISSUER = "Exam platform"
+"""What an authenticator app shows beside the username."""
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

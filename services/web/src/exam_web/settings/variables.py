@@ -42,6 +42,8 @@ class WebSettings(RedisSettings):
     refresh_token_seconds: int = Field(default=12 * 3600, ge=600, le=30 * 24 * 3600)
     refresh_grace_seconds: int = Field(default=30, ge=0, le=600)
     """How long a used refresh token may be sent again, because its reply may have been lost; 0: never."""
+    staff_second_factor: Literal["optional", "required"] = "optional"
+    """Whether the admin shows staff without a second factor the page to enrol one, and nothing else."""
     admin_idle_seconds: int = Field(default=3600, ge=60, le=30 * 24 * 3600)
     """After how long without a request a session of the admin ends."""
     revocation_seconds: int = Field(default=7 * 24 * 3600, ge=2 * MAX_SPAN_US // SECOND, le=366 * 24 * 3600)

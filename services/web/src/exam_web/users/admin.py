@@ -2,18 +2,21 @@
 
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from exam_core.problems import Problem
 from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
 from exam_web.common.clock import database_now
-from exam_web.users import services, throttle
+from exam_web.users import second_factor, services, throttle
 from exam_web.users.models import Doctor, Level, LoginSession, Revocation, Student, User
 
 _PERSON: Any = ("Person", {"fields": ("kind", "level")})
@@ -24,8 +27,15 @@ _PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions", "kind")
 class LoginForm(AdminAuthenticationForm):
     """The admin's login form, with the limits of the API; failures of both are counted together."""
 
+    code = forms.CharField(
+        label="Code of your authenticator app, if you have enrolled one",
+        required=False,
+        max_length=32,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "text"}),
+    )
+
     def clean(self) -> dict[str, Any]:
-        """Check username and password.
+        """Check username, password and code.
 
         Raises:
             ValidationError: one of them is wrong.
@@ -35,10 +45,21 @@ class LoginForm(AdminAuthenticationForm):
         if not username or not self.cleaned_data.get("password"):
             return super().clean()
         with throttle.login_attempt(cast("HttpRequest", self.request), username):
-            return super().clean()
+            cleaned = super().clean()
+            self._check_code(self.get_user())
+            return cleaned
+
+    def _check_code(self, user: User) -> None:
+        try:
+            # django-otp stores the device in the session when the user is logged in.
+            user.otp_device = second_factor.check_code(user, self.cleaned_data.get("code") or "")  # type: ignore[attr-defined]
+        except Problem as problem:
+            raise ValidationError(f"Not logged in: {problem.detail}.", code="second_factor") from problem
 
 
 admin.site.login_form = LoginForm
+admin.site.login_template = "users/login.html"
+admin.site.index_template = "users/index.html"
 
 
 @admin.register(Level)
@@ -83,7 +104,7 @@ class PersonAdmin(ListAdmin[User], UserAdmin[User]):
     change_password_form = PasswordForm
     # Django and logins set them; a form would accept any year.
     readonly_fields = ("last_login", "date_joined")
-    actions = ("disable",)
+    actions = ("disable", "remove_second_factor")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:  # noqa: ANN401 - Django's signature
         """Show privileges to those who may not change them."""
@@ -114,6 +135,16 @@ class PersonAdmin(ListAdmin[User], UserAdmin[User]):
             for person in people:
                 services.account_disable(user=person, now=database_now())
         self.message_user(request, f"{people.count()} accounts disabled")
+
+    @admin.action(description="Remove the second factor: the password alone logs in", permissions=["change"])
+    def remove_second_factor(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        """Remove apps and backup codes, by superusers alone: a second factor guards privileges."""
+        if not _is_superuser(request):
+            self.message_user(request, "Only a superuser removes a second factor", messages.ERROR)
+            return
+        for person in people:
+            second_factor.remove(person)
+        self.message_user(request, f"{people.count()} accounts log in with their password alone")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's signature
         """Save; Doctors get access to the admin, students none.

@@ -28,7 +28,7 @@ def login_student(request: HttpRequest, credentials: Credentials) -> services.To
 
 @router.post("/auth/doctors/login", response=TokenPair, auth=None)
 def login_doctor(request: HttpRequest, credentials: Credentials) -> services.Tokens:
-    """Log a Doctor in, with the limits and the cookie of students."""
+    """Log a Doctor in, with the limits and the cookie of students; after enrolling an authenticator app with `code`."""
     return _login(request, credentials, User.Kind.DOCTOR)
 
 
@@ -88,7 +88,11 @@ def _login(request: HttpRequest, credentials: Credentials, kind: User.Kind) -> s
     with throttle.login_attempt(request, credentials.username):
         try:
             tokens = services.login(
-                username=credentials.username, password=credentials.password, kind=kind, issuer=_issuer()
+                username=credentials.username,
+                password=credentials.password,
+                code=credentials.code,
+                kind=kind,
+                issuer=_issuer(),
             )
         except Problem:
             metrics.LOGINS.labels(kind.value, "refused").inc()

@@ -4,10 +4,11 @@ from ninja import Field, Schema
 
 
 class Credentials(Schema):
-    """A username and a password."""
+    """A username and a password; `code` is that of the authenticator app, for those who have enrolled one."""
 
     username: str = Field(max_length=150)
     password: str = Field(max_length=1000)
+    code: str = Field("", max_length=32)
 
 
 class RefreshToken(Schema):

@@ -15,7 +15,7 @@ from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, Refresh, Role, read_refresh, sign_access, sign_refresh
 from exam_web.common import locks
 from exam_web.settings import ENVIRONMENT
-from exam_web.users import purge
+from exam_web.users import purge, second_factor
 from exam_web.users.chain import Chain, Outcome
 from exam_web.users.models import LoginSession, Revocation, User
 
@@ -40,13 +40,13 @@ class Issuer:
     new_id: NewId
 
 
-def login(*, username: str, password: str, kind: User.Kind, issuer: Issuer) -> Tokens:
-    """Check username and password and start a login session.
+def login(*, username: str, password: str, code: str = "", kind: User.Kind, issuer: Issuer) -> Tokens:
+    """Check username, password and code, and start a login session.
 
     A wrong name, a wrong password, another kind of user and a disabled account give the same error in the same time.
 
     Raises:
-        Problem: BAD_CREDENTIALS.
+        Problem: BAD_CREDENTIALS; FORBIDDEN without a second factor where one is required.
     """
     user = User.objects.named(username)
     if user is None or user.kind != kind:
@@ -55,6 +55,8 @@ def login(*, username: str, password: str, kind: User.Kind, issuer: Issuer) -> T
         make_password(password)
     if user is None or not user.check_password(password) or not user.is_active:
         raise Problem(ProblemKind.BAD_CREDENTIALS, "wrong username or password")
+    if second_factor.check_code(user, code) is None and second_factor.is_missing(user):
+        raise Problem(ProblemKind.FORBIDDEN, "staff need a second factor: log in at /admin/ to enrol one")
     return _start_session(user, issuer)
 
 

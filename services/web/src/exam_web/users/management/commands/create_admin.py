@@ -9,6 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from exam_web.users import second_factor
 from exam_web.users.models import User
 from exam_web.users.names import validate_username
 
@@ -22,7 +23,8 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("--username", required=True)
         parser.add_argument("--password-env", metavar="NAME", help="environment variable that holds the password")
-        parser.add_argument("--reset", action="store_true", help="set the password of an existing administrator")
+        reset = "set the password of an existing administrator, and remove the second factor"
+        parser.add_argument("--reset", action="store_true", help=reset)
 
     def handle(self, *_: object, username: str, password_env: str | None, reset: bool, **__: object) -> None:
         """Create the administrator."""
@@ -46,6 +48,7 @@ class Command(BaseCommand):
         user.is_staff = user.is_superuser = user.is_active = True
         user.set_password(password)
         user.save()
+        second_factor.remove(user)
         self.stdout.write(f"{username} can log in at /admin/")
 
 
