@@ -167,6 +167,14 @@ def test_a_required_second_factor_holds_at_the_api(people, settings) -> None:
     assert log_in_api(people.student).status_code == 200
 
 
+def test_no_page_shows_the_secret_of_another(people, staff, codes) -> None:
+    """The admin has no page that shows the secret of an app or the backup codes."""
+    browser = Client()
+    browser.force_login(people.admin)
+    for path in ("otp_totp/totpdevice/", "otp_static/staticdevice/"):
+        assert browser.get(f"/admin/{path}").status_code == 404
+
+
 def test_a_code_is_checked_after_the_password(staff, codes) -> None:
     """A wrong password says nothing about a second factor."""
     client = Client()

@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from exam_core.problems import Problem
 from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
@@ -198,6 +200,8 @@ def _may_change(request: HttpRequest, person: User | None) -> bool:
 
 
 admin.site.unregister(Group)
+# Their pages show secrets; a second factor is changed by its user, and removed by `remove_second_factor`.
+admin.site.unregister([TOTPDevice, StaticDevice])
 
 
 @admin.register(Group)
