@@ -163,7 +163,8 @@ def image_retrieve(request: HttpRequest, slug: str, sha256: str) -> HttpResponse
 
 
 def _page(user: User, paging: Paging) -> dict[str, Any]:
-    exams = selectors.exams_visible_to(user).annotate(question_count=Count("questions"))
+    # Named: a query that groups rows has no order of its model.
+    exams = selectors.exams_visible_to(user).annotate(question_count=Count("questions")).order_by("slug")
     page = page_of(exams, paging, lambda exam: _listed(exam, questions=cast("Any", exam).question_count))
     return ExamPage(**page).model_dump(mode="json")
 

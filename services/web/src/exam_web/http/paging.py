@@ -22,7 +22,13 @@ class Paging(Schema):
 
 
 def page_of(rows: QuerySet[RowT], paging: Paging, serialise: Callable[[RowT], ItemT]) -> dict[str, Any]:
-    """One page: the total count, the offset of the next page or None, and the items."""
+    """One page: the total count, the offset of the next page or None, and the items.
+
+    Raises:
+        ValueError: the rows have no order, so that pages would overlap.
+    """
+    if not rows.ordered:
+        raise ValueError("a paginated list needs an order")
     count = rows.count()
     end = paging.offset + paging.limit
     return {
