@@ -9,7 +9,8 @@ from django.test import Client
 
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_harness.waiting import eventually
-from exam_web.users import hashers, throttle
+from exam_web.users import hashers
+from exam_web.users.logins import throttle
 from exam_web.users.models import User
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

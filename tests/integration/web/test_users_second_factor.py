@@ -9,7 +9,7 @@ from django.test import Client
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from exam_web.users import second_factor
+from exam_web.users.logins import second_factor
 from exam_web.users.models import User
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -12,10 +12,11 @@ from exam_core.problems import Problem, ProblemKind
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_harness.waiting import eventually
 from exam_web import metrics
-from exam_web.users import counters, services, throttle
-from exam_web.users.counters import Counters, ProcessCounters, RedisCounters, Window
-from exam_web.users.devices import DEVICE_COOKIE
-from exam_web.users.hashing import HashingSlots
+from exam_web.users import services
+from exam_web.users.logins import counters, throttle
+from exam_web.users.logins.counters import Counters, ProcessCounters, RedisCounters, Window
+from exam_web.users.logins.devices import DEVICE_COOKIE
+from exam_web.users.logins.hashing import HashingSlots
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

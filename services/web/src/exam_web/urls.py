@@ -7,8 +7,8 @@ from exam_web.api import internal_api, public_api
 from exam_web.http import errors
 from exam_web.http.openapi import solver_docs
 from exam_web.users.api import jwks
-from exam_web.users.login import admin_login
-from exam_web.users.second_factor_page import second_factor_page
+from exam_web.users.logins.page import admin_login
+from exam_web.users.logins.second_factor_page import second_factor_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", admin_login),

@@ -39,7 +39,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "exam_web.http.headers.ContentSecurityPolicy",
     "exam_web.http.problems.MethodNotAllowedProblems",
-    "exam_web.users.devices.DeviceCookies",
+    "exam_web.users.logins.devices.DeviceCookies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -47,7 +47,7 @@ MIDDLEWARE = [
     "exam_web.http.nul.RejectNul",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
-    "exam_web.users.second_factor.RequireSecondFactor",
+    "exam_web.users.logins.second_factor.RequireSecondFactor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -18,7 +18,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from exam_core.problems import Problem
 from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
 from exam_web.common.clock import database_now
-from exam_web.users import second_factor, services, throttle
+from exam_web.users import services
+from exam_web.users.logins import second_factor, throttle
 from exam_web.users.models import Doctor, Level, LoginSession, Revocation, Student, User
 
 _PERSON: Any = ("Person", {"fields": ("kind", "level")})

@@ -8,8 +8,9 @@ from ninja import Router, Status
 from exam_core.problems import Problem
 from exam_web import metrics
 from exam_web.common.clock import database_now
-from exam_web.users import selectors, services, throttle
+from exam_web.users import selectors, services
 from exam_web.users.authentication import PersonAuth, person_of, read_token, signing_keys
+from exam_web.users.logins import throttle
 from exam_web.users.models import User
 from exam_web.users.schemas import AccessToken, Credentials, Me, RefreshToken, TokenPair
 

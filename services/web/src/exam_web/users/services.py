@@ -15,8 +15,9 @@ from exam_core.problems import Problem, ProblemKind
 from exam_core.tokens import Access, Refresh, Role, read_refresh, sign_access, sign_refresh
 from exam_web.common import locks
 from exam_web.settings import ENVIRONMENT
-from exam_web.users import purge, second_factor
+from exam_web.users import purge
 from exam_web.users.chain import Chain, Outcome
+from exam_web.users.logins import second_factor
 from exam_web.users.models import LoginSession, Revocation, User
 
 NewId = Callable[[], UUID]

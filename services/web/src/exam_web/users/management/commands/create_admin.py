@@ -9,7 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from exam_web.users import second_factor
+from exam_web.users.logins import second_factor
 from exam_web.users.models import User
 from exam_web.users.names import validate_username
 

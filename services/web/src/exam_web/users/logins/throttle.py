@@ -20,9 +20,9 @@ from django.http import HttpRequest
 from exam_core.canonical import digest
 from exam_core.problems import Problem, ProblemKind
 from exam_web import metrics
-from exam_web.users.counters import Counted, counters
-from exam_web.users.devices import DEVICE_COOKIE, forget_device, is_known_device, remember_device
-from exam_web.users.hashing import hashing_slots
+from exam_web.users.logins.counters import Counted, counters
+from exam_web.users.logins.devices import DEVICE_COOKIE, forget_device, is_known_device, remember_device
+from exam_web.users.logins.hashing import hashing_slots
 from exam_web.users.names import name_key
 
 WINDOW_SECONDS = 60

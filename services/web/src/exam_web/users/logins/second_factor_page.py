@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.safestring import SafeString
 
-from exam_web.users import second_factor
+from exam_web.users.logins import second_factor
 from exam_web.users.models import User
 
 

@@ -1,0 +1,1 @@
+"""Logins: limits of failed ones, known devices, bounded hashing, the second factor, and the pages of the admin."""
