@@ -51,24 +51,32 @@ def _references(node: Any) -> Iterator[dict[str, str]]:
             yield from _references(each)
 
 
-def _stored(control_plane) -> SigningKeys:
-    text = control_plane.kubectl("-n", "exam", "get", "secret", "exam-secrets", "-o", "yaml")
+def _stored(control_plane, namespace: str) -> SigningKeys:
+    text = control_plane.kubectl("-n", namespace, "get", "secret", "exam-secrets", "-o", "yaml")
     return SigningKeys.read(base64.b64decode(yaml.safe_load(text)["data"]["web-keys.pem"]).decode())
 
 
 @pytest.mark.integration
-def test_keys_are_rotated(control_plane, kube_node, tmp_path: Path) -> None:
+def test_keys_are_rotated(control_plane, kube_node, kube_namespace: str, tmp_path: Path) -> None:
     """I run the page's commands: the new key signs, and what the old one signed is still verified."""
-    control_plane.kubectl("create", "namespace", "exam")
     secret = subprocess.run(
-        ["/bin/sh", str(CHART / "create-secret.sh"), "exam", "exam-secrets"], capture_output=True, text=True, check=True
+        ["/bin/sh", str(CHART / "create-secret.sh"), kube_namespace, "exam-secrets"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     control_plane.kubectl("create", "-f", "-", stdin=secret)
-    (web,) = (each for each in render() if (each["kind"], each["metadata"]["name"]) == ("Deployment", "exam-web"))
+    (web,) = (
+        each
+        for each in render(namespace=kube_namespace)
+        if (each["kind"], each["metadata"]["name"]) == ("Deployment", "exam-web")
+    )
     web["spec"]["replicas"] = 1
+    # As web's pods take: kubectl refuses two restarts within a second.
+    web["spec"]["minReadySeconds"] = 3
     web["spec"]["template"]["spec"] = {"containers": [{"name": "main", "image": "none", "command": ["sleep", "600"]}]}
-    control_plane.kubectl("-n", "exam", "create", "-f", "-", stdin=yaml.safe_dump(web))
-    before = _stored(control_plane)
+    control_plane.kubectl("-n", kube_namespace, "create", "-f", "-", stdin=yaml.safe_dump(web))
+    before = _stored(control_plane, kube_namespace)
 
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -78,12 +86,13 @@ def test_keys_are_rotated(control_plane, kube_node, tmp_path: Path) -> None:
         (folder / name).symlink_to(found)
     (folder / "kubectl").symlink_to(program("kubectl"))
     env = {"PATH": f"{folder}:{os.defpath}", "KUBECONFIG": str(control_plane.kubeconfig)}
+    commands = ROTATION.replace("-n exam ", f"-n {kube_namespace} ")
     done = subprocess.run(
-        ["/bin/bash", "-c", ROTATION], env=env, check=False, capture_output=True, text=True, timeout=180
+        ["/bin/bash", "-c", commands], env=env, check=False, capture_output=True, text=True, timeout=180
     )
     assert done.returncode == 0, done.stderr
 
-    after = _stored(control_plane)
+    after = _stored(control_plane, kube_namespace)
     assert len(after.keys) == len(before.keys) + 1
     old = {kid for kid, _ in before.keys}
     assert after.kid not in old
