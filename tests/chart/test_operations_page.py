@@ -85,7 +85,8 @@ def test_keys_are_rotated(control_plane, kube_node, kube_namespace: str, tmp_pat
         assert found is not None
         (folder / name).symlink_to(found)
     (folder / "kubectl").symlink_to(program("kubectl"))
-    env = {"PATH": f"{folder}:{os.defpath}", "KUBECONFIG": str(control_plane.kubeconfig)}
+    # kubectl keeps a cache in the home folder.
+    env = {"PATH": f"{folder}:{os.defpath}", "KUBECONFIG": str(control_plane.kubeconfig), "HOME": str(tmp_path)}
     commands = ROTATION.replace("-n exam ", f"-n {kube_namespace} ")
     done = subprocess.run(
         ["/bin/bash", "-c", commands], env=env, check=False, capture_output=True, text=True, timeout=180
