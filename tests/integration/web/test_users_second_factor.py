@@ -126,6 +126,18 @@ def test_an_app_is_removed_with_its_code(staff, codes) -> None:
     assert log_in(staff) is not None
 
 
+def test_an_open_session_does_not_replace_an_app(staff, codes) -> None:
+    """If I leave my browser open, another person cannot put an app of theirs in the place of mine."""
+    browser = log_in(staff, code=codes[0])
+    assert browser is not None
+    other = second_factor.offered_app(staff)
+    page = browser.post(PAGE, {"code": code_of(other)}).content.decode()
+    assert "This is no code" in page
+    assert second_factor.secret_text(other) not in page
+    assert not TOTPDevice.objects.get(pk=other.pk).confirmed
+    assert log_in(staff, code=present_code(staff)) is not None
+
+
 def test_a_superuser_removes_a_lost_second_factor(people, staff, codes, monkeypatch) -> None:
     """If I have lost app and codes, a superuser removes them in the admin; at a terminal, --reset does."""
     browser = Client()

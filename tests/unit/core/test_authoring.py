@@ -253,8 +253,11 @@ def test_a_document_of_another_program_is_named(text: str, name: str) -> None:
 
 def test_braces_and_angle_brackets_in_a_faulty_document_are_not_taken_for_a_format() -> None:
     """If my YAML has a fault, its line is shown, whatever my questions contain."""
-    text = GOOD.replace("One?", "Is {x | x < 3} a set? <b>").replace("kind: single", "kind: sinlge")
+    text = GOOD.replace("One?", "Is {x | x < 3} a set? <b> {=} {#1}").replace("kind: single", "kind: sinlge")
     assert all("YAML as docs" not in reason for _, reason in faults(text))
+    ((line, reason),) = faults(text.replace("title: Algebra 101", "title: 'Algebra 101"))
+    assert "YAML as docs" not in reason
+    assert line > 1
 
 
 @pytest.mark.parametrize(

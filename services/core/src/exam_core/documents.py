@@ -54,6 +54,7 @@ _FORMATS: Final = {
     "in the Aiken format": re.compile(r"^ANSWER:\s*[A-Z]\s*$", re.MULTILINE),
 }
 """Formats in which other programs write questions, by what only they contain."""
+_EXAM: Final = re.compile(r"^exam\s*:", re.MULTILINE)
 _MAGIC: Final = 4
 """The bytes by which an archive is known."""
 
@@ -91,7 +92,12 @@ def compose(text: str) -> yaml.Node:
 
 
 def _foreign(text: str) -> Problem | None:
-    """The problem of a document in another format; None if it is in none of those known."""
+    """The problem of a document in another format; None if it is in none of those known.
+
+    A document that names an exam as this format does has a fault of its own, whatever its questions contain.
+    """
+    if _EXAM.search(text):
+        return None
     for name, pattern in _FORMATS.items():
         if pattern.search(text):
             return invalid([Fault(1, f"the document is {name}: it has to be YAML as docs/papers.md describes it")])

@@ -69,13 +69,13 @@ def offered_app(user: User) -> TOTPDevice:
 def enrol(user: User, code: str) -> Sequence[str] | None:
     """Confirm the offered app by one of its codes; returns new backup codes, None if the code is wrong.
 
-    It replaces the app and the backup codes of before.
+    A user who has an app has to remove it first, which needs one of its codes: an open session alone must not replace
+    it.
     """
     with transaction.atomic():
         device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
-        if device is None or not device.verify_token(code.replace(" ", "")):
+        if device is None or is_enrolled(user) or not device.verify_token(code.replace(" ", "")):
             return None
-        remove(user)
         device.confirmed = True
         device.save()
         backup = StaticDevice.objects.create(user=user, name=_BACKUP)
