@@ -1,16 +1,18 @@
 """Django's own stores for tests: a database on the real PostgreSQL, a cache on the real Redis."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 from django.core.cache import caches
 from django.db import connections
+from django.test import TransactionTestCase
 from pytest_django import Settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.postgres import OWNER, Postgres
 from exam_harness.environments.processes.servers.redis import Redis
 
 TESTS = Path(__file__).parent
@@ -53,10 +55,47 @@ def django_db_modify_db_settings(postgres: Postgres) -> None:
     """Point Django at the real PostgreSQL before pytest-django makes its test database (hook of pytest-django)."""
     settings = connections["default"].settings_dict
     settings["PORT"] = str(postgres.port)
-    settings["PASSWORD"] = postgres.password("exam_web")
     # Threads of tests have connections of their own, which a test database's end must not wait for.
     settings["OPTIONS"] = {}
     postgres.allow_test_databases()
+    _log_in(postgres, OWNER)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, postgres: Postgres) -> Iterator[None]:
+    """Let tests connect as web does, as a role that owns nothing; the owner migrates, empties and drops the database."""
+    empty = TransactionTestCase._fixture_teardown
+
+    def empty_as_owner(case: TransactionTestCase) -> None:
+        with _owner(postgres):
+            empty(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_as_owner)
+        _log_in(postgres, "exam_web")
+        yield
+    _log_in(postgres, OWNER)
+
+
+@pytest.fixture(scope="session")
+def as_owner(django_db_setup: None, postgres: Postgres) -> Callable[[], AbstractContextManager[None]]:
+    """Makes Django connect as the owner of the schema in a block, for what web itself may not do."""
+    return lambda: _owner(postgres)
+
+
+@contextmanager
+def _owner(postgres: Postgres) -> Iterator[None]:
+    _log_in(postgres, OWNER)
+    try:
+        yield
+    finally:
+        _log_in(postgres, "exam_web")
+
+
+def _log_in(postgres: Postgres, role: str) -> None:
+    """Let Django's next connection of this thread be one of this role."""
+    connections["default"].close()
+    connections["default"].settings_dict |= {"USER": role, "PASSWORD": postgres.password(role)}
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def _dsn(role: str, password: str) -> str:
 
 def environments() -> dict[str, dict[str, str]]:
     """Generate the environment variables of every service."""
-    postgres, web, solver, grader, redis, cassandra = (secrets.token_urlsafe(24) for _ in range(6))
+    postgres, owner, web, solver, grader, redis, cassandra = (secrets.token_urlsafe(24) for _ in range(7))
     stores = {
         "EXAM_REDIS_URL": f"redis://:{redis}@redis:6379/0",
         "EXAM_CASSANDRA_HOSTS": "cassandra",
@@ -39,6 +39,11 @@ def environments() -> dict[str, dict[str, str]]:
             "EXAM_CSRF_TRUSTED_ORIGINS": ",".join(sorted(origins)),
             # No TLS on the loopback.
             "EXAM_INSECURE_HTTP": "1",
+        },
+        # With web's own, the environment of migrations.
+        "migrate": {
+            "EXAM_OWNER_DATABASE_URL": _dsn("exam_owner", owner),
+            "EXAM_ADMIN_DATABASE_URL": _dsn("postgres", postgres),
         },
         "solver": {
             **stores,
@@ -62,13 +67,14 @@ def main() -> None:
     generated = environments()
     if (ROOT / list(generated)[-1] / "env").exists():
         add_statement_keys(generated["web"])
+        add_owner(generated["migrate"])
         return
     for service, variables in generated.items():
         if service in {"web", "solver"}:
             write_key(ROOT / service / KEYS)
         if service == "web":
             write_key(ROOT / service / STATEMENT_KEYS)
-        (ROOT / service / "env").write_text("".join(_line(name, value) for name, value in variables.items()))
+        _write(service, variables)
 
 
 def add_statement_keys(variables: dict[str, str]) -> None:
@@ -81,9 +87,25 @@ def add_statement_keys(variables: dict[str, str]) -> None:
             file.write(_line(name, variables[name]))
 
 
+def add_owner(variables: dict[str, str]) -> None:
+    """Add the role that owns the schema to secrets that an earlier release generated."""
+    if not (ROOT / "migrate/env").exists():
+        superuser = _dsn("postgres", _read("postgres")["POSTGRES_PASSWORD"])
+        _write("migrate", variables | {"EXAM_ADMIN_DATABASE_URL": superuser})
+
+
 def write_key(path: Path) -> None:
     """Generate a signing key."""
     path.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _write(service: str, variables: dict[str, str]) -> None:
+    (ROOT / service / "env").write_text("".join(_line(name, value) for name, value in variables.items()))
+
+
+def _read(service: str) -> dict[str, str]:
+    lines = (line.split("=", 1) for line in (ROOT / service / "env").read_text().splitlines())
+    return {name: value.strip("'") for name, value in lines}
 
 
 def _line(name: str, value: str) -> str:

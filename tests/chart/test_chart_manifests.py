@@ -26,7 +26,8 @@ SECRET_READERS: dict[str, set[str]] = {
     "web-keys.pem": {"web", "migrations"},
     "statement-keys.pem": {"web", "migrations"},
     "solver-keys.pem": {"solver"},
-    "postgres-password": {"postgres"},
+    "postgres-password": {"postgres", "migrations"},
+    "postgres-owner-password": {"migrations"},
     "postgres-web-password": {"postgres", "web", "migrations"},
     "postgres-solver-password": {"postgres", "solver"},
     "postgres-grader-password": {"postgres", "grader", "beat", "grading"},
@@ -249,10 +250,27 @@ def test_external_stores_are_not_deployed(external) -> None:
         for each in container.get("env", [])
         if "secretKeyRef" in each.get("valueFrom", {})
     }
-    assert {("our-postgres", f"{role}-url") for role in ("web", "solver", "grader")} <= read
+    assert {("our-postgres", f"{role}-url") for role in ("owner", "web", "solver", "grader")} <= read
     assert ("our-redis", "url") in read
     assert {("our-cassandra", key) for key in ("hosts", "username", "password", "local-dc", "replication")} <= read
     assert ("ours", "solver-keys.pem") not in read
+
+
+def test_each_container_gets_the_roles_that_it_needs(manifests) -> None:
+    """If an attacker takes over web, they find neither the role that owns the schema nor PostgreSQL's superuser."""
+    variables = {
+        f"{component_of(pod)} {container['name']}": {
+            each["name"] for each in container.get("env", []) if each["name"].endswith("DATABASE_URL")
+        }
+        for pod in pods_of(manifests).values()
+        for container in _containers(pod)
+    }
+    admin = {each for each, names in variables.items() if "EXAM_ADMIN_DATABASE_URL" in names}
+    owner = {each for each, names in variables.items() if "EXAM_OWNER_DATABASE_URL" in names}
+    own = any(each["metadata"]["name"] == "exam-postgres" for each in _of_kind(manifests, "StatefulSet"))
+    assert admin == ({"migrations postgres-owner"} if own else set())
+    assert owner == {"migrations postgres"} | admin
+    assert variables["web web"] == {"EXAM_DATABASE_URL"}
 
 
 def test_all_images_come_from_the_configured_registry() -> None:

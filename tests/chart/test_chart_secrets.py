@@ -18,6 +18,7 @@ KEYS = {
     "statement-keys.pem",
     "solver-keys.pem",
     "postgres-password",
+    "postgres-owner-password",
     "postgres-web-password",
     "postgres-solver-password",
     "postgres-grader-password",
@@ -81,6 +82,39 @@ def test_the_command_explains_its_arguments() -> None:
     assert done.returncode
     assert not done.stdout
     assert done.stderr.startswith("usage: sh create-secret.sh NAMESPACE NAME")
+
+
+def test_the_command_makes_the_keys_that_i_name() -> None:
+    """If a release reads another key, I make that one alone; a name that no pod reads is refused."""
+    secret = yaml.safe_load(_command("exam", "ours", "postgres-owner-password", "web-keys.pem"))
+    assert secret["data"].keys() == {"postgres-owner-password", "web-keys.pem"}
+    with pytest.raises(subprocess.CalledProcessError) as raised:
+        _command("exam", "ours", "postgres-pasword")
+    assert "postgres-pasword is none of: secret-key " in raised.value.stderr
+    assert not raised.value.stdout
+
+
+@pytest.mark.integration
+def test_a_secret_of_an_earlier_release_is_completed(control_plane, release_namespace) -> None:
+    """If my Secret lacks keys that a new release reads, helm refuses with the command that adds them and keeps others."""
+    kept, missing = sorted(KEYS)[0], sorted(KEYS)[1:]
+    options = {"arguments": ("--dry-run=server", f"--kubeconfig={control_plane.kubeconfig}")}
+    control_plane.kubectl("create", "-f", "-", stdin=_command(release_namespace, "ours", kept))
+    values = {"secrets": {"existingSecret": "ours"}}
+    namespace = ("-n", release_namespace)
+    try:
+        before = yaml.safe_load(control_plane.kubectl(*namespace, "get", "secret", "ours", "--output=yaml"))
+        with pytest.raises(RenderError, match=r"Secret exam/ours lacks keys that this release reads") as raised:
+            render(values, **options)
+        words = str(raised.value).split("create-secret.sh ")[1].split(" | ")[0].split()
+        assert (words[:2], sorted(words[2:])) == ([release_namespace, "ours"], missing)
+        patch = ("patch", "secret", "ours", "--patch-file=/dev/stdin")
+        control_plane.kubectl(*namespace, *patch, stdin=_command(*words))
+        assert render(values, **options)
+        after = yaml.safe_load(control_plane.kubectl(*namespace, "get", "secret", "ours", "--output=yaml"))
+        assert (after["data"].keys(), after["data"][kept]) == (KEYS, before["data"][kept])
+    finally:
+        control_plane.kubectl(*namespace, "delete", "secret", "ours")
 
 
 @pytest.mark.integration

@@ -5,11 +5,23 @@
 {{- end }}
 
 {{/* The PostgreSQL URL of a role: (list . "EXAM_DATABASE_URL" "web"). */}}
-{{- define "exam.postgresEnv" -}}
+{{- define "exam.postgresUrl" -}}
 {{- $root := index . 0 -}}{{- $role := index . 2 -}}
 {{- with $root.Values.postgres.existingSecret }}
-{{- include "exam.secretEnv" (list (index $ 1) . (printf "%s-url" $role)) }}
-{{- with $root.Values.postgres.tls }}
+- name: {{ index $ 1 }}
+  # Only the owner's may be missing, in Secrets of earlier releases: `migrate` says then what to run.
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $role }}-url{{ if eq $role "owner" }}, optional: true{{ end }}}}
+{{- else }}
+{{- include "exam.secretEnv" (list (printf "POSTGRES_%s_PASSWORD" (upper $role)) (include "exam.secretName" $root) (ternary "postgres-password" (printf "postgres-%s-password" $role) (eq $role "admin"))) }}
+- name: {{ index . 1 }}
+  value: postgresql://{{ ternary "postgres" (printf "exam_%s" $role) (eq $role "admin") }}:$(POSTGRES_{{ upper $role }}_PASSWORD)@{{ include "exam.fullname" $root }}-postgres:5432/exam
+{{- end }}
+{{- end }}
+
+{{/* The PostgreSQL URL of a service's role, and TLS for all URLs of the container: as exam.postgresUrl. */}}
+{{- define "exam.postgresEnv" -}}
+{{- include "exam.postgresUrl" . }}
+{{- with (index . 0).Values.postgres.tls }}
 {{- if .mode }}
 - {name: PGSSLMODE, value: {{ .mode }}}
 {{- end }}
@@ -18,11 +30,6 @@
 {{- else if eq .mode "verify-full" }}
 - {name: PGSSLROOTCERT, value: system}
 {{- end }}
-{{- end }}
-{{- else }}
-{{- include "exam.secretEnv" (list "POSTGRES_ROLE_PASSWORD" (include "exam.secretName" $root) (printf "postgres-%s-password" $role)) }}
-- name: {{ index . 1 }}
-  value: postgresql://exam_{{ $role }}:$(POSTGRES_ROLE_PASSWORD)@{{ include "exam.fullname" $root }}-postgres:5432/exam
 {{- end }}
 {{- end }}
 

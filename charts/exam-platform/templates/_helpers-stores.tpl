@@ -38,3 +38,20 @@
 cassandra.port is set without cassandra.existingSecret: the chart's own Cassandra listens on 9042.
 {{- end }}
 {{- end }}
+
+{{/* The keys of the platform's Secret with a password for a store, which comes first in its name. */}}
+{{- define "exam.passwords" -}}
+postgres-password postgres-owner-password postgres-web-password postgres-solver-password postgres-grader-password redis-password cassandra-password
+{{- end }}
+
+{{/* The keys that pods read and secrets.existingSecret lacks, if the cluster can be read. */}}
+{{- define "exam.missingKeys" -}}
+{{- with .Values.secrets.existingSecret }}
+{{- with $found := lookup "v1" "Secret" $.Release.Namespace . }}
+{{- range concat (list "secret-key" "service-token" "web-keys.pem" "statement-keys.pem" "solver-keys.pem") (include "exam.passwords" $ | splitList " ") }}
+{{- $store := get $.Values (splitList "-" . | first) | default dict }}
+{{- if and (not $store.existingSecret) (not (hasKey $found.data .)) }}{{ . }} {{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

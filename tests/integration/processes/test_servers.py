@@ -19,7 +19,7 @@ from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.clock import SteppedClock
 from exam_harness.environments.processes.servers.nginx import Nginx
-from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.postgres import OWNER, Postgres
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_harness.waiting import eventually
 
@@ -43,7 +43,7 @@ def _write_row(server: Server) -> Callable[[], bool]:
     """Store a row in a server; return a function that checks whether the row is still there."""
     match server:
         case Postgres():
-            with psycopg.connect(server.dsn("exam_web"), autocommit=True) as connection:
+            with psycopg.connect(server.dsn(OWNER), autocommit=True) as connection:
                 connection.execute("CREATE TABLE kept (n int)")
                 connection.execute("INSERT INTO kept VALUES (42)")
         case Cassandra():
@@ -57,7 +57,7 @@ def _write_row(server: Server) -> Callable[[], bool]:
     def is_there() -> bool:
         match server:
             case Postgres():
-                with psycopg.connect(server.dsn("exam_web")) as connection:
+                with psycopg.connect(server.dsn(OWNER)) as connection:
                     return connection.execute("SELECT n FROM kept").fetchall() == [(42,)]
             case Cassandra():
                 with server.session() as session:

@@ -233,27 +233,28 @@ def test_sigterm_loses_no_acknowledged_answer(platform: Platform) -> None:
     assert not {"request_failed", "work_in_flight_failed", "lease_loop_crashed"} & set(events)
 
 
-def test_a_sitting_that_cannot_be_read_is_unavailable_and_the_solver_ready(platform: Platform) -> None:
+def test_a_sitting_that_cannot_be_read_is_unavailable_and_the_solver_ready(platform: Platform, as_owner) -> None:
     """A sitting is in a state of a newer release: its students get 503 and retry, those of another one are served."""
     unreadable = Sitting.objects.get(id=platform.sitting.id)
     unreadable.pk, unreadable.name = uuid4(), "newer"
     unreadable.save(force_insert=True)
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE sittings_sitting DROP CONSTRAINT sitting_state_known")
-        try:
-            cursor.execute("UPDATE sittings_sitting SET state = 'postponed' WHERE id = %s", [unreadable.pk])
-            solver = platform.start()
-            headers = {"Authorization": f"Bearer {platform.token()}"}
-            refused = solver.client.post(f"/v1/sittings/{unreadable.pk}/attempt", headers=headers)
-            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
-            assert "cannot read the sitting" in refused.json()["detail"]
-            started = solver.start_attempt()
-            assert started.status_code == 201
-            assert solver.put(started.json()["attempt_token"], 1, 0).status_code == 200
-            assert solver.client.get("/readyz").status_code == 200
-            assert "exam_solver_lease_sittings_skipped 1.0" in solver.client.get("/metrics").text
-        finally:
-            cursor.execute("DELETE FROM sittings_sitting WHERE id = %s", [unreadable.pk])
+    try:
+        Sitting.objects.filter(pk=unreadable.pk).update(state="postponed")
+        solver = platform.start()
+        headers = {"Authorization": f"Bearer {platform.token()}"}
+        refused = solver.client.post(f"/v1/sittings/{unreadable.pk}/attempt", headers=headers)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert "cannot read the sitting" in refused.json()["detail"]
+        started = solver.start_attempt()
+        assert started.status_code == 201
+        assert solver.put(started.json()["attempt_token"], 1, 0).status_code == 200
+        assert solver.client.get("/readyz").status_code == 200
+        assert "exam_solver_lease_sittings_skipped 1.0" in solver.client.get("/metrics").text
+    finally:
+        Sitting.objects.filter(pk=unreadable.pk).delete()
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute(
                 "ALTER TABLE sittings_sitting ADD CONSTRAINT sitting_state_known"
                 " CHECK (state IN ('scheduled', 'closing', 'sealed', 'cancelled'))"

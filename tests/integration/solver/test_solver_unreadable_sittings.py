@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -64,9 +65,11 @@ PREVIOUS_RELEASE = "SELECT solver_release(%s::uuid)"
 
 
 @pytest.fixture
-def unconstrained(transactional_db: None) -> Iterator[None]:
+def unconstrained(
+    transactional_db: None, as_owner: Callable[[], AbstractContextManager[None]]
+) -> Iterator[None]:
     """Drop the check constraints of the schedule's tables, and add them again after the test."""
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
             " WHERE contype = 'c' AND conrelid::regclass::text LIKE 'sittings_%'"
@@ -75,7 +78,7 @@ def unconstrained(transactional_db: None) -> Iterator[None]:
         for table, name, _ in constraints:
             cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
     yield
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE sittings_sitting CASCADE")
         for table, name, rule in constraints:
             cursor.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {rule}')

@@ -1,6 +1,7 @@
 """The database rejects what no solver or grader could read, also from other programs than web."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -50,6 +51,13 @@ VIOLATIONS = [
     ("UPDATE degrees_degree SET total = -0.01", "degree_total_bounded"),
     ("UPDATE degrees_degree SET maximum = 'NaN'", "degree_maximum_bounded"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def owner(as_owner: Any) -> Iterator[None]:
+    """These tests migrate in their transactions: they connect as the owner, as any program that bypasses web may."""
+    with as_owner():
+        yield
 
 
 @pytest.fixture

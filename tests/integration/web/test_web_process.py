@@ -101,11 +101,19 @@ def serve(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], Web]]:
 @pytest.fixture
 def empty_database(postgres: Postgres) -> Iterator[str]:
     """The URL of a new database without tables; dropped at the end."""
-    name = f"web_{secrets.token_hex(4)}"
-    with psycopg.connect(postgres.dsn(database="postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} OWNER exam_web")
+    with postgres.new_database() as name:
         yield postgres.dsn("exam_web", name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def migrate(postgres: Postgres) -> Callable[[dict[str, str]], str]:
+    """Runs ``migrate`` for the database of an environment, as the role that owns the schema."""
+
+    def _migrate(env: dict[str, str]) -> str:
+        owner = postgres.dsn("exam_owner", env["EXAM_DATABASE_URL"].rsplit("/", 1)[1])
+        return run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], env | {"EXAM_OWNER_DATABASE_URL": owner})
+
+    return _migrate
 
 
 def test_web_runs_without_its_stores(environment, serve) -> None:
@@ -166,14 +174,14 @@ def test_web_does_not_start_without_signing_keys(environment, serve) -> None:
         serve(environment)
 
 
-def test_web_is_ready_once_migrated(environment, serve, empty_database: str, redis_server: Redis) -> None:
+def test_web_is_ready_once_migrated(environment, migrate, serve, empty_database: str, redis_server: Redis) -> None:
     """A release is ready when its migrations are applied, and stays ready without Redis."""
     environment["EXAM_DATABASE_URL"] = empty_database
     web = serve(environment)
     before = web.get("/readyz")
     assert before.status_code == 503
     assert "unapplied migrations" in before.json()["checks"]["database"]["detail"]
-    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
+    migrate(environment)
     after = web.get("/readyz")
     assert (after.status_code, after.json()["status"]) == (200, "degraded")
     assert after.json()["checks"]["database"]["ok"]
@@ -182,10 +190,10 @@ def test_web_is_ready_once_migrated(environment, serve, empty_database: str, red
     assert with_redis.get("/readyz").json()["status"] == "ok"
 
 
-def test_broken_connections_are_replaced(environment, serve, empty_database: str, postgres: Postgres) -> None:
+def test_broken_connections_are_replaced(environment, migrate, serve, empty_database: str, postgres: Postgres) -> None:
     """After a failover the next requests succeed, although their connections were closed."""
     environment["EXAM_DATABASE_URL"] = empty_database
-    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
+    migrate(environment)
     web = serve(environment)
     assert web.post("/api/auth/verify", token="x.y.z").json() == {"active": False}
     assert web.get("/readyz").status_code == 200
@@ -196,7 +204,7 @@ def test_broken_connections_are_replaced(environment, serve, empty_database: str
         assert web.post("/api/auth/verify", token="x.y.z").status_code == 200
 
 
-def test_admin_cookies_over_plain_http(environment, serve, empty_database: str, redis_server: Redis) -> None:
+def test_admin_cookies_over_plain_http(environment, migrate, serve, empty_database: str, redis_server: Redis) -> None:
     """With EXAM_INSECURE_HTTP the admin's cookies are sent without TLS; otherwise they are not."""
     env = environment | {
         "EXAM_DATABASE_URL": empty_database,
@@ -204,7 +212,7 @@ def test_admin_cookies_over_plain_http(environment, serve, empty_database: str, 
         "EXAM_INSECURE_HTTP": "1",
         "ADMIN_PASSWORD": "correct horse battery",
     }
-    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], env)
+    migrate(env)
     run_python(["-m", "exam_web", "create_admin", "--username", "boss", "--password-env", "ADMIN_PASSWORD"], env)
     for insecure, inside in (("1", True), ("0", False)):
         web = serve(env | {"EXAM_INSECURE_HTTP": insecure})
@@ -246,10 +254,10 @@ def _run_at_terminal(arguments: list[str], env: dict[str, str], *lines: str) -> 
 
 
 @pytest.mark.timeout(120)
-def test_create_admin_prompts_for_the_password(environment, empty_database, redis_server) -> None:
+def test_create_admin_prompts_for_the_password(environment, migrate, empty_database, redis_server) -> None:
     """If I name no variable, I type the password twice without echo, and different ones change nothing."""
     env = environment | {"EXAM_DATABASE_URL": empty_database, "EXAM_REDIS_URL": redis_server.url}
-    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], env)
+    migrate(env)
     words = ["-m", "exam_web", "create_admin", "--username", "boss"]
     password = "correct horse battery"
     code, output = _run_at_terminal(words, env, password, "another")

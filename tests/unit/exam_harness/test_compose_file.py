@@ -55,7 +55,7 @@ def test_each_service_mounts_only_its_own_secrets() -> None:
         "postgres": {"secrets-postgres"},
         "redis": {"secrets-redis"},
         "cassandra": set(),
-        "migrate": {"secrets-web"},
+        "migrate": {"secrets-web", "secrets-migrate"},
         "web": {"secrets-web"},
         "solver": {"secrets-solver"},
         "grader": {"secrets-grader"},
@@ -83,7 +83,7 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("HTTP_PORT", "8080")
     script = runpy.run_path(str(REPOSITORY / "docker/compose/make-secrets.py"))
     main = script["main"]
-    folders = ("web", "solver", "grader", "postgres", "redis")
+    folders = ("web", "migrate", "solver", "grader", "postgres", "redis")
 
     def made(place) -> dict[str, str]:
         for name in folders:
@@ -106,7 +106,11 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     upgraded = made(tmp_path / "one")
     assert upgraded.keys() == first.keys(), "an earlier release had no keys of statements"
     assert sorted(upgraded["web/env"].splitlines(keepends=True)) == sorted(env)
+    (tmp_path / "one/migrate/env").unlink()
+    password = first["postgres/env"].split("POSTGRES_PASSWORD='")[1].split("'")[0]
+    assert f"//postgres:{password}@" in made(tmp_path / "one")["migrate/env"], "nor a role that owns the schema"
     other = made(tmp_path / "other")
     assert all(other[name] != text for name, text in first.items())
     assert "EXAM_SECRET_KEY" not in first["solver/env"] + first["grader/env"]
     assert "http://localhost:8080" in first["web/env"]
+    assert [name for name, text in first.items() if "EXAM_OWNER" in text or "//postgres:" in text] == ["migrate/env"]

@@ -15,6 +15,9 @@ except SettingsError as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(EXIT_CONFIG)
 
+if ENVIRONMENT.owner_database_url is not None:
+    sys.stderr.write("EXAM_OWNER_DATABASE_URL is set: web serves as a role that owns nothing; only `migrate` gets it\n")
+    sys.exit(EXIT_CONFIG)
 
 configure_logging(service="web", level=ENVIRONMENT.log_level)
 # Refused requests are in the access log; of Django's own records only errors, with their traceback, are kept.

@@ -70,16 +70,16 @@ def test_the_periodic_task_closes_grades_and_publishes(seeded, start, wait_until
     seeded.assert_graded_once()
 
 
-def test_nothing_is_sealed_while_a_solver_may_still_acknowledge(seeded, coordinate) -> None:
+def test_nothing_is_sealed_while_a_solver_may_still_acknowledge(seeded, coordinate, as_owner) -> None:
     """While a solver's lease lives the sitting is closing and the output names the process that blocks the drain."""
     holder = uuid4()
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("SELECT solver_renew(%s, 30000, 0, 0, 0)", [holder])
     waiting = coordinate("--sitting", seeded.name, "--local", "--timeout", "2")
     assert waiting.returncode == 75
     assert f"waiting for solver process {holder}" in waiting.stdout
     assert (seeded.row.state, seeded.row.sealed_buckets.count()) == (State.CLOSING, 0)
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("SELECT solver_release(%s)", [holder])
     assert coordinate("--sitting", seeded.name, "--local").returncode == 0
     seeded.assert_graded_once()

@@ -17,6 +17,11 @@ from exam_web.http.problems import DATABASE_ERRORS
 
 log = structlog.get_logger(__name__)
 
+_OWNS = """
+SELECT rolsuper OR EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid AND relnamespace = 'public'::regnamespace)
+FROM pg_roles WHERE rolname = current_user
+"""
+
 
 class Probes:
     """Middleware that serves `PROBES` before any middleware that checks the Host header.
@@ -40,7 +45,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Readiness: the database has this release's schema; the cache is reported but not required."""
+    """Readiness: the database has this release's schema, which web's role does not own; the cache is reported but not required."""
     del request
     return _report({"database": _check_database(), "cache": _check_cache()})
 
@@ -59,12 +64,17 @@ def _report(checks: dict[str, CheckResult]) -> HttpResponse:
 def _check_database() -> CheckResult:
     try:
         missing = _migrations() - MigrationRecorder(connection).applied_migrations().keys()
+        with connection.cursor() as cursor:
+            cursor.execute(_OWNS)
+            (owns,) = cursor.fetchone()
     except DATABASE_ERRORS as error:
         # The error names addresses, so it is logged and not shown.
         log.warning("database_unavailable", error=str(error))
         return CheckResult(ok=False, detail="not reachable")
     if missing:
         return CheckResult(ok=False, detail=f"{len(missing)} unapplied migrations")
+    if owns:
+        return CheckResult(ok=False, detail="web's role owns the schema: migrate with EXAM_OWNER_DATABASE_URL")
     return CheckResult(ok=True)
 
 

@@ -25,6 +25,11 @@ class WebSettings(RedisSettings):
     """The address that gunicorn listens on."""
     web_threads: int = Field(default=8, ge=1)
     database_url: PostgresDsn
+    """PostgreSQL, as a role that owns nothing: web's own or the grader's."""
+    owner_database_url: PostgresDsn | None = None
+    """PostgreSQL, as the role that owns the schema. A command that has it connects as that role; web does not start."""
+    admin_database_url: PostgresDsn | None = None
+    """PostgreSQL, as a superuser, for `create_owner`."""
     secret_key: SecretStr = SecretStr("")
     service_token: SecretStr = SecretStr("")
     """The bearer token of operator and tools at /internal/."""
@@ -56,17 +61,23 @@ class WebSettings(RedisSettings):
     solver_role: str = Field(default="exam_solver", pattern=r"^[a-z_][a-z0-9_]*$")
     grader_role: str = Field(default="exam_grader", pattern=r"^[a-z_][a-z0-9_]*$")
 
+    @property
+    def web_role(self) -> str:
+        """Web's role in PostgreSQL; of the grader's processes, theirs."""
+        return unquote(self.database_url.hosts()[0]["username"] or "")
+
     def database(self) -> dict[str, Any]:
         """The entry in Django's DATABASES: all hosts (libpq tries them in order) and every parameter of the URL."""
-        hosts = self.database_url.hosts()
+        url = self.owner_database_url or self.database_url
+        hosts = url.hosts()
         return {
-            "NAME": unquote((self.database_url.path or "/").removeprefix("/")),
+            "NAME": unquote((url.path or "/").removeprefix("/")),
             "USER": unquote(hosts[0]["username"] or ""),
             "PASSWORD": unquote(hosts[0]["password"] or ""),
             "HOST": ",".join(host["host"] or "" for host in hosts),
             "PORT": ",".join(str(host["port"] or POSTGRES_PORT) for host in hosts),
             "OPTIONS": {"connect_timeout": 5}
-            | dict(self.database_url.query_params())
+            | dict(url.query_params())
             | {"pool": {"min_size": 1, "max_size": 12, "timeout": 2}},
         }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_core.keys import new_signing_jwk
 from exam_harness.environments.processes.servers.cassandra import Cassandra
-from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.postgres import OWNER, Postgres
 from exam_harness.environments.processes.servers.redis import Redis
 
 
@@ -59,6 +60,11 @@ def web_environment(
             "EXAM_INSECURE_HTTP": "1",
         }
     )
+
+
+def migration_environment(postgres: Postgres, web: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of `migrate`: web's, and the role that owns the schema."""
+    return {**web, "EXAM_OWNER_DATABASE_URL": postgres.dsn(OWNER)}
 
 
 def grader_environment(postgres: Postgres, redis: Redis, cassandra: Cassandra) -> dict[str, str]:

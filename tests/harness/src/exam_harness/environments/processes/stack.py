@@ -18,6 +18,7 @@ from exam_harness.environments.processes.servers.redis import Redis
 from exam_harness.environments.processes.service_env import (
     Secrets,
     grader_environment,
+    migration_environment,
     solver_environment,
     web_environment,
 )
@@ -198,7 +199,8 @@ class Stack:
             node.start()
         start_together((self.postgres, self.redis))
         with ThreadPoolExecutor() as pool:
-            migrated = pool.submit(self.web_command, "migrate", "--no-input")
+            owner = migration_environment(self.postgres, {})
+            migrated = pool.submit(self.web_command, "migrate", "--no-input", env=owner)
             collected = pool.submit(self.web_command, "collectstatic", "--no-input")
             for node in self.nodes:
                 node.await_ready()

@@ -1,13 +1,12 @@
 """``await_database``: wait until PostgreSQL accepts connections."""
 
-import time
 from argparse import ArgumentParser
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
-from psycopg_pool import PoolTimeout
+from django.core.management.base import BaseCommand
+from django.db import connection
 
-PAUSE_SECONDS = 1.0
+from exam_web.common.waiting import await_postgres
+from exam_web.settings import ENVIRONMENT
 
 
 class Command(BaseCommand):
@@ -21,18 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, seconds: float, **__: object) -> None:
         """Wait, and print why."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                connection.ensure_connection()
-            except (OperationalError, PoolTimeout) as error:
-                where = f"{connection.settings_dict['HOST']}:{connection.settings_dict['PORT']}"
-                if time.monotonic() + PAUSE_SECONDS > deadline:
-                    raise CommandError(
-                        f"PostgreSQL at {where} not reachable within {seconds:g} s: {error}. "
-                        "Check EXAM_DATABASE_URL, that the server runs, and that the network allows connections to it"
-                    ) from error
-                self.stdout.write(f"waiting for PostgreSQL at {where}: {error}")
-                time.sleep(PAUSE_SECONDS)
-            else:
-                return
+        await_postgres(
+            connection.ensure_connection,
+            where=f"{connection.settings_dict['HOST']}:{connection.settings_dict['PORT']}",
+            variable="EXAM_OWNER_DATABASE_URL" if ENVIRONMENT.owner_database_url else "EXAM_DATABASE_URL",
+            seconds=seconds,
+            report=self.stdout.write,
+        )

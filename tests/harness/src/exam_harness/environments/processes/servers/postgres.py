@@ -1,4 +1,4 @@
-"""PostgreSQL from a wheel, with the three database roles of the platform."""
+"""PostgreSQL from a wheel, with the four database roles of the platform."""
 
 import os
 import pwd
@@ -6,6 +6,8 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,12 +25,13 @@ from exam_harness.environments.processes.process import ChildProcess, HarnessErr
 from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.servers.clock import SteppedClock
 
-ROLES = ("exam_web", "exam_solver", "exam_grader")
+OWNER = "exam_owner"
+ROLES = (OWNER, "exam_web", "exam_solver", "exam_grader")
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 class Postgres(Server):
-    """A PostgreSQL server with the database ``exam``, owned by ``exam_web``; migrations grant the other roles.
+    """A PostgreSQL server with the database ``exam``, owned by ``exam_owner``, which migrates and grants the other roles.
 
     Args:
         folder: the folder for its data and log.
@@ -81,9 +84,19 @@ class Postgres(Server):
         return self._passwords[role]
 
     def allow_test_databases(self) -> None:
-        """Allow web's role to create the databases of Django's tests."""
+        """Allow the owner to create the databases of Django's tests."""
         with psycopg.connect(self.dsn(database="postgres"), autocommit=True) as connection:
-            connection.execute("ALTER ROLE exam_web CREATEDB")
+            connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(OWNER)))
+
+    @contextmanager
+    def new_database(self, *, owner: str = OWNER) -> Iterator[str]:
+        """Create a database without tables and yield its name; dropped at the end."""
+        name = f"test_{secrets.token_hex(4)}"
+        names = {"name": sql.Identifier(name), "owner": sql.Identifier(owner)}
+        with psycopg.connect(self.dsn(database="postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {name} OWNER {owner}").format(**names))
+            yield name
+            connection.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))
 
     @property
     def process(self) -> ChildProcess:
@@ -108,7 +121,7 @@ class Postgres(Server):
                     )
             databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
             if "exam" not in databases:
-                connection.execute("CREATE DATABASE exam OWNER exam_web")
+                connection.execute(sql.SQL("CREATE DATABASE exam OWNER {}").format(sql.Identifier(OWNER)))
 
     def is_ready(self) -> bool:
         """Return whether a query succeeds."""
