@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.core.cache import caches
 from django.db import connections
 from django.test import TransactionTestCase
+from psycopg import sql
 from pytest_django import Settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -70,6 +72,10 @@ def django_db_setup(django_db_setup: None, postgres: Postgres) -> Iterator[None]
         with _owner(postgres):
             empty(case)
 
+    name = str(connections["default"].settings_dict["NAME"])
+    with psycopg.connect(postgres.dsn(OWNER, name)) as owner:
+        # The one right more than web has: tests of degrees record them in the grader's place, by a temporary table.
+        owner.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO exam_web").format(sql.Identifier(name)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty_as_owner)
         _log_in(postgres, "exam_web")
