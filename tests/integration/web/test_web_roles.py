@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg.errors import InsufficientPrivilege
 
 from exam_core.keys import new_signing_jwk
+from exam_harness.environments.processes.paths import postgres_home
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.servers.postgres import OWNER, Postgres
 from exam_harness.environments.processes.stack import run_python
@@ -226,6 +228,29 @@ def test_the_superuser_creates_the_owner(postgres: Postgres, earlier: str, run: 
     finally:
         with psycopg.connect(postgres.dsn(database=earlier), autocommit=True) as superuser:
             superuser.execute(f"REASSIGN OWNED BY {new} TO exam_web; DROP OWNED BY {new}; DROP ROLE {new}".encode())
+
+
+def test_a_restored_backup_has_the_same_owner_and_rights(
+    postgres: Postgres, database: str, migrate, tmp_path: Path
+) -> None:
+    """If I restore a backup into a new installation, by the commands of docs/backup.md, web serves with its few rights."""
+    migrate(database)
+    with psycopg.connect(postgres.dsn("exam_web", database)) as web:
+        web.execute("INSERT INTO users_level (slug, name) VALUES ('year-1', 'First year')")
+    programs, copy = postgres_home() / "bin", tmp_path / "postgres.dump"
+    dump = [str(programs / "pg_dump"), "--format=custom", f"--file={copy}", postgres.dsn(database=database)]
+    subprocess.run(dump, check=True)
+    with postgres.new_database() as other:
+        migrate(other)
+        options = ["--clean", "--if-exists", "--single-transaction", f"--dbname={postgres.dsn(database=other)}"]
+        subprocess.run([str(programs / "pg_restore"), *options, str(copy)], check=True)
+        with psycopg.connect(postgres.dsn("exam_web", other), autocommit=True) as web:
+            assert web.execute("SELECT slug FROM users_level").fetchall() == [("year-1",)]
+            web.execute("UPDATE users_level SET name = 'Year 1'")
+            for statement in FORBIDDEN:
+                with pytest.raises(InsufficientPrivilege):
+                    web.execute(statement.encode())
+        migrate(other)
 
 
 @pytest.mark.parametrize(
