@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
 def _create(admin: PostgresDsn, owner: PostgresDsn) -> None:
     credentials = owner.hosts()[0]
-    role, password = (unquote(credentials[name] or "") for name in ("username", "password"))
+    role, password = unquote(credentials["username"] or ""), unquote(credentials["password"] or "")
     with psycopg.connect(str(admin), connect_timeout=5) as connection:
         # Encrypted here: PostgreSQL logs slow statements.
         encrypted = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
