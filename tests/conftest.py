@@ -65,7 +65,7 @@ def django_db_modify_db_settings(postgres: Postgres) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, postgres: Postgres) -> Iterator[None]:
-    """Let tests connect as web does, as a role that owns nothing; the owner migrates, empties and drops the database."""
+    """Let tests connect as web does, as a role that owns nothing; the owner migrates, empties and drops it."""
     empty = TransactionTestCase._fixture_teardown
 
     def empty_as_owner(case: TransactionTestCase) -> None:

@@ -96,8 +96,9 @@ def test_the_command_makes_the_keys_that_i_name() -> None:
 
 @pytest.mark.integration
 def test_a_secret_of_an_earlier_release_is_completed(control_plane, release_namespace) -> None:
-    """If my Secret lacks keys that a new release reads, helm refuses with the command that adds them and keeps others."""
-    kept, missing = sorted(KEYS)[0], sorted(KEYS)[1:]
+    """If my Secret lacks keys that a release reads, helm refuses with the command that adds them and keeps others."""
+    kept = min(KEYS)
+    missing = sorted(KEYS - {kept})
     options = {"arguments": ("--dry-run=server", f"--kubeconfig={control_plane.kubeconfig}")}
     control_plane.kubectl("create", "-f", "-", stdin=_command(release_namespace, "ours", kept))
     values = {"secrets": {"existingSecret": "ours"}}

@@ -65,9 +65,7 @@ PREVIOUS_RELEASE = "SELECT solver_release(%s::uuid)"
 
 
 @pytest.fixture
-def unconstrained(
-    transactional_db: None, as_owner: Callable[[], AbstractContextManager[None]]
-) -> Iterator[None]:
+def unconstrained(transactional_db: None, as_owner: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
     """Drop the check constraints of the schedule's tables, and add them again after the test."""
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(

@@ -183,7 +183,7 @@ def test_tables_of_later_migrations_are_granted_too(postgres: Postgres, database
 
 
 def test_an_upgrade_takes_the_tables_over(postgres: Postgres, earlier: str, run: Run, migrate, grant) -> None:
-    """If an earlier release migrated as web's role, `migrate` makes the owner the owner of everything; again is safe."""
+    """If an earlier release migrated as web's role, `migrate` makes the owner own everything; again is safe."""
     run(["-c", AS_EARLIER_RELEASES], earlier)
     with pytest.raises(HarnessError, match=r"exam_web owns the tables.*GRANT exam_web TO exam_owner;") as raised:
         migrate(earlier)
@@ -221,9 +221,9 @@ def test_the_superuser_creates_the_owner(postgres: Postgres, earlier: str, run: 
             run(["-m", "exam_web", "create_owner", "--seconds", "30"], earlier, **urls)
         run(MIGRATE, earlier, EXAM_OWNER_DATABASE_URL=urls["EXAM_OWNER_DATABASE_URL"])
         with psycopg.connect(urls["EXAM_OWNER_DATABASE_URL"]) as owner:
-            assert owner.execute("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user").fetchone() == (
-                False,
-            )
+            assert owner.execute(
+                "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+            ).fetchone() == (False,)
             owner.execute("ALTER TABLE users_level ADD COLUMN mine int")
     finally:
         with psycopg.connect(postgres.dsn(database=earlier), autocommit=True) as superuser:
@@ -233,7 +233,7 @@ def test_the_superuser_creates_the_owner(postgres: Postgres, earlier: str, run: 
 def test_a_restored_backup_has_the_same_owner_and_rights(
     postgres: Postgres, database: str, migrate, tmp_path: Path
 ) -> None:
-    """If I restore a backup into a new installation, by the commands of docs/backup.md, web serves with its few rights."""
+    """If I restore a backup into a new installation, by the commands of docs/backup.md, web has its few rights."""
     migrate(database)
     with psycopg.connect(postgres.dsn("exam_web", database)) as web:
         web.execute("INSERT INTO users_level (slug, name) VALUES ('year-1', 'First year')")
@@ -257,9 +257,17 @@ def test_a_restored_backup_has_the_same_owner_and_rights(
     ("statement", "undo", "message"),
     [
         ("GRANT exam_owner TO exam_web", "REVOKE exam_owner FROM exam_web", "REVOKE exam_owner FROM exam_web;"),
-        ("GRANT exam_owner TO exam_grader", "REVOKE exam_owner FROM exam_grader", "REVOKE exam_owner FROM exam_grader;"),
+        (
+            "GRANT exam_owner TO exam_grader",
+            "REVOKE exam_owner FROM exam_grader",
+            "REVOKE exam_owner FROM exam_grader;",
+        ),
         ("ALTER ROLE exam_solver SUPERUSER", "ALTER ROLE exam_solver NOSUPERUSER", "exam_solver is a superuser"),
-        ("ALTER ROLE exam_solver RENAME TO gone", "ALTER ROLE gone RENAME TO exam_solver", "exam_solver does not exist"),
+        (
+            "ALTER ROLE exam_solver RENAME TO gone",
+            "ALTER ROLE gone RENAME TO exam_solver",
+            "exam_solver does not exist",
+        ),
     ],
 )
 def test_roles_that_are_not_separate_are_refused(

@@ -1,7 +1,7 @@
 """The roles of web's database: the owner migrates; web at runtime reads and writes rows, and owns nothing.
 
-Migrations grant solver and grader what they use. What web may do is granted here, at each `migrate`: for the tables that
-exist and, by default privileges, for those that later migrations create.
+Migrations grant solver and grader what they use. What web may do is granted here, at each `migrate`: for the tables
+that exist and, by default privileges, for those that later migrations create.
 """
 
 from collections.abc import Iterator
@@ -72,7 +72,8 @@ def separate_roles(connection: BaseDatabaseWrapper, roles: Roles) -> None:
             raise CommandError(
                 "the roles of the database are not separate, and nothing was migrated:\n  "
                 + "\n  ".join(faults)
-                + "\nRun these statements once, as a superuser, then migrate again (docs/operations.md, «Stores of your own»)."
+                + "\nRun these statements once, as a superuser, then migrate again"
+                " (docs/operations.md, «Stores of your own»)."
             )
         names = {"owner": owner, "database": database, "schema": SCHEMA}
         names |= {"web": roles.web, "solver": roles.solver, "grader": roles.grader}
@@ -90,7 +91,7 @@ def _faults(cursor: CursorWrapper, roles: Roles, owner: str, database: str, owne
     """What is wrong, each with the statement that corrects it."""
     for role in (roles.web, roles.solver, roles.grader):
         if role == owner:
-            yield f"{role} migrates, and a service uses it: CREATE ROLE exam_owner LOGIN PASSWORD '…'; and migrate as that"
+            yield f"{role} migrates, and a service uses it: CREATE ROLE exam_owner LOGIN PASSWORD '…'; migrate as it"
             continue
         found = _row(
             cursor, "SELECT rolsuper, pg_has_role(rolname, %s, 'MEMBER') FROM pg_roles WHERE rolname = %s", owner, role

@@ -45,7 +45,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Readiness: the database has this release's schema, which web's role does not own; the cache is reported but not required."""
+    """Readiness: the database has this release's schema, which web's role does not own.
+
+    The cache is reported but not required.
+    """
     del request
     return _report({"database": _check_database(), "cache": _check_cache()})
 

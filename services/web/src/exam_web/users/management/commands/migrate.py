@@ -23,10 +23,10 @@ class Command(migrate.Command):
             return
         if ENVIRONMENT.owner_database_url is None:
             raise CommandError(
-                "EXAM_OWNER_DATABASE_URL is not set: migrations run as a role that owns the schema, which web at runtime"
-                f" ({ENVIRONMENT.web_role}) must not. Once, as a superuser: CREATE ROLE exam_owner LOGIN PASSWORD '…';"
-                f" GRANT {ENVIRONMENT.web_role} TO exam_owner; and set the variable, or the key owner-url of the chart's"
-                " postgres.existingSecret, to its URL (docs/operations.md, «Stores of your own»)"
+                "EXAM_OWNER_DATABASE_URL is not set: migrations run as the role that owns the schema, which web at"
+                f" runtime ({ENVIRONMENT.web_role}) must not. Once, as a superuser: CREATE ROLE exam_owner LOGIN"
+                f" PASSWORD '…'; GRANT {ENVIRONMENT.web_role} TO exam_owner; and set the variable, or the key owner-url"
+                " of the chart's postgres.existingSecret, to its URL (docs/operations.md, «Stores of your own»)"
             )
         connection = connections[options["database"]]
         roles = Roles(web=ENVIRONMENT.web_role, solver=ENVIRONMENT.solver_role, grader=ENVIRONMENT.grader_role)

@@ -31,7 +31,7 @@ _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 class Postgres(Server):
-    """A PostgreSQL server with the database ``exam``, owned by ``exam_owner``, which migrates and grants the other roles.
+    """A PostgreSQL server with the database ``exam``, of ``exam_owner``, which migrates and grants the other roles.
 
     Args:
         folder: the folder for its data and log.
