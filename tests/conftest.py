@@ -18,6 +18,8 @@ from exam_harness.environments.processes.servers.postgres import OWNER, Postgres
 from exam_harness.environments.processes.servers.redis import Redis
 
 TESTS = Path(__file__).parent
+EMPTY = "_fixture_teardown"
+"""The method of Django's test cases that empties the database after a test."""
 GROUPS = {
     "exam_operator": "operator",
     "integration/control_plane": "operator",
@@ -66,7 +68,7 @@ def django_db_modify_db_settings(postgres: Postgres) -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, postgres: Postgres) -> Iterator[None]:
     """Let tests connect as web does, as a role that owns nothing; the owner migrates, empties and drops it."""
-    empty = TransactionTestCase._fixture_teardown
+    empty = getattr(TransactionTestCase, EMPTY)
 
     def empty_as_owner(case: TransactionTestCase) -> None:
         with _owner(postgres):
@@ -77,7 +79,7 @@ def django_db_setup(django_db_setup: None, postgres: Postgres) -> Iterator[None]
         # The one right more than web has: tests of degrees record them in the grader's place, by a temporary table.
         owner.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO exam_web").format(sql.Identifier(name)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_as_owner)
+        patch.setattr(TransactionTestCase, EMPTY, empty_as_owner)
         _log_in(postgres, "exam_web")
         yield
     _log_in(postgres, OWNER)

@@ -99,19 +99,19 @@ def test_a_secret_of_an_earlier_release_is_completed(control_plane, release_name
     """If my Secret lacks keys that a release reads, helm refuses with the command that adds them and keeps others."""
     kept = min(KEYS)
     missing = sorted(KEYS - {kept})
-    options = {"arguments": ("--dry-run=server", f"--kubeconfig={control_plane.kubeconfig}")}
+    options = ("--dry-run=server", f"--kubeconfig={control_plane.kubeconfig}")
     control_plane.kubectl("create", "-f", "-", stdin=_command(release_namespace, "ours", kept))
     values = {"secrets": {"existingSecret": "ours"}}
     namespace = ("-n", release_namespace)
     try:
         before = yaml.safe_load(control_plane.kubectl(*namespace, "get", "secret", "ours", "--output=yaml"))
         with pytest.raises(RenderError, match=r"Secret exam/ours lacks keys that this release reads") as raised:
-            render(values, **options)
+            render(values, arguments=options)
         words = str(raised.value).split("create-secret.sh ")[1].split(" | ")[0].split()
         assert (words[:2], sorted(words[2:])) == ([release_namespace, "ours"], missing)
         patch = ("patch", "secret", "ours", "--patch-file=/dev/stdin")
         control_plane.kubectl(*namespace, *patch, stdin=_command(*words))
-        assert render(values, **options)
+        assert render(values, arguments=options)
         after = yaml.safe_load(control_plane.kubectl(*namespace, "get", "secret", "ours", "--output=yaml"))
         assert (after["data"].keys(), after["data"][kept]) == (KEYS, before["data"][kept])
     finally:

@@ -124,6 +124,6 @@ def _may_act_as(cursor: CursorWrapper, role: str) -> bool:
     return bool(may)
 
 
-def _row(cursor: CursorWrapper, statement: str, *values: object) -> Any:  # noqa: ANN401 - any column's type
+def _row(cursor: CursorWrapper, statement: str, *values: str) -> Any:  # noqa: ANN401 - any column's type
     cursor.execute(statement, values)
     return cursor.fetchone()
