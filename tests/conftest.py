@@ -107,10 +107,13 @@ def _log_in(postgres: Postgres, role: str) -> None:
 
 
 @pytest.fixture
-def real_cache(redis_server: Redis, settings: Settings) -> Iterator[None]:
-    """Point Django's cache at the real Redis, emptied."""
-    cache = settings.CACHES["default"] | {"LOCATION": redis_server.url}
-    settings.CACHES = {"default": cache}
-    caches["default"].clear()
+def real_cache(redis_server: Redis, broker_server: Redis, settings: Settings) -> Iterator[None]:
+    """Point Django's cache and web's counters at the real servers, emptied, with the rights that web has there."""
+    servers = (redis_server, broker_server)
+    for server in servers:
+        server.empty()
+    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": redis_server.url_of("web")}}
+    settings.LOGIN_COUNTERS_URL = broker_server.url_of("web")
     yield
     caches["default"].close()
+    assert [server.denied() for server in servers] == [set(), set()]

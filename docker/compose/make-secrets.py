@@ -16,11 +16,15 @@ def _dsn(role: str, password: str) -> str:
     return f"postgresql://{role}:{password}@postgres:5432/exam"
 
 
+def _redis(server: str, user: str, passwords: dict[str, str]) -> str:
+    return f"redis://{user}:{passwords[user]}@{server}:6379/0"
+
+
 def environments() -> dict[str, dict[str, str]]:
     """Generate the environment variables of every service."""
-    postgres, owner, web, solver, grader, redis, cassandra = (secrets.token_urlsafe(24) for _ in range(7))
+    postgres, owner, web, solver, grader, cassandra = (secrets.token_urlsafe(24) for _ in range(6))
+    redis = {user: secrets.token_urlsafe(24) for user in ("web", "solver", "grader", "probe")}
     stores = {
-        "EXAM_REDIS_URL": f"redis://:{redis}@redis:6379/0",
         "EXAM_CASSANDRA_HOSTS": "cassandra",
         "EXAM_CASSANDRA_USERNAME": "exam",
         "EXAM_CASSANDRA_PASSWORD": cassandra,
@@ -30,6 +34,8 @@ def environments() -> dict[str, dict[str, str]]:
     return {
         "web": {
             **stores,
+            "EXAM_REDIS_URL": _redis("redis", "web", redis),
+            "EXAM_BROKER_URL": _redis("broker", "web", redis),
             "EXAM_DATABASE_URL": _dsn("exam_web", web),
             "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
             "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
@@ -47,18 +53,25 @@ def environments() -> dict[str, dict[str, str]]:
         },
         "solver": {
             **stores,
+            "EXAM_REDIS_URL": _redis("redis", "solver", redis),
             "EXAM_LEASE_DATABASE_URL": _dsn("exam_solver", solver),
             "EXAM_SOLVER_KEYS_FILE": f"/secrets/{KEYS}",
             "EXAM_WEB_URL": "http://web:8000",
         },
-        "grader": {**stores, "EXAM_DATABASE_URL": _dsn("exam_grader", grader), "EXAM_METRICS_PORT": "9100"},
+        "grader": {
+            **stores,
+            "EXAM_BROKER_URL": _redis("broker", "grader", redis),
+            "EXAM_DATABASE_URL": _dsn("exam_grader", grader),
+            "EXAM_METRICS_PORT": "9100",
+        },
         "postgres": {
             "POSTGRES_PASSWORD": postgres,
             "EXAM_WEB_PASSWORD": web,
             "EXAM_SOLVER_PASSWORD": solver,
             "EXAM_GRADER_PASSWORD": grader,
         },
-        "redis": {"REDIS_PASSWORD": redis},
+        "broker": {f"REDIS_{user.upper()}_PASSWORD": redis[user] for user in ("web", "grader", "probe")},
+        "redis": {f"REDIS_{user.upper()}_PASSWORD": redis[user] for user in ("web", "solver", "probe")},
     }
 
 
@@ -68,6 +81,7 @@ def main() -> None:
     if (ROOT / list(generated)[-1] / "env").exists():
         add_statement_keys(generated["web"])
         add_owner(generated["migrate"])
+        add_redis_users(generated)
         return
     for service, variables in generated.items():
         if service in {"web", "solver"}:
@@ -92,6 +106,19 @@ def add_owner(variables: dict[str, str]) -> None:
     if not (ROOT / "migrate/env").exists():
         superuser = _dsn("postgres", _read("postgres")["POSTGRES_PASSWORD"])
         _write("migrate", variables | {"EXAM_ADMIN_DATABASE_URL": superuser})
+
+
+def add_redis_users(generated: dict[str, dict[str, str]]) -> None:
+    """Replace the one password of Redis in secrets that an earlier release generated, and add the broker's."""
+    if (ROOT / "broker/env").exists():
+        return
+    for service in ("web", "solver", "grader", "redis"):
+        kept = {
+            name: value for name, value in _read(service).items() if name not in {"EXAM_REDIS_URL", "REDIS_PASSWORD"}
+        }
+        users = {name: value for name, value in generated[service].items() if name.endswith(("_URL", "_PASSWORD"))}
+        _write(service, kept | {name: value for name, value in users.items() if "REDIS" in name or "BROKER" in name})
+    _write("broker", generated["broker"])
 
 
 def write_key(path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from exam_harness.chart.render import NAMESPACE, render
 from exam_harness.environments.processes.paths import KIND_SOURCES
 
-EXTERNAL = {each: {"existingSecret": f"our-{each}"} for each in ("postgres", "redis", "cassandra")}
+EXTERNAL = {each: {"existingSecret": f"our-{each}"} for each in ("postgres", "redis", "broker", "cassandra")}
 VALUES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "external stores": {**EXTERNAL, "secrets": {"existingSecret": "ours"}},

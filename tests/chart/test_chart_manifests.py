@@ -31,7 +31,10 @@ SECRET_READERS: dict[str, set[str]] = {
     "postgres-web-password": {"postgres", "web", "migrations"},
     "postgres-solver-password": {"postgres", "solver"},
     "postgres-grader-password": {"postgres", "grader", "beat", "grading"},
-    "redis-password": {"redis", *STORE_CLIENTS},
+    "redis-web-password": {"redis", "broker", "web", "migrations"},
+    "redis-solver-password": {"redis", "solver"},
+    "redis-grader-password": {"broker", "grader", "beat", "grading"},
+    "redis-probe-password": {"redis", "broker"},
     "cassandra-password": STORE_CLIENTS,
 }
 
@@ -252,6 +255,7 @@ def test_external_stores_are_not_deployed(external) -> None:
     }
     assert {("our-postgres", f"{role}-url") for role in ("owner", "web", "solver", "grader")} <= read
     assert ("our-redis", "url") in read
+    assert {("our-broker", f"{user}-url") for user in ("web", "grader")} <= read
     assert {("our-cassandra", key) for key in ("hosts", "username", "password", "local-dc", "replication")} <= read
     assert ("ours", "solver-keys.pem") not in read
 
@@ -340,7 +344,10 @@ def test_priorities_put_stores_before_serving_before_grading(manifests) -> None:
     assert classes["exam-exam-stores"]["value"] > classes["exam-exam-serving"]["value"] == 0
     assert classes["exam-exam-grading"]["value"] < 0
     assert classes["exam-exam-grading"]["preemptionPolicy"] == "Never"
-    tiers = dict.fromkeys(("cassandra", "postgres", "redis"), "stores") | {"grader": "grading", "grading": "grading"}
+    tiers = dict.fromkeys(("cassandra", "postgres", "redis", "broker"), "stores") | {
+        "grader": "grading",
+        "grading": "grading",
+    }
     for pod in pods_of(manifests).values():
         assert pod["spec"]["priorityClassName"] == f"exam-exam-{tiers.get(component_of(pod), 'serving')}"
 

@@ -3,10 +3,12 @@
 from exam_harness.chart.network_policies import OUTSIDE, allowed_connections
 from exam_harness.chart.render import render
 
-STORES = {("postgres", 5432), ("redis", 6379), ("cassandra", 9042)}
+STORES = {("postgres", 5432), ("cassandra", 9042)}
 STORE_CLIENTS = ("web", "solver", "grader", "beat", "grading", "migrations")
 NEEDED_CONNECTIONS = {
     *((reader, store, port) for reader in STORE_CLIENTS for store, port in STORES),
+    *((reader, "redis", 6379) for reader in ("web", "solver")),
+    *((reader, "broker", 6379) for reader in ("web", "grader", "beat", "grading")),
     (OUTSIDE, "gateway", 8080),
     ("gateway", "web", 8000),
     ("gateway", "solver", 8000),
@@ -34,7 +36,7 @@ def test_operator_reaches_no_store_and_clients_reach_only_the_gateway(plain) -> 
     """If I look for forbidden connections, there are none: clients reach only the gateway, and the gateway no store."""
     edges = allowed_connections(plain)
     assert {target for source, target, _ in edges if source == OUTSIDE} == {"gateway"}
-    stores = {"postgres", "redis", "cassandra"}
+    stores = {"postgres", "redis", "broker", "cassandra"}
     assert not [edge for edge in edges if edge[0] in {"gateway", "operator", "test"} and edge[1] in stores]
     assert {source for source, target, _ in edges if target == "solver"} == {"gateway", "test"}
 
@@ -55,7 +57,7 @@ def test_only_store_clients_reach_external_stores(external) -> None:
     edges = _without_dns(allowed_connections(external))
     outside = {source for source, target, port in edges if target == OUTSIDE and port == 8000}
     assert outside == set(STORE_CLIENTS)
-    assert not [edge for edge in edges if edge[1] in {"postgres", "redis", "cassandra"}]
+    assert not [edge for edge in edges if edge[1] in {"postgres", "redis", "broker", "cassandra"}]
 
 
 def test_metrics_from_opens_every_metrics_port() -> None:

@@ -16,6 +16,7 @@ COMPONENTS = {
     "gateway": {"gateway"},
     "postgres": {"postgres"},
     "redis": {"redis"},
+    "broker": {"broker"},
     "cassandra": {"cassandra"},
 }
 """The pods of each group of values."""
@@ -86,7 +87,7 @@ def test_default_users_are_those_of_the_images(plain) -> None:
     """If I set nothing, each pod runs as the user that owns its image's files."""
     users = {component_of(pod): pod["spec"]["securityContext"]["runAsUser"] for pod in pods_of(plain).values()}
     assert users.pop("gateway") == 101
-    assert {users.pop(each) for each in ("postgres", "redis", "cassandra")} == {999}
+    assert {users.pop(each) for each in ("postgres", "redis", "broker", "cassandra")} == {999}
     assert set(users.values()) == {10001}
 
 

@@ -22,7 +22,10 @@ KEYS = {
     "postgres-web-password",
     "postgres-solver-password",
     "postgres-grader-password",
-    "redis-password",
+    "redis-web-password",
+    "redis-solver-password",
+    "redis-grader-password",
+    "redis-probe-password",
     "cassandra-password",
 }
 

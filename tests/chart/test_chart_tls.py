@@ -7,12 +7,14 @@ import pytest
 from exam_harness.chart.render import RenderError, component_of, pods_of, render
 
 STORE_CLIENTS = {"web", "solver", "grader", "beat", "grading", "migrations"}
+CLIENTS = {"redis": {"web", "migrations", "solver"}, "broker": {"web", "migrations", "grader", "beat", "grading"}}
 HOSTS = {"hosts": {"web": "exams.example.org", "solver": "solver.example.org"}}
 TLS = {"ingress": {"tls": [{"hosts": ["localhost"], "secretName": "tls"}]}}
 ROUTE = {"ingress": {"enabled": False}, "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}]}}
 EXTERNAL: dict[str, Any] = {
     "postgres": {"existingSecret": "pg", "tls": {"mode": "verify-full", "caSecret": "pg-ca"}},
     "redis": {"existingSecret": "redis", "tls": {"caSecret": "redis-ca"}},
+    "broker": {"existingSecret": "broker", "tls": {"caSecret": "broker-ca"}},
     "cassandra": {"existingSecret": "cass", "port": 9142, "tls": {"mode": "verify-ca", "caSecret": "cass-ca"}},
 }
 
@@ -47,7 +49,6 @@ def test_tls_of_external_stores_reaches_every_client() -> None:
     needed = {
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": "/etc/exam-stores/postgres.crt",
-        "EXAM_REDIS_CA_FILE": "/etc/exam-stores/redis.crt",
         "EXAM_CASSANDRA_PORT": "9142",
         "EXAM_CASSANDRA_TLS": "verify-ca",
         "EXAM_CASSANDRA_TLS_CA_FILE": "/etc/exam-stores/cassandra.crt",
@@ -59,11 +60,14 @@ def test_tls_of_external_stores_reaches_every_client() -> None:
             found |= {each["name"]: each["value"] for each in container["env"] if "value" in each}
             assert {"name": "store-ca", "mountPath": "/etc/exam-stores", "readOnly": True} in container["volumeMounts"]
         assert needed.items() <= found.items(), component
+        for store, clients in CLIENTS.items():
+            path = f"/etc/exam-stores/{store}.crt" if component in clients else None
+            assert found.get(f"EXAM_{store.upper()}_CA_FILE") == path, (component, store)
         (volume,) = [each for each in spec["volumes"] if each["name"] == "store-ca"]
         files = {each["secret"]["name"]: each["secret"]["items"] for each in volume["projected"]["sources"]}
         assert files == {
             f"{secret}-ca": [{"key": "ca.crt", "path": f"{store}.crt"}]
-            for store, secret in (("postgres", "pg"), ("redis", "redis"), ("cassandra", "cass"))
+            for store, secret in (("postgres", "pg"), ("redis", "redis"), ("broker", "broker"), ("cassandra", "cass"))
         }
     assert all("store-ca" not in str(pods[other]) for other in ("gateway", "operator"))
 
@@ -81,6 +85,7 @@ def test_public_authorities_are_the_default() -> None:
     ("values", "message"),
     [
         ({"redis": {"tls": {"caSecret": "ca"}}}, r"redis\.tls is set without redis\.existingSecret"),
+        ({"broker": {"tls": {"caSecret": "ca"}}}, r"broker\.tls is set without broker\.existingSecret"),
         ({"postgres": {"tls": {"mode": "require"}}}, r"postgres\.tls is set without postgres\.existingSecret"),
         (
             {"cassandra": {"existingSecret": "s", "tls": {"caSecret": "ca"}}},

@@ -19,7 +19,7 @@ from exam_harness.environments.processes.paths import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/operations.md").read_text()
 VALUES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-EXTERNAL = ("exam-postgres", "exam-redis", "exam-cassandra")
+EXTERNAL = ("exam-postgres", "exam-redis", "exam-broker", "exam-cassandra")
 (ROTATION,) = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -32,7 +32,11 @@ def test_the_values_of_the_page_render(text: str) -> None:
 def test_the_keys_of_external_stores_are_those_that_pods_read() -> None:
     """If I make the Secrets of my stores as the page says, every key that a pod reads is there."""
     (external,) = (text for text in VALUES if "existingSecret" in text)
-    table = dict(re.findall(r"^\| (PostgreSQL|Redis|Cassandra) \| (.*) \|$", PAGE, re.MULTILINE))
+    table = dict(
+        re.findall(
+            r"^\| (PostgreSQL|Redis, as the cache|Redis, as the broker|Cassandra) \| (.*) \|$", PAGE, re.MULTILINE
+        )
+    )
     named = {key for row in table.values() for key in re.findall(r"`([a-z-]+)`", row)}
     rendered = render(yaml.safe_load(external))
     read = {each["key"] for each in _references(rendered) if each.get("name") in EXTERNAL}

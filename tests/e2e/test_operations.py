@@ -246,7 +246,9 @@ def test_the_operator_cannot_list_secrets(platform) -> None:
         platform.cluster.kubectl(*_in_namespace("get", "secrets", f"--as={OPERATOR}"))
 
 
-@pytest.mark.parametrize("component", ["web", "solver", "grader", "gateway", "cassandra", "postgres", "redis"])
+@pytest.mark.parametrize(
+    "component", ["web", "solver", "grader", "gateway", "cassandra", "postgres", "redis", "broker"]
+)
 def test_other_pods_have_no_service_account_token(platform, component) -> None:
     """If an attacker gets into another pod than the operator's, it has no service account token."""
     pod = pod_names(platform.cluster, component)[0]
@@ -294,7 +296,7 @@ def test_a_reinstalled_release_keeps_its_data(platform, access) -> None:
     owned = _in_namespace("horizontalpodautoscalers,poddisruptionbudgets")
     eventually(lambda: cluster.get(*owned)["items"] == [], "no autoscaler and no budget is left", seconds=60)
     claims = {claim["metadata"]["name"] for claim in cluster.get(*_in_namespace("persistentvolumeclaims"))["items"]}
-    assert claims == {f"data-{RELEASE}-postgres-0", f"data-{RELEASE}-cassandra-rack1-0"}
+    assert claims == {f"data-{RELEASE}-{pod}" for pod in ("postgres-0", "broker-0", "cassandra-rack1-0")}
     assert [each["metadata"]["uid"] for each in cluster.get("exams", "--all-namespaces")["items"]] == exams
     words = chart_arguments(
         tags=platform.tags, from_packages=platform.from_packages, port=platform.port, hosts=platform.hosts

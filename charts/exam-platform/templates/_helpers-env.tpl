@@ -33,18 +33,43 @@
 {{- end }}
 {{- end }}
 
-{{/* The Redis URL. */}}
+{{/* The URL of the cache for a user: (list . "web"). */}}
 {{- define "exam.redisEnv" -}}
-{{- if .Values.redis.existingSecret }}
-{{- include "exam.secretEnv" (list "EXAM_REDIS_URL" .Values.redis.existingSecret "url") }}
-{{- if .Values.redis.tls.caSecret }}
+{{- $root := index . 0 -}}{{- $user := index . 1 -}}
+{{- with $root.Values.redis }}
+{{- if .existingSecret }}
+{{- include "exam.secretEnv" (list "EXAM_REDIS_URL" .existingSecret (get .urlKeys $user)) }}
+{{- if .tls.caSecret }}
 - {name: EXAM_REDIS_CA_FILE, value: /etc/exam-stores/redis.crt}
 {{- end }}
 {{- else }}
-{{- include "exam.secretEnv" (list "REDIS_PASSWORD" (include "exam.secretName" .) "redis-password") }}
-- name: EXAM_REDIS_URL
-  value: redis://:$(REDIS_PASSWORD)@{{ include "exam.fullname" . }}-redis:6379/0
+{{- include "exam.redisUserEnv" (list $root $user "EXAM_REDIS_URL" "redis") }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The URL of the broker for a user: (list . "grader"). */}}
+{{- define "exam.brokerEnv" -}}
+{{- $root := index . 0 -}}{{- $user := index . 1 -}}
+{{- with $root.Values.broker }}
+{{- if .existingSecret }}
+{{- include "exam.secretEnv" (list "EXAM_BROKER_URL" .existingSecret (printf "%s-url" $user)) }}
+{{- if .tls.caSecret }}
+- {name: EXAM_BROKER_CA_FILE, value: /etc/exam-stores/broker.crt}
+{{- end }}
+{{- else }}
+{{- include "exam.redisUserEnv" (list $root $user "EXAM_BROKER_URL" "broker") }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The URL of the chart's own Redis: (list . user variable component). */}}
+{{- define "exam.redisUserEnv" -}}
+{{- $root := index . 0 -}}{{- $user := index . 1 -}}
+{{- $password := printf "%s_PASSWORD" (upper (index . 3)) -}}
+{{- include "exam.secretEnv" (list $password (include "exam.secretName" $root) (printf "redis-%s-password" $user)) }}
+- name: {{ index . 2 }}
+  value: redis://{{ $user }}:$({{ $password }})@{{ include "exam.fullname" $root }}-{{ index . 3 }}:6379/0
 {{- end }}
 
 {{/* Cassandra's contact points, credentials and replication. */}}
@@ -90,7 +115,8 @@
 {{ include "exam.secretEnv" (list "EXAM_SECRET_KEY" (include "exam.secretName" .) "secret-key") }}
 {{ include "exam.secretEnv" (list "EXAM_SERVICE_TOKEN" (include "exam.secretName" .) "service-token") }}
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "web") }}
-{{ include "exam.redisEnv" . }}
+{{ include "exam.redisEnv" (list . "web") }}
+{{ include "exam.brokerEnv" (list . "web") }}
 {{ include "exam.cassandraEnv" . }}
 {{ include "exam.extra" (list .Values.web "extraEnv") }}
 {{- end }}
@@ -102,7 +128,7 @@
 - {name: EXAM_LOG_LEVEL, value: {{ .Values.logLevel }}}
 - {name: EXAM_GRADER_CONCURRENCY, value: {{ .Values.grader.concurrency | quote }}}
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "grader") }}
-{{ include "exam.redisEnv" . }}
+{{ include "exam.brokerEnv" (list . "grader") }}
 {{ include "exam.cassandraEnv" . }}
 {{ include "exam.extra" (list .Values.grader "extraEnv") }}
 {{- end }}

@@ -6,12 +6,14 @@ A NetworkPolicy of a component: (list . "web"). Every policy comes from one tabl
 {{- define "exam.networkPolicy" -}}
 {{- $root := index . 0 -}}{{- $component := index . 1 -}}
 {{- $values := $root.Values -}}
-{{- $external := dict "postgres" $values.postgres.existingSecret "redis" $values.redis.existingSecret "cassandra" $values.cassandra.existingSecret -}}
+{{- $external := dict "postgres" $values.postgres.existingSecret "redis" $values.redis.existingSecret "broker" $values.broker.existingSecret "cassandra" $values.cassandra.existingSecret -}}
 {{- if and $values.networkPolicies.enabled (not (get $external $component)) -}}
 {{- $stores := list }}
 {{- range $from := list "web" "solver" "grader" "beat" "grading" "migrations" }}
-{{- $stores = concat $stores (list (list $from "postgres" 5432) (list $from "redis" 6379) (list $from "cassandra" 9042)) }}
+{{- $stores = concat $stores (list (list $from "postgres" 5432) (list $from "cassandra" 9042)) }}
 {{- end }}
+{{- range $from := list "web" "solver" }}{{ $stores = append $stores (list $from "redis" 6379) }}{{ end }}
+{{- range $from := list "web" "grader" "beat" "grading" }}{{ $stores = append $stores (list $from "broker" 6379) }}{{ end }}
 {{- $edges := concat $stores (list
   (list "gateway" "web" 8000) (list "gateway" "solver" 8000) (list "solver" "web" 8000) (list "operator" "web" 8000)
   (list "cassandra" "cassandra" 7000) (list "cassandra" "cassandra" 9042)

@@ -1,7 +1,7 @@
 {{/* The certificates of the authorities of external stores, as files STORE.crt. */}}
 {{- define "exam.storeVolumes" -}}
 {{- $sources := list }}
-{{- range $store := list "postgres" "redis" "cassandra" }}
+{{- range $store := list "postgres" "redis" "broker" "cassandra" }}
 {{- with (get $.Values $store).tls.caSecret }}
 {{- $sources = append $sources (dict "secret" (dict "name" . "items" (list (dict "key" "ca.crt" "path" (printf "%s.crt" $store))))) }}
 {{- end }}
@@ -20,7 +20,7 @@
 
 {{/* Values that contradict each other: what is wrong, one line each. */}}
 {{- define "exam.storeFaults" -}}
-{{- range $store := list "postgres" "redis" "cassandra" }}
+{{- range $store := list "postgres" "redis" "broker" "cassandra" }}
 {{- $values := get $.Values $store }}
 {{- if and (not $values.existingSecret) (or $values.tls.caSecret $values.tls.mode) }}
 {{ $store }}.tls is set without {{ $store }}.existingSecret: the chart's own store has no TLS. Set existingSecret, or leave tls empty.
@@ -41,7 +41,7 @@ cassandra.port is set without cassandra.existingSecret: the chart's own Cassandr
 
 {{/* The keys of the platform's Secret with a password for a store, which comes first in its name. */}}
 {{- define "exam.passwords" -}}
-postgres-password postgres-owner-password postgres-web-password postgres-solver-password postgres-grader-password redis-password cassandra-password
+postgres-password postgres-owner-password postgres-web-password postgres-solver-password postgres-grader-password redis-web-password redis-solver-password redis-grader-password redis-probe-password cassandra-password
 {{- end }}
 
 {{/* The keys that pods read and secrets.existingSecret lacks, if the cluster can be read. */}}
@@ -50,7 +50,8 @@ postgres-password postgres-owner-password postgres-web-password postgres-solver-
 {{- with $found := lookup "v1" "Secret" $.Release.Namespace . }}
 {{- range concat (list "secret-key" "service-token" "web-keys.pem" "statement-keys.pem" "solver-keys.pem") (include "exam.passwords" $ | splitList " ") }}
 {{- $store := get $.Values (splitList "-" . | first) | default dict }}
-{{- if and (not $store.existingSecret) (not (hasKey $found.data .)) }}{{ . }} {{ end }}
+{{- $external := and $store.existingSecret (or (not (hasPrefix "redis-" .)) $.Values.broker.existingSecret) }}
+{{- if and (not $external) (not (hasKey $found.data .)) }}{{ . }} {{ end }}
 {{- end }}
 {{- end }}
 {{- end }}

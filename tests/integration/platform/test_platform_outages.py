@@ -25,12 +25,12 @@ def _unavailable(platform, reply, slug) -> None:
 
 @pytest.mark.parametrize("how", ["frozen", "down"])
 def test_an_outage_of_redis_does_not_affect_students(platform, how) -> None:
-    """If Redis is unavailable, I log in, list exams, start and answer; once it is back, everything is graded."""
+    """If cache and broker are unavailable, I log in, list exams, start and answer; afterwards, everything is graded."""
     sitting = platform.sitting()
     running = platform.start(sitting)
     single, numeric = running.question("single"), running.question("numeric")
     running.answer(single, {"seq": 1, "choices": [0]})
-    with getattr(platform, how)(platform.stack.redis):
+    with getattr(platform, how)(platform.stack.redis), getattr(platform, how)(platform.stack.broker):
         running.answer(single, {"seq": 2, "choices": [1]})
         started = platform.start(sitting)
         started.answer(numeric, {"seq": 1, "value": "3"})

@@ -99,6 +99,7 @@ def test_an_unreachable_database_is_an_error() -> None:
         "EXAM_COMPONENT": "grader",
         "EXAM_DATABASE_URL": "postgresql://exam_web:secret@127.0.0.1:9/exam",
         "EXAM_REDIS_URL": "redis://127.0.0.1:9/0",
+        "EXAM_BROKER_URL": "redis://127.0.0.1:9/0",
     }
     command = [sys.executable, "-m", "exam_web", "await_database", "--seconds", "6"]
     completed = subprocess.run(command, env=env, cwd=Path("/"), capture_output=True, text=True, check=False, timeout=60)

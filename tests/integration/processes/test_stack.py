@@ -13,6 +13,7 @@ from exam_harness.environments.processes.stack import Stack, Wiring
 
 pytestmark = pytest.mark.integration
 
+SOLVERS, GRADERS = ("solver-1", "solver-2"), ("grader-worker", "grader-beat")
 PORT = re.compile(r"(?:^|[ :])(\d{5,6})\b")
 
 
@@ -32,7 +33,10 @@ def test_the_stack_starts_restarts_and_stops() -> None:
             _assert_serves(stack)
             servers = (*stack.stores, *stack.services.values(), stack.gateway)
             members = {member for server in servers for member in server.process.process_tree()}
-            ports = [stack.postgres.port, stack.redis.port, stack.cassandra.port, stack.gateway_port]
+            ports = [
+                *(store.port for store in (stack.postgres, stack.redis, stack.broker, stack.cassandra)),
+                stack.gateway_port,
+            ]
             ports += [service.port for service in stack.services.values()]
         assert not [member for member in members if member.alive]
         assert not [port for port in ports if is_listening(port)]
@@ -83,13 +87,14 @@ def test_every_connection_between_two_processes_has_its_own_route() -> None:
         stack.gateway.prepare()
         texts = {name: " ".join(stack.env_for(name).values()) for name in stack.services}
         texts["gateway"] = (stack.gateway.folder / "nginx.conf").read_text()
-        stores = {"postgres": stack.postgres.port, "redis": stack.redis.port, "cassandra": stack.cassandra.port}
+        names = ("postgres", "redis", "broker", "cassandra")
+        stores = {name: getattr(stack, name).port for name in names}
         ports = stores | {name: service.port for name, service in stack.services.items()}
         configured = {name: {int(number) for number in PORT.findall(text)} for name, text in texts.items()}
         assert {name: {ends for ends, port in routes.items() if port in configured[name]} for name in texts} == {
             "web": {("web", server) for server in stores},
-            **{each: {(each, server) for server in (*stores, "web")} for each in ("solver-1", "solver-2")},
-            **{each: {("grader", server) for server in stores} for each in ("grader-worker", "grader-beat")},
+            **{each: {(each, server) for server in (*stores, "web") if server != "broker"} for each in SOLVERS},
+            **{each: {("grader", server) for server in stores if server != "redis"} for each in GRADERS},
             "gateway": {("gateway", server) for server in ("web", "solver-1", "solver-2")},
         }
         direct = {(name, server) for name in texts for server in ports if ports[server] in configured[name]}

@@ -36,15 +36,16 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def rediss_url(redis_server: Redis, authority: Authority) -> Iterator[str]:
+def rediss_url(broker_server: Redis, authority: Authority) -> Iterator[str]:
     """The URL of a Redis behind TLS."""
-    with tls_proxy(authority, host="127.0.0.1", port=redis_server.port) as port:
-        yield redis_server.url.replace("redis://", "rediss://").replace(f":{redis_server.port}/", f":{port}/")
+    with tls_proxy(authority, host="127.0.0.1", port=broker_server.port) as port:
+        url = broker_server.url_of("grader")
+        yield url.replace("redis://", "rediss://").replace(f":{broker_server.port}/", f":{port}/")
 
 
 def _grader(url: str, ca_file: Path | None) -> GraderSettings:
     dsn = PostgresDsn("postgresql://exam_grader@127.0.0.1/exam")
-    return GraderSettings(database_url=dsn, redis_url=RedisDsn(url), redis_ca_file=ca_file)
+    return GraderSettings(database_url=dsn, broker_url=RedisDsn(url), broker_ca_file=ca_file)
 
 
 def _broker(settings: GraderSettings) -> Connection:
@@ -52,16 +53,16 @@ def _broker(settings: GraderSettings) -> Connection:
 
 
 def test_redis_clients_verify_the_server(rediss_url: str, authority: Authority, stranger: Authority) -> None:
-    """If EXAM_REDIS_URL is rediss://, caches and Celery accept the server of my authority, and no other server."""
+    """If EXAM_BROKER_URL is rediss://, clients and Celery accept the server of my authority, and no other server."""
     settings = _grader(rediss_url, authority.ca_file)
-    with redis.Redis.from_url(settings.verified_redis_url) as client:
+    with redis.Redis.from_url(settings.verified_broker_url) as client:
         assert client.ping()
     with _broker(settings) as connection:
         connection.ensure_connection(max_retries=1)
     for file in (stranger.ca_file, None):
         distrusting = _grader(rediss_url, file)
         with (
-            redis.Redis.from_url(distrusting.verified_redis_url) as client,
+            redis.Redis.from_url(distrusting.verified_broker_url) as client,
             pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"),
         ):
             client.ping()

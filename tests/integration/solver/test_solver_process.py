@@ -28,6 +28,7 @@ from exam_core.keys import PublicKeySet, SigningKeys, new_signing_jwk
 from exam_core.tokens import Access, Role, sign_access
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import ChildProcess
+from exam_harness.environments.processes.servers.redis import Redis
 from exam_solver.papers.loader import PAPER_PART
 from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting, SolverLease
@@ -172,13 +173,16 @@ class Solver:
 def platform(
     tmp_path: Path,
     cassandra_env: dict[str, str],
-    redis_url: str,
+    redis_server: Redis,
     lease_database_url: str,
     sitting: Sitting,
     student: Student,
 ) -> Iterator[Platform]:
     """The dependencies of solver processes."""
-    env = cassandra_env | {"EXAM_LEASE_DATABASE_URL": lease_database_url, "EXAM_REDIS_URL": redis_url}
+    env = cassandra_env | {
+        "EXAM_LEASE_DATABASE_URL": lease_database_url,
+        "EXAM_REDIS_URL": redis_server.url_of("solver"),
+    }
     platform = Platform(tmp_path, env, sitting, student)
     yield platform
     platform.close()

@@ -58,9 +58,9 @@ def statement_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 
 
 @pytest.fixture
-def redis_client(redis_url: str) -> Iterator[redis.Redis]:
-    """A client of the Redis that web's cache is in, to look at what web stores there."""
-    with redis.Redis.from_url(redis_url) as client:
+def redis_client(redis_server: Redis) -> Iterator[redis.Redis]:
+    """The administrator of the Redis that web's cache is in, to look at what web stores there."""
+    with redis.Redis.from_url(redis_server.url) as client:
         yield client
 
 
@@ -213,7 +213,9 @@ def internal(people: People, cassandra_env: dict[str, str], redis_server: Redis,
     """A client of the internal API, with real Cassandra and Redis."""
     for name, value in cassandra_env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(distribution, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"redis_url": redis_server.url}))
+    monkeypatch.setattr(
+        distribution, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"redis_url": redis_server.url_of("web")})
+    )
     return Internal(ENVIRONMENT.service_token.get_secret_value())
 
 

@@ -127,13 +127,15 @@ def log_in_until(status: int, log_in: Callable[[], Any]) -> None:
     eventually(lambda: log_in().status_code == status, f"a login is answered with {status}")
 
 
-def test_login_with_a_frozen_redis(people, redis_server: Redis) -> None:
-    """With Redis frozen a login takes a little longer and succeeds."""
-    redis_server.process.pause()
+def test_login_with_a_frozen_redis(people, redis_server: Redis, broker_server: Redis) -> None:
+    """With cache and broker frozen a login takes a little longer and succeeds."""
+    for server in (redis_server, broker_server):
+        server.process.pause()
     try:
         assert sara().status_code == 200
     finally:
-        redis_server.process.resume()
+        for server in (redis_server, broker_server):
+            server.process.resume()
 
 
 @pytest.mark.parametrize(

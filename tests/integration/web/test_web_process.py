@@ -52,7 +52,7 @@ class Web:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of web while neither PostgreSQL nor Redis is running."""
-    postgres_port, redis_port = free_ports(2)
+    postgres_port, redis_port, broker_port = free_ports(3)
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
     return {
@@ -61,6 +61,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "exam_web.settings",
         "EXAM_DATABASE_URL": f"postgresql://exam_web:x@127.0.0.1:{postgres_port}/exam",
         "EXAM_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "EXAM_BROKER_URL": f"redis://127.0.0.1:{broker_port}/0",
         "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
         "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
         "EXAM_SIGNING_KEYS_FILE": str(keys),
@@ -186,7 +187,7 @@ def test_web_is_ready_once_migrated(environment, migrate, serve, empty_database:
     assert (after.status_code, after.json()["status"]) == (200, "degraded")
     assert after.json()["checks"]["database"]["ok"]
     assert not after.json()["checks"]["cache"]["ok"]
-    with_redis = serve(environment | {"EXAM_REDIS_URL": redis_server.url})
+    with_redis = serve(environment | {"EXAM_REDIS_URL": redis_server.url_of("web")})
     assert with_redis.get("/readyz").json()["status"] == "ok"
 
 
@@ -208,7 +209,7 @@ def test_admin_cookies_over_plain_http(environment, migrate, serve, empty_databa
     """With EXAM_INSECURE_HTTP the admin's cookies are sent without TLS; otherwise they are not."""
     env = environment | {
         "EXAM_DATABASE_URL": empty_database,
-        "EXAM_REDIS_URL": redis_server.url,
+        "EXAM_REDIS_URL": redis_server.url_of("web"),
         "EXAM_INSECURE_HTTP": "1",
         "ADMIN_PASSWORD": "correct horse battery",
     }
@@ -256,7 +257,7 @@ def _run_at_terminal(arguments: list[str], env: dict[str, str], *lines: str) -> 
 @pytest.mark.timeout(120)
 def test_create_admin_prompts_for_the_password(environment, migrate, empty_database, redis_server) -> None:
     """If I name no variable, I type the password twice without echo, and different ones change nothing."""
-    env = environment | {"EXAM_DATABASE_URL": empty_database, "EXAM_REDIS_URL": redis_server.url}
+    env = environment | {"EXAM_DATABASE_URL": empty_database, "EXAM_REDIS_URL": redis_server.url_of("web")}
     migrate(env)
     words = ["-m", "exam_web", "create_admin", "--username", "boss"]
     password = "correct horse battery"

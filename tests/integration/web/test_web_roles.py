@@ -58,6 +58,7 @@ def run(postgres: Postgres, tmp_path: Path) -> Run:
             "DJANGO_SETTINGS_MODULE": "exam_web.settings",
             "EXAM_DATABASE_URL": postgres.dsn("exam_web", database),
             "EXAM_REDIS_URL": "redis://127.0.0.1:1/0",
+            "EXAM_BROKER_URL": "redis://127.0.0.1:1/0",
             "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
             "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
             "EXAM_SIGNING_KEYS_FILE": str(keys),

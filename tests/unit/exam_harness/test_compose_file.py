@@ -1,5 +1,6 @@
 """docker/compose.yaml: hardened services, no default secrets, one published port."""
 
+import re
 import runpy
 
 import pytest
@@ -35,6 +36,7 @@ def test_every_service_receives_the_stop_signal(name) -> None:
         (["redis-server", "--save", ""], True),
         (["sh", "-c", 'set -a; . /secrets/env; set +a; exec "$@"', "sh"], True),
         (["sh", "-ec", "exec redis-server - <<END\nsave\nEND\n"], True),
+        (["sh", "-ec", 'eval "exec redis-server - <<END\n$(cat x)\nEND"\n'], True),
         (["sh", "-ec", "echo save | redis-server -"], False),
         (["sh", "-ec", "prepare\nredis-server --exec x"], False),
     ],
@@ -54,6 +56,7 @@ def test_each_service_mounts_only_its_own_secrets() -> None:
     assert mounted == {
         "postgres": {"secrets-postgres"},
         "redis": {"secrets-redis"},
+        "broker": {"secrets-broker"},
         "cassandra": set(),
         "migrate": {"secrets-web", "secrets-migrate"},
         "web": {"secrets-web"},
@@ -83,7 +86,7 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("HTTP_PORT", "8080")
     script = runpy.run_path(str(REPOSITORY / "docker/compose/make-secrets.py"))
     main = script["main"]
-    folders = ("web", "migrate", "solver", "grader", "postgres", "redis")
+    folders = ("web", "migrate", "solver", "grader", "postgres", "broker", "redis")
 
     def made(place) -> dict[str, str]:
         for name in folders:
@@ -109,8 +112,32 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     (tmp_path / "one/migrate/env").unlink()
     password = first["postgres/env"].split("POSTGRES_PASSWORD='")[1].split("'")[0]
     assert f"//postgres:{password}@" in made(tmp_path / "one")["migrate/env"], "nor a role that owns the schema"
+    for name in ("web", "solver", "grader"):
+        lines = (line for line in first[f"{name}/env"].splitlines(keepends=True) if "@broker" not in line)
+        url = "EXAM_REDIS_URL='redis://:secret@redis:6379/0'\n"
+        (tmp_path / f"one/{name}/env").write_text("".join(line for line in lines if "@redis" not in line) + url)
+    (tmp_path / "one/redis/env").write_text("REDIS_PASSWORD='secret'\n")
+    (tmp_path / "one/broker/env").unlink()
+    upgraded = made(tmp_path / "one")
+    assert "secret@" not in "".join(upgraded.values()), "nor users of Redis"
+    for name in ("web", "solver", "grader"):
+        kept = {line for line in first[f"{name}/env"].splitlines() if "@redis" not in line and "@broker" not in line}
+        assert kept < set(upgraded[f"{name}/env"].splitlines())
+    assert _redis_urls(upgraded) == _redis_urls(first) == {"web": 2, "solver": 1, "grader": 1}
     other = made(tmp_path / "other")
     assert all(other[name] != text for name, text in first.items())
     assert "EXAM_SECRET_KEY" not in first["solver/env"] + first["grader/env"]
     assert "http://localhost:8080" in first["web/env"]
     assert [name for name, text in first.items() if "EXAM_OWNER" in text or "//postgres:" in text] == ["migrate/env"]
+
+
+def _redis_urls(made: dict[str, str]) -> dict[str, int]:
+    """How many URLs of a Redis each service has, whose user and password that Redis knows."""
+    urls = {}
+    for name in ("web", "solver", "grader"):
+        found = re.findall(r"redis://(\w+):(.+)@(\w+):6379", made[f"{name}/env"])
+        assert all(
+            f"REDIS_{user.upper()}_PASSWORD='{password}'" in made[f"{server}/env"] for user, password, server in found
+        )
+        urls[name] = len(found)
+    return urls

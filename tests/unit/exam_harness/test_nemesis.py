@@ -94,7 +94,7 @@ def test_a_service_follows_its_stepped_clock(tmp_path: Path) -> None:
 
 def test_schedules_step_the_clock_of_every_store() -> None:
     """The machines do not agree on the time: the clock of any store or service may be set."""
-    clocks = {"postgres", "redis", "cassandra", "solver-1", "solver-2", "grader", "web"}
+    clocks = {"postgres", "redis", "broker", "cassandra", "solver-1", "solver-2", "grader", "web"}
     assert set(targets(1).clocks) == clocks
 
 
@@ -116,10 +116,11 @@ def test_the_controls_hit_what_schedules_hit() -> None:
 
 def test_schedules_cut_any_two_processes_that_are_connected() -> None:
     """A fault may lie between any two processes of the platform that talk to each other."""
-    stores = ("postgres", "cassandra", "redis")
+    stores = ("postgres", "cassandra")
     assert set(targets(1).links) == {
-        *(f"{client}→{server}" for client in ("solver-1", "solver-2") for server in (*stores, "web")),
-        *(f"{client}→{server}" for client in ("web", "grader") for server in stores),
+        *(f"{client}→{server}" for client in ("solver-1", "solver-2") for server in (*stores, "redis", "web")),
+        *(f"web→{server}" for server in (*stores, "redis", "broker")),
+        *(f"grader→{server}" for server in (*stores, "broker")),
         *(f"gateway→{server}" for server in ("solver-1", "solver-2", "web")),
     }
 

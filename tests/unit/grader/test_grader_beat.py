@@ -15,7 +15,7 @@ from exam_grader.settings import GraderSettings
 
 UNREACHABLE = GraderSettings(
     database_url=PostgresDsn("postgresql://user:none@127.0.0.1:1/none"),
-    redis_url=RedisDsn("redis://127.0.0.1:1/0"),
+    broker_url=RedisDsn("redis://127.0.0.1:1/0"),
 )
 
 

@@ -43,7 +43,7 @@ def test_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> No
     ("name", "value", "fault"),
     [
         ("EXAM_DATABASE_URL", None, "EXAM_DATABASE_URL is not set"),
-        ("EXAM_REDIS_URL", "http://localhost", "EXAM_REDIS_URL: URL scheme should be 'redis'"),
+        ("EXAM_BROKER_URL", "http://localhost", "EXAM_BROKER_URL: URL scheme should be 'redis'"),
         ("EXAM_GRADER_CONCURRENCY", "0", "EXAM_GRADER_CONCURRENCY: Input should be greater than or equal to 1"),
         ("EXAM_CLOSE_POLL_SECONDS", "soon", "EXAM_CLOSE_POLL_SECONDS: Input should be a valid number"),
         ("EXAM_LOG_LEVEL", "LOUD", "EXAM_LOG_LEVEL: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from exam_runtime.settings import (
+    BrokerSettings,
     CommaSeparated,
     EnvironmentSettings,
     RedisSettings,
@@ -94,13 +95,23 @@ def _redis(url: str, ca_file: str | None = None) -> RedisSettings:
     return RedisSettings.model_validate({"redis_url": url, "redis_ca_file": ca_file})
 
 
+def _broker(url: str, ca_file: str | None = None) -> BrokerSettings:
+    return BrokerSettings.model_validate({"broker_url": url, "broker_ca_file": ca_file})
+
+
 def test_redis_by_tls_is_verified() -> None:
-    """If the URL of Redis is rediss://, every client is instructed to verify the certificate, Celery too."""
-    assert _redis("redis://:p@r:1/0").verified_redis_url == "redis://:p@r:1/0"
-    assert _redis("rediss://:p@r:1/0").verified_redis_url == "rediss://:p@r:1/0?ssl_cert_reqs=required"
-    assert (
-        _redis("rediss://r:1/0?timeout=5", "/ca.crt").verified_redis_url
-        == "rediss://r:1/0?ssl_cert_reqs=required&ssl_ca_certs=%2Fca.crt&timeout=5"
-    )
+    """If the URL of a Redis is rediss://, every client is instructed to verify the certificate, Celery too."""
+    for verified in (
+        lambda *values: _redis(*values).verified_redis_url,
+        lambda *values: _broker(*values).verified_broker_url,
+    ):
+        assert verified("redis://:p@r:1/0") == "redis://:p@r:1/0"
+        assert verified("rediss://:p@r:1/0") == "rediss://:p@r:1/0?ssl_cert_reqs=required"
+        assert (
+            verified("rediss://r:1/0?timeout=5", "/ca.crt")
+            == "rediss://r:1/0?ssl_cert_reqs=required&ssl_ca_certs=%2Fca.crt&timeout=5"
+        )
     with pytest.raises(ValueError, match="EXAM_REDIS_URL does not begin with rediss://"):
         _redis("redis://r:1/0", "/ca.crt")
+    with pytest.raises(ValueError, match="EXAM_BROKER_URL does not begin with rediss://"):
+        _broker("redis://r:1/0", "/ca.crt")

@@ -12,6 +12,7 @@ from exam_web.settings.variables import WebSettings
 VARIABLES = {
     "EXAM_DATABASE_URL": "postgresql://web:x@db.example:5433/exam",
     "EXAM_REDIS_URL": "redis://redis.example:6379/0",
+    "EXAM_BROKER_URL": "redis://broker.example:6379/0",
     "EXAM_SECRET_KEY": "several words that are hard to guess, 0123456789 and more",
     "EXAM_SERVICE_TOKEN": "other words that are hard to guess, 9876543210 and more",
     "EXAM_SIGNING_KEYS_FILE": "/no/such/file",

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import Field, PostgresDsn
 
-from exam_runtime.settings import RedisSettings
+from exam_runtime.settings import BrokerSettings
 
 SERVICE: Final = "grader"
 """The value of the field ``service`` in logs."""
@@ -16,10 +16,10 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-class GraderSettings(RedisSettings):
+class GraderSettings(BrokerSettings):
     """Variables named ``EXAM_<FIELD>``; durations have their unit in their name.
 
-    Redis is the broker: the URL selects the database; all keys have a prefix.
+    The broker is a Redis: its URL selects the database; all keys have a prefix.
     """
 
     database_url: PostgresDsn

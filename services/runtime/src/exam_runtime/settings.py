@@ -52,7 +52,7 @@ class ServiceSettings(EnvironmentSettings):
 
 
 class RedisSettings(ServiceSettings):
-    """What the clients of Redis read."""
+    """What the clients of the cache read."""
 
     redis_url: RedisDsn
     redis_ca_file: Path | None = None
@@ -60,24 +60,59 @@ class RedisSettings(ServiceSettings):
 
     @property
     def verified_redis_url(self) -> str:
-        """The URL for clients, which verify the server's certificate.
-
-        Celery would accept any certificate, unless its URL has ``ssl_cert_reqs``.
-        """
-        url = str(self.redis_url)
-        parts = urlsplit(url)
-        if parts.scheme != "rediss":
-            return url
-        query = {"ssl_cert_reqs": "required"}
-        if self.redis_ca_file:
-            query["ssl_ca_certs"] = str(self.redis_ca_file)
-        return parts._replace(query=urlencode(query | dict(parse_qsl(parts.query)))).geturl()
+        """The URL for clients, which verify the server's certificate."""
+        return verified_url(self.redis_url, self.redis_ca_file)
 
     @model_validator(mode="after")
     def _ca_file_is_used(self) -> Self:
-        if self.redis_ca_file and not str(self.redis_url).startswith("rediss:"):
-            raise ValueError("EXAM_REDIS_CA_FILE is set but EXAM_REDIS_URL does not begin with rediss://")
+        _raise_first(unused_ca_files(self, "redis"))
         return self
+
+
+class BrokerSettings(ServiceSettings):
+    """What the clients of the broker read: another Redis, which evicts nothing."""
+
+    broker_url: RedisDsn
+    broker_ca_file: Path | None = None
+    """As `RedisSettings.redis_ca_file`."""
+
+    @property
+    def verified_broker_url(self) -> str:
+        """The URL for clients, which verify the server's certificate."""
+        return verified_url(self.broker_url, self.broker_ca_file)
+
+    @model_validator(mode="after")
+    def _ca_file_is_used(self) -> Self:
+        _raise_first(unused_ca_files(self, "broker"))
+        return self
+
+
+def verified_url(redis_url: RedisDsn, ca_file: Path | None) -> str:
+    """The URL of a Redis for clients, which verify its certificate.
+
+    Celery would accept any certificate, unless its URL has ``ssl_cert_reqs``.
+    """
+    url = str(redis_url)
+    parts = urlsplit(url)
+    if parts.scheme != "rediss":
+        return url
+    query = {"ssl_cert_reqs": "required"}
+    if ca_file:
+        query["ssl_ca_certs"] = str(ca_file)
+    return parts._replace(query=urlencode(query | dict(parse_qsl(parts.query)))).geturl()
+
+
+def unused_ca_files(settings: BaseSettings, *names: str) -> Iterator[str]:
+    """What is wrong: ``<name>_ca_file`` is set, and ``<name>_url`` is not one by TLS."""
+    for name in names:
+        if getattr(settings, f"{name}_ca_file") and not str(getattr(settings, f"{name}_url")).startswith("rediss:"):
+            variable = f"EXAM_{name.upper()}"
+            yield f"{variable}_CA_FILE is set but {variable}_URL does not begin with rediss://"
+
+
+def _raise_first(faults: Iterator[str]) -> None:
+    for fault in faults:
+        raise ValueError(fault)
 
 
 A = TypeVar("A", bound=BaseSettings)

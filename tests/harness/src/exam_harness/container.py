@@ -12,4 +12,4 @@ def receives_stop_signal(command: Sequence[str]) -> bool:
     if command[0] not in {"sh", "bash"}:
         return True
     script = command[2]
-    return re.search(r"(^|[\n;&])\s*exec \S", script) is not None
+    return re.search(r'(^|[\n;&])\s*(eval ")?exec \S', script) is not None

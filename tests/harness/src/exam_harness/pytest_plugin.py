@@ -51,15 +51,16 @@ def postgres(stores_folder: Path) -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def redis_server(stores_folder: Path) -> Iterator[Redis]:
-    """A Redis server."""
-    with Redis(stores_folder) as server:
+    """The Redis that is the cache."""
+    with Redis(stores_folder, "cache") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def redis_url(redis_server: Redis) -> str:
-    """The URL of the Redis server."""
-    return redis_server.url
+def broker_server(stores_folder: Path) -> Iterator[Redis]:
+    """The Redis that is the broker."""
+    with Redis(stores_folder, "broker") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

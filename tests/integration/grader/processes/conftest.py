@@ -21,6 +21,7 @@ from exam_grader.service import GraderService
 from exam_grader.settings import GraderSettings
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.servers.postgres import Postgres
+from exam_harness.environments.processes.servers.redis import Redis
 
 PYTHON = [sys.executable, "-W", "error::ResourceWarning", "-m", "exam_grader"]
 WAIT_SECONDS = 60
@@ -35,25 +36,30 @@ def wait_until(condition: Callable[[], bool], description: str, *, seconds: floa
 
 
 @pytest.fixture
-def broker(redis_url: str) -> Iterator["redis.Redis"]:
-    """The real Redis, emptied."""
-    with redis.Redis.from_url(redis_url) as client:
-        client.flushall()
+def broker(broker_server: Redis) -> Iterator["redis.Redis"]:
+    """The administrator of the real broker, emptied."""
+    broker_server.empty()
+    with redis.Redis.from_url(broker_server.url) as client:
         yield client
+    assert broker_server.denied() == set(), "the grader's user lacks a right"
 
 
 @pytest.fixture
 def grader_env(
-    database: None, postgres: Postgres, broker: "redis.Redis", cassandra_env: dict[str, str], tmp_path: Path
+    database: None,
+    postgres: Postgres,
+    broker: "redis.Redis",
+    broker_server: Redis,
+    cassandra_env: dict[str, str],
+    tmp_path: Path,
 ) -> dict[str, str]:
     """The environment of grader processes: their own database role, no secret of web."""
     name = connection.settings_dict["NAME"]
-    kwargs = broker.connection_pool.connection_kwargs
     return cassandra_env | {
         "PATH": os.environ["PATH"],
         "TMPDIR": str(tmp_path),
         "EXAM_DATABASE_URL": postgres.dsn("exam_grader", name),
-        "EXAM_REDIS_URL": f"redis://:{kwargs['password']}@{kwargs['host']}:{kwargs['port']}/0",
+        "EXAM_BROKER_URL": broker_server.url_of("grader"),
         "EXAM_CASSANDRA_TIMEOUT_MS": "10000",
         "EXAM_GRADER_CONCURRENCY": "2",
         "EXAM_GRADER_STALL_SECONDS": "2",
@@ -107,7 +113,7 @@ def _wait_until() -> Callable[..., None]:
 def in_process(grader_env: dict[str, str]) -> GraderSettings:
     """The grader's settings for tests that call its modules directly."""
     return GraderSettings(
-        database_url=PostgresDsn(grader_env["EXAM_DATABASE_URL"]), redis_url=RedisDsn(grader_env["EXAM_REDIS_URL"])
+        database_url=PostgresDsn(grader_env["EXAM_DATABASE_URL"]), broker_url=RedisDsn(grader_env["EXAM_BROKER_URL"])
     )
 
 
@@ -127,7 +133,7 @@ def make_grader(in_process: GraderSettings, cassandra_env: dict[str, str]) -> It
 
     def make() -> GraderService:
         stores.append(cassandra_answerlog(settings_from(cassandra_env)))
-        return GraderService(in_process, stores[-1], app, RedisBroker(str(in_process.redis_url)))
+        return GraderService(in_process, stores[-1], app, RedisBroker(str(in_process.broker_url)))
 
     yield make
     for store in stores:

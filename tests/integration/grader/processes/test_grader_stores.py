@@ -53,7 +53,7 @@ def test_the_lock_of_a_coordinator_that_died_is_free(dsn, postgres, wait_until) 
 
 def test_the_mark_of_enqueued_chunks_expires(broker, in_process, wait_until) -> None:
     """The mark that chunks were enqueued expires by itself, and is lost with the broker's memory."""
-    marks = RedisBroker(str(in_process.redis_url))
+    marks = RedisBroker(str(in_process.broker_url))
     assert not marks.is_marked_enqueued(7)
     marks.mark_enqueued(7, 600)
     assert (marks.is_marked_enqueued(7), marks.is_marked_enqueued(8)) == (True, False)
@@ -65,7 +65,7 @@ def test_the_mark_of_enqueued_chunks_expires(broker, in_process, wait_until) -> 
 
 def test_the_queue_depth_counts_waiting_tasks(broker, in_process, send) -> None:
     """I see how many chunks wait, apart from control tasks."""
-    marks = RedisBroker(str(in_process.redis_url))
+    marks = RedisBroker(str(in_process.broker_url))
     send("exam_grader.grade_chunk", str(uuid4()), 1, 0)
     send("exam_grader.grade_chunk", str(uuid4()), 1, 1)
     send("exam_grader.close_due")
@@ -108,16 +108,16 @@ def test_the_periodic_task_skips_open_sittings(seeded_open, make_grader) -> None
     assert seeded_open.row.closes_at > timezone.now() + timedelta(minutes=30)
 
 
-def test_grading_resumes_when_redis_returns(
+def test_grading_resumes_when_the_broker_returns(
     seeded, start, wait_until, graders_blocked, graders_waiting, stores_folder, tmp_path: Path
 ) -> None:
-    """Redis restarts in the middle, empty: workers, beat and coordinator reconnect, and every degree is right."""
+    """The broker restarts in the middle: workers, beat and coordinator reconnect, and every degree is right."""
     (tmp_path / "logs").mkdir()
-    server = Redis(tmp_path)
+    server = Redis(tmp_path, "broker")
     server.start()
     try:
         server.await_ready()
-        env = {"EXAM_REDIS_URL": server.url}
+        env = {"EXAM_BROKER_URL": server.url_of("grader")}
         start("worker", **env)
         beat = start("beat", **env)
         coordinator = start("coordinate", "--sitting", seeded.name, **env)

@@ -29,7 +29,7 @@ def test_a_sitting_that_is_over_is_graded_by_the_workers(seeded, start, coordina
 def test_a_local_coordinator_needs_no_broker_and_no_worker(seeded, coordinate) -> None:
     """With --local I need no Redis and no worker."""
     (unused_port,) = free_ports(1)
-    done = coordinate("--sitting", str(seeded.sitting), "--local", EXAM_REDIS_URL=f"redis://127.0.0.1:{unused_port}/0")
+    done = coordinate("--sitting", str(seeded.sitting), "--local", EXAM_BROKER_URL=f"redis://127.0.0.1:{unused_port}/0")
     assert done.returncode == 0, done.stdout
     seeded.assert_graded_once()
 

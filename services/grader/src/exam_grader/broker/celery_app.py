@@ -23,9 +23,9 @@ PERIODIC_EXPIRES_SECONDS = 30.0
 
 
 def create_app(settings: GraderSettings) -> Celery:
-    """Create an app that uses the settings' Redis and has no tasks yet."""
+    """Create an app that uses the settings' broker and has no tasks yet."""
     # No fixups: Celery's Django fixup adds the working directory to sys.path; `tasks` closes old connections itself.
-    app = Celery("exam_grader", broker=settings.verified_redis_url, fixups=[], set_as_current=False)
+    app = Celery("exam_grader", broker=settings.verified_broker_url, fixups=[], set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",

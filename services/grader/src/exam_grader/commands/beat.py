@@ -23,7 +23,7 @@ MAX_QUEUE_DEPTH = 100
 
 def run(_arguments: argparse.Namespace, settings: GraderSettings, _cassandra: CassandraSettings) -> int:
     """Send the periodic tasks until the process is asked to stop."""
-    broker = RedisBroker(settings.verified_redis_url)
+    broker = RedisBroker(settings.verified_broker_url)
     monitor = LoopMonitor(expected=True)
     if settings.metrics_port is not None:
         ProbeServer(

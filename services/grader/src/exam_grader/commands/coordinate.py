@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, settings: GraderSettings, cassandra: Cass
     connect_request_ids()
     stop = _stop_on_signals()
     answerlog = cassandra_answerlog(cassandra)
-    broker = RedisBroker(settings.verified_redis_url)
+    broker = RedisBroker(settings.verified_broker_url)
     service = GraderService(settings, answerlog, create_app(settings), broker)
     server = _serve_probes(settings, broker)
     try:

@@ -29,7 +29,7 @@ from exam_grader.tasks import register_tasks
 
 def run(_arguments: argparse.Namespace, settings: GraderSettings, cassandra: CassandraSettings) -> int:
     """Process tasks until asked to stop; returns 0 after SIGTERM, with unfinished tasks returned to the queue."""
-    broker = RedisBroker(settings.verified_redis_url)
+    broker = RedisBroker(settings.verified_broker_url)
     app = create_app(settings)
     monitor = ConsumerMonitor()
     track_acknowledgements(app, monitor)

@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 from urllib.parse import unquote
 
-from pydantic import Field, PostgresDsn, SecretStr, model_validator
+from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, model_validator
 
 from exam_core.bounds import MAX_SPAN_US
 from exam_core.instants import SECOND
-from exam_runtime.settings import CommaSeparated, RedisSettings
+from exam_runtime.settings import CommaSeparated, ServiceSettings, unused_ca_files, verified_url
 
 POSTGRES_PORT: Final = 5432
 MIN_SECRET_LENGTH: Final = {"secret_key": 50, "service_token": 32}
 """In characters; Django warns of a shorter SECRET_KEY."""
 
 
-class WebSettings(RedisSettings):
+class WebSettings(ServiceSettings):
     """Variables named ``EXAM_<FIELD>``."""
 
     component: Literal["web", "grader"] = "web"
@@ -30,6 +30,12 @@ class WebSettings(RedisSettings):
     """PostgreSQL, as the role that owns the schema. A command that has it connects as that role; web does not start."""
     admin_database_url: PostgresDsn | None = None
     """PostgreSQL, as a superuser, for `create_owner`."""
+    redis_url: RedisDsn | None = None
+    """Redis as the cache, which may evict anything; the grader has none."""
+    redis_ca_file: Path | None = None
+    broker_url: RedisDsn | None = None
+    """Redis as the broker, which evicts nothing: web counts failed logins there."""
+    broker_ca_file: Path | None = None
     secret_key: SecretStr = SecretStr("")
     service_token: SecretStr = SecretStr("")
     """The bearer token of operator and tools at /internal/."""
@@ -66,6 +72,16 @@ class WebSettings(RedisSettings):
         """Web's role in PostgreSQL; of the grader's processes, theirs."""
         return unquote(self.database_url.hosts()[0]["username"] or "")
 
+    @property
+    def verified_redis_url(self) -> str | None:
+        """The cache's URL for clients, which verify the server's certificate."""
+        return verified_url(self.redis_url, self.redis_ca_file) if self.redis_url else None
+
+    @property
+    def verified_broker_url(self) -> str | None:
+        """The broker's URL for clients, which verify the server's certificate."""
+        return verified_url(self.broker_url, self.broker_ca_file) if self.broker_url else None
+
     def database(self) -> dict[str, Any]:
         """The entry in Django's DATABASES: all hosts (libpq tries them in order) and every parameter of the URL."""
         url = self.owner_database_url or self.database_url
@@ -93,8 +109,12 @@ class WebSettings(RedisSettings):
             for name, length in MIN_SECRET_LENGTH.items():
                 if len(getattr(self, name).get_secret_value()) < length:
                     yield f"EXAM_{name.upper()} must be set, to at least {length} characters"
+            for name in ("redis_url", "broker_url"):
+                if getattr(self, name) is None:
+                    yield f"EXAM_{name.upper()} is not set"
             for name in ("signing_keys_file", "statement_keys_file"):
                 if getattr(self, name) is None:
                     yield f"EXAM_{name.upper()} must name a private JWK set"
+        yield from unused_ca_files(self, "redis", "broker")
         if self.revocation_seconds < self.refresh_token_seconds:
             yield "EXAM_REVOCATION_SECONDS must not be less than EXAM_REFRESH_TOKEN_SECONDS"

@@ -57,8 +57,11 @@ async def _put(answers: AnswerLog, digest: str, parts: dict[str, PaperPart]) -> 
 
 def _cache(paper: Paper) -> None:
     """Store the paper in Redis, under the key that solvers read; without Redis they read Cassandra."""
+    url = ENVIRONMENT.verified_redis_url
+    if url is None:
+        raise RuntimeError("EXAM_REDIS_URL is not set: only web distributes papers")
     try:
-        with Redis.from_url(ENVIRONMENT.verified_redis_url, socket_timeout=0.5, socket_connect_timeout=0.5) as client:
+        with Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5) as client:
             client.set(f"paper:{paper.digest}", bytes(paper.body), ex=CACHE_SECONDS)
     except RedisError as error:
         log.warning("paper_cache_failed", paper=paper.digest, error=str(error))

@@ -16,14 +16,14 @@ helm install exam charts/exam-platform --namespace exam --values my-values.yaml
 ```
 
 The chart deploys web, solver, grader, the operator with its `Exam` resource, an nginx gateway in front of them, and
-PostgreSQL, Redis and Cassandra; each of the three can be external (`existingSecret`). All pods meet the restricted Pod
-Security Standard: label the namespace `pod-security.kubernetes.io/enforce: restricted`. Uninstalling the release keeps
-the volumes, the Secret, the CustomResourceDefinition and every `Exam`.
+PostgreSQL, Redis (cache and broker) and Cassandra; each of these can be external (`existingSecret`). All pods meet the
+restricted Pod Security Standard: label the namespace `pod-security.kubernetes.io/enforce: restricted`. Uninstalling the
+release keeps the volumes, the Secret, the CustomResourceDefinition and every `Exam`.
 
 `templates/` has one folder per component (`web`, `solver`, `grader`, `beat`, `grading`, `operator`, `gateway`,
-`migrations`, `postgres`, `redis`, `cassandra`) with one file per kind: `deployment.yaml` or `statefulset.yaml`,
-`service.yaml`, `configmap.yaml`, `pdb.yaml`, `netpol.yaml`, `rbac.yaml`. The table of permitted connections is in
-`templates/_helpers-netpol.tpl`.
+`migrations`, `postgres`, `redis`, `broker`, `cassandra`) with one file per kind: `deployment.yaml` or
+`statefulset.yaml`, `service.yaml`, `configmap.yaml`, `pdb.yaml`, `netpol.yaml`, `rbac.yaml`. The table of permitted
+connections is in `templates/_helpers-netpol.tpl`.
 
 ## Secrets, and GitOps
 
@@ -82,16 +82,18 @@ External stores are verified by the certificates in a Secret's `ca.crt`, or by t
 
 ```yaml
 postgres: {existingSecret: pg, tls: {mode: verify-full, caSecret: pg-ca}}
-redis: {existingSecret: redis, tls: {caSecret: redis-ca}}   # a `url` that begins with rediss://
+redis: {existingSecret: redis, tls: {caSecret: redis-ca}}     # a `url` that begins with rediss://
+broker: {existingSecret: broker, tls: {caSecret: redis-ca}}   # `web-url` and `grader-url`
 cassandra: {existingSecret: cassandra, port: 9142, tls: {mode: verify-ca, caSecret: cassandra-ca}}
 ```
 
 ## Pods
 
-`web`, `solver`, `grader`, `operator`, `gateway`, `postgres`, `redis` and `cassandra` each have `nodeSelector`,
-`tolerations`, `affinity`, `topologySpreadConstraints`, `podLabels`, `podAnnotations`, `extraEnv`, `extraVolumes`,
-`extraVolumeMounts`, `image.digest` and `runAsUser`. Those of `web` hold for the migrations too, those of `grader` for
-grading Jobs and beat. On OpenShift, set each `runAsUser` to null, and `networkPolicies.dnsPorts` to `[5353]`.
+`web`, `solver`, `grader`, `operator`, `gateway`, `postgres`, `redis`, `broker` and `cassandra` each have
+`nodeSelector`, `tolerations`, `affinity`, `topologySpreadConstraints`, `podLabels`, `podAnnotations`, `extraEnv`,
+`extraVolumes`, `extraVolumeMounts`, `image.digest` and `runAsUser`. Those of `web` hold for the migrations too, those
+of `grader` for grading Jobs and beat. On OpenShift, set each `runAsUser` to null, and `networkPolicies.dnsPorts` to
+`[5353]`.
 
 With `monitoring.serviceMonitors`, alerts and dashboards select the metrics of this release;
 `monitoring.rules.runbookUrl` makes `runbook_url` of each alert.

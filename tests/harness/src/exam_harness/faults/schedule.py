@@ -143,9 +143,9 @@ class Targets:
         replicas: the processes of which only one at a time may fail.
     """
 
-    processes: Mapping[str, int]
-    clocks: Mapping[str, int]
-    links: Mapping[str, int]
+    processes: Mapping[str, float]
+    clocks: Mapping[str, float]
+    links: Mapping[str, float]
     students: int
     replicas: frozenset[str] = frozenset()
 

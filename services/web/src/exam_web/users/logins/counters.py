@@ -28,8 +28,8 @@ MAX_KEYS: Final = 200_000
 """In a process without Redis. Every failed login has cost a hash, so a minute has fewer."""
 REDIS_KEY: Final = "login-failures"
 
-# One hash without a lifetime: Redis evicts caches, which have one, and never counters. It has one window, by Redis' own
-# clock, so no counter outlives the window, whatever happens between two commands. A clock that was set back ends it.
+# One hash, in the Redis that evicts nothing. It has one window, by Redis' own clock, so no counter outlives the window,
+# whatever happens between two commands. A clock that was set back ends it.
 _ADD: Final = """
 local seconds = tonumber(ARGV[1])
 local now = tonumber(redis.call('TIME')[1])
@@ -153,7 +153,7 @@ class Counters:
         """Increment counters; if there is no window, one of that length begins."""
         if self._clock() >= self._retry_at:
             try:
-                redis = _redis(settings.CACHES["default"]["LOCATION"])
+                redis = _redis(settings.LOGIN_COUNTERS_URL)
                 counted = Counted(redis.add(keys, seconds=seconds), redis)
             except RedisError as error:
                 self._retry_at = self._clock() + RETRY_SECONDS

@@ -38,17 +38,26 @@ class Secrets:
         )
 
 
-def web_environment(
-    postgres: Postgres, redis: Redis, cassandra: Cassandra, secret: Secrets, *, static_root: Path, gateway_port: int
-) -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """The servers that services connect to; `redis` is the cache."""
+
+    postgres: Postgres
+    redis: Redis
+    broker: Redis
+    cassandra: Cassandra
+
+
+def web_environment(stores: Stores, secret: Secrets, *, static_root: Path, gateway_port: int) -> dict[str, str]:
     """Return the environment of web and its commands; browsers reach it through the gateway."""
     return (
         _common()
-        | _cassandra(cassandra)
+        | _cassandra(stores.cassandra)
         | {
             "DJANGO_SETTINGS_MODULE": "exam_web.settings",
-            "EXAM_DATABASE_URL": postgres.dsn("exam_web"),
-            "EXAM_REDIS_URL": redis.url,
+            "EXAM_DATABASE_URL": stores.postgres.dsn("exam_web"),
+            "EXAM_REDIS_URL": stores.redis.url_of("web"),
+            "EXAM_BROKER_URL": stores.broker.url_of("web"),
             "EXAM_SECRET_KEY": secret.secret_key,
             "EXAM_SERVICE_TOKEN": secret.service_token,
             "EXAM_SIGNING_KEYS_FILE": str(secret.web_keys),
@@ -67,30 +76,28 @@ def migration_environment(postgres: Postgres, web: Mapping[str, str]) -> dict[st
     return {**web, "EXAM_OWNER_DATABASE_URL": postgres.dsn(OWNER)}
 
 
-def grader_environment(postgres: Postgres, redis: Redis, cassandra: Cassandra) -> dict[str, str]:
+def grader_environment(stores: Stores) -> dict[str, str]:
     """Return the environment of grader processes: no signing key, no service token."""
     return (
         _common()
-        | _cassandra(cassandra)
+        | _cassandra(stores.cassandra)
         | {
             "DJANGO_SETTINGS_MODULE": "exam_web.settings",
             "EXAM_COMPONENT": "grader",
-            "EXAM_DATABASE_URL": postgres.dsn("exam_grader"),
-            "EXAM_REDIS_URL": redis.url,
+            "EXAM_DATABASE_URL": stores.postgres.dsn("exam_grader"),
+            "EXAM_BROKER_URL": stores.broker.url_of("grader"),
         }
     )
 
 
-def solver_environment(
-    postgres: Postgres, redis: Redis, cassandra: Cassandra, secret: Secrets, *, web_url: str
-) -> dict[str, str]:
+def solver_environment(stores: Stores, secret: Secrets, *, web_url: str) -> dict[str, str]:
     """Return the environment of a solver process."""
     return (
         _common()
-        | _cassandra(cassandra)
+        | _cassandra(stores.cassandra)
         | {
-            "EXAM_LEASE_DATABASE_URL": postgres.dsn("exam_solver"),
-            "EXAM_REDIS_URL": redis.url,
+            "EXAM_LEASE_DATABASE_URL": stores.postgres.dsn("exam_solver"),
+            "EXAM_REDIS_URL": stores.redis.url_of("solver"),
             "EXAM_SOLVER_KEYS_FILE": str(secret.solver_keys),
             "EXAM_WEB_URL": web_url,
         }

@@ -17,6 +17,7 @@ from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_harness.environments.processes.service_env import (
     Secrets,
+    Stores,
     grader_environment,
     migration_environment,
     solver_environment,
@@ -97,7 +98,8 @@ class Stack:
             wiring.join(ring)
         self.clocks = _clocks(folder, ring, solvers) if wiring.stepped else {}
         self.postgres = Postgres(folder, clock=self.clocks.get("postgres"))
-        self.redis = Redis(folder, clock=self.clocks.get("redis"))
+        self.redis = Redis(folder, "cache", clock=self.clocks.get("redis"))
+        self.broker = Redis(folder, "broker", clock=self.clocks.get("broker"))
         self.nodes = [
             Cassandra(folder, ring=ring, number=number, long_lived=long_lived, clock=self.clocks.get(name))
             for number, name in enumerate(ring.names, start=1)
@@ -105,15 +107,15 @@ class Stack:
         self.cassandra = self.nodes[0]
         self._echo = echo
         self._with_beat = beat
-        stores = (self.postgres, self.redis, self.cassandra)
+        stores = Stores(postgres=self.postgres, redis=self.redis, broker=self.broker, cassandra=self.cassandra)
         self._wiring = wiring
         gateway_port, web_port, worker_port, beat_port, *solver_ports = free_ports(4 + solvers)
-        self._ports = {"postgres": self.postgres.port, "redis": self.redis.port, "web": web_port}
+        self._ports = {each: getattr(self, each).port for each in ("postgres", "redis", "broker")} | {"web": web_port}
         self.web_env = web_environment(
-            *stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port
+            stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port
         ) | dict(wiring.env)
         self.web = web(folder, port=web_port, env=self._routed("web", self.web_env), clock=self.clocks.get("web"))
-        self.solver_env = solver_environment(*stores, self.secrets, web_url=self.web.url)
+        self.solver_env = solver_environment(stores, self.secrets, web_url=self.web.url)
         self.solver_env |= {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms), **wiring.env}
         self.solvers = [
             solver(
@@ -126,7 +128,7 @@ class Stack:
             )
             for number, port in enumerate(solver_ports, start=1)
         ]
-        self.grader_env = grader_environment(*stores) | dict(wiring.env)
+        self.grader_env = grader_environment(stores) | dict(wiring.env)
         self.worker, self.beat = (
             grader(
                 folder,
@@ -148,7 +150,7 @@ class Stack:
     @property
     def stores(self) -> tuple[Server, ...]:
         """The servers that store data."""
-        return (self.postgres, self.redis, *self.nodes)
+        return (self.postgres, self.redis, self.broker, *self.nodes)
 
     @property
     def services(self) -> dict[str, Service]:
@@ -197,7 +199,7 @@ class Stack:
         # Cassandra takes longest: it boots while PostgreSQL is initialised and migrated.
         for node in self.nodes:
             node.start()
-        start_together((self.postgres, self.redis))
+        start_together((self.postgres, self.redis, self.broker))
         with ThreadPoolExecutor() as pool:
             owner = migration_environment(self.postgres, {})
             migrated = pool.submit(self.web_command, "migrate", "--no-input", env=owner)
@@ -257,6 +259,6 @@ class Stack:
 def _clocks(folder: Path, ring: Ring, solvers: int) -> dict[str, SteppedClock]:
     """A clock for each store and service, by its name; the grader's processes share one, as on one machine."""
     services = ("web", "grader", *(f"solver-{number}" for number in range(1, solvers + 1)))
-    names = ("redis", *ring.names, *services)
+    names = ("redis", "broker", *ring.names, *services)
     clocks = {name: SteppedClock(folder / "clocks", name, threads=True) for name in names}
     return clocks | {"postgres": SteppedClock(folder / "clocks", "postgres")}

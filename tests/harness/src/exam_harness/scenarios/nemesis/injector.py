@@ -91,10 +91,10 @@ class Injector:
                 await self.operator.stop()
 
     def _disturb_tasks(self, event: Event) -> None:
-        """Lose or repeat the queued tasks again and again while the event lasts; without Redis there are none."""
+        """Lose or repeat the queued tasks again and again while the event lasts; without the broker there are none."""
         until = time.monotonic() + event.lasts / 1_000
         repeated: set[bytes | str] = set()
-        with redis.Redis.from_url(self.platform.stack.redis.url, socket_timeout=1, socket_connect_timeout=1) as client:
+        with redis.Redis.from_url(self.platform.stack.broker.url, socket_timeout=1, socket_connect_timeout=1) as client:
             while time.monotonic() < until:
                 with suppress(redis.ConnectionError, redis.TimeoutError):
                     for queue in _QUEUES:

@@ -57,13 +57,15 @@ _PROCESSES: Final = {
     "solver-1": 5,
     "solver-2": 5,
     "postgres": 4,
-    "redis": 2,
+    "redis": 1,
+    "broker": 1,
     "grader": 3,
     "web": 2,
 }
 _CLOCKS: Final = {
     PLATFORM_CLOCK: 6,
-    "redis": 1,
+    "redis": 0.5,
+    "broker": 0.5,
     "solver-1": 1,
     "solver-2": 1,
     "grader": 1,
@@ -80,9 +82,10 @@ _LINKS: Final = {
     "gateway→solver-2": 2,
     "gateway→web": 2,
     "grader→postgres": 2,
-    "grader→redis": 2,
+    "grader→broker": 2,
     "web→postgres": 1,
-    "web→redis": 1,
+    "web→redis": 0.5,
+    "web→broker": 0.5,
 }
 _CASSANDRA: Final = 2
 """The frequency of faults of a node, and of its clock."""
@@ -119,6 +122,7 @@ class Platform:
         self.processes: Mapping[str, Server] = {
             "postgres": stack.postgres,
             "redis": stack.redis,
+            "broker": stack.broker,
             **{node.name: node for node in stack.nodes},
             "web": stack.web,
             **{each.name: each for each in stack.solvers},
