@@ -208,7 +208,7 @@ def _draw_operations(rng: Random, targets: Targets) -> list[Event]:
             return [Event(at=at, fault=Fault.STOP, target=SITTING)]
 
 
-def _weighted(rng: Random, weights: Mapping[str, int]) -> str:
+def _weighted(rng: Random, weights: Mapping[str, float]) -> str:
     return rng.choices(list(weights), weights=list(weights.values()))[0]
 
 
