@@ -371,7 +371,7 @@ def test_a_new_chart_version_changes_no_pod_of_a_store(tmp_path) -> None:
         {each["metadata"]["name"]: each["spec"] for each in _of_kind(documents, "StatefulSet")}
         for documents in (render(values), render(values, chart=newer))
     )
-    assert len(before) == 5
+    assert len(before) == 6
     assert before == after
     web = f"Deployment/{RELEASE}-web"
     assert pods_of(render(values))[web] != pods_of(render(values, chart=newer))[web], "the versions do differ"
