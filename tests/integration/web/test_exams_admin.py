@@ -1,5 +1,6 @@
 """Exams in the admin, saved as a browser saves them: line ends become CRLF, and every field of the page is posted."""
 
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
@@ -113,6 +114,38 @@ def test_an_author_names_namespaces_in_the_admin(client, people, question: Quest
     assert "is no name of a Kubernetes namespace" in answer.content.decode()
     save(client, address, namespaces="")
     assert Exam.objects.get().namespaces == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("3,14", "3.14"),
+        ("\u22120,125", "-0.125"),
+        ("٣\u066b٢٤", "3.24"),
+        ("1e3", "1000"),
+        ("1,234", None),
+        ("1_0", None),
+    ],
+)
+def test_the_admin_reads_numbers_as_students_type_them(client, people, typed: str, stored: str | None) -> None:
+    """A key typed in the admin is the number that a student's answer would be; 1,234 is refused with both ways."""
+    exam = Exam.objects.create(slug="sums", title="Sums", level=people.year_1, author=people.doctor)
+    row = Question.objects.create(exam=exam, ident="q", position=0, kind="numeric", text="?", value=2, tolerance=0)
+    client.force_login(people.doctor)
+    address = reverse("admin:exams_question_change", args=[row.pk])
+    fields = Form(client.get(address).content.decode()).fields
+    assert (fields["value"], fields["tolerance"], fields["weight"]) == ("2", "0", "1")
+    answer = client.post(address, fields | {"value": typed})
+    row.refresh_from_db()
+    if stored is None:
+        assert answer.status_code == 200
+        assert row.value == 2
+        assert typed in Form(answer.content.decode()).fields["value"]
+        expected = "write &#x27;1234&#x27; or &#x27;1.234&#x27;" if "," in typed else "is not a number"
+        assert expected in answer.content.decode()
+    else:
+        assert answer.status_code == 302, answer.content.decode()
+        assert row.value == Decimal(stored)
 
 
 @pytest.fixture

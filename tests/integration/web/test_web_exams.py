@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -58,6 +59,26 @@ def test_a_doctor_creates_edits_and_deletes_an_exam(log_in, people) -> None:
     assert doctor.send("DELETE", "/api/exams/sums").status_code == 204
     assert doctor.get("/api/exams/sums").status_code == 404
     assert not Choice.objects.exists()
+
+
+def test_the_api_reads_numbers_as_students_type_them(log_in, people, algebra) -> None:
+    """A key that I send as text is the number that a student's answer would be; 1,234 is refused with both ways."""
+    doctor = log_in(people.doctor)
+    numeric = {
+        "id": "comma",
+        "kind": "numeric",
+        "text": "?",
+        "value": "\u22123,14",
+        "tolerance": "٢\u066b٤",
+        "weight": 1.5,
+    }
+    made = doctor.send("POST", "/api/exams/algebra-101/questions", numeric)
+    assert made.status_code == 201, made.content
+    assert Decimal(made.json()["value"]) == Decimal("-3.14")
+    assert Decimal(made.json()["tolerance"]) == Decimal("2.4")
+    refused = doctor.send("POST", "/api/exams/algebra-101/questions", numeric | {"id": "two", "value": "1,234"})
+    assert refused.status_code == 422
+    assert "write '1234' or '1.234'" in refused.content.decode()
 
 
 def test_a_doctor_sees_and_edits_only_own_exams(log_in, people, algebra) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import MAX_SEQ, AnswerValue, answer_id_of, parse_answer, parse_decimal, parse_seq, shown
+from exam_core.answers import MAX_SEQ, AnswerValue, answer_id_of, parse_answer, parse_seq
 from exam_core.canonical import canonical, digest_of
-from exam_core.paper import Paper, decimal_text
+from exam_core.paper import Paper
 from exam_core.problems import Problem, ProblemKind
 
 T = TypeVar("T")
@@ -30,7 +29,6 @@ ANYTHING = st.recursive(
 BODIES = ANYTHING | st.fixed_dictionaries(
     {}, optional={"seq": ANYTHING, "choices": ANYTHING | st.lists(st.integers(-1, 4)), "value": ANYTHING | NUMBER_LIKE}
 )
-DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=None, min_value=-(10**40), max_value=10**40)
 
 
 def _result_of(call: Callable[[], T]) -> T | Problem:
@@ -80,6 +78,7 @@ def test_an_invalid_seq_is_rejected(seq: Any) -> None:
         (NUMERIC, {"value": "3.140"}, AnswerValue(value="3.14")),
         (NUMERIC, {"value": " -0,50 "}, AnswerValue(value="-0.5")),
         (NUMERIC, {"value": "1e3"}, AnswerValue(value="1000")),
+        (NUMERIC, {"value": "\u2212٣\u066b٢٤"}, AnswerValue(value="-3.24")),
         (NUMERIC, {"value": "-0"}, AnswerValue(value="0")),
         (NUMERIC, {"value": None}, AnswerValue(value="")),
     ],
@@ -113,7 +112,8 @@ def test_equal_answers_have_one_form(paper: Paper, question: int, body: dict[str
         (NUMERIC, {"value": ""}, ProblemKind.BAD_NUMBER),
         (NUMERIC, {"value": "NaN"}, ProblemKind.BAD_NUMBER),
         (NUMERIC, {"value": "Infinity"}, ProblemKind.BAD_NUMBER),
-        (NUMERIC, {"value": "٣"}, ProblemKind.BAD_NUMBER),
+        (NUMERIC, {"value": "1,234"}, ProblemKind.BAD_NUMBER),
+        (NUMERIC, {"value": "٣3"}, ProblemKind.BAD_NUMBER),
         (NUMERIC, {"value": "1_000"}, ProblemKind.BAD_NUMBER),
         (NUMERIC, {"value": "1e101"}, ProblemKind.BAD_NUMBER),
         (NUMERIC, {"value": "1e-101"}, ProblemKind.BAD_NUMBER),
@@ -129,29 +129,6 @@ def test_an_invalid_answer_is_rejected_with_its_kind(paper: Paper, question: int
     with pytest.raises(Problem) as refusal:
         parse_answer(paper, question, body)
     assert refusal.value.kind is kind
-
-
-@given(DECIMALS, st.integers(0, 6))
-def test_equal_numbers_have_one_text(number: Decimal, zeros: int) -> None:
-    """However many zeros I type, my answer is the same; different numbers have different texts."""
-    text = decimal_text(number)
-    assert Decimal(text) == number
-    assert "E" not in text
-    assert text not in {"-0", ""}
-    padded = Decimal(text + "0" * zeros) if "." in text else Decimal(f"{text}.{'0' * zeros}")
-    assert decimal_text(padded) == text
-    assert decimal_text(number.normalize()) == text or number != number.normalize()
-
-
-@given(NUMBER_LIKE)
-def test_a_number_is_parsed_like_decimal_or_rejected(text: str) -> None:
-    """No number is parsed as another value than Decimal gives."""
-    try:
-        number = parse_decimal(text)
-    except ValueError:
-        return
-    assert number == Decimal(text.strip().replace(",", "."))
-    assert number.is_finite()
 
 
 @pytest.mark.parametrize(
@@ -193,21 +170,16 @@ def test_another_answer_has_another_id(one: dict[str, Any], other: dict[str, Any
     assert (answer_id_of(**one) == answer_id_of(**other)) is (one == other)
 
 
+def test_an_ambiguous_number_is_refused_with_both_ways_to_write_it(paper: Paper) -> None:
+    """1,234 is 1234 in one country and 1.234 in another: I am asked which one I mean."""
+    with pytest.raises(Problem) as refusal:
+        parse_answer(paper, NUMERIC, {"value": "1,234"})
+    assert refusal.value.kind is ProblemKind.BAD_NUMBER
+    assert refusal.value.detail == "question 2: '1,234' can be read in two ways: write '1234' or '1.234'"
+
+
 def test_an_answer_is_choices_or_a_number() -> None:
     """An AnswerValue has exactly one of the two."""
     for choice, value in ((None, None), (1, "1")):
         with pytest.raises(ValueError, match="either choices or a number"):
             AnswerValue(choice=choice, value=value)
-
-
-@given(ANYTHING | st.integers(min_value=10**100))
-def test_shown_values_are_short(value: Any) -> None:
-    """An error message stays short, whatever was sent."""
-    assert len(shown(value)) <= 500
-
-
-def test_shown_values_are_quoted() -> None:
-    """I recognise the value that I sent."""
-    assert [shown("a"), shown("b" * 50)] == ["'a'", f"'{'b' * 37}...'"]
-    assert [shown(None), shown(3), shown(HUGE)] == ["None", "3", "a very large number"]
-    assert [shown([1]), shown({})] == ["a list", "an object"]

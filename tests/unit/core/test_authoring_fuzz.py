@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from exam_core.answers import AnswerValue
 from exam_core.authoring import AcceptedImage, ExamDocument, read_exam
-from exam_core.paper import ImageRef, QuestionKind, decimal_text, freeze
+from exam_core.numbers import decimal_text
+from exam_core.paper import ImageRef, QuestionKind, freeze
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import Policy, score
 from exam_core.validation import exam_faults

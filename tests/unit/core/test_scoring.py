@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from exam_core.answers import AnswerValue
 from exam_core.canonical import canonical
-from exam_core.paper import Key, KeyEntry, Paper, QuestionKind, decimal_text
+from exam_core.numbers import decimal_text
+from exam_core.paper import Key, KeyEntry, Paper, QuestionKind
 from exam_core.scoring import MultipleRule, Policy, score
 
 POLICIES = st.builds(Policy, multiple=st.sampled_from(MultipleRule))

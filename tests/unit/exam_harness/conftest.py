@@ -17,7 +17,8 @@ from exam_core.commitments import DegreeContent, attempt_member, degree_member
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot, InclusionProof, Member, buckets_root
 from exam_core.keys import SigningKeys, new_signing_jwk
-from exam_core.paper import Key, Paper, decimal_text, freeze
+from exam_core.numbers import decimal_text
+from exam_core.paper import Key, Paper, freeze
 from exam_core.receipts import Receipt
 from exam_core.scoring import Policy, score
 from exam_core.statements import DegreesStatement, SealStatement

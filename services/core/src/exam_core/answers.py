@@ -7,23 +7,19 @@ whichever solver takes it, and another body is another answer.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from exam_core.canonical import Json, canonical, digest
-from exam_core.paper import Paper, Question, QuestionKind, decimal_text, mask_of, numbers_of
+from exam_core.messages import shown
+from exam_core.numbers import NotANumberError, decimal_text, parse_decimal
+from exam_core.paper import Paper, Question, QuestionKind, mask_of, numbers_of
 from exam_core.problems import Problem, ProblemKind
 
 MAX_SEQ = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
 MAX_NUMBER_TEXT = 64
-MAX_NUMBER_DIGITS = 34
-"""The precision of IEEE 754 decimal128; a longer number is a mistake."""
-MAX_EXPONENT = 100
-SHOWN_LENGTH = 40
-"""Length to which values are cut in error messages."""
 
 
 @dataclass(frozen=True)
@@ -195,41 +191,9 @@ def _parse_number(number: int, value: object) -> str:
         raise _bad_number(number, f"the number is longer than {MAX_NUMBER_TEXT} characters")
     try:
         parsed = parse_decimal(value)
-    except ValueError as error:
+    except NotANumberError as error:
         raise _bad_number(number, str(error)) from error
     return decimal_text(parsed)
-
-
-def parse_decimal(text: str) -> Decimal:
-    """Parse a finite decimal of bounded size; a decimal comma is read as a point.
-
-    Raises:
-        ValueError: not a number, not finite, or too large.
-    """
-    if not text.isascii() or "_" in text:
-        raise ValueError(f"{shown(text)} is not a number")
-    try:
-        parsed = Decimal(text.strip().replace(",", "."))
-    except InvalidOperation as error:
-        raise ValueError(f"{shown(text)} is not a number") from error
-    if not parsed.is_finite():
-        raise ValueError(f"{shown(text)} is not a finite number")
-    if len(parsed.as_tuple().digits) > MAX_NUMBER_DIGITS:
-        raise ValueError(f"the number has more than {MAX_NUMBER_DIGITS} digits")
-    if abs(parsed.adjusted()) > MAX_EXPONENT or abs(int(parsed.as_tuple().exponent)) > MAX_EXPONENT:
-        raise ValueError(f"the number is beyond 10^±{MAX_EXPONENT}")
-    return parsed
-
-
-def shown(value: object) -> str:
-    """Format any value for an error message: quoted, and cut to `SHOWN_LENGTH`."""
-    if isinstance(value, str):
-        return repr(value if len(value) <= SHOWN_LENGTH else value[: SHOWN_LENGTH - 3] + "...")
-    if value is None or isinstance(value, bool | float):
-        return repr(value)
-    if isinstance(value, int):
-        return repr(value) if abs(value) < 10**SHOWN_LENGTH else "a very large number"
-    return "an object" if isinstance(value, Mapping) else "a list"
 
 
 def _members(body: object) -> Mapping[str, Any]:

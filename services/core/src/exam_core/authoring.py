@@ -18,8 +18,8 @@ from typing import Final, TypeVar
 import yaml
 
 from exam_core import limits
-from exam_core.answers import MAX_EXPONENT, MAX_NUMBER_DIGITS, parse_decimal
 from exam_core.documents import Fault, compose, invalid
+from exam_core.numbers import NotANumberError, parse_decimal
 from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, QuestionKind
 from exam_core.validation import count_fault, question_faults
 
@@ -250,17 +250,14 @@ class _Reader:
         return text
 
     def number(self, node: yaml.Node | None, name: str) -> Decimal | None:
-        """Read a finite decimal."""
+        """Read a finite decimal, by the rules for students' answers."""
         text = self.scalar(node, name)
         if node is None or text is None:
             return None
         try:
             return parse_decimal(text)
-        except ValueError:
-            self.fault(
-                node,
-                f"{name} is not a number of at most {MAX_NUMBER_DIGITS} digits within 10^±{MAX_EXPONENT}",
-            )
+        except NotANumberError as error:
+            self.fault(node, f"{name} {error.reason}")
             return None
 
     def boolean(self, node: yaml.Node | None) -> bool:

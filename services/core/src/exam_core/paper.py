@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Self
 
 from exam_core.canonical import Json, JsonObject, canonical, digest
+from exam_core.numbers import decimal_text
 
 FORMAT = 1
 MAX_QUESTIONS = 500
@@ -214,14 +215,6 @@ def mask_of(numbers: Iterable[int]) -> int:
 def numbers_of(mask: int) -> list[int]:
     """Return the choice numbers in a bit mask, ascending."""
     return [n for n in range(mask.bit_length()) if mask >> n & 1]
-
-
-def decimal_text(number: Decimal) -> str:
-    """Format a decimal in plain notation without trailing zeros: equal numbers give equal texts."""
-    text = format(number, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text
 
 
 def _content(body: bytes, name: str) -> JsonObject:

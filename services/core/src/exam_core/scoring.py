@@ -11,7 +11,8 @@ from typing import Self
 
 from exam_core.answers import AnswerValue
 from exam_core.canonical import Json, JsonObject, digest_of
-from exam_core.paper import Key, KeyEntry, Paper, Question, QuestionKind, decimal_text
+from exam_core.numbers import decimal_text
+from exam_core.paper import Key, KeyEntry, Paper, Question, QuestionKind
 
 _HALF = Fraction(1, 2)
 

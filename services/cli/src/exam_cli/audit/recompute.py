@@ -11,7 +11,8 @@ from exam_core.canonical import digest
 from exam_core.commitments import DegreeContent, attempt_member, commit_to_key, degree_member
 from exam_core.fold import SealedAttempt, SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot, buckets_root
-from exam_core.paper import Key, Paper, decimal_text
+from exam_core.numbers import decimal_text
+from exam_core.paper import Key, Paper
 from exam_core.scoring import Policy, score
 from exam_core.statements import DegreesStatement, SealStatement
 

@@ -13,7 +13,7 @@ from exam_answerlog.settings import CassandraSettings
 from exam_cli.audit.records import BucketRecord, ChunkRecord, RevisionRecord, SittingRecord, StoredBucket
 from exam_core.commitments import DegreeContent
 from exam_core.instants import to_micros
-from exam_core.paper import decimal_text
+from exam_core.numbers import decimal_text
 
 Connection = psycopg.Connection[DictRow]
 

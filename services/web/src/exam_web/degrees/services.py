@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from exam_core.commitments import DegreeContent, degree_member
 from exam_core.inclusion import BucketRoot
-from exam_core.paper import decimal_text
+from exam_core.numbers import decimal_text
 from exam_web.sittings.models import LedgerEntry, Revision
 
 

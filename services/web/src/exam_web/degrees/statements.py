@@ -4,7 +4,7 @@ from exam_core.buckets import bucket_of
 from exam_core.commitments import DegreeContent, commit_to_key, degree_member
 from exam_core.inclusion import BucketRoot, InclusionProof, Member, buckets_root
 from exam_core.instants import to_micros
-from exam_core.paper import decimal_text
+from exam_core.numbers import decimal_text
 from exam_core.problems import Problem, ProblemKind
 from exam_core.statements import DegreesStatement
 from exam_web.degrees.models import Degree

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminTextareaWidget
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,7 +13,7 @@ from exam_core.problems import Problem
 from exam_core.validation import exam_faults
 from exam_web.common import cache
 from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
-from exam_web.exams.forms import ExactTextField, PositionedFormSet
+from exam_web.exams.forms import ExactTextField, NumberField, PositionedFormSet
 from exam_web.exams.images import MAX_UPLOAD, image_store
 from exam_web.exams.models import Choice, Exam, Image, Question, validate_namespace
 from exam_web.exams.selectors import authored_questions, questions_of, sittings_keeping_papers
@@ -55,10 +55,11 @@ class ExamForm(forms.ModelForm[Exam]):
         return published
 
 
-EXACT_TEXTS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
-    models.TextField: {"form_class": ExactTextField, "widget": AdminTextareaWidget}
+EXACT_FIELDS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
+    models.TextField: {"form_class": ExactTextField, "widget": AdminTextareaWidget},
+    models.DecimalField: {"form_class": NumberField, "widget": AdminTextInputWidget(attrs={"inputmode": "decimal"})},
 }
-"""Override of the fields for texts that students see."""
+"""Override of the fields for texts that students see, and for numbers."""
 
 
 class ChoiceForm(ImageForm):
@@ -83,7 +84,7 @@ class QuestionInline(admin.TabularInline[Question, Exam]):
 
     model = Question
     formset = PositionedFormSet
-    formfield_overrides = EXACT_TEXTS
+    formfield_overrides = EXACT_FIELDS
     extra = 0
     fields = ("position", "ident", "kind", "text", "weight")
     show_change_link = True
@@ -96,7 +97,7 @@ OWNER = {Exam: "author", Question: "exam__author", Choice: "question__exam__auth
 class OwnedAdmin(ListAdmin[Any]):
     """Base of the models that belong to an exam: Doctors see, select and change only their own."""
 
-    formfield_overrides = EXACT_TEXTS
+    formfield_overrides = EXACT_FIELDS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return all rows for staff, their own for Doctors."""

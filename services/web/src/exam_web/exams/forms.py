@@ -1,9 +1,12 @@
 """Forms of the admin: fields that keep what an author wrote, and rows whose positions may be swapped."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.forms.formsets import DELETION_FIELD_NAME
+
+from exam_core.numbers import NotANumberError, decimal_text, parse_decimal
 
 
 class ExactTextField(forms.CharField):
@@ -20,6 +23,28 @@ class ExactTextField(forms.CharField):
         """Return the text with LF line ends; one of blanks alone is empty."""
         text = (super().to_python(value) or "").replace("\r\n", "\n")
         return text if text.strip() else ""
+
+
+class NumberField(forms.DecimalField):
+    """A number that is read by the rules for students' answers, and shown without trailing zeros.
+
+    The field is a text: a browser's number field reads a decimal comma by the browser's language, or posts nothing.
+    """
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> Decimal | None:  # noqa: ANN401 - Django's signature
+        """Read the number; the reason names both ways to write an ambiguous one."""
+        if not isinstance(value, str) or not value.strip():
+            return super().to_python(value)
+        try:
+            return parse_decimal(value)
+        except NotANumberError as error:
+            raise forms.ValidationError(str(error), code="invalid") from error
+
+    def prepare_value(self, value: Any) -> Any:  # noqa: ANN401 - Django's signature
+        """Return the number's one spelling; what was posted is shown as it was typed."""
+        return decimal_text(value) if isinstance(value, Decimal) else value
 
 
 class PositionedFormSet(forms.BaseInlineFormSet[Any, Any, Any]):

@@ -5,12 +5,22 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
+from pydantic import BeforeValidator
 
 from exam_core import limits
+from exam_core.numbers import parse_decimal
 from exam_core.paper import MAX_CHOICES
 
 Namespace = Annotated[str, Field(max_length=limits.MAX_NAMESPACE, pattern=limits.NAMESPACE_PATTERN)]
 Kind = Literal["single", "multiple", "numeric"]
+
+
+def _read_number(value: object) -> object:
+    """Read a number that is sent as text by the rules for students' answers; JSON numbers are left to pydantic."""
+    return parse_decimal(value) if isinstance(value, str) else value
+
+
+Number = Annotated[Decimal, BeforeValidator(_read_number)]
 
 
 class ExamNew(Schema):
@@ -57,7 +67,7 @@ class QuestionFields(Schema):
 
     kind: Kind
     text: str = Field(min_length=1, max_length=limits.MAX_TEXT)
-    weight: Decimal = Field(
+    weight: Number = Field(
         Decimal(1),
         ge=0,
         le=limits.MAX_WEIGHT,
@@ -66,10 +76,10 @@ class QuestionFields(Schema):
     )
     image: str | None = None
     max_choices: int | None = Field(None, ge=1, le=MAX_CHOICES)
-    value: Decimal | None = Field(
+    value: Number | None = Field(
         None, max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES
     )
-    tolerance: Decimal = Field(
+    tolerance: Number = Field(
         Decimal(0), ge=0, max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES
     )
 

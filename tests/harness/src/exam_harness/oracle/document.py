@@ -65,8 +65,8 @@ def read_document(text: str) -> Document:
 
 
 def parse_number(text: str) -> Fraction:
-    """The exact value of a decimal text; a decimal comma is read as a point."""
-    return Fraction(text.strip().replace(",", "."))
+    """The exact value of a decimal text: point, comma or U+066B, hyphen or U+2212, digits of any script."""
+    return Fraction(text.strip().replace(",", ".").replace("\u066b", ".").replace("\u2212", "-"))
 
 
 def _question(body: Mapping[str, Any]) -> Question:

@@ -1,15 +1,19 @@
 """Builds an answer's JSON from a student's intent, choosing by the texts and images that the paper shows."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from exam_harness.oracle.document import Document, Question
 from exam_harness.oracle.history import format_number
 from exam_harness.oracle.paper import MatchedPaper, match_paper
 from exam_harness.students.plan import Intent
+
+ARABIC: Final = str.maketrans("0123456789.", "٠١٢٣٤٥٦٧٨٩\u066b")
+THREE_DECIMALS: Final = re.compile(r"\.[0-9]{3}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,13 @@ def _number(question: Question, intent: Intent, rng: Random) -> str:
         # The edge of the tolerance is still correct, and a number may be written in several ways.
         exact = value + rng.choice([0, 1, -1]) * question.tolerance
         text = format_number(exact)
-        forms = [text, f" {text} ", text.replace(".", ",")]
-        return rng.choice(forms if "." not in text else [*forms, f"{text}0"])
+        forms = [text, f" {text} ", text.translate(ARABIC), text.replace("-", "\u2212")]
+        if "." in text:
+            # Three decimals after a comma could be thousands, and are rejected; a zero more makes them decimals.
+            forms += [
+                f"{text}0",
+                f"{text}0".replace(".", ",") if THREE_DECIMALS.search(text) else text.replace(".", ","),
+            ]
+        return rng.choice(forms)
     off = question.tolerance + Fraction(rng.randint(1, 500), 100)
     return format_number(value + rng.choice([1, -1]) * off)

@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from exam_core.buckets import buckets_for
 from exam_core.canonical import digest_of
 from exam_core.instants import from_micros, rfc3339, to_micros
-from exam_core.paper import AuthoredExam, Permute, decimal_text, freeze
+from exam_core.numbers import decimal_text
+from exam_core.paper import AuthoredExam, Permute, freeze
 from exam_core.paper import Paper as CorePaper
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import State
