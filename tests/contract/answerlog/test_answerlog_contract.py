@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exam_answerlog.log import AnswerLog, PaperPart, Rows
-from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, Start, Submission, answer_id_of
 from exam_core.fold import SealedBucket, fold_answers, latest_start, seal_bucket
 
 Tamper = Callable[[UUID, int, bytes], Awaitable[None]]

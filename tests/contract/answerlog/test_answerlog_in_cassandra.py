@@ -11,7 +11,8 @@ from cassandra.cluster import ResponseFuture, Session
 from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.log import PaperPart
 from exam_answerlog.tables import TABLES
-from exam_core.answers import Answer, AnswerValue, Start, Submission
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, Start, Submission
 from exam_core.fold import seal_bucket
 
 pytestmark = pytest.mark.integration

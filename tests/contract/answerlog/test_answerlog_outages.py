@@ -15,7 +15,8 @@ from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.group_commit import MAX_ROWS
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.settings import CassandraSettings
-from exam_core.answers import Answer, AnswerValue
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer
 
 pytestmark = pytest.mark.integration
 

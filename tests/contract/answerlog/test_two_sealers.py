@@ -12,7 +12,8 @@ from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.log import AnswerLog, Rows
 from exam_answerlog.settings import CassandraSettings
 from exam_answerlog.tables import SEALED
-from exam_core.answers import Answer, AnswerValue
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer
 from exam_core.fold import SealedBucket
 from exam_grader.sealing.seal import seal_one
 

@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from exam_answerlog.log import AnswerLog
 from exam_answerlog.testing.settings import settings_from
-from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
+from exam_core.answer_value import AnswerValue, mask_of
+from exam_core.answers import Answer, Start, Submission, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.instants import MINUTE, to_micros
-from exam_core.paper import mask_of
 from exam_grader.answerlog import SyncAnswerLog, cassandra_answerlog
 from exam_web.degrees.models import Degree
 from exam_web.exams.models import Choice, Exam, Question

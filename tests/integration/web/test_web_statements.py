@@ -12,7 +12,8 @@ from django.test import Client
 
 from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.settings import CassandraSettings
-from exam_core.answers import Answer, AnswerValue, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import InclusionProof

@@ -21,7 +21,8 @@ from exam_answerlog.tables import (
     SealedRow,
     SubmissionRow,
 )
-from exam_core.answers import Answer, AnswerValue, Start, Submission
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, Start, Submission
 from exam_core.fold import seal_bucket
 
 RELEASED = {1: "5be82f75f3e7948c65d79555f4b4d58289b0048d616cb96165362d379c4f1485"}

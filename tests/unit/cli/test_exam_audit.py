@@ -14,7 +14,8 @@ from exam_cli import verify_sitting
 from exam_cli.__main__ import main
 from exam_cli.audit.recompute import Audit
 from exam_cli.audit.records import BucketRecord, ChunkRecord, RevisionRecord, SittingRecord, StoredBucket
-from exam_core.answers import Answer, AnswerValue, Start, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, Start, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.commitments import attempt_member
 from exam_core.fold import SealedBucket, root_digest, seal_bucket

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_cli.__main__ import main
 from exam_core import receipts, statements
-from exam_core.answers import Answer, AnswerValue, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, answer_id_of
 from exam_core.commitments import DegreeContent, attempt_member, degree_member
 from exam_core.fold import seal_bucket
 from exam_core.inclusion import BucketRoot, InclusionProof, Member, buckets_root

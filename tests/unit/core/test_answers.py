@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import MAX_SEQ, AnswerValue, answer_id_of, parse_answer, parse_seq
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import MAX_SEQ, answer_id_of, parse_answer, parse_seq
 from exam_core.canonical import canonical, digest_of
 from exam_core.paper import Paper
 from exam_core.problems import Problem, ProblemKind
@@ -178,8 +179,8 @@ def test_an_ambiguous_number_is_refused_with_both_ways_to_write_it(paper: Paper)
     assert refusal.value.detail == "question 2: '1,234' can be read in two ways: write '1234' or '1.234'"
 
 
-def test_an_answer_is_choices_or_a_number() -> None:
+def test_an_answer_is_choices_or_a_value() -> None:
     """An AnswerValue has exactly one of the two."""
     for choice, value in ((None, None), (1, "1")):
-        with pytest.raises(ValueError, match="either choices or a number"):
+        with pytest.raises(ValueError, match="either choices or a value"):
             AnswerValue(choice=choice, value=value)

@@ -8,7 +8,8 @@ import pytest
 
 from exam_core.authoring import AcceptedImage, read_exam
 from exam_core.documents import MAX_DEPTH, MAX_DOCUMENT, MAX_FAULTS, decode
-from exam_core.paper import ImageRef, QuestionKind
+from exam_core.images import ImageRef
+from exam_core.paper import QuestionKind
 from exam_core.problems import Problem, ProblemKind
 
 IMAGE = base64.b64encode(b"a picture").decode()

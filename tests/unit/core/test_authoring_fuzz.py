@@ -9,10 +9,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exam_core.answers import AnswerValue
+from exam_core.answer_value import AnswerValue
 from exam_core.authoring import AcceptedImage, ExamDocument, read_exam
+from exam_core.images import ImageRef
 from exam_core.numbers import decimal_text
-from exam_core.paper import ImageRef, QuestionKind, freeze
+from exam_core.paper import QuestionKind, freeze
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import Policy, score
 from exam_core.validation import exam_faults

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, Start, Submission, answer_id_of
 from exam_core.canonical import digest
 from exam_core.deadlines import personal_deadline
 from exam_core.fold import SealedBucket, fold_answers, latest_start, root_digest, seal_bucket

@@ -8,20 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import AnswerValue, parse_answer
-from exam_core.paper import (
-    AuthoredChoice,
-    AuthoredExam,
-    AuthoredQuestion,
-    ImageRef,
-    Key,
-    KeyEntry,
-    Paper,
-    QuestionKind,
-    freeze,
-    mask_of,
-    numbers_of,
-)
+from exam_core.answer_value import AnswerValue, mask_of, numbers_of
+from exam_core.answers import parse_answer
+from exam_core.images import ImageRef
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, KeyEntry, Paper, QuestionKind, freeze
 from exam_core.scoring import MultipleRule, Policy, score
 
 IMAGE = ImageRef(sha256="ab" * 32, type="image/png", width=3, height=4)
@@ -164,7 +154,7 @@ def test_a_numbering_that_is_no_permutation_is_rejected(order: list[int]) -> Non
         id="q", kind=QuestionKind.SINGLE, text="?", weight=Decimal(1), choices=(_choice("a"), _choice("b"))
     )
     exam = AuthoredExam(slug="e", title="E", instructions="", questions=(question,))
-    with pytest.raises(ValueError, match="not a permutation of 2 choices"):
+    with pytest.raises(ValueError, match="not a permutation of 2 items"):
         freeze(exam, lambda _size: order)
 
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from exam_core import lease as rules_of_leases
-from exam_core.answers import Answer, AnswerValue
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer
 from exam_core.fold import fold_answers
 from exam_core.lease import Admission, Lease
 from exam_core.lease_watch import LeaseRow, LeaseWatch

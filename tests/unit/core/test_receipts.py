@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt import PyJWS
 
-from exam_core.answers import Answer, AnswerValue, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, answer_id_of
 from exam_core.keys import PublicKeySet, SigningKeys
 from exam_core.receipts import TYPE, BadReceiptError, Receipt, read, sign
 from exam_core.tokens import Attempt, sign_attempt

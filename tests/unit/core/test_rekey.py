@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.paper import (
-    AuthoredChoice,
-    AuthoredExam,
-    AuthoredQuestion,
-    ImageRef,
-    KeyEntry,
-    QuestionKind,
-    freeze,
-    mask_of,
-)
+from exam_core.answer_value import mask_of
+from exam_core.images import ImageRef
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, KeyEntry, QuestionKind, freeze
 from exam_core.rekey import Change, Comparison, NotTheSamePaperError, compare, rekey
 
 

@@ -10,7 +10,8 @@ from itertools import pairwise
 import pytest
 
 from exam_core.authoring import AcceptedImage, ExamDocument, read_exam
-from exam_core.paper import ImageRef, QuestionKind, freeze
+from exam_core.images import ImageRef
+from exam_core.paper import QuestionKind, freeze
 from exam_harness.environments.processes.paths import REPOSITORY
 
 PAPERS = REPOSITORY / "k8s/samples/papers"

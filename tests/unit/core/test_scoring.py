@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import AnswerValue
+from exam_core.answer_value import AnswerValue
 from exam_core.canonical import canonical
 from exam_core.numbers import decimal_text
 from exam_core.paper import Key, KeyEntry, Paper, QuestionKind

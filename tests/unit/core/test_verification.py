@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import Answer, AnswerValue, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.commitments import DegreeContent, attempt_member, commit_to_key, degree_member
 from exam_core.fold import SealedAttempt, fold_answers, seal_bucket

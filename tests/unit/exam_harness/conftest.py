@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_core import receipts, statements
-from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of, parse_answer
+from exam_core.answers import Answer, Start, Submission, answer_id_of, parse_answer
 from exam_core.authoring import read_exam
 from exam_core.commitments import DegreeContent, attempt_member, degree_member
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
@@ -35,6 +35,9 @@ from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, 
 from exam_harness.oracle.proofs import Published
 from exam_harness.oracle.receipts import parse_keys
 from exam_harness.oracle.seal import RawBucket, Seal, parse_seal
+
+if TYPE_CHECKING:
+    from exam_core.answer_value import AnswerValue
 
 SITTING = UUID("6ab1e5a4-0c53-4f6f-9d8b-4f7d3f9f7a10")
 SOLVER = UUID("11111111-1111-4111-8111-111111111111")

@@ -8,19 +8,11 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answers import Answer, AnswerValue, Start, Submission, answer_id_of
+from exam_core.answer_value import AnswerValue, mask_of
+from exam_core.answers import Answer, Start, Submission, answer_id_of
 from exam_core.fold import SealedBucket, seal_bucket
 from exam_core.instants import from_micros
-from exam_core.paper import (
-    AuthoredChoice,
-    AuthoredExam,
-    AuthoredQuestion,
-    Key,
-    Paper,
-    QuestionKind,
-    freeze,
-    mask_of,
-)
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, Paper, QuestionKind, freeze
 from exam_core.scoring import MultipleRule, Policy
 from exam_grader.grading.score import score_bucket
 

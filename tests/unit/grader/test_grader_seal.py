@@ -11,7 +11,8 @@ import pytest
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.tables import SEALED
 from exam_answerlog.testing.memory import MemoryAnswerLog
-from exam_core.answers import Answer, AnswerValue, Start, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, Start, answer_id_of
 from exam_core.buckets import bucket_of
 from exam_core.fold import SealedBucket, root_digest
 from exam_grader.answerlog import SyncAnswerLog

@@ -7,7 +7,8 @@ import pytest
 
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_core import receipts
-from exam_core.answers import AnswerValue, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import answer_id_of
 from exam_core.fold import fold_answers
 from exam_core.keys import PublicKeySet
 from exam_solver.lease.store import LeaseStoreUnavailableError

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from exam_core.answers import AnswerValue, answer_id_of
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import answer_id_of
 from exam_core.instants import MINUTE, SECOND, rfc3339
 from exam_core.schedule import State
 from exam_core.windows import Pause

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from exam_answerlog.log import PaperPart
 from exam_answerlog.model import BigInt, Blob, Int, SmallInt, Table, Text, Uuid
-from exam_core.answers import Answer, AnswerValue, Start, Submission
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, Start, Submission
 from exam_core.fold import SealedBucket
 
 

@@ -7,55 +7,18 @@ whichever solver takes it, and another body is another answer.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from exam_core.canonical import Json, canonical, digest
+from exam_core.answer_value import AnswerValue
+from exam_core.canonical import canonical
 from exam_core.messages import shown
-from exam_core.numbers import NotANumberError, decimal_text, parse_decimal
-from exam_core.paper import Paper, Question, QuestionKind, mask_of, numbers_of
+from exam_core.paper import Paper, QuestionKind
 from exam_core.problems import Problem, ProblemKind
+from exam_core.questions.wire import answer_member, members_of, parse_choices, parse_number
 
 MAX_SEQ = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
-MAX_NUMBER_TEXT = 64
-
-
-@dataclass(frozen=True)
-class AnswerValue:
-    """The content of an answer: either a mask of choices or the text of a number.
-
-    A blank answer, with which a student withdraws an earlier one, is mask 0 or an empty text.
-    """
-
-    choice: int | None = None
-    value: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.choice is None) == (self.value is None):
-            raise ValueError("an answer is either choices or a number")
-
-    @property
-    def blank(self) -> bool:
-        """Whether the answer withdraws an earlier one."""
-        return not self.choice and not self.value
-
-    def to_json(self) -> dict[str, Json]:
-        """Return the members that a client sends and receives."""
-        if self.choice is not None:
-            return {"choices": list(numbers_of(self.choice))}
-        return {"value": self.value or None}
-
-    @cached_property
-    def canonical(self) -> bytes:
-        """The canonical form of `to_json`, computed once: the answer's id and its receipt are both derived from it."""
-        return canonical(self.to_json())
-
-    @cached_property
-    def digest(self) -> str:
-        """The digest of the canonical form, which a receipt carries."""
-        return digest(self.canonical)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +88,7 @@ def parse_seq(body: Mapping[str, Any]) -> int:
     Raises:
         Problem: INVALID; MALFORMED when the body is not a JSON object.
     """
-    seq = _members(body).get("seq")
+    seq = members_of(body).get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 1 <= seq <= MAX_SEQ:
         raise Problem(ProblemKind.INVALID, f"seq must be a whole number from 1 to {MAX_SEQ}, not {shown(seq)}")
     return seq
@@ -140,67 +103,14 @@ def parse_answer(paper: Paper, question: int, body: Mapping[str, Any]) -> Answer
         Problem: UNKNOWN_QUESTION, UNKNOWN_CHOICE, TOO_MANY_CHOICES, BAD_NUMBER, WRONG_ANSWER_KIND, INVALID, or
             MALFORMED when the body is not a JSON object.
     """
-    body = _members(body)
+    body = members_of(body)
     if not 0 <= question < len(paper.questions):
         raise Problem(
             ProblemKind.UNKNOWN_QUESTION,
             f"question {shown(question)} is not in this paper: it has questions 0 to {len(paper.questions) - 1}",
         )
     target = paper.questions[question]
-    expected = "value" if target.kind is QuestionKind.NUMERIC else "choices"
-    other = "choices" if expected == "value" else "value"
-    if expected not in body or other in body:
-        raise Problem(
-            ProblemKind.WRONG_ANSWER_KIND,
-            f"question {question} is {target.kind.value}: send {expected!r} and not {other!r}",
-            question=question,
-        )
     if target.kind is QuestionKind.NUMERIC:
-        return AnswerValue(value=_parse_number(question, body["value"]))
-    return AnswerValue(choice=_parse_choices(question, target, body["choices"]))
-
-
-def _parse_choices(number: int, target: Question, chosen: object) -> int:
-    if not isinstance(chosen, list) or not all(isinstance(c, int) and not isinstance(c, bool) for c in chosen):
-        raise Problem(ProblemKind.INVALID, f"question {number}: choices must be a list of choice numbers")
-    if unknown := [c for c in chosen if not 0 <= c < target.choices]:
-        raise Problem(
-            ProblemKind.UNKNOWN_CHOICE,
-            f"question {number} has choices 0 to {target.choices - 1}, not {shown(unknown[0])}",
-            question=number,
-        )
-    if len(set(chosen)) != len(chosen):
-        raise Problem(ProblemKind.INVALID, f"question {number}: a choice is given twice", question=number)
-    if len(chosen) > target.max_choices:
-        raise Problem(
-            ProblemKind.TOO_MANY_CHOICES,
-            f"question {number} takes at most {target.max_choices} choice(s), not {len(chosen)}",
-            question=number,
-        )
-    return mask_of(chosen)
-
-
-def _parse_number(number: int, value: object) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise _bad_number(number, 'send numbers as text, like "3.14", so that no digit is lost')
-    if not value.strip():
-        raise _bad_number(number, "the number is empty; send null to withdraw the answer")
-    if len(value) > MAX_NUMBER_TEXT:
-        raise _bad_number(number, f"the number is longer than {MAX_NUMBER_TEXT} characters")
-    try:
-        parsed = parse_decimal(value)
-    except NotANumberError as error:
-        raise _bad_number(number, str(error)) from error
-    return decimal_text(parsed)
-
-
-def _members(body: object) -> Mapping[str, Any]:
-    if not isinstance(body, Mapping):
-        raise Problem(ProblemKind.MALFORMED, f"an answer must be a JSON object, not {shown(body)}")
-    return body
-
-
-def _bad_number(question: int, reason: str) -> Problem:
-    return Problem(ProblemKind.BAD_NUMBER, f"question {question}: {reason}", question=question)
+        return parse_number(question, answer_member(question, target.kind, "value", body))
+    chosen = answer_member(question, target.kind, "choices", body)
+    return parse_choices(question, chosen, size=target.choices, most=target.max_choices)

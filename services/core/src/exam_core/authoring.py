@@ -19,8 +19,9 @@ import yaml
 
 from exam_core import limits
 from exam_core.documents import Fault, compose, invalid
+from exam_core.images import ImageRef
 from exam_core.numbers import NotANumberError, parse_decimal
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, QuestionKind
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, QuestionKind
 from exam_core.validation import count_fault, question_faults
 
 _SLUG: Final = re.compile(limits.SLUG_PATTERN)

@@ -11,6 +11,8 @@ from typing import Final
 from exam_core.messages import shown
 from exam_core.numbers import MINUS_SIGN, NotANumberError, decimal_text, parse_decimal
 
+NO_CREDIT: Final = Fraction(0)
+FULL_CREDIT: Final = Fraction(1)
 MAX_DENOMINATOR: Final = 10**12
 """Bounds the exact numbers that scores are computed with."""
 _TENTHS_AND_UNIT_FRACTIONS: Final = (

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any, Self
 from uuid import UUID
 
-from exam_core.answers import Answer, AnswerValue, Start, Submission
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, Start, Submission
 from exam_core.canonical import Json, JsonObject, canonical, digest, digest_of
 
 FORMAT = 1

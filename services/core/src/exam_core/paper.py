@@ -6,20 +6,21 @@ that the order in which the author wrote them reveals nothing.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Self
 
+from exam_core.answer_value import mask_of, numbers_of
 from exam_core.canonical import Json, JsonObject, canonical, digest
+from exam_core.images import ImageRef
 from exam_core.numbers import decimal_text
+from exam_core.questions.model import Permute, permuted
 
 FORMAT = 1
 MAX_QUESTIONS = 500
-MAX_CHOICES = 26
-"""One per letter of the alphabet; a set of choices fits the bits of one bigint."""
 
 
 class QuestionKind(StrEnum):
@@ -28,20 +29,6 @@ class QuestionKind(StrEnum):
     SINGLE = "single"
     MULTIPLE = "multiple"
     NUMERIC = "numeric"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRef:
-    """An image by its digest; width and height in pixels. Services decide where it is fetched from."""
-
-    sha256: str
-    type: str
-    width: int
-    height: int
-
-    def to_json(self) -> dict[str, Json]:
-        """The image's members in a paper."""
-        return {"sha256": self.sha256, "type": self.type, "width": self.width, "height": self.height}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +155,6 @@ class Key:
         return tuple(_entry_from_json(entry) for entry in self.content["answers"])
 
 
-Permute = Callable[[int], Sequence[int]]
-"""Returns a permutation of 0 … n-1; the caller supplies the randomness (`secrets.SystemRandom` in web)."""
-
-
 def freeze(exam: AuthoredExam, permute: Permute) -> tuple[Paper, Key]:
     """Renumber an exam's choices and split it into the students' half and the key.
 
@@ -181,7 +164,7 @@ def freeze(exam: AuthoredExam, permute: Permute) -> tuple[Paper, Key]:
     questions: list[Json] = []
     entries: list[KeyEntry] = []
     for authored in exam.questions:
-        shown = _permuted(authored.choices, permute)
+        shown = permuted(authored.choices, permute)
         questions.append(_question_to_json(authored, shown))
         entries.append(
             KeyEntry(
@@ -204,31 +187,11 @@ def freeze(exam: AuthoredExam, permute: Permute) -> tuple[Paper, Key]:
     return paper, Key.of(paper=paper.digest, entries=entries)
 
 
-def mask_of(numbers: Iterable[int]) -> int:
-    """Return the bit mask of choice numbers."""
-    mask = 0
-    for number in numbers:
-        mask |= 1 << number
-    return mask
-
-
-def numbers_of(mask: int) -> list[int]:
-    """Return the choice numbers in a bit mask, ascending."""
-    return [n for n in range(mask.bit_length()) if mask >> n & 1]
-
-
 def _content(body: bytes, name: str) -> JsonObject:
     content: JsonObject = json.loads(body)
     if content.get("format") != FORMAT:
         raise ValueError(f"{name} format {content.get('format')!r} is not {FORMAT}: this release cannot read it")
     return content
-
-
-def _permuted(choices: Sequence[AuthoredChoice], permute: Permute) -> list[AuthoredChoice]:
-    order = permute(len(choices))
-    if sorted(order) != list(range(len(choices))):
-        raise ValueError(f"{order!r} is not a permutation of {len(choices)} choices")
-    return [choices[number] for number in order]
 
 
 def _question_to_json(question: AuthoredQuestion, shown: Sequence[AuthoredChoice]) -> dict[str, Json]:

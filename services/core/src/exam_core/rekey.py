@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exam_core.answer_value import mask_of
 from exam_core.canonical import JsonObject
 from exam_core.numbers import decimal_text
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, KeyEntry, Paper, QuestionKind, mask_of
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, KeyEntry, Paper, QuestionKind
 
 NAMED_CHANGES = 5
 """How many differences a comparison names; of more it gives the number."""

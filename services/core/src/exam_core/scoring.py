@@ -9,7 +9,7 @@ from functools import cached_property
 from math import floor
 from typing import Self
 
-from exam_core.answers import AnswerValue
+from exam_core.answer_value import AnswerValue
 from exam_core.canonical import Json, JsonObject, digest_of
 from exam_core.numbers import decimal_text
 from exam_core.paper import Key, KeyEntry, Paper, Question, QuestionKind

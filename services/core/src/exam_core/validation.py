@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exam_core import limits
-from exam_core.paper import MAX_CHOICES, MAX_QUESTIONS, AuthoredChoice, AuthoredQuestion, QuestionKind
+from exam_core.paper import MAX_QUESTIONS, AuthoredQuestion, QuestionKind
+from exam_core.questions.items import appearance_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,10 @@ def _numeric_faults(question: AuthoredQuestion) -> Iterator[QuestionFault]:
 def _choice_faults(question: AuthoredQuestion) -> Iterator[QuestionFault]:
     choices = question.choices
     correct = sum(choice.correct for choice in choices)
-    if not limits.MIN_CHOICES <= len(choices) <= MAX_CHOICES:
-        yield QuestionFault(f"needs {limits.MIN_CHOICES} to {MAX_CHOICES} choices and has {len(choices)}", "choices")
+    if not limits.MIN_CHOICES <= len(choices) <= limits.MAX_CHOICES:
+        yield QuestionFault(
+            f"needs {limits.MIN_CHOICES} to {limits.MAX_CHOICES} choices and has {len(choices)}", "choices"
+        )
     elif correct == 0:
         yield QuestionFault("has no key: mark a choice as correct", "choices")
     if question.value is not None:
@@ -75,16 +78,5 @@ def _choice_faults(question: AuthoredQuestion) -> Iterator[QuestionFault]:
             f"{len(choices)}",
             "max_choices",
         )
-    yield from _appearance_faults(choices)
-
-
-def _appearance_faults(choices: Sequence[AuthoredChoice]) -> Iterator[QuestionFault]:
-    """Yield choices that show nothing, or the same as an earlier one: a student could not tell them apart."""
-    seen: dict[tuple[str, str | None], str] = {}
-    for index, choice in enumerate(choices):
-        appearance = (choice.text.strip(), choice.image.sha256 if choice.image else None)
-        if appearance == ("", None):
-            yield QuestionFault(f"has choice {choice.id} with neither text nor image", "choices", index)
-        elif appearance in seen:
-            yield QuestionFault(f"has choices {seen[appearance]} and {choice.id} that look the same", "choices", index)
-        seen.setdefault(appearance, choice.id)
+    for fault in appearance_faults(choices, "choice", "choices"):
+        yield QuestionFault(fault.reason, "choices", fault.item)

@@ -6,10 +6,11 @@ acknowledged again, a lower seq refused. What it lacks is not: whatever follows 
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from exam_answerlog.log import AnswerLog, Rows
-from exam_core.answers import Answer, AnswerValue, Start
+from exam_core.answers import Answer, Start
 from exam_core.buckets import bucket_of
 from exam_core.fold import SealedBucket, fold_answers, latest_start
 from exam_core.schedule import State
@@ -18,6 +19,9 @@ from exam_solver.caching.lru import Lru
 from exam_solver.caching.single_flight import SingleFlight
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.snapshot import no_lease
+
+if TYPE_CHECKING:
+    from exam_core.answer_value import AnswerValue
 
 AttemptKey = tuple[UUID, int]
 """Sitting and student."""

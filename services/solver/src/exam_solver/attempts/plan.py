@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from exam_core.answers import Answer, AnswerValue, answer_id_of, parse_answer, parse_seq
+from exam_core.answer_value import AnswerValue
+from exam_core.answers import Answer, answer_id_of, parse_answer, parse_seq
 from exam_core.lease import Admission
 from exam_core.paper import Paper
 from exam_core.problems import Problem, ProblemKind

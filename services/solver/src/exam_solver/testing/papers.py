@@ -4,7 +4,8 @@ from decimal import Decimal
 from typing import Final
 
 from exam_core.canonical import digest
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, Paper, QuestionKind, freeze
+from exam_core.images import ImageRef
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Paper, QuestionKind, freeze
 
 IMAGE: Final = b"\x89PNG an image"
 IMAGE_SHA256: Final = digest(IMAGE)

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from exam_core.authoring import AcceptedImage
 from exam_core.canonical import digest
-from exam_core.paper import ImageRef
+from exam_core.images import ImageRef
 from exam_core.problems import Problem, ProblemKind
 from exam_web.exams.containers import ANIMATED, Format, format_of, is_lossless, still_picture
 from exam_web.exams.models import Image

@@ -9,7 +9,6 @@ from pydantic import BeforeValidator
 
 from exam_core import limits
 from exam_core.numbers import parse_decimal
-from exam_core.paper import MAX_CHOICES
 
 Namespace = Annotated[str, Field(max_length=limits.MAX_NAMESPACE, pattern=limits.NAMESPACE_PATTERN)]
 Kind = Literal["single", "multiple", "numeric"]
@@ -75,7 +74,7 @@ class QuestionFields(Schema):
         decimal_places=limits.WEIGHT_PLACES,
     )
     image: str | None = None
-    max_choices: int | None = Field(None, ge=1, le=MAX_CHOICES)
+    max_choices: int | None = Field(None, ge=1, le=limits.MAX_CHOICES)
     value: Number | None = Field(
         None, max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES
     )
@@ -88,7 +87,7 @@ class QuestionNew(QuestionFields):
     """A new question, optionally with choices."""
 
     id: str = Field(max_length=limits.MAX_IDENT, pattern=limits.IDENT_PATTERN)
-    choices: list[ChoiceNew] = Field(default_factory=list, max_length=MAX_CHOICES)
+    choices: list[ChoiceNew] = Field(default_factory=list, max_length=limits.MAX_CHOICES)
 
 
 class SittingShown(Schema):

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, ImageRef, QuestionKind
+from exam_core.images import ImageRef
+from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, QuestionKind
 from exam_core.problems import Problem, ProblemKind
 from exam_core.validation import exam_faults
 from exam_web.exams.models import Choice, Exam, Image, Question

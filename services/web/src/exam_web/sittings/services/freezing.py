@@ -10,9 +10,10 @@ from exam_core.buckets import buckets_for
 from exam_core.canonical import digest_of
 from exam_core.instants import from_micros, rfc3339, to_micros
 from exam_core.numbers import decimal_text
-from exam_core.paper import AuthoredExam, Permute, freeze
+from exam_core.paper import AuthoredExam, freeze
 from exam_core.paper import Paper as CorePaper
 from exam_core.problems import Problem, ProblemKind
+from exam_core.questions.model import Permute
 from exam_core.schedule import State
 from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam

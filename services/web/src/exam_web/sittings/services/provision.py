@@ -9,8 +9,8 @@ from django.db import transaction
 from exam_core.bounds import check_candidates, check_name, check_window
 from exam_core.buckets import buckets_for
 from exam_core.instants import from_micros, rfc3339, span_to_micros, to_micros
-from exam_core.paper import Permute
 from exam_core.problems import Problem, ProblemKind
+from exam_core.questions.model import Permute
 from exam_core.schedule import State
 from exam_core.scoring import Policy
 from exam_core.windows import Window
