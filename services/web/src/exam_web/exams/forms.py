@@ -33,12 +33,13 @@ class NumberField(forms.DecimalField):
 
     widget = forms.TextInput
 
-    def to_python(self, value: Any) -> Decimal | None:  # noqa: ANN401 - Django's signature
+    # django-stubs derives Django's DecimalField from its IntegerField.
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # noqa: ANN401 - Django's signature
         """Read the number; the reason names both ways to write an ambiguous one."""
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str):
             return super().to_python(value)
         try:
-            return parse_decimal(value)
+            return parse_decimal(value) if value.strip() else None
         except NotANumberError as error:
             raise forms.ValidationError(str(error), code="invalid") from error
 
