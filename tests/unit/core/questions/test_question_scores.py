@@ -231,6 +231,12 @@ def test_a_text_matches_as_the_reference_says(*, pattern: str, text: str, case: 
     assert read.matches(text if case else folded(text)) is matches(tokens, text, case=case)
 
 
+def test_characters_that_differ_in_case_alone_are_equal() -> None:
+    """Σ is both of its small letters, ẞ is ß, K is the sign for kelvin; i, with or without a dot, stays itself."""
+    for one, other in product(GROUP, repeat=2):
+        assert (folded(one) == folded(other)) is (GROUP[one] == GROUP[other]), (one, other)
+
+
 @given(st.text(max_size=20).map(normalised))
 def test_folding_makes_no_text_longer_and_is_final(text: str) -> None:
     """Case is compared one character for one: none is folded into two, or twice into something else."""
@@ -240,6 +246,15 @@ def test_folding_makes_no_text_longer_and_is_final(text: str) -> None:
 
 SMALL = [text for size in range(6) for text in map("".join, product("ab", repeat=size))]
 PATTERNS = st.text("ab*", min_size=1, max_size=4)
+
+
+@given(st.text("ab*", min_size=1, max_size=6))
+@example("*ab*b")
+def test_every_short_text_matches_as_the_reference_says(pattern: str) -> None:
+    """All texts of up to five letters: no part of a pattern is found twice in the same letters."""
+    tokens, read = tokens_of(pattern), Pattern.of(pattern, case=True, wildcards=True)
+    for text in SMALL:
+        assert read.matches(text) is matches(tokens, text, case=True), text
 
 
 @given(PATTERNS, PATTERNS)
