@@ -47,7 +47,7 @@ async def test_every_kind_of_answer_and_a_blank_one_are_accepted(world: World, s
     """I can answer every kind of question, and take an answer back."""
     for question, content in (
         (MULTIPLE, {"choices": [3, 0]}),
-        (NUMERIC, {"value": "3,140"}),
+        (NUMERIC, {"value": "3,1400"}),
         (COIN, {"choices": []}),
         (SINGLE, {"choices": [1]}),
     ):
