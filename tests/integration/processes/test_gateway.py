@@ -331,7 +331,10 @@ def test_the_access_log_is_json_without_secrets() -> None:
 
 @contextmanager
 def _limited_gateway(web: str) -> Iterator[httpx.Client]:
-    """A gateway whose limits are those of the configuration, with numbers small enough to reach in a test."""
+    """A gateway whose limits are those of the configuration, with numbers small enough to reach in a test.
+
+    It takes a client's address from X-Forwarded-For, as behind a proxy that it trusts.
+    """
     small = {"rate=30r/s": "rate=1r/s", "burst=600": "burst=2", "requests_of_address 1000": "requests_of_address 4"}
     folder = new_run_folder("gateway-limits")
     (folder / "logs").mkdir()
@@ -345,7 +348,7 @@ def _limited_gateway(web: str) -> Iterator[httpx.Client]:
         for number, smaller in small.items():
             assert number in text
             text = text.replace(number, smaller)
-        file.write_text(text)
+        file.write_text(f"set_real_ip_from 127.0.0.1;\nreal_ip_header X-Forwarded-For;\n{text}")
 
     nginx.prepare = prepare_limited  # type: ignore[method-assign]
     try:
@@ -374,6 +377,28 @@ def test_a_flood_of_logins_is_delayed_and_then_refused(path: str) -> None:
         assert "<h1>Too many requests</h1>" in refused[0].text
     assert refused[0].headers["Retry-After"] == "5"
     assert refused[0].headers.get_list("X-Request-ID") == [refused[0].headers["X-Request-ID"]]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "limited"),
+    [
+        ([f"2001:db8:1:2:{number:x}::7" for number in range(8)], True),
+        ([f"2001:db8:1:{number:x}::7" for number in range(8)], False),
+        ([f"203.0.113.{number}" for number in range(8)], False),
+        ([f"::ffff:203.0.113.{number}" for number in range(8)], False),
+        (["203.0.113.9", "::ffff:203.0.113.9"] * 4, True),
+    ],
+    ids=["one network of 64 bits", "several networks", "IPv4", "IPv4 written as IPv6", "one address in both forms"],
+)
+def test_an_ipv6_client_is_its_network(addresses: list[str], *, limited: bool) -> None:
+    """If a client uses many addresses of its IPv6 network, they count as one; other clients are not affected."""
+
+    def log_in(address: str) -> int:
+        headers = WEB | {"X-Forwarded-For": address}
+        return client.post("/api/auth/students/login", headers=headers, content=b"{}").status_code
+
+    with run_echo("web") as web, _limited_gateway(web.address) as client, ThreadPoolExecutor(8) as pool:
+        assert (429 in pool.map(log_in, addresses)) is limited
 
 
 @pytest.mark.parametrize("path", ["/api/auth/students/login", "/admin/login/"])

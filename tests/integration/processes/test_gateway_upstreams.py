@@ -297,6 +297,18 @@ def test_a_proxy_that_terminates_tls_is_trusted(gateway: ChartGateway) -> None:
     assert gateway.through_proxy("unknown.example.org", Proto="http").status_code == 421
 
 
+@pytest.mark.parametrize("values", [BEHIND_TLS])
+def test_the_gateways_own_errors_have_hsts_too(gateway: ChartGateway) -> None:
+    """If no solver responds, the gateway's own 503 has each header of its responses once, HSTS among them."""
+    gateway.set_names(pods=(), service=("127.0.0.41",))
+    gateway.start()
+    response = gateway.through_proxy("solver.example.org", Proto="https", For="203.0.113.9")
+    assert response.status_code == 503
+    expected = {"Strict-Transport-Security": ["max-age=31536000"], "Retry-After": ["1"]}
+    assert {name: response.headers.get_list(name) for name in expected} == expected
+    assert len(response.headers.get_list("X-Request-ID")) == 1
+
+
 @pytest.mark.parametrize("values", [BEHIND_TLS | {"insecureHttp": True}])
 def test_without_tls_nothing_is_redirected(gateway: ChartGateway) -> None:
     """If I allow logins without TLS, pages are served at http://, and browsers are not sent to https:// for a year."""
