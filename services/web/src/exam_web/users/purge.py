@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 SWEEP_SECONDS = 600
-"""How often a login looks for expired logins of all users, for which there is no index."""
+"""How often a login looks for expired logins of all users."""
 _SWEPT = "expired-logins-swept"
 
 
