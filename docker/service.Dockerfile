@@ -57,7 +57,7 @@ ENTRYPOINT ["python", "-m"]
 
 FROM runtime AS solver
 EXPOSE 8000
-CMD ["exam_solver", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["exam_solver", "--host", "::", "--port", "8000"]
 
 FROM runtime AS grader
 ENV EXAM_METRICS_PORT=9100

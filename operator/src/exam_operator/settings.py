@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, HttpUrl, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from exam_runtime.addresses import ALL
 from exam_runtime.settings import CommaSeparated, ServiceSettings
 
 
@@ -49,4 +50,4 @@ class OperatorSettings(ServiceSettings):
     """The interval of full lists."""
     port: int = Field(default=8080, ge=0, le=65535)
     """The port of /healthz, /readyz and /metrics."""
-    host: str = "0.0.0.0"  # noqa: S104 - probes come from outside the pod
+    host: str = ALL

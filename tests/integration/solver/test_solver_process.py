@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,9 +61,9 @@ class Platform:
         self.solvers: list[Solver] = []
         asyncio.run(self._distribute())
 
-    def start(self, **env: str) -> "Solver":
+    def start(self, *arguments: str, **env: str) -> "Solver":
         """Start a solver process and wait until it is ready."""
-        solver = Solver(self, len(self.solvers), env)
+        solver = Solver(self, len(self.solvers), arguments, env)
         self.solvers.append(solver)
         return solver
 
@@ -128,13 +128,14 @@ class Platform:
 class Solver:
     """One process and its HTTP client."""
 
-    def __init__(self, platform: Platform, number: int, env: dict[str, str]) -> None:
+    def __init__(self, platform: Platform, number: int, arguments: Sequence[str], env: dict[str, str]) -> None:
         (port,) = free_ports(1)
+        self.port = port
         self.platform = platform
         self.log = platform.folder / f"solver-{number}.log"
         self.child = ChildProcess(
             f"solver-{number}",
-            [sys.executable, "-m", "exam_solver", "--port", str(port)],
+            [sys.executable, "-m", "exam_solver", "--port", str(port), *arguments],
             log=self.log,
             env=platform.env | env,
         )
@@ -271,3 +272,13 @@ def test_a_solver_starts_and_serves_without_redis(platform: Platform) -> None:
     started = solver.start_attempt()
     assert started.status_code == 201
     assert solver.put(started.json()["attempt_token"], 1, 0).status_code == 200
+
+
+def test_a_solver_listens_on_both_families(platform: Platform) -> None:
+    """If a solver listens on `::`, as its pods do, IPv4 and IPv6 clients are answered; by default IPv6 ones are not."""
+    both = platform.start("--host", "::")
+    for address in ("127.0.0.1", "[::1]"):
+        assert httpx.get(f"http://{address}:{both.port}/readyz", trust_env=False).is_success
+    one = platform.start()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://[::1]:{one.port}/readyz", trust_env=False)

@@ -34,6 +34,7 @@ class Web:
 
     def __init__(self, child: ChildProcess, port: int) -> None:
         self.child = child
+        self.port = port
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
@@ -71,15 +72,15 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], Web]]:
+def serve(tmp_path: Path) -> Iterator[Callable[..., Web]]:
     """Start web under gunicorn as its image does."""
     started: list[Web] = []
 
-    def _serve(env: dict[str, str]) -> Web:
+    def _serve(env: dict[str, str], host: str = "127.0.0.1") -> Web:
         (port,) = free_ports(1)
         words = ("-m", "gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application")
         argv = [sys.executable, *words]
-        child = ChildProcess("web", argv, log=tmp_path / "web.log", env=env | {"EXAM_BIND": f"127.0.0.1:{port}"})
+        child = ChildProcess("web", argv, log=tmp_path / "web.log", env=env | {"EXAM_BIND": f"{host}:{port}"})
         web = Web(child, port)
         started.append(web)
 
@@ -287,3 +288,13 @@ def test_wrong_variables_are_named_at_start_up(environment: dict[str, str], word
     done = subprocess.run([sys.executable, "-m", *words], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == os.EX_CONFIG, done.stderr
     assert [line.split()[0] for line in done.stderr.splitlines()[1:]] == ["EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN"]
+
+
+def test_web_listens_on_both_families(environment, serve) -> None:
+    """If web binds [::], as its pods do, IPv4 and IPv6 clients are answered; on 127.0.0.1, IPv6 ones are refused."""
+    both = serve(environment, host="[::]")
+    for address in ("127.0.0.1", "[::1]"):
+        assert httpx.get(f"http://{address}:{both.port}/healthz", trust_env=False).status_code == 200
+    one = serve(environment)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://[::1]:{one.port}/healthz", trust_env=False)

@@ -28,3 +28,13 @@ async def test_probes_return_the_shared_health_body() -> None:
         checks["watch"] = CheckResult(ok=False, detail="stalled")
         assert [(await http.get(path)).status_code for path in ("/healthz", "/readyz")] == [503, 503]
         assert "exam_operator_exams 3.0" in (await http.get("/metrics")).text
+
+
+async def test_probes_are_served_on_both_families() -> None:
+    """If the pod has IPv6 alone, or both, the kubelet and Prometheus reach the port."""
+    async with (
+        serve_probes("::", 0, liveness={}, readiness={}, scrape=lambda: None) as port,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        for address in ("127.0.0.1", "[::1]"):
+            assert (await http.get(f"http://{address}:{port}/healthz")).status_code == 200

@@ -82,6 +82,13 @@ def test_only_metrics_and_probes_are_served() -> None:
         assert client.get("/admin/").status_code == 404
 
 
+def test_probes_are_served_on_both_families() -> None:
+    """If the pod has IPv6 alone, or both, the kubelet and Prometheus reach the port."""
+    with probe_client() as client:
+        for address in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{address}:{client.base_url.port}/metrics", trust_env=False).text == "# none\n"
+
+
 def test_checks_run_concurrently() -> None:
     """Three slow checks take as long as one."""
     barrier = threading.Barrier(3, timeout=5)

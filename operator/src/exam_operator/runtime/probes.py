@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from exam_runtime.addresses import bind_tcp
 from exam_runtime.health import CheckResult, health_report
 from exam_runtime.metrics import CONTENT_TYPE, exposition
 
@@ -18,7 +19,7 @@ async def serve_probes(
     """Serve ``/healthz``, ``/readyz`` and ``/metrics`` while the block runs; yields the port.
 
     Args:
-        host: the address to bind.
+        host: the address to bind; ``::`` is every one, of both families.
         port: the port to bind; 0 for any.
         liveness: the checks of ``/healthz``, by name.
         readiness: the further checks of ``/readyz``.
@@ -40,7 +41,7 @@ async def serve_probes(
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
+        site = web.SockSite(runner, bind_tcp(host, port))
         await site.start()
         yield runner.addresses[0][1]
     finally:

@@ -1,4 +1,4 @@
-"""``python -m exam_solver --host 0.0.0.0 --port 8000``: run one solver process."""
+"""``python -m exam_solver --host :: --port 8000``: run one solver process, for IPv4 and IPv6."""
 
 import argparse
 import math
@@ -9,6 +9,7 @@ import uvicorn
 
 from exam_answerlog.settings import CassandraSettings
 from exam_core.keys import SigningKeys
+from exam_runtime.addresses import bind_tcp
 from exam_runtime.logging import configure_logging
 from exam_runtime.settings import EXIT_CONFIG, SettingsError, load_settings
 from exam_solver.app import connect, create_app
@@ -22,7 +23,7 @@ KEEP_ALIVE_SECONDS = 75
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m exam_solver", description="Run one solver process.")
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to serve at; ::, all of both families")
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args(arguments)
     try:
@@ -35,8 +36,6 @@ def main(arguments: list[str] | None = None) -> int:
     app = create_app(settings, connect(settings, cassandra, keys))
     config = uvicorn.Config(
         app,
-        host=options.host,
-        port=options.port,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -48,7 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_ms / 1_000),
     )
-    Server(config, lifecycle=app.state.solver.lifecycle, drain=settings.shutdown_drain_ms / 1_000).run()
+    server = Server(config, lifecycle=app.state.solver.lifecycle, drain=settings.shutdown_drain_ms / 1_000)
+    # Bound here: of `::`, uvicorn would serve IPv6 alone.
+    server.run(sockets=[bind_tcp(options.host, options.port)])
     return 0
 
 

@@ -6,6 +6,7 @@ One process with threads keeps all metrics in one registry; to scale, add replic
 import logging
 import sys
 
+from exam_runtime.addresses import bind_tcp
 from exam_runtime.logging import configure_logging
 from exam_runtime.settings import EXIT_CONFIG, SettingsError
 
@@ -19,11 +20,18 @@ if ENVIRONMENT.owner_database_url is not None:
     sys.stderr.write("EXAM_OWNER_DATABASE_URL is set: web serves as a role that owns nothing; only `migrate` gets it\n")
     sys.exit(EXIT_CONFIG)
 
+
+def _bound(address: str) -> str:
+    """Bind an address, so that `[::]` serves both families whatever the kernel's default is; gunicorn's name for it."""
+    host, _, port = address.rpartition(":")
+    return f"fd://{bind_tcp(host.strip('[]'), int(port)).detach()}"
+
+
 configure_logging(service="web", level=ENVIRONMENT.log_level)
 # Refused requests are in the access log; of Django's own records only errors, with their traceback, are kept.
 logging.getLogger("django.request").setLevel(logging.ERROR)
 
-bind = ENVIRONMENT.bind
+bind = _bound(ENVIRONMENT.bind)
 workers = 1
 threads = ENVIRONMENT.web_threads
 timeout = 30

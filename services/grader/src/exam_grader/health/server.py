@@ -9,6 +9,7 @@ from threading import Thread
 import structlog
 
 from exam_grader.health.checks import Check, run_checks
+from exam_runtime.addresses import ALL, bind_tcp
 from exam_runtime.health import health_report
 from exam_runtime.metrics import CONTENT_TYPE
 
@@ -56,7 +57,11 @@ class ProbeServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
                 log.debug("probe_served", request=format % args)
 
-        self._server = ThreadingHTTPServer(("", port), Handler)
+        self._server = ThreadingHTTPServer(("", 0), Handler, bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = bind_tcp(ALL, port)
+        self._server.server_address = self._server.socket.getsockname()
+        self._server.server_activate()
         self._server.daemon_threads = True
         self._thread = Thread(target=self._server.serve_forever, name="probe", daemon=True)
         self._thread.start()
@@ -65,7 +70,7 @@ class ProbeServer:
     @property
     def port(self) -> int:
         """The bound port."""
-        return int(self._server.server_address[1])
+        return int(self._server.socket.getsockname()[1])
 
     def close(self) -> None:
         """Stop serving."""

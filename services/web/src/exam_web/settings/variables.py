@@ -21,8 +21,8 @@ class WebSettings(ServiceSettings):
 
     component: Literal["web", "grader"] = "web"
     """The process that runs Django: the grader uses web's models and gets none of web's secrets."""
-    bind: str = "0.0.0.0:8000"
-    """The address that gunicorn listens on."""
+    bind: str = Field(default="0.0.0.0:8000", pattern=r"^(\[[0-9a-f:.]+\]|[^:\[\]]+):\d{1,5}$")
+    """The address and port that gunicorn listens on; ``[::]:8000`` is every address, IPv4 and IPv6."""
     web_threads: int = Field(default=8, ge=1)
     database_url: PostgresDsn
     """PostgreSQL, as a role that owns nothing: web's own or the grader's."""

@@ -7,7 +7,5 @@ class Migration(migrations.Migration):
     dependencies = [("users", "0005_search")]
 
     operations = [
-        migrations.AlterField(
-            model_name="loginsession", name="expires_at", field=models.DateTimeField(db_index=True)
-        ),
+        migrations.AlterField(model_name="loginsession", name="expires_at", field=models.DateTimeField(db_index=True)),
     ]
