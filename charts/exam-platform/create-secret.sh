@@ -16,7 +16,8 @@ namespace=$1 name=$2
 shift 2
 passwords="secret-key service-token postgres-password postgres-owner-password postgres-web-password
     postgres-solver-password postgres-grader-password redis-web-password redis-solver-password
-    redis-grader-password redis-probe-password cassandra-password"
+    redis-grader-password redis-probe-password
+    cassandra-password cassandra-web-password cassandra-solver-password cassandra-grader-password"
 files="web-keys.pem statement-keys.pem solver-keys.pem"
 # shellcheck disable=SC2086 # several words
 [ "$#" -gt 0 ] || set -- $passwords $files

@@ -10,6 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 ROOT = Path("/secrets")
 KEYS = "keys.pem"
 STATEMENT_KEYS = "statement-keys.pem"
+COMPONENTS = ("web", "solver", "grader")
+"""The services with a role in Cassandra."""
+CREDENTIALS = ("EXAM_CASSANDRA_USERNAME", "EXAM_CASSANDRA_PASSWORD")
 
 
 def _dsn(role: str, password: str) -> str:
@@ -82,13 +85,34 @@ def main() -> None:
         add_statement_keys(generated["web"])
         add_owner(generated["migrate"])
         add_redis_users(generated)
-        return
-    for service, variables in generated.items():
-        if service in {"web", "solver"}:
-            write_key(ROOT / service / KEYS)
-        if service == "web":
-            write_key(ROOT / service / STATEMENT_KEYS)
-        _write(service, variables)
+    else:
+        for service, variables in generated.items():
+            if service in {"web", "solver"}:
+                write_key(ROOT / service / KEYS)
+            if service == "web":
+                write_key(ROOT / service / STATEMENT_KEYS)
+            _write(service, variables)
+    separate_cassandra_roles()
+
+
+def separate_cassandra_roles() -> None:
+    """Give Cassandra's superuser to the migrations alone, and each component a role; resumes if it was interrupted.
+
+    Secrets that an earlier release generated have the superuser in the environment of every component.
+    """
+    migrate, web = _read("migrate"), _read("web")
+    passwords = {each: f"EXAM_CASSANDRA_{each.upper()}_PASSWORD" for each in COMPONENTS}
+    if not migrate.keys() >= set(passwords.values()):
+        if web[CREDENTIALS[0]] != "exam":
+            raise SystemExit("the volume secrets-migrate is lost, and with it the password of Cassandra's superuser")
+        migrate |= {name: web[name] for name in CREDENTIALS}
+        migrate |= {name: secrets.token_urlsafe(24) for name in passwords.values()}
+        _write("migrate", migrate)
+    for each, name in passwords.items():
+        role = dict(zip(CREDENTIALS, (f"exam_{each}", migrate[name]), strict=True))
+        present = _read(each)
+        if present | role != present:
+            _write(each, present | role)
 
 
 def add_statement_keys(variables: dict[str, str]) -> None:
@@ -127,7 +151,10 @@ def write_key(path: Path) -> None:
 
 
 def _write(service: str, variables: dict[str, str]) -> None:
-    (ROOT / service / "env").write_text("".join(_line(name, value) for name, value in variables.items()))
+    """Replace the variables of a service as a whole: an interruption leaves the former ones."""
+    unfinished = ROOT / service / "env.new"
+    unfinished.write_text("".join(_line(name, value) for name, value in variables.items()))
+    unfinished.replace(ROOT / service / "env")
 
 
 def _read(service: str) -> dict[str, str]:

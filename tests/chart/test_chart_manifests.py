@@ -35,7 +35,10 @@ SECRET_READERS: dict[str, set[str]] = {
     "redis-solver-password": {"redis", "solver"},
     "redis-grader-password": {"broker", "grader", "beat", "grading"},
     "redis-probe-password": {"redis", "broker"},
-    "cassandra-password": STORE_CLIENTS,
+    "cassandra-password": {"migrations"},
+    "cassandra-web-password": {"web", "migrations"},
+    "cassandra-solver-password": {"solver", "migrations"},
+    "cassandra-grader-password": {"grader", "beat", "grading", "migrations"},
 }
 
 
@@ -324,6 +327,46 @@ def test_each_rack_is_a_statefulset() -> None:
         assert '"preStop": {"exec": {"command": ["nodetool", "drain"]}}' in options
     web = pods_of(documents)["Deployment/exam-web"]
     assert {"name": "EXAM_CASSANDRA_REPLICATION", "value": "3"} in web["spec"]["containers"][0]["env"]
+
+
+def test_each_component_has_its_role_in_cassandra() -> None:
+    """If a component is taken over, its pod has no credentials of Cassandra but those of its own role."""
+    roles = {
+        "web": {"exam_web"},
+        "solver": {"exam_solver"},
+        "grader": {"exam_grader"},
+        "beat": {"exam_grader"},
+        "grading": {"exam_grader"},
+        # The container that migrates PostgreSQL is web's.
+        "migrations": {"exam", "exam_web"},
+    }
+    found = {
+        component_of(pod): {
+            each["value"]
+            for container in _containers(pod)
+            for each in container.get("env", [])
+            if each["name"] == "EXAM_CASSANDRA_USERNAME"
+        }
+        for pod in pods_of(render()).values()
+    }
+    assert {component: names for component, names in found.items() if names} == roles
+    job = next(each for name, each in pods_of(render()).items() if "migrate" in name)
+    order = [each["command"][3] for each in _containers(job) if "exam_answerlog" in each["command"]]
+    assert order == ["take-over", "migrate", "roles"]
+
+
+@pytest.mark.parametrize("prefix", ["", "solver-"])
+def test_an_external_cassandra_may_have_a_role_for_each_component(prefix: str) -> None:
+    """If my own Cassandra has a role for each component, each uses its own; the migrations use the owner's."""
+    pods = pods_of(render({"cassandra": {"existingSecret": "ours", "componentRoles": bool(prefix)}}))
+    (job,) = (each for name, each in pods.items() if "migrate" in name)
+    (migration,) = (each for each in _containers(job) if "exam_answerlog" in each["command"])
+    (solver,) = _containers(pods["Deployment/exam-solver"])
+    for container, expected in ((solver, prefix), (migration, "")):
+        keys = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each}
+        assert keys["EXAM_CASSANDRA_USERNAME"] == {"name": "ours", "key": f"{expected}username"}
+        assert keys["EXAM_CASSANDRA_PASSWORD"] == {"name": "ours", "key": f"{expected}password"}
+        assert keys["EXAM_CASSANDRA_HOSTS"] == {"name": "ours", "key": "hosts"}
 
 
 def test_migrations_job_name_changes_with_the_values() -> None:

@@ -27,6 +27,9 @@ KEYS = {
     "redis-grader-password",
     "redis-probe-password",
     "cassandra-password",
+    "cassandra-web-password",
+    "cassandra-solver-password",
+    "cassandra-grader-password",
 }
 
 

@@ -10,6 +10,14 @@ cassandra.yaml: |
   authenticator: PasswordAuthenticator
   authorizer: CassandraAuthorizer
   role_manager: CassandraRoleManager
+  {{- /* A request uses what a node knows of its role, which is read anew every two seconds beside requests: a read in a request's
+  path would fail with the node that it asks. */}}
+  permissions_validity: 30s
+  permissions_update_interval: 2s
+  roles_validity: 30s
+  roles_update_interval: 2s
+  {{- /* The superuser alone can empty or drop a table. */}}
+  drop_truncate_table_enabled: false
   data_file_directories: [/var/lib/cassandra/data]
   commitlog_directory: /var/lib/cassandra/commitlog
   saved_caches_directory: /var/lib/cassandra/saved_caches
@@ -37,4 +45,25 @@ cassandra.yaml: |
   dc=datacenter1
   rack={{ . }}
 {{- end }}
+{{- end }}
+
+{{/* A container that runs a command of the answer log as the superuser: (list . name command). */}}
+{{- define "exam.cassandraMigration" -}}
+{{- $root := index . 0 -}}{{- $command := index . 2 -}}
+- name: {{ index . 1 }}
+  image: {{ include "exam.image" (list $root $root.Values.web.image) }}
+  {{- include "exam.containerDefaults" $root | nindent 2 }}
+  command: [python, -m, exam_answerlog, {{ $command }}, --wait, "600"]
+  env:
+    {{- include "exam.cassandraEnv" (list $root "migrate") | nindent 4 }}
+    {{- if eq $command "roles" }}
+    {{- range list "web" "solver" "grader" }}
+    {{- include "exam.secretEnv" (list (printf "EXAM_CASSANDRA_%s_PASSWORD" (upper .)) (include "exam.secretName" $root) (printf "cassandra-%s-password" .)) | nindent 4 }}
+    {{- end }}
+    {{- end }}
+  volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+    {{- include "exam.storeMounts" $root | nindent 4 }}
+    {{- include "exam.extra" (list $root.Values.web "extraVolumeMounts") | nindent 4 }}
+  resources: {requests: {cpu: 50m, memory: 128Mi}, limits: {memory: 512Mi}}
 {{- end }}

@@ -72,14 +72,20 @@
   value: redis://{{ $user }}:$({{ $password }})@{{ include "exam.fullname" $root }}-{{ index . 3 }}:6379/0
 {{- end }}
 
-{{/* Cassandra's contact points, credentials and replication. */}}
+{{/*
+Cassandra's contact points, replication and the credentials of a component's role: (list . "web"). "migrate" is the superuser.
+An external Cassandra has one role for all, unless componentRoles is set.
+*/}}
 {{- define "exam.cassandraEnv" -}}
-{{- if .Values.cassandra.existingSecret }}
-{{- range $name, $key := dict "HOSTS" "hosts" "USERNAME" "username" "PASSWORD" "password" "LOCAL_DC" "local-dc" "REPLICATION" "replication" }}
-{{ include "exam.secretEnv" (list (printf "EXAM_CASSANDRA_%s" $name) $.Values.cassandra.existingSecret $key) }}
+{{- $root := index . 0 -}}{{- $component := index . 1 -}}{{- $cassandra := $root.Values.cassandra -}}
+{{- $migrates := eq $component "migrate" -}}
+{{- if $cassandra.existingSecret }}
+{{- $prefix := ternary (printf "%s-" $component) "" (and $cassandra.componentRoles (not $migrates)) }}
+{{- range $name, $key := dict "HOSTS" "hosts" "USERNAME" (print $prefix "username") "PASSWORD" (print $prefix "password") "LOCAL_DC" "local-dc" "REPLICATION" "replication" }}
+{{ include "exam.secretEnv" (list (printf "EXAM_CASSANDRA_%s" $name) $cassandra.existingSecret $key) }}
 {{- end }}
-- {name: EXAM_CASSANDRA_PORT, value: {{ .Values.cassandra.port | quote }}}
-{{- with .Values.cassandra.tls }}
+- {name: EXAM_CASSANDRA_PORT, value: {{ $cassandra.port | quote }}}
+{{- with $cassandra.tls }}
 {{- if .mode }}
 - {name: EXAM_CASSANDRA_TLS, value: {{ .mode }}}
 {{- end }}
@@ -88,11 +94,11 @@
 {{- end }}
 {{- end }}
 {{- else }}
-{{ include "exam.secretEnv" (list "EXAM_CASSANDRA_PASSWORD" (include "exam.secretName" .) "cassandra-password") }}
-- {name: EXAM_CASSANDRA_USERNAME, value: exam}
-- {name: EXAM_CASSANDRA_HOSTS, value: {{ include "exam.fullname" . }}-cassandra}
+{{ include "exam.secretEnv" (list "EXAM_CASSANDRA_PASSWORD" (include "exam.secretName" $root) (ternary "cassandra-password" (printf "cassandra-%s-password" $component) $migrates)) }}
+- {name: EXAM_CASSANDRA_USERNAME, value: {{ ternary "exam" (printf "exam_%s" $component) $migrates }}}
+- {name: EXAM_CASSANDRA_HOSTS, value: {{ include "exam.fullname" $root }}-cassandra}
 - {name: EXAM_CASSANDRA_LOCAL_DC, value: datacenter1}
-- {name: EXAM_CASSANDRA_REPLICATION, value: {{ include "exam.cassandraReplicationFactor" . | quote }}}
+- {name: EXAM_CASSANDRA_REPLICATION, value: {{ include "exam.cassandraReplicationFactor" $root | quote }}}
 {{- end }}
 {{- end }}
 
@@ -117,7 +123,7 @@
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "web") }}
 {{ include "exam.redisEnv" (list . "web") }}
 {{ include "exam.brokerEnv" (list . "web") }}
-{{ include "exam.cassandraEnv" . }}
+{{ include "exam.cassandraEnv" (list . "web") }}
 {{ include "exam.extra" (list .Values.web "extraEnv") }}
 {{- end }}
 
@@ -129,6 +135,6 @@
 - {name: EXAM_GRADER_CONCURRENCY, value: {{ .Values.grader.concurrency | quote }}}
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "grader") }}
 {{ include "exam.brokerEnv" (list . "grader") }}
-{{ include "exam.cassandraEnv" . }}
+{{ include "exam.cassandraEnv" (list . "grader") }}
 {{ include "exam.extra" (list .Values.grader "extraEnv") }}
 {{- end }}

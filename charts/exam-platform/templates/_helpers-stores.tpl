@@ -34,6 +34,9 @@
 {{ $store }}.tls.mode is verify-ca without {{ $store }}.tls.caSecret: any public certificate would do. Set caSecret, or mode to verify-full.
 {{- end }}
 {{- end }}
+{{- if and (not .Values.cassandra.existingSecret) .Values.cassandra.componentRoles }}
+cassandra.componentRoles is set without cassandra.existingSecret: the chart's own Cassandra always has a role for each component.
+{{- end }}
 {{- if and (not .Values.cassandra.existingSecret) (ne (int .Values.cassandra.port) 9042) }}
 cassandra.port is set without cassandra.existingSecret: the chart's own Cassandra listens on 9042.
 {{- end }}
@@ -41,7 +44,7 @@ cassandra.port is set without cassandra.existingSecret: the chart's own Cassandr
 
 {{/* The keys of the platform's Secret with a password for a store, which comes first in its name. */}}
 {{- define "exam.passwords" -}}
-postgres-password postgres-owner-password postgres-web-password postgres-solver-password postgres-grader-password redis-web-password redis-solver-password redis-grader-password redis-probe-password cassandra-password
+postgres-password postgres-owner-password postgres-web-password postgres-solver-password postgres-grader-password redis-web-password redis-solver-password redis-grader-password redis-probe-password cassandra-password cassandra-web-password cassandra-solver-password cassandra-grader-password
 {{- end }}
 
 {{/* The keys that pods read and secrets.existingSecret lacks, if the cluster can be read. */}}

@@ -90,9 +90,8 @@ async def test_the_oracle_verifies_statements_and_proofs_by_its_own_code(platfor
 def audit(platform, graded, address, tmp_path: Path, monkeypatch, capsys) -> Any:
     """Run `exam verify-sitting` against statements that were saved at first; returns exit code and output."""
     sitting, _ = graded
-    for name, value in platform.stack.env_for("web").items():
-        if name.startswith("EXAM_CASSANDRA_"):
-            monkeypatch.setenv(name, value)
+    for name, value in platform.stack.cassandra.ring.variables("grader").items():
+        monkeypatch.setenv(name, value)
 
     saved = str(tmp_path / "saved")
 

@@ -19,6 +19,7 @@ from django.db import connection
 
 from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.log import PaperPart, Rows
+from exam_answerlog.settings import CassandraSettings
 from exam_answerlog.testing.settings import settings_from
 from exam_core import receipts
 from exam_core.buckets import bucket_of
@@ -28,6 +29,7 @@ from exam_core.keys import PublicKeySet, SigningKeys, new_signing_jwk
 from exam_core.tokens import Access, Role, sign_access
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import ChildProcess
+from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_solver.papers.loader import PAPER_PART
 from exam_web.common.clock import database_now
@@ -42,7 +44,9 @@ READY_SECONDS = 60
 class Platform:
     """The dependencies of solver processes: stores, keys, and a web that publishes only its key set."""
 
-    def __init__(self, folder: Path, env: dict[str, str], sitting: Sitting, student: Student) -> None:
+    def __init__(
+        self, folder: Path, cassandra: Cassandra, env: dict[str, str], sitting: Sitting, student: Student
+    ) -> None:
         self.folder = folder
         self.env = env
         self.sitting = sitting
@@ -59,7 +63,7 @@ class Platform:
             "EXAM_WEB_URL": f"http://127.0.0.1:{self.web.server_port}",
         }
         self.solvers: list[Solver] = []
-        asyncio.run(self._distribute())
+        asyncio.run(self._distribute(settings_from(cassandra.ring.variables("web"))))
 
     def start(self, *arguments: str, **env: str) -> "Solver":
         """Start a solver process and wait until it is ready."""
@@ -101,8 +105,9 @@ class Platform:
         finally:
             await log.close()
 
-    async def _distribute(self) -> None:
-        log = CassandraAnswerLog.connect(settings_from(self.env))
+    async def _distribute(self, settings: CassandraSettings) -> None:
+        """Store the paper, as web does."""
+        log = CassandraAnswerLog.connect(settings)
         try:
             body = bytes(self.sitting.paper.body)
             part = PaperPart(content_type="application/json", data=body)
@@ -173,6 +178,7 @@ class Solver:
 @pytest.fixture
 def platform(
     tmp_path: Path,
+    cassandra: Cassandra,
     cassandra_env: dict[str, str],
     redis_server: Redis,
     lease_database_url: str,
@@ -180,11 +186,12 @@ def platform(
     student: Student,
 ) -> Iterator[Platform]:
     """The dependencies of solver processes."""
-    env = cassandra_env | {
-        "EXAM_LEASE_DATABASE_URL": lease_database_url,
-        "EXAM_REDIS_URL": redis_server.url_of("solver"),
-    }
-    platform = Platform(tmp_path, env, sitting, student)
+    env = (
+        cassandra_env
+        | cassandra.ring.variables("solver")
+        | {"EXAM_LEASE_DATABASE_URL": lease_database_url, "EXAM_REDIS_URL": redis_server.url_of("solver")}
+    )
+    platform = Platform(tmp_path, cassandra, env, sitting, student)
     yield platform
     platform.close()
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from exam_core.authoring import read_exam
 from exam_core.keys import new_signing_jwk
 from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.exams.images import accept_image
 from exam_web.exams.models import Exam
@@ -209,9 +210,11 @@ class Internal:
 
 
 @pytest.fixture
-def internal(people: People, cassandra_env: dict[str, str], redis_server: Redis, monkeypatch) -> Internal:
-    """A client of the internal API, with real Cassandra and Redis."""
-    for name, value in cassandra_env.items():
+def internal(
+    people: People, cassandra: Cassandra, cassandra_env: dict[str, str], redis_server: Redis, monkeypatch
+) -> Internal:
+    """A client of the internal API, with real Cassandra, as web's role, and Redis."""
+    for name, value in (cassandra_env | cassandra.ring.variables("web")).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(
         distribution, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"redis_url": redis_server.url_of("web")})

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from pathlib import Path
 
 import pytest
 import yaml
@@ -81,6 +82,22 @@ def test_the_gateway_has_all_files_that_the_chart_has() -> None:
     assert mounted == own | {str(path.relative_to(REPOSITORY)) for path in sources}
 
 
+def _variables(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def _with_one_cassandra_role(place: Path) -> dict[str, str]:
+    """Change secrets to those of a release whose services have the superuser; its credentials."""
+    names = ("EXAM_CASSANDRA_USERNAME", "EXAM_CASSANDRA_PASSWORD")
+    migrate = _variables((place / "migrate/env").read_text())
+    superuser = {name: migrate[name] for name in names}
+    for service in ("web", "solver", "grader"):
+        env = place / f"{service}/env"
+        variables = _variables(env.read_text()) | superuser
+        env.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    return superuser
+
+
 def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     """If it is started the first time, secrets are generated; later they are kept; another machine has others."""
     monkeypatch.setenv("HTTP_PORT", "8080")
@@ -109,9 +126,17 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     upgraded = made(tmp_path / "one")
     assert upgraded.keys() == first.keys(), "an earlier release had no keys of statements"
     assert sorted(upgraded["web/env"].splitlines(keepends=True)) == sorted(env)
+    superuser = _with_one_cassandra_role(tmp_path / "one")
     (tmp_path / "one/migrate/env").unlink()
     password = first["postgres/env"].split("POSTGRES_PASSWORD='")[1].split("'")[0]
-    assert f"//postgres:{password}@" in made(tmp_path / "one")["migrate/env"], "nor a role that owns the schema"
+    again = made(tmp_path / "one")
+    assert f"//postgres:{password}@" in again["migrate/env"], "nor a role that owns the schema"
+    migrate = _variables(again["migrate/env"])
+    assert migrate.items() >= superuser.items(), "nor roles in Cassandra beside the superuser"
+    for name in ("web", "solver", "grader"):
+        role, secret = _variables(again[f"{name}/env"]), migrate[f"EXAM_CASSANDRA_{name.upper()}_PASSWORD"]
+        assert (role["EXAM_CASSANDRA_USERNAME"], role["EXAM_CASSANDRA_PASSWORD"]) == (f"'exam_{name}'", secret)
+        assert secret != superuser["EXAM_CASSANDRA_PASSWORD"]
     for name in ("web", "solver", "grader"):
         lines = (line for line in first[f"{name}/env"].splitlines(keepends=True) if "@broker" not in line)
         url = "EXAM_REDIS_URL='redis://:secret@redis:6379/0'\n"
@@ -121,9 +146,10 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     upgraded = made(tmp_path / "one")
     assert "secret@" not in "".join(upgraded.values()), "nor users of Redis"
     for name in ("web", "solver", "grader"):
-        kept = {line for line in first[f"{name}/env"].splitlines() if "@redis" not in line and "@broker" not in line}
+        kept = {line for line in first[f"{name}/env"].splitlines() if not re.search("@redis|@broker|CASSANDRA", line)}
         assert kept < set(upgraded[f"{name}/env"].splitlines())
     assert _redis_urls(upgraded) == _redis_urls(first) == {"web": 2, "solver": 1, "grader": 1}
+    assert made(tmp_path / "one") == upgraded
     other = made(tmp_path / "other")
     assert all(other[name] != text for name, text in first.items())
     assert "EXAM_SECRET_KEY" not in first["solver/env"] + first["grader/env"]

@@ -1,4 +1,4 @@
-"""``python -m exam_answerlog migrate | check | take-over``: manage Cassandra's schema and its superuser."""
+"""``python -m exam_answerlog migrate | check | take-over | roles``: manage Cassandra's schema and roles."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from typing import Final
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
+from exam_answerlog.component_roles import ComponentPasswords, create_component_roles
 from exam_answerlog.log import AnswerLogUnavailableError
 from exam_answerlog.roles import replace_default_superuser
 from exam_answerlog.schema import REQUEST_TIMEOUT, SchemaError, check, migrate
@@ -25,12 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 on success, 78 when the settings are wrong, 1 on any other failure."""
     parser = argparse.ArgumentParser(
         prog="python -m exam_answerlog",
-        description="Manage Cassandra's schema and superuser. Settings are read from EXAM_CASSANDRA_* variables.",
+        description="Manage Cassandra's schema and roles. Settings are read from EXAM_CASSANDRA_* variables.",
     )
     parser.add_argument(
         "command",
-        choices=("migrate", "check", "take-over"),
-        help="create the schema, compare it with the models, or replace the default superuser of a new cluster",
+        choices=("migrate", "check", "take-over", "roles"),
+        help="create the schema; compare it with the models; replace the default superuser of a new cluster; or create "
+        "the roles of web, solver and grader (EXAM_CASSANDRA_WEB_PASSWORD and so on), which need the schema",
     )
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="retry for this long (default: 0)")
     options = parser.parse_args(arguments)
@@ -56,11 +58,14 @@ def _run(command: str, settings: CassandraSettings) -> None:
         replace_default_superuser(settings, _report)
         _report(f"Cassandra's superuser is {settings.username}")
         return
+    passwords = load_settings(ComponentPasswords) if command == "roles" else None
     cluster = make_cluster(settings, request_timeout=REQUEST_TIMEOUT)
     try:
         session = connect_cluster(cluster, settings)
         if command == "migrate":
             migrate(session, settings, _report)
+        elif passwords is not None:
+            create_component_roles(session, settings, passwords, _report)
         else:
             check(session, settings.keyspace)
             _report(f"keyspace {settings.keyspace} has the schema of this release")

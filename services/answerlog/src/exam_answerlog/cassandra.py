@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from cassandra import ConsistencyLevel, CoordinationFailure, OperationTimedOut, Timeout, Unavailable
+from cassandra import ConsistencyLevel, CoordinationFailure, OperationTimedOut, Timeout, Unauthorized, Unavailable
 from cassandra.cluster import NoHostAvailable, ResultSet
 from cassandra.connection import ConnectionBusy, ConnectionException
 from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError, TruncateError
@@ -223,6 +223,10 @@ class CassandraAnswerLog(AnswerLog):
         except NoHostAvailable as error:
             self._sessions.lost(on)
             raise AnswerLogUnavailableError(describe(error)) from error
+        except Unauthorized as error:
+            raise AnswerLogUnavailableError(
+                f"Cassandra refused it: {error}; `python -m exam_answerlog roles` restores permissions"
+            ) from error
         except UNCONFIRMED as error:
             raise AnswerLogUnavailableError(f"Cassandra did not confirm: {error}") from error
         except TimeoutError:

@@ -72,15 +72,8 @@ def cassandra(stores_folder: Path) -> Iterator[Cassandra]:
 
 @pytest.fixture(scope="session")
 def cassandra_env(cassandra: Cassandra) -> dict[str, str]:
-    """Environment variables for the Cassandra node, with the keyspace ``exam`` migrated."""
-    env = {
-        "PATH": os.environ["PATH"],
-        "EXAM_CASSANDRA_HOSTS": cassandra.host,
-        "EXAM_CASSANDRA_PORT": str(cassandra.port),
-        "EXAM_CASSANDRA_USERNAME": cassandra.username,
-        "EXAM_CASSANDRA_PASSWORD": cassandra.password,
-        "EXAM_CASSANDRA_KEYSPACE": "exam",
-        "EXAM_CASSANDRA_REPLICATION": "1",
-    }
+    """Environment variables of the migrations, with the keyspace ``exam`` and the components' roles in Cassandra."""
+    env = {"PATH": os.environ["PATH"], **cassandra.ring.variables()}
     run_python(["-m", "exam_answerlog", "migrate"], env)
+    run_python(["-m", "exam_answerlog", "roles"], env)
     return env

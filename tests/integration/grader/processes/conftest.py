@@ -20,6 +20,7 @@ from exam_grader.broker.redis_broker import RedisBroker
 from exam_grader.service import GraderService
 from exam_grader.settings import GraderSettings
 from exam_harness.environments.processes.process import ChildProcess
+from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
 
@@ -50,12 +51,13 @@ def grader_env(
     postgres: Postgres,
     broker: "redis.Redis",
     broker_server: Redis,
+    cassandra: Cassandra,
     cassandra_env: dict[str, str],
     tmp_path: Path,
 ) -> dict[str, str]:
     """The environment of grader processes: their own database role, no secret of web."""
     name = connection.settings_dict["NAME"]
-    return cassandra_env | {
+    return (cassandra_env | cassandra.ring.variables("grader")) | {
         "PATH": os.environ["PATH"],
         "TMPDIR": str(tmp_path),
         "EXAM_DATABASE_URL": postgres.dsn("exam_grader", name),
@@ -126,13 +128,13 @@ def send(in_process: GraderSettings) -> Iterator[Callable[..., object]]:
 
 
 @pytest.fixture
-def make_grader(in_process: GraderSettings, cassandra_env: dict[str, str]) -> Iterator[Callable[[], GraderService]]:
+def make_grader(in_process: GraderSettings, grader_env: dict[str, str]) -> Iterator[Callable[[], GraderService]]:
     """Graders that the test calls itself, each with connections of its own."""
     stores: list[SyncAnswerLog] = []
     app = create_app(in_process)
 
     def make() -> GraderService:
-        stores.append(cassandra_answerlog(settings_from(cassandra_env)))
+        stores.append(cassandra_answerlog(settings_from(grader_env)))
         return GraderService(in_process, stores[-1], app, RedisBroker(str(in_process.broker_url)))
 
     yield make

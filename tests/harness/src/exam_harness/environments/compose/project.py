@@ -81,11 +81,11 @@ class Project:
 
     @contextmanager
     def cassandra(self) -> Iterator[Session]:
-        """Yield a driver session as the superuser."""
-        password = self.secret("web", "EXAM_CASSANDRA_PASSWORD")
+        """Yield a driver session as the grader, which reads answers and seals."""
+        username, password = (self.secret("grader", f"EXAM_CASSANDRA_{name}") for name in ("USERNAME", "PASSWORD"))
         driver = Driver(
             [self.address("cassandra")],
-            auth_provider=PlainTextAuthProvider("exam", password),
+            auth_provider=PlainTextAuthProvider(username, password),
             protocol_version=ProtocolVersion.V5,
             connect_timeout=20,
         )

@@ -52,7 +52,7 @@ def web_environment(stores: Stores, secret: Secrets, *, static_root: Path, gatew
     """Return the environment of web and its commands; browsers reach it through the gateway."""
     return (
         _common()
-        | _cassandra(stores.cassandra)
+        | stores.cassandra.ring.variables("web")
         | {
             "DJANGO_SETTINGS_MODULE": "exam_web.settings",
             "EXAM_DATABASE_URL": stores.postgres.dsn("exam_web"),
@@ -80,7 +80,7 @@ def grader_environment(stores: Stores) -> dict[str, str]:
     """Return the environment of grader processes: no signing key, no service token."""
     return (
         _common()
-        | _cassandra(stores.cassandra)
+        | stores.cassandra.ring.variables("grader")
         | {
             "DJANGO_SETTINGS_MODULE": "exam_web.settings",
             "EXAM_COMPONENT": "grader",
@@ -94,7 +94,7 @@ def solver_environment(stores: Stores, secret: Secrets, *, web_url: str) -> dict
     """Return the environment of a solver process."""
     return (
         _common()
-        | _cassandra(stores.cassandra)
+        | stores.cassandra.ring.variables("solver")
         | {
             "EXAM_LEASE_DATABASE_URL": stores.postgres.dsn("exam_solver"),
             "EXAM_REDIS_URL": stores.redis.url_of("solver"),
@@ -107,17 +107,6 @@ def solver_environment(stores: Stores, secret: Secrets, *, web_url: str) -> dict
 def _common() -> dict[str, str]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return inherited | {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONUNBUFFERED": "1", "EXAM_LOG_LEVEL": "INFO"}
-
-
-def _cassandra(cassandra: Cassandra) -> dict[str, str]:
-    return {
-        "EXAM_CASSANDRA_HOSTS": ",".join(cassandra.ring.hosts),
-        "EXAM_CASSANDRA_PORT": str(cassandra.port),
-        "EXAM_CASSANDRA_USERNAME": cassandra.username,
-        "EXAM_CASSANDRA_PASSWORD": cassandra.password,
-        "EXAM_CASSANDRA_KEYSPACE": "exam",
-        "EXAM_CASSANDRA_REPLICATION": str(cassandra.ring.size),
-    }
 
 
 def _new_key_file(path: Path) -> Path:

@@ -208,6 +208,7 @@ class Stack:
                 node.await_ready()
             self._echo("migrating the schemas")
             self.answerlog_command("migrate")
+            self.answerlog_command("roles")
             migrated.result()
             collected.result()
         self._echo("starting web, solvers, graders and nginx")
@@ -224,8 +225,8 @@ class Stack:
         return run_python(["-m", "exam_web", *arguments], self.web_env | dict(env or {}), stdin=stdin or "")
 
     def answerlog_command(self, *arguments: str) -> str:
-        """Run a command of the answer log and return its output."""
-        return run_python(["-m", "exam_answerlog", *arguments], self.web_env)
+        """Run a command of the answer log as Cassandra's superuser and return its output."""
+        return run_python(["-m", "exam_answerlog", *arguments], self.web_env | self.cassandra.ring.variables())
 
     def grader_command(self, *arguments: str) -> str:
         """Run a command of the grader and return its output."""

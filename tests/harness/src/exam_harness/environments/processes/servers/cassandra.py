@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,8 @@ from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.servers.clock import SteppedClock
 from exam_harness.environments.processes.servers.java import find_java, java_version
 
+COMPONENTS = ("web", "solver", "grader")
+"""The services with a role in Cassandra."""
 _DEFAULT_SUPERUSER = ("cassandra", "cassandra")
 """The superuser of a new cluster; its login is revoked once the run's own superuser exists."""
 _SUPERUSER_QUERY = "SELECT role FROM system_auth.roles WHERE role = %s"
@@ -52,7 +54,7 @@ _OPTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Ring:
-    """What the nodes of a cluster on this machine share; `password` is of the superuser `username`.
+    """What the nodes of a cluster on this machine share.
 
     Attributes:
         size: the number of nodes; each has a loopback address of its own, and the same ports as the others.
@@ -60,6 +62,9 @@ class Ring:
         storage_port: the port for the other nodes.
         apart: whether nodes listen for each other at another address than the one that others connect to, which a proxy
             has to serve.
+        username: the superuser, as which the schema is migrated.
+        password: the superuser's password.
+        passwords: the password of each component's role.
     """
 
     size: int = 1
@@ -68,6 +73,24 @@ class Ring:
     apart: bool = False
     username: str = "exam"
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    passwords: Mapping[str, str] = field(
+        default_factory=lambda: {component: secrets.token_urlsafe(24) for component in COMPONENTS}, repr=False
+    )
+
+    def variables(self, component: str | None = None) -> dict[str, str]:
+        """Return the environment variables of a component, or of the migrations, which create its role."""
+        env = {
+            "EXAM_CASSANDRA_HOSTS": ",".join(self.hosts),
+            "EXAM_CASSANDRA_PORT": str(self.port),
+            "EXAM_CASSANDRA_USERNAME": self.username,
+            "EXAM_CASSANDRA_PASSWORD": self.password,
+            "EXAM_CASSANDRA_KEYSPACE": "exam",
+            "EXAM_CASSANDRA_REPLICATION": str(self.size),
+        }
+        if component is None:
+            return env | {f"EXAM_CASSANDRA_{name.upper()}_PASSWORD": value for name, value in self.passwords.items()}
+        role = {"USERNAME": f"exam_{component}", "PASSWORD": self.passwords[component]}
+        return env | {f"EXAM_CASSANDRA_{name}": value for name, value in role.items()}
 
     @property
     def hosts(self) -> tuple[str, ...]:
