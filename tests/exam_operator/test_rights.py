@@ -29,11 +29,13 @@ def granted() -> dict[str, set[tuple[str, str, str]]]:
 
 def test_every_right_is_used_and_none_is_missing(world, proxy: FaultProxy) -> None:
     """If I read the operator's roles, they list exactly the requests that it sends in the life of a sitting."""
-    operator = world.operated.operator("observed", server=proxy.url, env={"EXAM_OPERATOR_RESYNC_SECONDS": "2"})
+    env = {"EXAM_OPERATOR_RESYNC_SECONDS": "2", "EXAM_OPERATOR_RACK_SELECTOR": "component=rack"}
+    operator = world.operated.operator("observed", server=proxy.url, env=env)
     world.control_plane.kubectl("-n", world.operated.namespace, "delete", "leases", "--all")
     operator.start()
     operator.await_ready()
     try:
+        _replace_a_pod_of_a_rack(world)
         _use_every_right(world)
     finally:
         operator.stop()
@@ -44,6 +46,34 @@ def test_every_right_is_used_and_none_is_missing(world, proxy: FaultProxy) -> No
     forbidden = [str(passed.request) for passed in proxy.requests if passed.status in (401, 403)]
     assert (outside, inside) == (granted()["ClusterRole"], granted()["Role"])
     assert forbidden == []
+
+
+def _replace_a_pod_of_a_rack(world) -> None:
+    """A StatefulSet that leaves the replacement of its pods to the operator is changed, between sittings."""
+
+    def apply(minutes: int) -> None:
+        container = {"name": "main", "image": "none", "command": ["sleep", str(60 * minutes)]}
+        labels = {"component": "rack"}
+        spec = {
+            "serviceName": "rack",
+            "selector": {"matchLabels": labels},
+            "updateStrategy": {"type": "OnDelete"},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        }
+        metadata = {"name": "rack", "labels": labels}
+        world.operated.apply({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec})
+
+    def running() -> str:
+        """The command of the available pod; empty while there is none."""
+        words = ("-n", world.operated.namespace, "get", "--ignore-not-found", "--output")
+        available = world.control_plane.kubectl(*words, "jsonpath={.status.availableReplicas}", "statefulset", "rack")
+        command = world.control_plane.kubectl(*words, "jsonpath={.spec.containers[0].command}", "pod", "rack-0")
+        return command if available == "1" else ""
+
+    apply(10)
+    eventually(lambda: "600" in running(), "the pod runs", seconds=60)
+    apply(20)
+    eventually(lambda: "1200" in running(), "the pod is replaced", seconds=60)
 
 
 def _use_every_right(world) -> None:

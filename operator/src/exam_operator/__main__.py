@@ -19,6 +19,7 @@ from exam_operator.runtime.executor import Executor
 from exam_operator.runtime.handlers import register
 from exam_operator.runtime.leadership import Leadership
 from exam_operator.runtime.probes import serve_probes
+from exam_operator.runtime.rack_rollout import RackReplacement
 from exam_operator.runtime.reconciler import Reconciler
 from exam_operator.runtime.scaling import Deployments, Scaling
 from exam_operator.runtime.workqueue import WorkQueue
@@ -68,6 +69,9 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
         controller = Controller(kube, queue, Canary(), cache, namespaces=namespaces, resync=settings.resync_seconds)
         cache.subscribe(scaling.wake)
         scaling.subscribe(controller.requeue_warm)
+        racks = RackReplacement(
+            kube, cache, scaling.open_sittings, selector=settings.rack_selector, resync=settings.resync_seconds
+        )
         executor = Executor(kube, web, namespace=settings.namespace, job_template=job_template)
         reconciler = Reconciler(kube, web, executor, scaling, cache, max_jobs=settings.max_jobs)
 
@@ -77,6 +81,8 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(scaling.run())
+                    if settings.rack_selector:
+                        tasks.create_task(racks.run())
                     for _ in range(settings.workers):
                         tasks.create_task(controller.work(reconciler))
             finally:
@@ -87,7 +93,7 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
             metrics.LEADING.set(leadership.leading)
             if not leadership.leading:
                 # What this process last did is no longer so, or another replica's.
-                for gauge in (metrics.QUEUE, metrics.SOLVERS_WANTED, metrics.SOLVERS_READY):
+                for gauge in (metrics.QUEUE, metrics.SOLVERS_WANTED, metrics.SOLVERS_READY, metrics.RACK_PODS_OUTDATED):
                     gauge.set(0)
 
         probes = serve_probes(

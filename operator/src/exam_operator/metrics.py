@@ -19,5 +19,9 @@ DEGRADED = Gauge(
 LEADING = Gauge("exam_operator_leading", "Whether this replica holds the Lease and acts (1) or is ready to (0).")
 EXAMS = Gauge("exam_operator_exams", "Exams in the cache.")
 PLATFORM_SKEW = Gauge("exam_operator_platform_skew_seconds", "The platform's clock minus the operator's.")
+RACK_PODS_OUTDATED = Gauge(
+    "exam_operator_rack_pods_outdated",
+    "Pods of Cassandra that are to be replaced by ones of its present configuration.",
+)
 SOLVERS_WANTED = Gauge("exam_operator_solvers_wanted", "Solver pods that all sittings need together.")
 SOLVERS_READY = Gauge("exam_operator_solvers_ready", "Solver pods that are ready.")

@@ -30,6 +30,8 @@ class OperatorSettings(ServiceSettings):
     solver_deployment: str
     grader_deployment: str
     web_deployment: str
+    rack_selector: str = ""
+    """The labels of Cassandra's StatefulSets and pods, whose restarts the operator orders; empty: there are none."""
     max_solvers: int = Field(default=100, ge=1)
     """The most solver pods for all sittings together, whatever their specs request."""
     max_graders: int = Field(default=50, ge=1)

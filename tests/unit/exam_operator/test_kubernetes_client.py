@@ -24,6 +24,7 @@ WRITES: dict[str, Callable[[KubernetesClient], Awaitable[object]]] = {
     "delete_job": lambda kube: kube.delete_job("grade", "uid"),
     "apply_autoscaler": lambda kube: kube.apply_autoscaler(BODY),
     "apply_disruption_budget": lambda kube: kube.apply_disruption_budget(BODY),
+    "evict_pod": lambda kube: kube.evict_pod("cassandra-0", "uid"),
     "write_lease": lambda kube: kube.write_lease("operator", Lease(holder="one", duration=10), now=0),
 }
 READS: dict[str, Callable[[KubernetesClient], Awaitable[object]]] = {
@@ -35,6 +36,8 @@ READS: dict[str, Callable[[KubernetesClient], Awaitable[object]]] = {
     "list_jobs": lambda kube: kube.list_jobs(),
     "get_deployment": lambda kube: kube.get_deployment("solver"),
     "list_pods": lambda kube: kube.list_pods({"spec": {"selector": {"matchLabels": {"app": "solver"}}}}),
+    "list_selected_pods": lambda kube: kube.list_selected_pods("app=cassandra"),
+    "list_stateful_sets": lambda kube: kube.list_stateful_sets("app=cassandra"),
     "get_lease": lambda kube: kube.get_lease("operator"),
 }
 

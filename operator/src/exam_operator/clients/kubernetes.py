@@ -43,6 +43,7 @@ class KubernetesClient:
         self._guard = guard
         self._jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self._deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        self._stateful_sets = f"/apis/apps/v1/namespaces/{namespace}/statefulsets"
         self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self._autoscalers = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
@@ -130,7 +131,11 @@ class KubernetesClient:
     async def list_pods(self, deployment: JsonObject) -> list[JsonObject]:
         """The pods that a Deployment's selector matches."""
         labels = deployment["spec"]["selector"]["matchLabels"]
-        return await self._list(self._pods, selector=",".join(f"{name}={value}" for name, value in labels.items()))
+        return await self.list_selected_pods(",".join(f"{name}={value}" for name, value in labels.items()))
+
+    async def list_selected_pods(self, selector: str) -> list[JsonObject]:
+        """The pods of the operator's namespace that a label selector matches."""
+        return await self._list(self._pods, selector=selector)
 
     async def apply_autoscaler(self, body: JsonObject) -> None:
         """Create or update an autoscaler (server-side apply)."""
@@ -139,6 +144,22 @@ class KubernetesClient:
     async def apply_disruption_budget(self, body: JsonObject) -> None:
         """Create or update a disruption budget (server-side apply)."""
         await self._apply(f"{self._budgets}/{body['metadata']['name']}", body)
+
+    # Racks
+
+    async def list_stateful_sets(self, selector: str) -> list[JsonObject]:
+        """The StatefulSets of the operator's namespace that a label selector matches."""
+        return await self._list(self._stateful_sets, selector=selector)
+
+    async def evict_pod(self, name: str, uid: str) -> None:
+        """Delete a pod, if it still has this uid and its disruption budget permits it (UnavailableError otherwise)."""
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": self._namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        }
+        await self._call("POST", f"{self._pods}/{name}/eviction", body)
 
     # Leader election
 

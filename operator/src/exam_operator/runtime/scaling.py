@@ -88,6 +88,10 @@ class Scaling:
         """Recompute the demand now: something that it depends on has changed."""
         self._wake.set()
 
+    def open_sittings(self) -> tuple[ExamKey, ...]:
+        """The Exams whose sittings are open now, from their pre-warming until their drain."""
+        return self._demand(self._now()).open_sittings
+
     def capacity(self, exam: Exam, now: int) -> SolverCapacity | None:
         """The solver pods for one sitting at an instant (platform's time, µs); None before the first observation."""
         if self._solvers is None:
