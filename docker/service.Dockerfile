@@ -79,7 +79,7 @@ RUN test "${SERVICE}" != web \
  || EXAM_COMPONENT=grader EXAM_DATABASE_URL=postgresql://none@none/none EXAM_REDIS_URL=redis://none \
     python -m exam_web collectstatic --no-input --verbosity 0
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8000 8001
 CMD ["gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application"]
 
 # Sources on the PYTHONPATH that may be overwritten: the process is reloaded when a file changes.

@@ -14,11 +14,11 @@ if [ "$#" -lt 2 ]; then
 fi
 namespace=$1 name=$2
 shift 2
-passwords="secret-key service-token postgres-password postgres-owner-password postgres-web-password
+passwords="secret-key postgres-password postgres-owner-password postgres-web-password
     postgres-solver-password postgres-grader-password redis-web-password redis-solver-password
     redis-grader-password redis-probe-password
     cassandra-password cassandra-web-password cassandra-solver-password cassandra-grader-password"
-files="web-keys.pem statement-keys.pem solver-keys.pem"
+files="web-keys.pem statement-keys.pem solver-keys.pem operator-service-keys.pem solver-service-keys.pem"
 # shellcheck disable=SC2086 # several words
 [ "$#" -gt 0 ] || set -- $passwords $files
 

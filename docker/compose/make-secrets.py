@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 ROOT = Path("/secrets")
 KEYS = "keys.pem"
 STATEMENT_KEYS = "statement-keys.pem"
+SERVICE_KEYS = "solver-service-keys.pem"
 COMPONENTS = ("web", "solver", "grader")
 """The services with a role in Cassandra."""
 CREDENTIALS = ("EXAM_CASSANDRA_USERNAME", "EXAM_CASSANDRA_PASSWORD")
@@ -41,9 +42,9 @@ def environments() -> dict[str, dict[str, str]]:
             "EXAM_BROKER_URL": _redis("broker", "web", redis),
             "EXAM_DATABASE_URL": _dsn("exam_web", web),
             "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
-            "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
             "EXAM_SIGNING_KEYS_FILE": f"/secrets/{KEYS}",
             "EXAM_STATEMENT_KEYS_FILE": f"/secrets/{STATEMENT_KEYS}",
+            "EXAM_SOLVER_SERVICE_KEYS_FILE": f"/secrets/{SERVICE_KEYS}",
             "EXAM_ALLOWED_HOSTS": "localhost,web",
             "EXAM_CSRF_TRUSTED_ORIGINS": ",".join(sorted(origins)),
             # No TLS on the loopback.
@@ -59,7 +60,9 @@ def environments() -> dict[str, dict[str, str]]:
             "EXAM_REDIS_URL": _redis("redis", "solver", redis),
             "EXAM_LEASE_DATABASE_URL": _dsn("exam_solver", solver),
             "EXAM_SOLVER_KEYS_FILE": f"/secrets/{KEYS}",
+            "EXAM_SOLVER_SERVICE_KEYS_FILE": f"/secrets/{SERVICE_KEYS}",
             "EXAM_WEB_URL": "http://web:8000",
+            "EXAM_WEB_INTERNAL_URL": "http://web:8001",
         },
         "grader": {
             **stores,
@@ -82,7 +85,7 @@ def main() -> None:
     """Write the secrets unless they exist; the last volume is written last and marks completion."""
     generated = environments()
     if (ROOT / list(generated)[-1] / "env").exists():
-        add_statement_keys(generated["web"])
+        add_keys(generated)
         add_owner(generated["migrate"])
         add_redis_users(generated)
     else:
@@ -92,6 +95,7 @@ def main() -> None:
             if service == "web":
                 write_key(ROOT / service / STATEMENT_KEYS)
             _write(service, variables)
+    share_service_keys()
     separate_cassandra_roles()
 
 
@@ -115,14 +119,26 @@ def separate_cassandra_roles() -> None:
             _write(each, present | role)
 
 
-def add_statement_keys(variables: dict[str, str]) -> None:
-    """Add the keys of statements to secrets that an earlier release generated."""
-    env, key, name = ROOT / "web/env", ROOT / "web" / STATEMENT_KEYS, "EXAM_STATEMENT_KEYS_FILE"
-    if not key.exists():
-        write_key(key)
-    if name not in env.read_text():
+def add_keys(generated: dict[str, dict[str, str]]) -> None:
+    """Add the keys and addresses that the secrets of an earlier release lack."""
+    if not (ROOT / "web" / STATEMENT_KEYS).exists():
+        write_key(ROOT / "web" / STATEMENT_KEYS)
+    added = ("EXAM_STATEMENT_KEYS_FILE", "EXAM_SOLVER_SERVICE_KEYS_FILE", "EXAM_WEB_INTERNAL_URL")
+    for service in ("web", "solver"):
+        env = ROOT / service / "env"
+        present = env.read_text()
+        missing = [name for name in added if name in generated[service] and f"{name}=" not in present]
         with env.open("a") as file:
-            file.write(_line(name, variables[name]))
+            file.writelines(_line(name, generated[service][name]) for name in missing)
+
+
+def share_service_keys() -> None:
+    """Give web and solver the key that signs the solvers' requests to web, unless they have it."""
+    one, other = (ROOT / service / SERVICE_KEYS for service in ("web", "solver"))
+    if not one.exists():
+        write_key(one)
+    if not other.exists():
+        other.write_bytes(one.read_bytes())
 
 
 def add_owner(variables: dict[str, str]) -> None:

@@ -22,10 +22,11 @@ NODE_STALL_SECONDS = 15
 STORE_CLIENTS = {"web", "solver", "grader", "beat", "grading", "migrations"}
 SECRET_READERS: dict[str, set[str]] = {
     "secret-key": {"web", "migrations"},
-    "service-token": {"web", "migrations", "operator"},
     "web-keys.pem": {"web", "migrations"},
     "statement-keys.pem": {"web", "migrations"},
     "solver-keys.pem": {"solver"},
+    "operator-service-keys.pem": {"operator", "web"},
+    "solver-service-keys.pem": {"solver", "web"},
     "postgres-password": {"postgres", "migrations"},
     "postgres-owner-password": {"migrations"},
     "postgres-web-password": {"postgres", "web", "migrations"},
@@ -148,8 +149,10 @@ def test_web_allows_the_hosts_by_which_it_is_called() -> None:
         if "env" in container
     }
     allowed = environments["Deployment/exam-web"]["EXAM_ALLOWED_HOSTS"].split(",")
-    called = {name: url for env in environments.values() for name, url in env.items() if name.endswith("_WEB_URL")}
-    assert called.keys() == {"EXAM_OPERATOR_WEB_URL", "EXAM_WEB_URL"}
+    variables = [each for env in environments.values() for each in env.items()]
+    called = {name: url for name, url in variables if "WEB" in name and name.endswith("_URL")}
+    ports = {name: urlsplit(url).port for name, url in called.items()}
+    assert ports == {"EXAM_OPERATOR_WEB_URL": 8001, "EXAM_WEB_URL": 8000, "EXAM_WEB_INTERNAL_URL": 8001}
     assert {urlsplit(url).hostname for url in called.values()} <= set(allowed)
     assert "exams.example.edu" in allowed
 

@@ -13,7 +13,8 @@ NEEDED_CONNECTIONS = {
     ("gateway", "web", 8000),
     ("gateway", "solver", 8000),
     ("solver", "web", 8000),
-    ("operator", "web", 8000),
+    ("solver", "web", 8001),
+    ("operator", "web", 8001),
     ("cassandra", "cassandra", 7000),
     ("cassandra", "cassandra", 9042),
     *((("test", target, port)) for target, port in (("gateway", 8080), ("web", 8000), ("solver", 8000))),
@@ -39,6 +40,28 @@ def test_operator_reaches_no_store_and_clients_reach_only_the_gateway(plain) -> 
     stores = {"postgres", "redis", "broker", "cassandra"}
     assert not [edge for edge in edges if edge[0] in {"gateway", "operator", "test"} and edge[1] in stores]
     assert {source for source, target, _ in edges if target == "solver"} == {"gateway", "test"}
+
+
+def test_only_services_that_call_the_internal_api_reach_its_port(plain) -> None:
+    """If a request gets past the gateway's rules, there is no way from it, or from outside, to the internal API."""
+    assert {source for source, target, port in allowed_connections(plain) if (target, port) == ("web", 8001)} == {
+        "operator",
+        "solver",
+    }
+    ((_, backend),) = (
+        (rule["host"], path["backend"]["service"])
+        for each in plain
+        if each["kind"] == "Ingress"
+        for rule in each["spec"]["rules"][:1]
+        for path in rule["http"]["paths"]
+    )
+    assert backend["name"] == "exam-gateway"
+
+
+def test_during_an_upgrade_operators_of_the_release_before_reach_web() -> None:
+    """If a value says until when the release before is served, its operators may connect to the port that they call."""
+    until = {"web": {"formerCallersUntil": "2030-01-15T10:00:00Z"}}
+    assert _without_dns(allowed_connections(render(until))) == NEEDED_CONNECTIONS | {("operator", "web", 8000)}
 
 
 def test_without_policies_every_connection_is_allowed() -> None:

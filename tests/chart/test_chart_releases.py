@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import yaml
 
+from exam_harness.chart.network_policies import allowed_connections
 from exam_harness.chart.render import RenderError, render
 from exam_harness.environments.control_plane.exam_crd import install_crd
 from exam_harness.environments.processes.paths import REPOSITORY
@@ -161,6 +163,51 @@ def test_each_exam_has_one_operator(cluster, release_namespace) -> None:
     _install_roles(cluster, {}, namespace=release_namespace)
     with pytest.raises(RenderError, match="exam/exam-operator already reconciles the Exams of all namespaces"):
         render(two, **options)
+
+
+@pytest.mark.integration
+def test_an_upgrade_serves_the_operators_that_it_replaces(cluster) -> None:
+    """If operators run that share one token with web, an upgrade lets them reach web for an hour; the next does not."""
+    arguments = ("--is-upgrade", "--dry-run=server", f"--kubeconfig={cluster.kubeconfig}")
+    own = {"crds": {"install": False, "roles": False}, "watchNamespaces": ["history"]}
+    words = ("-n", "history", "apply", "--server-side", "--force-conflicts", "-f", "-")
+
+    def deployment(documents: list[dict[str, Any]], name: str) -> tuple[str, list[dict[str, Any]]]:
+        """A Deployment of the release as JSON, and the variables of its container."""
+        (found,) = (each for each in _of_kind(documents, "Deployment") if each["metadata"]["name"] == name)
+        (container,) = found["spec"]["template"]["spec"]["containers"]
+        return json.dumps(found), container["env"]
+
+    def upgrade() -> str:
+        """Until when an upgrade of what the cluster has serves former operators; it is applied to web."""
+        documents = render(own, namespace="history", arguments=arguments)
+        web, variables = deployment(documents, "exam-web")
+        env = {each["name"]: each.get("value", "") for each in variables}
+        until = env.get("EXAM_FORMER_CALLERS_UNTIL", "")
+        assert ("EXAM_SERVICE_TOKEN" in env) is bool(until)
+        assert (("operator", "web", 8000) in allowed_connections(documents)) is bool(until)
+        cluster.kubectl(*words, stdin=web)
+        return until
+
+    present, _ = deployment(render(own, namespace="history"), "exam-operator")
+    token = {"secretKeyRef": {"name": "exam-secrets", "key": "service-token"}}
+    former = json.loads(present)
+    (container,) = former["spec"]["template"]["spec"]["containers"]
+    container["env"].append({"name": "EXAM_SERVICE_TOKEN", "valueFrom": token})
+    try:
+        cluster.kubectl(*words, stdin=json.dumps(former))
+        until = upgrade()
+        assert timedelta(minutes=59) < datetime.fromisoformat(until) - datetime.now(UTC) <= timedelta(hours=1)
+        cluster.kubectl(*words, stdin=present)
+        assert upgrade() == until, "an upgrade that is repeated within the hour"
+        _, variables = deployment(render(own, namespace="history"), "exam-web")
+        past = {"name": "EXAM_FORMER_CALLERS_UNTIL", "value": "2026-01-01T00:00:00Z"}
+        web = json.loads(deployment(render(own, namespace="history"), "exam-web")[0])
+        web["spec"]["template"]["spec"]["containers"][0]["env"] = [*variables, past]
+        cluster.kubectl(*words, stdin=json.dumps(web))
+        assert upgrade() == "", "the next upgrade"
+    finally:
+        cluster.kubectl("-n", "history", "delete", "deployments", "exam-operator", "exam-web", "--ignore-not-found")
 
 
 @pytest.mark.integration

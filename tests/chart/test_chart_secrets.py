@@ -13,10 +13,11 @@ from exam_harness.chart.render import CHART, SECRET, RenderError, pods_of, rende
 GENERATED = {"secrets": {"existingSecret": ""}}
 KEYS = {
     "secret-key",
-    "service-token",
     "web-keys.pem",
     "statement-keys.pem",
     "solver-keys.pem",
+    "operator-service-keys.pem",
+    "solver-service-keys.pem",
     "postgres-password",
     "postgres-owner-password",
     "postgres-web-password",

@@ -192,10 +192,10 @@ class World:
 
     def internal(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Call web's internal API with the service token."""
-        own = {"Host": "localhost", "Authorization": f"Bearer {self.stack.secrets.service_token}"}
+        own = {"Host": "localhost", "Authorization": f"Bearer {self.stack.service_token}"}
         headers = own | more.pop("headers", {})
         return httpx.request(
-            method, f"{self.stack.web.url}{path}", headers=headers, timeout=30, trust_env=False, **more
+            method, f"{self.stack.internal_url}{path}", headers=headers, timeout=30, trust_env=False, **more
         )
 
 

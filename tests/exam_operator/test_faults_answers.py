@@ -30,9 +30,11 @@ def operator(world, proxy: FaultProxy) -> Iterator[Service]:
 
 @contextmanager
 def _web_with_hosts(world, folder: Path, hosts: str, *, port: int) -> Iterator[Service]:
-    """Another web process of the platform, which allows other hosts."""
+    """Another web process of the platform, which allows other hosts; `port` is that of its internal API."""
     (folder / "logs").mkdir(exist_ok=True)
-    service = web(folder, port=port, env=world.stack.web_env | {"EXAM_ALLOWED_HOSTS": hosts})
+    (public_port,) = free_ports(1)
+    env = world.stack.web_env | {"EXAM_ALLOWED_HOSTS": hosts}
+    service = web(folder, port=public_port, internal_port=port, env=env)
     service.start()
     # Probes are answered for every host.
     service.await_ready()

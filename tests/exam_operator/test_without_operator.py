@@ -144,7 +144,7 @@ def slow_clock_web(world) -> Iterator[str]:
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             reply = httpx.request(
                 self.command,
-                f"{world.stack.web.url}{self.path}",
+                f"{world.stack.internal_url}{self.path}",
                 content=self.rfile.read(length),
                 headers=headers | {"Host": "localhost"},
                 trust_env=False,

@@ -107,6 +107,31 @@ An external Cassandra has one role for all, unless componentRoles is set.
 {{ min 3 (mul (len .Values.cassandra.racks) .Values.cassandra.nodesPerRack) }}
 {{- end }}
 
+{{/*
+Until when web's public port also serves what operators and solvers of a release call whose callers share one token: for an
+hour from an upgrade that replaces them. The cluster's operator shows it, and web in a repeated upgrade; without the cluster
+(GitOps) the value does. Else empty.
+*/}}
+{{- define "exam.formerCallersUntil" -}}
+{{- if .Values.web.formerCallersUntil -}}
+{{ .Values.web.formerCallersUntil }}
+{{- else if .Release.IsUpgrade -}}
+{{- $format := "2006-01-02T15:04:05Z" -}}
+{{- $until := "" -}}
+{{- range $component := list "operator" "web" -}}
+{{- $deployment := lookup "apps/v1" "Deployment" $.Release.Namespace (printf "%s-%s" (include "exam.fullname" $) $component) | default dict -}}
+{{- range dig "spec" "template" "spec" "containers" list $deployment }}{{- range .env -}}
+{{- if and (eq $component "operator") (eq .name "EXAM_SERVICE_TOKEN") -}}
+{{- $until = dateInZone $format (now | dateModify "+1h") "UTC" -}}
+{{- else if and (eq .name "EXAM_FORMER_CALLERS_UNTIL") (gt (toString .value) (dateInZone $format now "UTC")) -}}
+{{- $until = .value -}}
+{{- end -}}
+{{- end }}{{- end -}}
+{{- end -}}
+{{- $until -}}
+{{- end -}}
+{{- end }}
+
 {{/* The environment of web and its management commands. */}}
 {{- define "exam.webEnv" -}}
 - {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
@@ -118,8 +143,13 @@ An external Cassandra has one role for all, unless componentRoles is set.
 - {name: EXAM_DEFAULT_OWNER, value: {{ .Values.web.defaultOwner | quote }}}
 - {name: EXAM_SIGNING_KEYS_FILE, value: /keys/web-keys.pem}
 - {name: EXAM_STATEMENT_KEYS_FILE, value: /keys/statement-keys.pem}
+- {name: EXAM_OPERATOR_SERVICE_KEYS_FILE, value: /keys/operator-service-keys.pem}
+- {name: EXAM_SOLVER_SERVICE_KEYS_FILE, value: /keys/solver-service-keys.pem}
 {{ include "exam.secretEnv" (list "EXAM_SECRET_KEY" (include "exam.secretName" .) "secret-key") }}
-{{ include "exam.secretEnv" (list "EXAM_SERVICE_TOKEN" (include "exam.secretName" .) "service-token") }}
+{{- with include "exam.formerCallersUntil" . }}
+- {name: EXAM_FORMER_CALLERS_UNTIL, value: {{ . | quote }}}
+{{ include "exam.secretEnv" (list "EXAM_SERVICE_TOKEN" (include "exam.secretName" $) "service-token") }}
+{{- end }}
 {{ include "exam.postgresEnv" (list . "EXAM_DATABASE_URL" "web") }}
 {{ include "exam.redisEnv" (list . "web") }}
 {{ include "exam.brokerEnv" (list . "web") }}
@@ -127,7 +157,7 @@ An external Cassandra has one role for all, unless componentRoles is set.
 {{ include "exam.extra" (list .Values.web "extraEnv") }}
 {{- end }}
 
-{{/* The environment of grader processes: without signing keys and without the service token. */}}
+{{/* The environment of grader processes: without keys. */}}
 {{- define "exam.graderEnv" -}}
 - {name: DJANGO_SETTINGS_MODULE, value: exam_web.settings}
 - {name: EXAM_COMPONENT, value: grader}

@@ -15,9 +15,11 @@ A NetworkPolicy of a component: (list . "web"). Every policy comes from one tabl
 {{- range $from := list "web" "solver" }}{{ $stores = append $stores (list $from "redis" 6379) }}{{ end }}
 {{- range $from := list "web" "grader" "beat" "grading" }}{{ $stores = append $stores (list $from "broker" 6379) }}{{ end }}
 {{- $edges := concat $stores (list
-  (list "gateway" "web" 8000) (list "gateway" "solver" 8000) (list "solver" "web" 8000) (list "operator" "web" 8000)
+  (list "gateway" "web" 8000) (list "gateway" "solver" 8000) (list "solver" "web" 8000)
+  (list "solver" "web" 8001) (list "operator" "web" 8001)
   (list "cassandra" "cassandra" 7000) (list "cassandra" "cassandra" 9042)
   (list "test" "gateway" 8080) (list "test" "web" 8000) (list "test" "solver" 8000)) }}
+{{- if include "exam.formerCallersUntil" $root }}{{ $edges = append $edges (list "operator" "web" 8000) }}{{ end }}
 {{- $metricsPorts := dict "web" 8000 "solver" 8000 "grader" 9100 "beat" 9100 "operator" 8080 }}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

@@ -1,4 +1,4 @@
-{{/* A Service of a component with one named port: (list . "web" "http" 8000). */}}
+{{/* A Service of a component with named ports: (list . "web" (dict "http" 8000)). */}}
 {{- define "exam.service" -}}
 {{- $root := index . 0 -}}{{- $component := index . 1 -}}
 apiVersion: v1
@@ -8,7 +8,10 @@ metadata:
   labels: {{- include "exam.labels" (list $root $component) | nindent 4 }}
 spec:
   selector: {{- include "exam.selectorLabels" (list $root $component) | nindent 4 }}
-  ports: [{name: {{ index . 2 }}, port: {{ index . 3 }}, targetPort: {{ index . 2 }}}]
+  ports:
+    {{- range $name, $port := index . 2 }}
+    - {name: {{ $name }}, port: {{ $port }}, targetPort: {{ $name }}}
+    {{- end }}
 {{- end }}
 
 {{/* A PodDisruptionBudget of a component: (list . "web"). Those of web, solver and grader belong to the operator. */}}

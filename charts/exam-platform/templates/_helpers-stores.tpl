@@ -51,7 +51,7 @@ postgres-password postgres-owner-password postgres-web-password postgres-solver-
 {{- define "exam.missingKeys" -}}
 {{- with .Values.secrets.existingSecret }}
 {{- with $found := lookup "v1" "Secret" $.Release.Namespace . }}
-{{- range concat (list "secret-key" "service-token" "web-keys.pem" "statement-keys.pem" "solver-keys.pem") (include "exam.passwords" $ | splitList " ") }}
+{{- range concat (list "secret-key" "web-keys.pem" "statement-keys.pem" "solver-keys.pem" "operator-service-keys.pem" "solver-service-keys.pem") (include "exam.passwords" $ | splitList " ") }}
 {{- $store := get $.Values (splitList "-" . | first) | default dict }}
 {{- $external := and $store.existingSecret (or (not (hasPrefix "redis-" .)) $.Values.broker.existingSecret) }}
 {{- if and (not $external) (not (hasKey $found.data .)) }}{{ . }} {{ end }}

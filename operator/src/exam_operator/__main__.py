@@ -7,6 +7,8 @@ import kopf
 import yaml
 
 from exam_core.canonical import JsonObject
+from exam_core.keys import SigningKeys
+from exam_core.service_tokens import Caller, sign_service_token
 from exam_operator import metrics
 from exam_operator.clients.kubernetes import KubernetesClient, connect
 from exam_operator.clients.web import WebClient
@@ -28,7 +30,7 @@ from exam_runtime.logging import configure_logging
 from exam_runtime.settings import EXIT_CONFIG, SettingsError, load_settings
 
 
-async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
+async def run(settings: OperatorSettings, keys: SigningKeys, job_template: JsonObject) -> None:
     """Run all tasks of the operator until Kopf receives SIGTERM; those that change something while it leads."""
     namespaces = list(settings.watch_namespaces)
     async with await connect() as api:
@@ -40,7 +42,10 @@ async def run(settings: OperatorSettings, job_template: JsonObject) -> None:
             utc=utc_now,
         )
         kube = KubernetesClient(api, settings.namespace, guard=leadership.check)
-        token = settings.service_token.get_secret_value()
+
+        def token(now: int) -> str:
+            return sign_service_token(Caller.OPERATOR, keys, now=now)
+
         web = WebClient(str(settings.web_url), token, utc_now, guard=leadership.check)
         queue = WorkQueue[ExamKey](utc_now)
         cache = ExamCache()
@@ -130,9 +135,14 @@ def main() -> int:
     except (OSError, yaml.YAMLError) as error:
         sys.stderr.write(f"EXAM_OPERATOR_JOB_TEMPLATE_FILE: {error}\n")
         return EXIT_CONFIG
+    try:
+        keys = SigningKeys.read(settings.service_keys_file.read_text())
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"EXAM_OPERATOR_SERVICE_KEYS_FILE: {error}\n")
+        return EXIT_CONFIG
     # Kopf logs a line per event and object.
     configure_logging(service="operator", level=settings.log_level, quiet=("kopf.objects",))
-    asyncio.run(run(settings, job_template))
+    asyncio.run(run(settings, keys, job_template))
     return 0
 
 

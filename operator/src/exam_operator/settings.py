@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl
 from pydantic_settings import SettingsConfigDict
 
 from exam_runtime.addresses import ALL
@@ -16,7 +16,9 @@ class OperatorSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="EXAM_OPERATOR_")
 
     web_url: HttpUrl
-    service_token: SecretStr = Field(validation_alias="EXAM_SERVICE_TOKEN")
+    """The base URL of web's internal API."""
+    service_keys_file: Path
+    """A private JWK set or PEM keys, which web has too: the first signs requests to web."""
     namespace: str
     """The operator's namespace, with its Jobs, autoscalers and disruption budgets."""
     watch_namespaces: CommaSeparated = ()

@@ -288,7 +288,7 @@ class Platform:
 
     @property
     def _internal(self) -> dict[str, Any]:
-        return {"host": WEB, "token": self.stack.secrets.service_token, "base": self.stack.web.url}
+        return {"host": WEB, "token": self.stack.service_token, "base": self.stack.internal_url}
 
     # metrics and logs
 

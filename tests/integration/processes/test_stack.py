@@ -57,14 +57,14 @@ def test_secrets_are_generated_per_run_and_per_service() -> None:
     folder = new_run_folder("whole-test")
     try:
         one, other = Stack(folder / "one"), Stack(folder / "other")
-        for file in (one.secrets.web_keys, one.secrets.statement_keys, one.secrets.solver_keys):
+        service_keys = (one.secrets.operator_service_keys, one.secrets.solver_service_keys)
+        for file in (one.secrets.web_keys, one.secrets.statement_keys, one.secrets.solver_keys, *service_keys):
             assert file.stat().st_mode & 0o777 == 0o600
-        assert one.secrets.service_token != other.secrets.service_token
         assert one.secrets.secret_key != other.secrets.secret_key
         assert one.secrets.web_keys.read_text() != other.secrets.web_keys.read_text()
         solver, grader = one.env_for("solver-1"), one.env_for("grader-worker")
         for env in (solver, grader):
-            for secret in (one.secrets.secret_key, one.secrets.service_token, one.postgres.password("exam_web")):
+            for secret in (one.secrets.secret_key, str(service_keys[0]), one.postgres.password("exam_web")):
                 assert not [value for value in env.values() if secret in value]
         assert "EXAM_DATABASE_URL" not in solver
         assert str(one.secrets.solver_keys) not in one.env_for("web").values()
@@ -93,7 +93,10 @@ def test_every_connection_between_two_processes_has_its_own_route() -> None:
         configured = {name: {int(number) for number in PORT.findall(text)} for name, text in texts.items()}
         assert {name: {ends for ends, port in routes.items() if port in configured[name]} for name in texts} == {
             "web": {("web", server) for server in stores},
-            **{each: {(each, server) for server in (*stores, "web") if server != "broker"} for each in SOLVERS},
+            **{
+                each: {(each, server) for server in (*stores, "web", "web-internal") if server != "broker"}
+                for each in SOLVERS
+            },
             **{each: {("grader", server) for server in stores if server != "redis"} for each in GRADERS},
             "gateway": {("gateway", server) for server in ("web", "solver-1", "solver-2")},
         }

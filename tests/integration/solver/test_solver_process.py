@@ -60,7 +60,9 @@ class Platform:
         self.env |= {
             "PATH": os.environ["PATH"],
             "EXAM_SOLVER_KEYS_FILE": str(keys_file),
+            "EXAM_SOLVER_SERVICE_KEYS_FILE": str(keys_file),
             "EXAM_WEB_URL": f"http://127.0.0.1:{self.web.server_port}",
+            "EXAM_WEB_INTERNAL_URL": f"http://127.0.0.1:{self.web.server_port}",
         }
         self.solvers: list[Solver] = []
         asyncio.run(self._distribute(settings_from(cassandra.ring.variables("web"))))

@@ -1,6 +1,7 @@
 """Users, an exam and signing keys for tests of web on its real stores."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,13 +15,15 @@ from django.test import Client
 from django.utils import timezone
 
 from exam_core.authoring import read_exam
-from exam_core.keys import new_signing_jwk
+from exam_core.keys import SigningKeys, new_signing_jwk
+from exam_core.service_tokens import Caller, sign_service_token
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.exams.images import accept_image
 from exam_web.exams.models import Exam
 from exam_web.exams.services import exam_import
+from exam_web.internal import authentication as callers
 from exam_web.settings import ENVIRONMENT
 from exam_web.sittings import distribution, statements
 from exam_web.sittings.models import Schedule, Sitting
@@ -40,9 +43,27 @@ def signing_keys_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     patch = pytest.MonkeyPatch()
     patch.setattr(authentication, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"signing_keys_file": path}))
     authentication.signing_keys.cache_clear()
+    callers.caller_keys.cache_clear()
     yield path
     patch.undo()
     authentication.signing_keys.cache_clear()
+    callers.caller_keys.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Caller, Path]]:
+    """The files of the keys by which web knows operators and solvers, in this test run."""
+    folder = tmp_path_factory.mktemp("keys")
+    files = {Caller.OPERATOR: folder / "operator.json", Caller.SOLVER: folder / "solver.json"}
+    for path in files.values():
+        path.write_text(json.dumps({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]}))
+    update = {"operator_service_keys_file": files[Caller.OPERATOR], "solver_service_keys_file": files[Caller.SOLVER]}
+    patch = pytest.MonkeyPatch()
+    patch.setattr(callers, "ENVIRONMENT", ENVIRONMENT.model_copy(update=update))
+    callers.caller_keys.cache_clear()
+    yield files
+    patch.undo()
+    callers.caller_keys.cache_clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -192,6 +213,11 @@ def over(provision: Callable[..., Sitting]) -> Sitting:
     return Sitting.objects.get(id=sitting.id)
 
 
+def service_token(caller: Caller, keys: SigningKeys, *, age: int = 0) -> str:
+    """A token of a caller, issued so many µs ago."""
+    return sign_service_token(caller, keys, now=time.time_ns() // 1_000 - age)
+
+
 class Internal:
     """A client of the internal API."""
 
@@ -202,11 +228,32 @@ class Internal:
         """Send a request with a JSON body, or with raw text."""
         data = body if isinstance(body, str) else json.dumps(body)
         headers = {"Authorization": f"Bearer {self._token}"} | headers
-        return Client().generic(method, f"/internal{path}", data, content_type="application/json", headers=headers)
+        return Client().generic(
+            method,
+            f"/internal{path}",
+            data,
+            content_type="application/json",
+            headers=headers,
+            SERVER_PORT=ENVIRONMENT.internal_port,
+        )
 
     def with_token(self, token: str) -> Self:
         """The same client with another token."""
         return type(self)(token)
+
+
+@pytest.fixture
+def introspect(service_keys: dict[Caller, Path]) -> Callable[[str], dict[str, Any]]:
+    """Asks for the state of an access token as solvers do."""
+    keys = SigningKeys.read(service_keys[Caller.SOLVER].read_text())
+
+    def _introspect(token: str) -> dict[str, Any]:
+        answer = Internal(service_token(Caller.SOLVER, keys))("POST", "/tokens/verify", {"token": token})
+        assert answer.status_code == 200, answer.content
+        claims: dict[str, Any] = answer.json()
+        return claims
+
+    return _introspect
 
 
 @pytest.fixture
@@ -219,7 +266,7 @@ def internal(
     monkeypatch.setattr(
         distribution, "ENVIRONMENT", ENVIRONMENT.model_copy(update={"redis_url": redis_server.url_of("web")})
     )
-    return Internal(ENVIRONMENT.service_token.get_secret_value())
+    return Internal(service_token(Caller.TOOLS, authentication.signing_keys()))
 
 
 @pytest.fixture

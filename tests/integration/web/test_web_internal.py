@@ -15,6 +15,7 @@ from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_web.common.clock import database_now
+from exam_web.settings import ENVIRONMENT
 from exam_web.sittings.models import Sitting, SolverLease
 from exam_web.sittings.services import locking, pause_begin, pause_end, window_change
 
@@ -27,10 +28,10 @@ def test_internal_paths_need_the_service_token(client, internal, log_in, people)
     """Without a token, with a wrong one and with a user's token the internal API returns 401."""
     student = log_in(people.student)
     answers = [
-        client.get("/internal/sittings/x"),
+        client.get("/internal/sittings/x", SERVER_PORT=ENVIRONMENT.internal_port),
         internal.with_token("wrong")("GET", "/sittings/x"),
         internal.with_token("wrong-é")("GET", "/sittings/x"),
-        student.get("/internal/sittings/x"),
+        student.client.get("/internal/sittings/x", SERVER_PORT=ENVIRONMENT.internal_port),
     ]
     assert [answer.status_code for answer in answers] == [401] * 4
     assert internal("GET", "/sittings/x").status_code == 404

@@ -16,7 +16,7 @@ from exam_web.settings import ENVIRONMENT
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
-SERVICE = {"Authorization": f"Bearer {ENVIRONMENT.service_token.get_secret_value()}"}
+INTERNAL: dict[str, Any] = {"SERVER_PORT": ENVIRONMENT.internal_port}
 
 
 def problem(answer: Any) -> tuple[int, str]:
@@ -55,13 +55,13 @@ def test_404_in_the_admin_is_html(people) -> None:
 @pytest.mark.parametrize("body", [b"{", b"", b"[1, 2", b"\xff\xfe", b"nonsense"])
 def test_invalid_json_is_rejected(people, client, body: bytes) -> None:
     """A body that is not JSON is 400 or 422."""
-    answer = client.generic("POST", "/api/auth/verify", body, content_type="application/json")
+    answer = client.generic("POST", "/api/auth/refresh", body, content_type="application/json")
     assert problem(answer) in {(400, "malformed"), (422, "invalid")}
 
 
 def test_an_oversized_body_returns_413(people, client) -> None:
     """A body of more than 5 MiB is rejected."""
-    answer = client.generic("POST", "/api/auth/verify", b" " * (5 * 1024 * 1024 + 1), content_type="application/json")
+    answer = client.generic("POST", "/api/auth/refresh", b" " * (5 * 1024 * 1024 + 1), content_type="application/json")
     assert problem(answer) == (413, "body-too-large")
 
 
@@ -118,20 +118,20 @@ def test_an_unexpected_exception_returns_500_without_details(people, log_in, mon
     assert answer["X-Request-ID"]
 
 
-@pytest.mark.parametrize("path", ["/api/me", "/api/auth/verify", "/internal/sittings/x"])
+@pytest.mark.parametrize("path", ["/api/me", "/api/auth/refresh", "/internal/sittings/x"])
 def test_without_the_database_requests_return_503(people, log_in, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     """While PostgreSQL is down every request is 503 with Retry-After."""
-    client = log_in(people.student).client if path == "/api/me" else Client(headers=SERVICE)
+    client = log_in(people.student).client if path == "/api/me" else Client(headers={"Authorization": "Bearer x.y.z"})
 
     def unavailable() -> None:
         raise OperationalError("connection refused")
 
-    for module in ("users.authentication", "users.api", "sittings.selectors"):
+    for module in ("users.authentication", "users.api", "sittings.selectors", "internal.authentication"):
         monkeypatch.setattr(f"exam_web.{module}.database_now", unavailable)
     monkeypatch.setattr(clock, "database_now", unavailable)
-    monkeypatch.setattr("exam_web.sittings.selectors.sitting_named", lambda _: unavailable())
-    method = "POST" if path.endswith("verify") else "GET"
-    answer = client.generic(method, path, b'{"token": "x.y.z"}', content_type="application/json")
+    method = "POST" if path.endswith("refresh") else "GET"
+    port = INTERNAL if path.startswith("/internal/") else {}
+    answer = client.generic(method, path, b'{"refresh": "x.y.z"}', content_type="application/json", **port)
     assert problem(answer) == (503, "unavailable")
     assert int(answer["Retry-After"]) > 0
 
@@ -175,8 +175,9 @@ def test_the_openapi_schema(people) -> None:
 
 def test_operation_ids_are_unique(people) -> None:
     """Clients are generated from the schema, so no two operations share an id."""
-    for api in (public_api, internal_api):
-        operations = [each for path in api.get_openapi_schema()["paths"].values() for each in path.values()]
+    for api, prefix in ((public_api, "/api/"), (internal_api, "/internal/")):
+        paths = api.get_openapi_schema(path_prefix=prefix)["paths"]
+        operations = [each for path in paths.values() for each in path.values()]
         names = [operation["operationId"] for operation in operations]
         assert len(set(names)) == len(names)
         assert all(operation.get("description") or operation.get("summary") for operation in operations)
@@ -185,12 +186,14 @@ def test_operation_ids_are_unique(people) -> None:
 def test_the_internal_api_has_no_schema_and_needs_the_service_token(people, log_in) -> None:
     """The internal API publishes no schema and accepts no requests without a token or with a user's."""
     anyone, person = Client(), log_in(people.doctor).client
-    assert anyone.get("/internal/openapi.json").status_code == 404
-    assert anyone.get("/internal/docs").status_code == 404
-    for path, operations in internal_api.get_openapi_schema()["paths"].items():
+    assert anyone.get("/internal/openapi.json", **INTERNAL).status_code == 404
+    assert anyone.get("/internal/docs", **INTERNAL).status_code == 404
+    for path, operations in internal_api.get_openapi_schema(path_prefix="/internal/")["paths"].items():
         for method in operations:
             for client in (anyone, person, Client(headers={"Authorization": "Bearer wrong"})):
-                response = client.generic(method.upper(), path.format(name="x", username="sara", number=1), b"{}")
+                response = client.generic(
+                    method.upper(), path.format(name="x", username="sara", number=1), b"{}", **INTERNAL
+                )
                 assert problem(response) == (401, "unauthenticated"), (method, path)
                 assert response["WWW-Authenticate"] == "Bearer"
 

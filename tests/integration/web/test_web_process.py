@@ -6,8 +6,10 @@ import pty
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ import httpx
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from exam_core.keys import new_signing_jwk
+from exam_core.keys import SigningKeys, new_signing_jwk
+from exam_core.service_tokens import Caller, sign_service_token
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.process import ChildProcess, HarnessError
 from exam_harness.environments.processes.servers.postgres import Postgres
 from exam_harness.environments.processes.servers.redis import Redis
 from exam_harness.environments.processes.stack import run_python
+from exam_harness.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -32,9 +37,12 @@ POD = {"Host": "10.42.0.17:8000"}
 class Web:
     """A running web process."""
 
-    def __init__(self, child: ChildProcess, port: int) -> None:
+    def __init__(self, child: ChildProcess, port: int, internal_port: int) -> None:
         self.child = child
         self.port = port
+        self.internal = httpx.Client(
+            base_url=f"http://127.0.0.1:{internal_port}", trust_env=False, timeout=20, headers={"Host": "localhost"}
+        )
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
@@ -64,7 +72,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "EXAM_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "EXAM_BROKER_URL": f"redis://127.0.0.1:{broker_port}/0",
         "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
-        "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
         "EXAM_SIGNING_KEYS_FILE": str(keys),
         "EXAM_STATEMENT_KEYS_FILE": str(keys),
         "EXAM_STATIC_ROOT": str(tmp_path),
@@ -77,11 +84,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Web]]:
     started: list[Web] = []
 
     def _serve(env: dict[str, str], host: str = "127.0.0.1") -> Web:
-        (port,) = free_ports(1)
+        port, internal_port = free_ports(2)
+        bound = {"EXAM_BIND": f"{host}:{port}", "EXAM_INTERNAL_BIND": f"{host}:{internal_port}"}
         words = ("-m", "gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application")
         argv = [sys.executable, *words]
-        child = ChildProcess("web", argv, log=tmp_path / "web.log", env=env | {"EXAM_BIND": f"{host}:{port}"})
-        web = Web(child, port)
+        child = ChildProcess("web", argv, log=tmp_path / "web.log", env=env | bound)
+        web = Web(child, port, internal_port)
         started.append(web)
 
         def healthy() -> bool:
@@ -97,6 +105,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Web]]:
     yield _serve
     for web in started:
         web.http.close()
+        web.internal.close()
         web.child.stop()
 
 
@@ -136,6 +145,102 @@ def test_web_runs_without_its_stores(environment, serve) -> None:
     assert int(refused.headers["retry-after"]) > 0
     assert web.get("/admin/login/").status_code == 200
     assert web.get("/.well-known/jwks.json").json()["keys"]
+
+
+@pytest.fixture
+def callers(environment: dict[str, str], tmp_path: Path) -> dict[Caller, SigningKeys]:
+    """The keys of operator and solvers, which web's environment names."""
+    keys = {}
+    for caller, name in ((Caller.OPERATOR, "OPERATOR"), (Caller.SOLVER, "SOLVER")):
+        keys[caller] = new_keys()
+        environment[f"EXAM_{name}_SERVICE_KEYS_FILE"] = str(write_keys(tmp_path / f"{name}.pem", keys[caller]))
+    return keys
+
+
+def new_keys() -> SigningKeys:
+    """A new key."""
+    return SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
+
+
+def write_keys(path: Path, *keys: SigningKeys) -> Path:
+    """Write keys to a file of PEM blocks, as the platform's Secret has them; the first one signs."""
+    blocks = (key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) for key in keys)
+    path.write_bytes(b"".join(blocks))
+    return path
+
+
+@pytest.fixture
+def migrated(environment: dict[str, str], empty_database: str, redis_server: Redis) -> dict[str, str]:
+    """The environment of web with its stores, migrated."""
+    environment |= {"EXAM_DATABASE_URL": empty_database, "EXAM_REDIS_URL": redis_server.url}
+    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
+    return environment
+
+
+def bearer(caller: Caller, keys: SigningKeys) -> dict[str, str]:
+    """The header of a caller's request."""
+    return {"Authorization": f"Bearer {sign_service_token(caller, keys, now=time.time_ns() // 1_000)}"}
+
+
+def test_the_internal_api_is_at_its_own_port_alone(migrated, callers, serve) -> None:
+    """If a request for the internal API arrives at the public port, it gets 404, also if it names the other port."""
+    web = serve(migrated)
+    headers = bearer(Caller.OPERATOR, callers[Caller.OPERATOR])
+    port = str(web.internal.base_url.port)
+    forged = {"Host": f"localhost:{port}", "X-Forwarded-Port": port, "X-Forwarded-Host": f"localhost:{port}"}
+    for more in ({}, forged, {"Server-Port": port, "Server_Port": port}):
+        answer = web.get("/internal/sittings/x", **headers, **more)
+        assert (answer.status_code, answer.json()["detail"]) == (404, "/internal/sittings/x not found")
+    inside = web.internal.get("/internal/sittings/x", headers=headers)
+    assert (inside.status_code, inside.json()["detail"]) == (404, "sitting 'x' not found")
+    assert web.internal.get("/internal/sittings/x").status_code == 401
+    assert web.internal.get("/api/me").status_code == 404
+    assert web.internal.get("/readyz", headers=POD).status_code == 200
+
+
+def test_a_callers_key_is_rotated_with_an_overlap(migrated, callers, serve, tmp_path: Path) -> None:
+    """If I append a key to a caller's file, web accepts both; when I have removed the old one, it rejects that."""
+    old, new = callers[Caller.SOLVER], new_keys()
+    file = Path(migrated["EXAM_SOLVER_SERVICE_KEYS_FILE"])
+
+    def accepted(web: Web, keys: SigningKeys) -> bool:
+        headers = bearer(Caller.SOLVER, keys)
+        answer = web.internal.post("/internal/tokens/verify", json={"token": "x.y.z"}, headers=headers)
+        assert answer.status_code in {200, 401}
+        return answer.is_success
+
+    for stored, expected in (([old], (True, False)), ([old, new], (True, True)), ([new], (False, True))):
+        write_keys(file, *stored)
+        web = serve(migrated)
+        assert (accepted(web, old), accepted(web, new)) == expected
+        web.child.stop()
+
+
+def test_callers_of_the_release_before_are_served_until_a_time(migrated, callers, serve) -> None:
+    """During an upgrade, operators and solvers of the release before reach web at its public port; later not."""
+    token = secrets.token_urlsafe(32)
+    soon = datetime.now(UTC) + timedelta(seconds=4)
+    former = {"EXAM_SERVICE_TOKEN": token, "EXAM_FORMER_CALLERS_UNTIL": soon.isoformat()}
+    web = serve(migrated | former)
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def served() -> bool:
+        read = web.get("/internal/sittings/exams.midterm.0a1b2c3d", **headers)
+        verified = web.post("/api/auth/verify", token="x.y.z")
+        found = read.json()["detail"] == "sitting 'exams.midterm.0a1b2c3d' not found"
+        assert found is (verified.status_code == 200) or datetime.now(UTC) >= soon
+        return found
+
+    assert served()
+    assert web.post("/api/auth/verify", token="x.y.z").json() == {"active": False}
+    assert web.get("/internal/sittings/x", Authorization="Bearer wrong").status_code == 401
+    # The old token opens nothing at the new port, and no token of the new callers anything at the old one.
+    assert web.internal.get("/internal/sittings/x", headers=headers).status_code == 401
+    operator = bearer(Caller.OPERATOR, callers[Caller.OPERATOR])
+    assert web.get("/internal/sittings/x", **operator).status_code == 401
+    assert web.internal.get("/internal/sittings/x", headers=operator).status_code == 404
+    eventually(lambda: not served(), "the release before is no longer served", seconds=20)
+    assert web.post("/api/auth/verify", token="x.y.z").status_code == 404
 
 
 def test_probes_ignore_the_host_header(environment, serve) -> None:
@@ -197,13 +302,13 @@ def test_broken_connections_are_replaced(environment, migrate, serve, empty_data
     environment["EXAM_DATABASE_URL"] = empty_database
     migrate(environment)
     web = serve(environment)
-    assert web.post("/api/auth/verify", token="x.y.z").json() == {"active": False}
+    assert web.get("/api/sittings/none/seal").status_code == 404
     assert web.get("/readyz").status_code == 200
     name = empty_database.rsplit("/", 1)[1]
     with psycopg.connect(postgres.dsn(database="postgres"), autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
     for _ in range(8):
-        assert web.post("/api/auth/verify", token="x.y.z").status_code == 200
+        assert web.get("/api/sittings/none/seal").status_code == 404
 
 
 def test_admin_cookies_over_plain_http(environment, migrate, serve, empty_database: str, redis_server: Redis) -> None:
@@ -284,7 +389,8 @@ def test_create_admin_prompts_for_the_password(environment, migrate, empty_datab
 @pytest.mark.parametrize("words", [["gunicorn", "--config", "python:exam_web.gunicorn", "x"], ["exam_web", "check"]])
 def test_wrong_variables_are_named_at_start_up(environment: dict[str, str], words: list[str]) -> None:
     """If variables are wrong, web exits with 78 and prints a line for each of them."""
-    env = environment | {"EXAM_SECRET_KEY": "short", "EXAM_SERVICE_TOKEN": "short"}
+    until = {"EXAM_FORMER_CALLERS_UNTIL": "2030-01-01T00:00:00Z", "EXAM_SERVICE_TOKEN": "short"}
+    env = environment | {"EXAM_SECRET_KEY": "short"} | until
     done = subprocess.run([sys.executable, "-m", *words], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == os.EX_CONFIG, done.stderr
     assert [line.split()[0] for line in done.stderr.splitlines()[1:]] == ["EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN"]

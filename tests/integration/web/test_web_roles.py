@@ -60,7 +60,6 @@ def run(postgres: Postgres, tmp_path: Path) -> Run:
             "EXAM_REDIS_URL": "redis://127.0.0.1:1/0",
             "EXAM_BROKER_URL": "redis://127.0.0.1:1/0",
             "EXAM_SECRET_KEY": secrets.token_urlsafe(48),
-            "EXAM_SERVICE_TOKEN": secrets.token_urlsafe(32),
             "EXAM_SIGNING_KEYS_FILE": str(keys),
             "EXAM_STATEMENT_KEYS_FILE": str(keys),
             "EXAM_STATIC_ROOT": str(tmp_path),

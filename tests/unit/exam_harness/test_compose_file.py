@@ -98,6 +98,17 @@ def _with_one_cassandra_role(place: Path) -> dict[str, str]:
     return superuser
 
 
+def _remove_what_earlier_releases_lack(place) -> None:
+    """Remove the keys of statements and of the solvers' requests, and the variables that name them."""
+    for file in ("web/statement-keys.pem", "web/solver-service-keys.pem", "solver/solver-service-keys.pem"):
+        (place / file).unlink()
+    for name in ("web/env", "solver/env"):
+        lines = (place / name).read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not re.match("EXAM_(STATEMENT_|SOLVER_SERVICE_|WEB_INTERNAL_)", line)]
+        assert kept != lines
+        (place / name).write_text("".join(kept))
+
+
 def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
     """If it is started the first time, secrets are generated; later they are kept; another machine has others."""
     monkeypatch.setenv("HTTP_PORT", "8080")
@@ -117,15 +128,18 @@ def test_secrets_are_generated_once_per_machine(monkeypatch, tmp_path) -> None:
         *(f"{name}/env" for name in folders),
         "web/keys.pem",
         "web/statement-keys.pem",
+        "web/solver-service-keys.pem",
         "solver/keys.pem",
+        "solver/solver-service-keys.pem",
     }
     assert made(tmp_path / "one") == first
-    (tmp_path / "one/web/statement-keys.pem").unlink()
-    env = first["web/env"].splitlines(keepends=True)
-    (tmp_path / "one/web/env").write_text("".join(line for line in env if "STATEMENT_KEYS" not in line))
+    assert first["web/solver-service-keys.pem"] == first["solver/solver-service-keys.pem"], "by which web knows solvers"
+    _remove_what_earlier_releases_lack(tmp_path / "one")
     upgraded = made(tmp_path / "one")
-    assert upgraded.keys() == first.keys(), "an earlier release had no keys of statements"
-    assert sorted(upgraded["web/env"].splitlines(keepends=True)) == sorted(env)
+    assert upgraded.keys() == first.keys()
+    assert upgraded["web/solver-service-keys.pem"] == upgraded["solver/solver-service-keys.pem"]
+    for name in ("web/env", "solver/env"):
+        assert sorted(upgraded[name].splitlines(keepends=True)) == sorted(first[name].splitlines(keepends=True))
     superuser = _with_one_cassandra_role(tmp_path / "one")
     (tmp_path / "one/migrate/env").unlink()
     password = first["postgres/env"].split("POSTGRES_PASSWORD='")[1].split("'")[0]

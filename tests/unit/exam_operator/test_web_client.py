@@ -3,11 +3,13 @@
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from unittest.mock import Mock
 
 import pytest
 from aiohttp import web
 
+from exam_core.instants import SECOND, to_micros
 from exam_core.problems import Problem, ProblemKind
 from exam_operator.clients.errors import (
     ConflictError,
@@ -76,10 +78,15 @@ async def client(answers: dict[str, Answer], requests: list[web.BaseRequest], gu
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    created = WebClient(f"http://127.0.0.1:{runner.addresses[0][1]}", "token", lambda: 0, guard=guard)
+    created = WebClient(f"http://127.0.0.1:{runner.addresses[0][1]}", token_at, lambda: 0, guard=guard)
     yield created
     await created.close()
     await runner.cleanup()
+
+
+def token_at(now: int) -> str:
+    """A token that shows when it was issued."""
+    return f"issued-at-{now}"
 
 
 def unexpected() -> web.Response:
@@ -228,6 +235,31 @@ async def test_a_read_is_never_rejected(client: WebClient, answers: dict[str, An
     answers["all"] = problem(ProblemKind.MALFORMED, "the host is not allowed")
     with pytest.raises(UnexpectedAnswerError, match="GET /internal/sittings/midterm: 400, the host is not allowed"):
         await client.get_sitting("midterm")
+
+
+async def test_the_first_request_learns_the_platforms_time(
+    client: WebClient, answers: dict[str, Answer], requests: list[web.BaseRequest]
+) -> None:
+    """If the operator's machine is years behind, its first token has expired; the next is issued at web's time."""
+    expired = Problem(ProblemKind.TOKEN_EXPIRED, "the token expired", now="2027-01-15T08:00:00Z")
+    rejected = web.Response(status=401, body=ProblemResponse.of(expired).body)
+    replies = [sitting_of(drained=True), rejected]
+    answers["all"] = replies.pop
+    assert await client.get_sitting("midterm") is not None
+    first, second = (int(each.headers["Authorization"].removeprefix("Bearer issued-at-")) for each in requests)
+    assert first == 0
+    assert 0 <= second - to_micros(datetime(2027, 1, 15, 8, tzinfo=UTC)) < SECOND
+
+
+async def test_a_token_that_stays_expired_is_a_fault(client: WebClient, answers: dict[str, Answer]) -> None:
+    """If web rejects the token at the platform's time too, I read that, and the request is not repeated for ever."""
+    expired = ProblemResponse.of(Problem(ProblemKind.TOKEN_EXPIRED, "the token expired", now="2027-01-15T08:00:00Z"))
+    replies = [web.Response(status=401, body=expired.body) for _ in range(2)]
+    answers["all"] = replies.pop
+    with pytest.raises(UnavailableError, match="401, the token expired") as caught:
+        await client.get_sitting("midterm")
+    assert caught.value.reason == "WebUnauthorized"
+    assert not replies
 
 
 async def test_retry_after_is_kept(client: WebClient, answers: dict[str, Answer]) -> None:

@@ -144,7 +144,7 @@ async def test_the_openapi_document_is_complete(solver: Process) -> None:
 
 def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """I forgot to set variables: the error names each, and prints no secret."""
-    for name in ("REDIS_URL", "WEB_URL", "SOLVER_KEYS_FILE"):
+    for name in ("REDIS_URL", "WEB_URL", "WEB_INTERNAL_URL", "SOLVER_KEYS_FILE", "SOLVER_SERVICE_KEYS_FILE"):
         monkeypatch.delenv(f"EXAM_{name}", raising=False)
     monkeypatch.setenv("EXAM_LEASE_DATABASE_URL", "mysql://solver:hidden@db/exam")
     assert main([]) == EXIT_CONFIG
@@ -159,6 +159,8 @@ def test_an_unreadable_key_file_is_named(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setenv("EXAM_LEASE_DATABASE_URL", "postgresql://solver@db/exam")
     monkeypatch.setenv("EXAM_REDIS_URL", "redis://redis")
     monkeypatch.setenv("EXAM_WEB_URL", "http://web")
+    monkeypatch.setenv("EXAM_WEB_INTERNAL_URL", "http://web:8001")
+    monkeypatch.setenv("EXAM_SOLVER_SERVICE_KEYS_FILE", "nowhere.json")
     monkeypatch.setenv("EXAM_CASSANDRA_HOSTS", "cassandra")
     monkeypatch.setenv("EXAM_SOLVER_KEYS_FILE", "nowhere.json")
     assert main([]) == EXIT_CONFIG
@@ -173,7 +175,9 @@ def test_settings_have_bounds() -> None:
                 "lease_database_url": "postgresql://solver@db/exam",
                 "redis_url": "redis://redis",
                 "web_url": "http://web",
+                "web_internal_url": "http://web:8001",
                 "solver_keys_file": "keys.json",
+                "solver_service_keys_file": "keys.json",
                 "lease_ttl_ms": 1,
             }
         )

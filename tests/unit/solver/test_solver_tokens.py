@@ -253,4 +253,4 @@ async def test_an_attempt_token_of_an_unknown_key_is_refused(world: World, solve
     token = sign_attempt(read_attempt(attempt, world.solver_keys.public), forger)
     response = await world.put_answer(solver, token, SINGLE, 1, choices=[0])
     assert (response.status_code, slug_of(response)) == (401, "unauthenticated")
-    assert "/api/auth/verify" not in world.web.requests
+    assert "/internal/tokens/verify" not in world.web.requests

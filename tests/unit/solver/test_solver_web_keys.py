@@ -9,7 +9,7 @@ from exam_solver.testing.web import new_keys
 from exam_solver.testing.world import Process, World, slug_of
 
 JWKS = "/.well-known/jwks.json"
-VERIFY = "/api/auth/verify"
+VERIFY = "/internal/tokens/verify"
 
 
 async def start(world: World, solver: Process, token: str) -> tuple[int, str]:

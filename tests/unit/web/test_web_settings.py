@@ -14,7 +14,6 @@ VARIABLES = {
     "EXAM_REDIS_URL": "redis://redis.example:6379/0",
     "EXAM_BROKER_URL": "redis://broker.example:6379/0",
     "EXAM_SECRET_KEY": "several words that are hard to guess, 0123456789 and more",
-    "EXAM_SERVICE_TOKEN": "other words that are hard to guess, 9876543210 and more",
     "EXAM_SIGNING_KEYS_FILE": "/no/such/file",
     "EXAM_STATEMENT_KEYS_FILE": "/no/such/file",
 }
@@ -51,11 +50,19 @@ def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str)
 @pytest.mark.parametrize("name", ["EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN"])
 def test_a_short_secret_is_rejected_and_not_printed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A secret that could be guessed is rejected; the message names its variable and omits its value."""
+    monkeypatch.setenv("EXAM_FORMER_CALLERS_UNTIL", "2030-01-01T00:00:00Z")
     monkeypatch.setenv(name, "hunter2")
     with pytest.raises(SettingsError) as raised:
         load_settings(WebSettings)
     assert name in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_the_internal_api_has_a_port_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If I give the internal API the port that the gateway routes to, web does not start and names both variables."""
+    monkeypatch.setenv("EXAM_INTERNAL_BIND", "0.0.0.0:8000")
+    with pytest.raises(SettingsError, match="EXAM_INTERNAL_BIND must have another port than EXAM_BIND"):
+        load_settings(WebSettings)
 
 
 def test_revocations_must_outlive_refresh_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +81,8 @@ def test_revocations_must_outlive_the_longest_attempt(monkeypatch: pytest.Monkey
 
 
 def test_the_grader_needs_no_secrets_of_web(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The grader uses web's models without signing keys or service token."""
-    for name in ("EXAM_SECRET_KEY", "EXAM_SERVICE_TOKEN", "EXAM_SIGNING_KEYS_FILE", "EXAM_STATEMENT_KEYS_FILE"):
+    """The grader uses web's models without signing keys."""
+    for name in ("EXAM_SECRET_KEY", "EXAM_SIGNING_KEYS_FILE", "EXAM_STATEMENT_KEYS_FILE"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("EXAM_COMPONENT", "grader")
     assert load_settings(WebSettings).component == "grader"

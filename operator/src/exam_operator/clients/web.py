@@ -1,6 +1,7 @@
 """A client of web's internal API; each call returns the sitting after it."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +20,7 @@ from exam_operator.clients.errors import (
 )
 from exam_operator.clients.guard import Guard, unguarded
 from exam_operator.model.exam import ExamKey, ExamSpec, Window
+from exam_operator.model.instants import parse_instant
 from exam_operator.model.observed import Sitting
 from exam_operator.model.skew import SkewEstimate
 from exam_runtime.problems import ReceivedProblem
@@ -28,6 +30,7 @@ _CONFLICTS = frozenset({ProblemKind.EPOCH_CHANGED, ProblemKind.STATE_CONFLICT})
 _TOKEN_REJECTED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 Clock = Callable[[], int]
+Token = Callable[[int], str]
 
 
 class WebClient:
@@ -35,17 +38,17 @@ class WebClient:
 
     Args:
         url: web's address; its host is the Host of every request, which web has to allow.
-        token: the service token.
+        token: returns a service token that is issued at an instant of the platform's clock.
         clock: this machine's UTC time in µs.
         guard: called before each request that changes something, and raises an error if this process may not.
     """
 
-    def __init__(self, url: str, token: str, clock: Clock, *, guard: Guard = unguarded) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
+    def __init__(self, url: str, token: Token, clock: Clock, *, guard: Guard = unguarded) -> None:
         limits = httpx.Limits(max_connections=16)
         self._http = httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=TIMEOUT, limits=limits, trust_env=False, follow_redirects=False
+            base_url=url, timeout=TIMEOUT, limits=limits, trust_env=False, follow_redirects=False
         )
+        self._token = token
         self._clock = clock
         self._guard = guard
         self._skew = SkewEstimate()
@@ -179,15 +182,48 @@ class WebClient:
         self._skew.add(sitting.now, sent_at=sent_at, received_at=received_at)
         return sitting
 
-    async def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
-        extensions = {} if method == "GET" else {"trace": self._check_before_sending}
-        try:
-            response = await self._http.request(method, path, extensions=extensions, **arguments)
-        except httpx.HTTPError as error:
-            raise UnreachableError(WEB, f"{type(error).__name__} {error}".strip()) from error
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **arguments: Any,  # noqa: ANN401 - httpx's own
+    ) -> httpx.Response:
+        response = await self._send(method, path, headers, arguments)
+        if self._learns_time(response):
+            response = await self._send(method, path, headers, arguments)
         if response.is_success:
             return response
         raise _error_of(response)
+
+    async def _send(
+        self, method: str, path: str, headers: Mapping[str, str] | None, arguments: Mapping[str, Any]
+    ) -> httpx.Response:
+        extensions = {} if method == "GET" else {"trace": self._check_before_sending}
+        own = {"Authorization": f"Bearer {self._token(self.now)}", **(headers or {})}
+        try:
+            return await self._http.request(method, path, headers=own, extensions=extensions, **arguments)
+        except httpx.HTTPError as error:
+            raise UnreachableError(WEB, f"{type(error).__name__} {error}".strip()) from error
+
+    def _learns_time(self, response: httpx.Response) -> bool:
+        """Whether the response rejects a token as expired; then the platform's time is known from now on.
+
+        The first request of a process whose machine has another time, or the first one after a failover to a database
+        that has, is signed with a wrong time.
+        """
+        problem = None if response.is_success else ReceivedProblem.parse(response.content)
+        if problem is None or problem.kind is not ProblemKind.TOKEN_EXPIRED:
+            return False
+        try:
+            now = parse_instant(response.json()["now"])
+        except (ValueError, KeyError, TypeError):
+            return False
+        received_at = self._clock()
+        elapsed = response.elapsed // timedelta(microseconds=1)
+        self._skew.add(now, sent_at=received_at - elapsed, received_at=received_at)
+        return True
 
     async def _check_before_sending(self, event: str, _info: object) -> None:
         """Call the guard when a connection is made and free, and the request is about to be written to it."""
@@ -227,7 +263,8 @@ def _error_of_problem(response: httpx.Response, problem: ReceivedProblem) -> Exc
         # 403, but no fault of the operator's own permissions.
         return RejectedError("NamespaceNotAllowed", problem.detail)
     if response.status_code in _TOKEN_REJECTED:
-        message = f"{_line(response)}, {problem.detail}: EXAM_SERVICE_TOKEN must be web's"
+        fault = "EXAM_OPERATOR_SERVICE_KEYS_FILE must begin with a key that web's has"
+        message = f"{_line(response)}, {problem.detail}: {fault}"
         return UnavailableError(WEB, message, kind="Unauthorized")
     if problem.kind in _CONFLICTS:
         return ConflictError(problem.detail)

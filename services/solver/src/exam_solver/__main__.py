@@ -28,12 +28,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings, cassandra = load_settings(SolverSettings, CassandraSettings)
-        keys = read_keys(settings.solver_keys_file)
+        keys = read_keys("EXAM_SOLVER_KEYS_FILE", settings.solver_keys_file)
+        service_keys = read_keys("EXAM_SOLVER_SERVICE_KEYS_FILE", settings.solver_service_keys_file)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CONFIG
     configure_logging(service="solver", level=settings.log_level)
-    app = create_app(settings, connect(settings, cassandra, keys))
+    app = create_app(settings, connect(settings, cassandra, keys=keys, service_keys=service_keys))
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -53,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def read_keys(path: Path) -> SigningKeys:
-    """Read the keys of attempt tokens and receipts.
+def read_keys(variable: str, path: Path) -> SigningKeys:
+    """Read the keys in the file that an environment variable names.
 
     Raises:
         SettingsError: the file does not exist or contains no signing keys.
@@ -62,7 +63,7 @@ def read_keys(path: Path) -> SigningKeys:
     try:
         return SigningKeys.read(path.read_text())
     except (OSError, ValueError) as error:
-        raise SettingsError(f"EXAM_SOLVER_KEYS_FILE: {path} has no signing keys: {error!r}") from error
+        raise SettingsError(f"{variable}: {path} has no signing keys: {error!r}") from error
 
 
 if __name__ == "__main__":

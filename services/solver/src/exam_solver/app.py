@@ -66,7 +66,9 @@ def create_app(settings: SolverSettings, dependencies: Dependencies) -> FastAPI:
     return app
 
 
-def connect(settings: SolverSettings, cassandra: CassandraSettings, keys: SigningKeys) -> Dependencies:
+def connect(
+    settings: SolverSettings, cassandra: CassandraSettings, *, keys: SigningKeys, service_keys: SigningKeys
+) -> Dependencies:
     """Create the production dependencies. None blocks here: each connects, and reconnects, on its own."""
     log = CassandraAnswerLog.connect(cassandra)
     return Dependencies(
@@ -75,5 +77,6 @@ def connect(settings: SolverSettings, cassandra: CassandraSettings, keys: Signin
         paper_cache=RedisPaperCache(settings.verified_redis_url),
         http=httpx.AsyncClient(base_url=str(settings.web_url), timeout=WEB_TIMEOUT, trust_env=False),
         keys=keys,
+        service_keys=service_keys,
         close_log=log.close,
     )

@@ -37,6 +37,7 @@ class Dependencies:
     paper_cache: PaperCache
     http: httpx.AsyncClient
     keys: SigningKeys
+    service_keys: SigningKeys
     clock: BootClock = boot_clock
     close_log: Callable[[], Awaitable[None]] = close_nothing
 
@@ -67,7 +68,12 @@ class Solver:
             dependencies.lease_store, ttl_ms=settings.lease_ttl_ms, clock=clock, revocations=revocations
         )
         metrics.watch_lease(keeper)
-        web = WebClient(dependencies.http, clock=clock)
+        web = WebClient(
+            dependencies.http,
+            internal_url=str(settings.web_internal_url),
+            keys=dependencies.service_keys,
+            clock=clock,
+        )
         papers = PaperLoader(cache=dependencies.paper_cache, log=log, image_bytes=settings.images_in_memory_bytes)
         attempts = AttemptCache(keeper=keeper, log=log, capacity=settings.attempts_in_memory)
         return cls(

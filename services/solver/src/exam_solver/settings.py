@@ -16,9 +16,13 @@ class SolverSettings(RedisSettings):
     lease_database_url: PostgresDsn
     """PostgreSQL, as the role that may execute the lease functions and nothing else."""
     web_url: HttpUrl
-    """Web's base URL as this process reaches it: key set and introspection."""
+    """Web's base URL as this process reaches it, for its key set."""
+    web_internal_url: HttpUrl
+    """The base URL of web's internal API, for introspection."""
     solver_keys_file: Path
     """A private JWK set or PEM keys; the first signs attempt tokens and receipts, the others only verify."""
+    solver_service_keys_file: Path
+    """Keys of the same form, which web has too: the first signs requests to the internal API."""
     lease_ttl_ms: int = Field(30_000, ge=3_000, le=60_000)
     """How long the lease is valid without contact to PostgreSQL; closing a sitting may wait as long."""
     max_in_flight: int = Field(256, ge=1)

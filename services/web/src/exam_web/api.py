@@ -1,4 +1,4 @@
-"""The two APIs: the public one at /api/, and that of operator and tools at /internal/."""
+"""The two APIs: the public one at /api/, and that of services and tools at /internal/, on a port of its own."""
 
 from ninja import NinjaAPI
 
@@ -8,9 +8,9 @@ from exam_web.http.openapi import DescribedAPI
 from exam_web.http.problems import register_problem_handlers
 from exam_web.http.rendering import ExactRenderer
 from exam_web.internal.api import router as internal
+from exam_web.internal.authentication import Callers
 from exam_web.sittings.api import router as sittings
 from exam_web.users.api import router as users
-from exam_web.users.authentication import ServiceAuth
 
 public_api = DescribedAPI(
     title="Exam platform",
@@ -29,7 +29,8 @@ internal_api = NinjaAPI(
     urls_namespace="internal",
     openapi_url=None,
     docs_url=None,
-    auth=ServiceAuth(),
+    # No caller, unless a route names some.
+    auth=Callers(),
     renderer=ExactRenderer(),
 )
 internal_api.add_router("", internal)

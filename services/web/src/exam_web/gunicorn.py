@@ -31,7 +31,7 @@ configure_logging(service="web", level=ENVIRONMENT.log_level)
 # Refused requests are in the access log; of Django's own records only errors, with their traceback, are kept.
 logging.getLogger("django.request").setLevel(logging.ERROR)
 
-bind = _bound(ENVIRONMENT.bind)
+bind = [_bound(ENVIRONMENT.bind), _bound(ENVIRONMENT.internal_bind)]
 workers = 1
 threads = ENVIRONMENT.web_threads
 timeout = 30
@@ -52,8 +52,10 @@ control_socket_disable = True
 def post_worker_init(_worker: object) -> None:
     """Read the signing keys at start-up: a worker that cannot sign must not start and fail at the first login."""
     # Models can be imported only after Django has loaded its apps.
+    from exam_web.internal.authentication import caller_keys  # noqa: PLC0415
     from exam_web.sittings.statements import statement_keys  # noqa: PLC0415
     from exam_web.users.authentication import signing_keys  # noqa: PLC0415
 
     signing_keys()
     statement_keys()
+    caller_keys()

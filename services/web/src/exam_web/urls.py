@@ -1,9 +1,9 @@
-"""URL configuration."""
+"""The URLs of the public port: all that is not selected by `exam_web.internal.ports`."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
-from exam_web.api import internal_api, public_api
+from exam_web.api import public_api
 from exam_web.http import errors
 from exam_web.http.openapi import solver_docs
 from exam_web.users.api import jwks
@@ -16,7 +16,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/docs/solver", solver_docs),
     path("api/", public_api.urls),
-    path("internal/", internal_api.urls),
     path(".well-known/jwks.json", jwks),
 ]
 

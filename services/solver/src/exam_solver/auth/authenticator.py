@@ -87,4 +87,4 @@ class Authenticator:
             return read_access(token, self._web.keys, now=now)
         with suppress(UnknownKeyError):
             return read_access(token, await self._web.refresh(), now=now)
-        return await self._web.introspect(token)
+        return await self._web.introspect(token, now=now)

@@ -12,8 +12,9 @@ import structlog
 
 from exam_core.canonical import JsonObject
 from exam_core.instants import SECOND
-from exam_core.keys import PublicKeySet
+from exam_core.keys import PublicKeySet, SigningKeys
 from exam_core.problems import Problem, ProblemKind
+from exam_core.service_tokens import Caller, sign_service_token
 from exam_core.tokens import Access
 from exam_runtime.boot_clock import BootClock
 from exam_runtime.request_id import request_id_headers
@@ -39,11 +40,15 @@ class WebClient:
 
     Args:
         http: a client with web's base URL and timeouts.
+        internal_url: the base URL of web's internal API.
+        keys: the keys that sign requests to it.
         clock: the boot clock, for the age of the key set and the time between fetches.
     """
 
-    def __init__(self, http: httpx.AsyncClient, *, clock: BootClock) -> None:
+    def __init__(self, http: httpx.AsyncClient, *, internal_url: str, keys: SigningKeys, clock: BootClock) -> None:
         self._http = http
+        self._introspection_url = f"{internal_url.rstrip('/')}/internal/tokens/verify"
+        self._service_keys = keys
         self._clock = clock
         self._keys = PublicKeySet({})
         self._fetched_at: int | None = None
@@ -69,8 +74,8 @@ class WebClient:
             await self._fetches.join("jwks")
         return self._keys
 
-    async def introspect(self, token: str) -> Access:
-        """Ask web whether a token is active.
+    async def introspect(self, token: str, *, now: int) -> Access:
+        """Ask web whether a token is active; `now` is the platform's time.
 
         Raises:
             Problem: UNAUTHENTICATED when it is not, UNAVAILABLE when web does not respond.
@@ -82,7 +87,7 @@ class WebClient:
             raise _unavailable("too many tokens of unknown keys arrive")
         self._introspected_at.append(self._clock())
         async with self._introspections:
-            claims = await self._post("/api/auth/verify", {"token": token})
+            claims = await self._introspect(token, now)
         try:
             if claims["active"] is True:
                 return Access.from_claims(claims)
@@ -114,9 +119,11 @@ class WebClient:
         except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
             logger.warning("key_set_fetch_failed", error=repr(error))
 
-    async def _post(self, path: str, body: JsonObject) -> JsonObject:
+    async def _introspect(self, token: str, now: int) -> JsonObject:
+        own = sign_service_token(Caller.SOLVER, self._service_keys, now=now)
+        headers = {**request_id_headers(), "Authorization": f"Bearer {own}"}
         try:
-            response = await self._http.post(path, json=body, headers=request_id_headers())
+            response = await self._http.post(self._introspection_url, json={"token": token}, headers=headers)
             response.raise_for_status()
             content = response.json()
         except (httpx.HTTPError, ValueError) as error:

@@ -7,7 +7,11 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_core.keys import PublicKeySet, SigningKeys, new_signing_jwk
+from exam_core.problems import Problem
+from exam_core.service_tokens import Caller, read_service_token
 from exam_core.tokens import read_access
+
+INTERNAL_URL = "http://web:8001"
 
 
 def new_keys() -> SigningKeys:
@@ -20,6 +24,8 @@ class MemoryWeb:
 
     def __init__(self, keys: SigningKeys) -> None:
         self.keys = keys
+        self.solver_keys = new_keys()
+        """The keys by which web knows solvers."""
         self.published: PublicKeySet = keys.public
         self.down = False
         self.malformed = False
@@ -36,8 +42,20 @@ class MemoryWeb:
             return httpx.Response(200, json={"active": True})
         if request.url.path == "/.well-known/jwks.json":
             return httpx.Response(200, json=self.published.to_jwks())
+        if not self._is_solver(request):
+            return httpx.Response(401)
         token = httpx.Response(200, content=request.content).json()["token"]
         return httpx.Response(200, json=self._introspect(token))
+
+    def _is_solver(self, request: httpx.Request) -> bool:
+        """Whether the request is for the internal API and has a token of a solver."""
+        if not str(request.url).startswith(INTERNAL_URL):
+            return False
+        own = request.headers.get("authorization", "").removeprefix("Bearer ")
+        try:
+            return read_service_token(own, {Caller.SOLVER: self.solver_keys.public}, now=0) is Caller.SOLVER
+        except Problem:
+            return False
 
     def _introspect(self, token: str) -> Mapping[str, Any]:
         try:

@@ -24,7 +24,7 @@ from exam_solver.papers.loader import PAPER_PART
 from exam_solver.settings import SolverSettings
 from exam_solver.testing.lease import ManualClock, MemoryLeaseStore, MemorySchedule
 from exam_solver.testing.papers import IMAGE, IMAGE_SHA256, MemoryPaperCache, make_paper
-from exam_solver.testing.web import MemoryWeb, new_keys
+from exam_solver.testing.web import INTERNAL_URL, MemoryWeb, new_keys
 
 STUDENT: Final = 17
 LEVEL: Final = "year-1"
@@ -128,7 +128,9 @@ class World:
             "lease_database_url": "postgresql://solver@db/exam",
             "redis_url": "redis://redis",
             "web_url": "http://web",
+            "web_internal_url": INTERNAL_URL,
             "solver_keys_file": "keys.json",
+            "solver_service_keys_file": "keys.json",
         }
         app = create_app(
             SolverSettings.model_validate(required | settings),
@@ -138,6 +140,7 @@ class World:
                 paper_cache=self.cache,
                 http=httpx.AsyncClient(base_url="http://web", transport=httpx.MockTransport(self.web.handle)),
                 keys=self.solver_keys,
+                service_keys=self.web.solver_keys,
                 clock=self.clock,
             ),
         )

@@ -1,1 +1,1 @@
-"""The internal API: called by operator and tools with a service token."""
+"""The internal API, on a port of its own: called by operator, solvers and tools with service tokens."""

@@ -3,20 +3,22 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
 from exam_core.authoring import read_exam
 from exam_core.documents import decode
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import MultipleRule, Policy
+from exam_core.service_tokens import Caller
 from exam_web.exams.images import DocumentImages
 from exam_web.exams.ownership import check_namespace, owner_named
 from exam_web.exams.selectors import sittings_keeping_papers
 from exam_web.exams.services import exam_import
+from exam_web.internal.authentication import Callers
 from exam_web.internal.namespace import acting_namespace
 from exam_web.internal.precondition import expected_absent, expected_epoch
-from exam_web.internal.schemas import ExamImported
+from exam_web.internal.schemas import AccessToken, ExamImported
 from exam_web.sittings import selectors, services
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import Sitting
@@ -29,12 +31,17 @@ from exam_web.sittings.schemas import (
     WindowChange,
 )
 from exam_web.sittings.status import sitting_status
+from exam_web.users.authentication import introspect
 from exam_web.users.models import Student
 
 router = Router()
+OPERATION = Callers(Caller.OPERATOR, Caller.TOOLS)
+"""Holding sittings: what an Exam resource has done."""
+SUPPORT = Callers(Caller.TOOLS)
+INTROSPECTION = Callers(Caller.SOLVER)
 
 
-@router.put("/exams", response=ExamImported)
+@router.put("/exams", auth=OPERATION, response=ExamImported)
 def exam_put(request: HttpRequest, slug: str | None = None, owner: str | None = None) -> ExamImported:
     """Create or update an exam from the YAML document in the body, whose slug must be `slug` if that is given.
 
@@ -56,7 +63,7 @@ def exam_put(request: HttpRequest, slug: str | None = None, owner: str | None = 
     )
 
 
-@router.put("/sittings/{name}", response=SittingStatus)
+@router.put("/sittings/{name}", auth=OPERATION, response=SittingStatus)
 def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody, former: str = "") -> SittingStatus:
     """Provision a sitting, or adopt an existing one and apply the spec; distributes its paper to the solvers.
 
@@ -84,21 +91,21 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody, former: 
     return sitting_status(sitting)
 
 
-@router.patch("/sittings/{name}", response=SittingStatus)
+@router.patch("/sittings/{name}", auth=OPERATION, response=SittingStatus)
 def sitting_patch(request: HttpRequest, name: str, body: SittingChange) -> SittingStatus:
     """Change candidates or policy, as far as their rules allow."""
     policy = None if body.multiple is None else Policy(multiple=MultipleRule(body.multiple))
     return _change(request, name, services.sitting_change, candidates=body.candidates, policy=policy)
 
 
-@router.post("/sittings/{name}/refreeze", response=SittingStatus)
+@router.post("/sittings/{name}/refreeze", auth=OPERATION, response=SittingStatus)
 def refreeze(request: HttpRequest, name: str, body: RefreezeRequest | None = None) -> SittingStatus:
     """Replace the frozen paper and key by the exam's present content, before the window opens."""
     named = "" if body is None else body.request
     return _change(request, name, services.sitting_refreeze, distribute=paper_distribute, named=named)
 
 
-@router.post("/sittings/{name}/distribute", response=SittingStatus)
+@router.post("/sittings/{name}/distribute", auth=OPERATION, response=SittingStatus)
 def distribute(request: HttpRequest, name: str) -> SittingStatus:
     """Distribute a sitting's paper to the solvers, if provisioning failed after freezing it; idempotent."""
     del request
@@ -107,14 +114,14 @@ def distribute(request: HttpRequest, name: str) -> SittingStatus:
     return sitting_status(sitting)
 
 
-@router.get("/sittings/{name}", response=SittingStatus)
+@router.get("/sittings/{name}", auth=OPERATION, response=SittingStatus)
 def sitting_get(request: HttpRequest, name: str) -> SittingStatus:
     """The status of a sitting."""
     del request
     return sitting_status(selectors.sitting_named(name))
 
 
-@router.patch("/sittings/{name}/window", response=SittingStatus)
+@router.patch("/sittings/{name}/window", auth=OPERATION, response=SittingStatus)
 def window_patch(request: HttpRequest, name: str, body: WindowChange) -> SittingStatus:
     """Change a window, as far as its rules allow."""
     duration = None if body.duration_us is None else timedelta(microseconds=body.duration_us)
@@ -123,38 +130,38 @@ def window_patch(request: HttpRequest, name: str, body: WindowChange) -> Sitting
     )
 
 
-@router.post("/sittings/{name}/pause", response=SittingStatus)
+@router.post("/sittings/{name}/pause", auth=OPERATION, response=SittingStatus)
 def pause(request: HttpRequest, name: str) -> SittingStatus:
     """Pause a sitting."""
     return _change(request, name, services.pause_begin)
 
 
-@router.post("/sittings/{name}/resume", response=SittingStatus)
+@router.post("/sittings/{name}/resume", auth=OPERATION, response=SittingStatus)
 def resume(request: HttpRequest, name: str) -> SittingStatus:
     """Resume a sitting."""
     return _change(request, name, services.pause_end)
 
 
-@router.post("/sittings/{name}/stop", response=SittingStatus)
+@router.post("/sittings/{name}/stop", auth=OPERATION, response=SittingStatus)
 def stop(request: HttpRequest, name: str) -> SittingStatus:
     """End a sitting now."""
     return _change(request, name, services.sitting_stop)
 
 
-@router.post("/sittings/{name}/cancel", response=SittingStatus)
+@router.post("/sittings/{name}/cancel", auth=OPERATION, response=SittingStatus)
 def cancel(request: HttpRequest, name: str) -> SittingStatus:
     """Cancel a sitting, whose answers will not be graded."""
     return _change(request, name, services.sitting_cancel)
 
 
-@router.post("/sittings/{name}/close", response=SittingStatus)
+@router.post("/sittings/{name}/close", auth=OPERATION, response=SittingStatus)
 def close(request: HttpRequest, name: str) -> SittingStatus:
     """Close a sitting after its last deadline."""
     del request
     return sitting_status(services.sitting_close(sitting=selectors.sitting_named(name).id))
 
 
-@router.post("/sittings/{name}/drain", response=SittingStatus)
+@router.post("/sittings/{name}/drain", auth=OPERATION, response=SittingStatus)
 def drain(request: HttpRequest, name: str) -> SittingStatus:
     """Record that a closed sitting has drained, if it has; the status says what it waits for otherwise. Idempotent."""
     del request
@@ -163,7 +170,7 @@ def drain(request: HttpRequest, name: str) -> SittingStatus:
     return sitting_status(sitting)
 
 
-@router.put("/sittings/{name}/accommodations/{username}", response=SittingStatus)
+@router.put("/sittings/{name}/accommodations/{username}", auth=SUPPORT, response=SittingStatus)
 def accommodation_put(request: HttpRequest, name: str, username: str, body: ExtraTime) -> SittingStatus:
     """Set a student's extra time."""
     student = Student.objects.named(username)
@@ -173,7 +180,7 @@ def accommodation_put(request: HttpRequest, name: str, username: str, body: Extr
     return _change(request, name, services.accommodation_set, student=student, extra=extra)
 
 
-@router.put("/sittings/{name}/revisions/{number}", response=SittingStatus)
+@router.put("/sittings/{name}/revisions/{number}", auth=OPERATION, response=SittingStatus)
 def revision_put(request: HttpRequest, name: str, number: int) -> SittingStatus:
     """Open a grading revision, which freezes key and policy."""
     sitting = _commanded(request, name)
@@ -181,7 +188,7 @@ def revision_put(request: HttpRequest, name: str, number: int) -> SittingStatus:
     return sitting_status(sitting)
 
 
-@router.post("/sittings/{name}/revisions/{number}/publish", response=SittingStatus)
+@router.post("/sittings/{name}/revisions/{number}/publish", auth=OPERATION, response=SittingStatus)
 def revision_publish(request: HttpRequest, name: str, number: int) -> SittingStatus:
     """Publish a graded revision's degrees."""
     sitting = _commanded(request, name)
@@ -189,6 +196,13 @@ def revision_publish(request: HttpRequest, name: str, number: int) -> SittingSta
     if revision is None:
         raise Problem(ProblemKind.NOT_FOUND, f"revision {number} of {name} not found")
     return sitting_status(services.revision_publish(revision=revision))
+
+
+@router.post("/tokens/verify", auth=INTROSPECTION)
+def token_verify(request: HttpRequest, body: AccessToken) -> HttpResponse:
+    """Introspect an access token (after RFC 7662): whether it is active, and its claims."""
+    del request
+    return JsonResponse(introspect(body.token))
 
 
 def _change(request: HttpRequest, name: str, service: Callable[..., Sitting], **arguments: object) -> SittingStatus:

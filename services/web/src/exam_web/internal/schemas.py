@@ -1,6 +1,12 @@
-"""Bodies of responses of the internal API."""
+"""Bodies of requests and responses of the internal API."""
 
 from ninja import Schema
+
+
+class AccessToken(Schema):
+    """An access token."""
+
+    token: str
 
 
 class ExamImported(Schema):

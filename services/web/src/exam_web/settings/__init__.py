@@ -36,6 +36,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "exam_web.http.request_context.RequestContext",
     "exam_web.http.probes.Probes",
+    "exam_web.internal.ports.Ports",
     "django.middleware.security.SecurityMiddleware",
     "exam_web.http.headers.ContentSecurityPolicy",
     "exam_web.http.problems.MethodNotAllowedProblems",

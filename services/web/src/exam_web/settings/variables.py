@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 from urllib.parse import unquote
 
-from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, model_validator
+from pydantic import AwareDatetime, Field, PostgresDsn, RedisDsn, SecretStr, model_validator
 
 from exam_core.bounds import MAX_SPAN_US
 from exam_core.instants import SECOND
 from exam_runtime.settings import CommaSeparated, ServiceSettings, unused_ca_files, verified_url
 
 POSTGRES_PORT: Final = 5432
-MIN_SECRET_LENGTH: Final = {"secret_key": 50, "service_token": 32}
-"""In characters; Django warns of a shorter SECRET_KEY."""
+ADDRESS: Final = r"^(\[[0-9a-f:.]+\]|[^:\[\]]+):\d{1,5}$"
+MIN_SECRET_KEY_LENGTH: Final = 50
+"""In characters; Django warns of a shorter one."""
+MIN_FORMER_TOKEN_LENGTH: Final = 32
 
 
 class WebSettings(ServiceSettings):
@@ -21,8 +23,11 @@ class WebSettings(ServiceSettings):
 
     component: Literal["web", "grader"] = "web"
     """The process that runs Django: the grader uses web's models and gets none of web's secrets."""
-    bind: str = Field(default="0.0.0.0:8000", pattern=r"^(\[[0-9a-f:.]+\]|[^:\[\]]+):\d{1,5}$")
-    """The address and port that gunicorn listens on; ``[::]:8000`` is every address, IPv4 and IPv6."""
+    bind: str = Field(default="0.0.0.0:8000", pattern=ADDRESS)
+    """The address and port of the public API and the admin, to which the gateway routes; ``[::]:8000`` is every address,
+    IPv4 and IPv6."""
+    internal_bind: str = Field(default="0.0.0.0:8001", pattern=ADDRESS)
+    """The address and port of the internal API, to which no gateway or Ingress routes."""
     web_threads: int = Field(default=8, ge=1)
     database_url: PostgresDsn
     """PostgreSQL, as a role that owns nothing: web's own or the grader's."""
@@ -37,12 +42,18 @@ class WebSettings(ServiceSettings):
     """Redis as the broker, which evicts nothing: web counts failed logins there."""
     broker_ca_file: Path | None = None
     secret_key: SecretStr = SecretStr("")
-    service_token: SecretStr = SecretStr("")
-    """The bearer token of operator and tools at /internal/."""
     signing_keys_file: Path | None = None
     """A private JWK set or PEM keys: tokens are signed with the first and verified with any of them."""
     statement_keys_file: Path | None = None
     """Keys of the same form that sign nothing but statements about seals and degrees, which must verify for years."""
+    operator_service_keys_file: Path | None = None
+    """The keys that sign the operator's requests to the internal API; without them, no operator is accepted."""
+    solver_service_keys_file: Path | None = None
+    """The keys that sign the solvers' requests, likewise."""
+    former_callers_until: AwareDatetime | None = None
+    """Until when `bind` also serves the operators and solvers of the release before: during an upgrade from it."""
+    service_token: SecretStr = SecretStr("")
+    """The bearer token of these operators; of no use afterwards."""
     allowed_hosts: CommaSeparated = ("localhost", "127.0.0.1")
     csrf_trusted_origins: CommaSeparated = ()
     static_root: Path = Path("build/static")
@@ -97,6 +108,16 @@ class WebSettings(ServiceSettings):
             | {"pool": {"min_size": 1, "max_size": 12, "timeout": 2}},
         }
 
+    @property
+    def port(self) -> str:
+        """The port of the public API."""
+        return self.bind.rpartition(":")[2]
+
+    @property
+    def internal_port(self) -> str:
+        """The port of the internal API."""
+        return self.internal_bind.rpartition(":")[2]
+
     @model_validator(mode="after")
     def _check_related_variables(self) -> Self:
         faults = list(self._faults())
@@ -106,9 +127,13 @@ class WebSettings(ServiceSettings):
 
     def _faults(self) -> Iterator[str]:
         if self.component == "web":
-            for name, length in MIN_SECRET_LENGTH.items():
-                if len(getattr(self, name).get_secret_value()) < length:
-                    yield f"EXAM_{name.upper()} must be set, to at least {length} characters"
+            if len(self.secret_key.get_secret_value()) < MIN_SECRET_KEY_LENGTH:
+                yield f"EXAM_SECRET_KEY must be set, to at least {MIN_SECRET_KEY_LENGTH} characters"
+            if self.former_callers_until and len(self.service_token.get_secret_value()) < MIN_FORMER_TOKEN_LENGTH:
+                least = f"at least {MIN_FORMER_TOKEN_LENGTH} characters"
+                yield f"EXAM_SERVICE_TOKEN must be set with EXAM_FORMER_CALLERS_UNTIL, to {least}"
+            if self.port == self.internal_port:
+                yield "EXAM_INTERNAL_BIND must have another port than EXAM_BIND, which the gateway routes to"
             for name in ("redis_url", "broker_url"):
                 if getattr(self, name) is None:
                     yield f"EXAM_{name.upper()} is not set"

@@ -8,11 +8,11 @@ from ninja import Router, Status
 from exam_core.problems import Problem
 from exam_web import metrics
 from exam_web.common.clock import database_now
-from exam_web.users import selectors, services
-from exam_web.users.authentication import PersonAuth, person_of, read_token, signing_keys
+from exam_web.users import services
+from exam_web.users.authentication import PersonAuth, person_of, signing_keys
 from exam_web.users.logins import throttle
 from exam_web.users.models import User
-from exam_web.users.schemas import AccessToken, Credentials, Me, RefreshToken, TokenPair
+from exam_web.users.schemas import Credentials, Me, RefreshToken, TokenPair
 
 router = Router(tags=["people"])
 
@@ -51,19 +51,6 @@ def logout(request: HttpRequest, body: RefreshToken) -> Status[None]:
     with throttle.token_attempt(request):
         services.logout(token=body.refresh, issuer=_issuer())
     return Status(204, None)
-
-
-@router.post("/auth/verify", auth=None)
-def verify(request: HttpRequest, body: AccessToken) -> HttpResponse:
-    """Introspect an access token (after RFC 7662): whether it is active, and its claims."""
-    del request
-    try:
-        access = read_token(body.token)
-    except Problem:
-        return JsonResponse({"active": False})
-    if selectors.active_user(access.subject) is None or selectors.is_revoked(access):
-        return JsonResponse({"active": False})
-    return JsonResponse({"active": True} | access.claims())
 
 
 @router.get("/me", response=Me, auth=PersonAuth())

@@ -1,9 +1,8 @@
-"""Authentication: bearer tokens of users, and the service token of operator and tools."""
+"""Authentication of users by their bearer tokens."""
 
-import hmac
 from dataclasses import dataclass
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from django.http import HttpRequest
 from ninja.security import HttpBearer
@@ -57,17 +56,6 @@ class PersonAuth(HttpBearer):
         return Person(user, access)
 
 
-class ServiceAuth(HttpBearer):
-    """Authenticates the service token, compared in constant time."""
-
-    def authenticate(self, request: HttpRequest, token: str) -> bool:
-        """Return True, or raise a Problem."""
-        del request
-        if not hmac.compare_digest(token.encode(), ENVIRONMENT.service_token.get_secret_value().encode()):
-            raise Problem(ProblemKind.UNAUTHENTICATED, "the service token is required")
-        return True
-
-
 def read_token(token: str) -> Access:
     """Verify an access token.
 
@@ -78,6 +66,17 @@ def read_token(token: str) -> Access:
         return read_access(token, signing_keys().public, now=database_now())
     except UnknownKeyError as error:
         raise Problem(ProblemKind.UNAUTHENTICATED, "the token is signed with an unknown key") from error
+
+
+def introspect(token: str) -> dict[str, Any]:
+    """Whether an access token is active, and its claims (after RFC 7662)."""
+    try:
+        access = read_token(token)
+    except Problem:
+        return {"active": False}
+    if selectors.active_user(access.subject) is None or selectors.is_revoked(access):
+        return {"active": False}
+    return {"active": True} | access.claims()
 
 
 def person_of(request: HttpRequest) -> Person:

@@ -17,12 +17,6 @@ class RefreshToken(Schema):
     refresh: str
 
 
-class AccessToken(Schema):
-    """An access token."""
-
-    token: str
-
-
 class TokenPair(Schema):
     """The tokens of a login; `expires_in` in seconds."""
 

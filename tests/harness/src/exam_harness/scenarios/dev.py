@@ -60,8 +60,8 @@ def seed(stack: Stack) -> dict[str, str]:
         "DOCTOR_PASSWORD": accounts.doctors[0].password,
         "ADMIN": accounts.admin.username,
         "ADMIN_PASSWORD": accounts.admin.password,
-        "INTERNAL": stack.web.url,
-        "SERVICE_TOKEN": stack.secrets.service_token,
+        "INTERNAL": stack.internal_url,
+        "SERVICE_TOKEN": stack.service_token,
     }
 
 

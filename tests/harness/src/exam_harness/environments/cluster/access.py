@@ -35,12 +35,12 @@ class ClusterAccess:
         self.cluster = cluster
         self.gateway_port = port
         self.hosts = hosts
-        (self._web_port,) = free_ports(1)
+        (self._internal_port,) = free_ports(1)
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
         # The Ingress does not route web's internal API.
-        self._resources.enter_context(self.forwarded("web", 8000, local=self._web_port))
+        self._resources.enter_context(self.forwarded("web", 8001, local=self._internal_port))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,14 +52,14 @@ class ClusterAccess:
         self.__enter__()
 
     @property
-    def web_url(self) -> str:
-        """Web's own URL, without the gateway."""
-        return f"http://127.0.0.1:{self._web_port}"
+    def internal_url(self) -> str:
+        """The URL of web's internal API."""
+        return f"http://127.0.0.1:{self._internal_port}"
 
     @property
     def service_token(self) -> str:
-        """The bearer token of web's internal API."""
-        return self.secret("service-token")
+        """A bearer token for web's internal API."""
+        return self.web_command("service_token", "--minutes=720").strip()
 
     def secret(self, key: str) -> str:
         """Return a value of the platform's Secret."""

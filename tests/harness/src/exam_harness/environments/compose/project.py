@@ -55,8 +55,8 @@ class Project:
 
     @property
     def service_token(self) -> str:
-        """The bearer token of web's internal API."""
-        return self.secret("web", "EXAM_SERVICE_TOKEN")
+        """A bearer token for web's internal API."""
+        return self.web_command("service_token", "--minutes=720").strip()
 
     @property
     def hosts(self) -> Hosts:
@@ -64,9 +64,9 @@ class Project:
         return LOCAL
 
     @property
-    def web_url(self) -> str:
-        """Web's own URL by its container's IP address, without the gateway."""
-        return f"http://{self.address('web')}:8000"
+    def internal_url(self) -> str:
+        """The URL of web's internal API by its container's IP address."""
+        return f"http://{self.address('web')}:8001"
 
     def address(self, service: str) -> str:
         """Return the IP address of a service's container."""

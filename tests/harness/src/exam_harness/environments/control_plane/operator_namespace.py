@@ -78,8 +78,8 @@ class OperatorNamespace:
         """
         port, *_ = free_ports(1)
         own = {
-            "EXAM_OPERATOR_WEB_URL": self.stack.web.url,
-            "EXAM_SERVICE_TOKEN": self.stack.secrets.service_token,
+            "EXAM_OPERATOR_WEB_URL": self.stack.internal_url,
+            "EXAM_OPERATOR_SERVICE_KEYS_FILE": str(self.stack.secrets.operator_service_keys),
             "EXAM_OPERATOR_NAMESPACE": self.namespace,
             "EXAM_OPERATOR_IDENTITY": name,
             "EXAM_OPERATOR_SOLVER_DEPLOYMENT": SOLVER,

@@ -20,10 +20,11 @@ class Secrets:
     """Values that a deployment keeps in Secrets."""
 
     secret_key: str
-    service_token: str
     web_keys: Path
     statement_keys: Path
     solver_keys: Path
+    operator_service_keys: Path
+    solver_service_keys: Path
 
     @classmethod
     def new(cls, folder: Path) -> "Secrets":
@@ -31,10 +32,11 @@ class Secrets:
         folder.mkdir(parents=True, mode=0o700)
         return cls(
             secret_key=secrets.token_urlsafe(48),
-            service_token=secrets.token_urlsafe(32),
             web_keys=_new_key_file(folder / "web-keys.json"),
             statement_keys=_new_key_file(folder / "statement-keys.json"),
             solver_keys=_new_key_file(folder / "solver-keys.json"),
+            operator_service_keys=_new_key_file(folder / "operator-service-keys.json"),
+            solver_service_keys=_new_key_file(folder / "solver-service-keys.json"),
         )
 
 
@@ -59,7 +61,8 @@ def web_environment(stores: Stores, secret: Secrets, *, static_root: Path, gatew
             "EXAM_REDIS_URL": stores.redis.url_of("web"),
             "EXAM_BROKER_URL": stores.broker.url_of("web"),
             "EXAM_SECRET_KEY": secret.secret_key,
-            "EXAM_SERVICE_TOKEN": secret.service_token,
+            "EXAM_OPERATOR_SERVICE_KEYS_FILE": str(secret.operator_service_keys),
+            "EXAM_SOLVER_SERVICE_KEYS_FILE": str(secret.solver_service_keys),
             "EXAM_SIGNING_KEYS_FILE": str(secret.web_keys),
             "EXAM_STATEMENT_KEYS_FILE": str(secret.statement_keys),
             "EXAM_STATIC_ROOT": str(static_root),
@@ -77,7 +80,7 @@ def migration_environment(postgres: Postgres, web: Mapping[str, str]) -> dict[st
 
 
 def grader_environment(stores: Stores) -> dict[str, str]:
-    """Return the environment of grader processes: no signing key, no service token."""
+    """Return the environment of grader processes: no key."""
     return (
         _common()
         | stores.cassandra.ring.variables("grader")
@@ -90,7 +93,7 @@ def grader_environment(stores: Stores) -> dict[str, str]:
     )
 
 
-def solver_environment(stores: Stores, secret: Secrets, *, web_url: str) -> dict[str, str]:
+def solver_environment(stores: Stores, secret: Secrets, *, web_url: str, web_internal_url: str) -> dict[str, str]:
     """Return the environment of a solver process."""
     return (
         _common()
@@ -99,7 +102,9 @@ def solver_environment(stores: Stores, secret: Secrets, *, web_url: str) -> dict
             "EXAM_LEASE_DATABASE_URL": stores.postgres.dsn("exam_solver"),
             "EXAM_REDIS_URL": stores.redis.url_of("solver"),
             "EXAM_SOLVER_KEYS_FILE": str(secret.solver_keys),
+            "EXAM_SOLVER_SERVICE_KEYS_FILE": str(secret.solver_service_keys),
             "EXAM_WEB_URL": web_url,
+            "EXAM_WEB_INTERNAL_URL": web_internal_url,
         }
     )
 

@@ -71,10 +71,13 @@ class Service(Server):
         return response.is_success
 
 
-def web(folder: Path, *, port: int, env: Mapping[str, str], clock: SteppedClock | None = None) -> Service:
-    """Return web: Django on gunicorn."""
+def web(
+    folder: Path, *, port: int, internal_port: int, env: Mapping[str, str], clock: SteppedClock | None = None
+) -> Service:
+    """Return web: Django on gunicorn, with its internal API on a port of its own."""
     arguments = _run("gunicorn", "--config", "python:exam_web.gunicorn", "exam_web.wsgi:application", clock=clock)
-    return Service("web", *arguments, port=port, folder=folder, env={**env, "EXAM_BIND": f"127.0.0.1:{port}"})
+    bound = {"EXAM_BIND": f"127.0.0.1:{port}", "EXAM_INTERNAL_BIND": f"127.0.0.1:{internal_port}"}
+    return Service("web", *arguments, port=port, folder=folder, env={**env, **bound})
 
 
 def solver(

@@ -1,5 +1,6 @@
 """The local stack: servers, schemas, services and gateway of the platform as child processes."""
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -8,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from exam_core.instants import HOUR, SECOND
+from exam_core.keys import SigningKeys
+from exam_core.service_tokens import Caller, sign_service_token
 from exam_harness.environments.processes.ports import free_ports
 from exam_harness.environments.processes.server import Server, start_together, stop_together
 from exam_harness.environments.processes.servers.cassandra import Cassandra, Ring
@@ -35,6 +39,8 @@ Route = Callable[[str, Mapping[str, str], int], int]
 Called with the client's name, the server's names with the address of each, and their port, which is the same for all.
 """
 LOOPBACK = "127.0.0.1"
+TOKEN_LIFETIME = 48 * HOUR
+"""Longer than a run and a step of a clock in it."""
 
 
 def direct(_client: str, _servers: Mapping[str, str], port: int) -> int:
@@ -109,13 +115,21 @@ class Stack:
         self._with_beat = beat
         stores = Stores(postgres=self.postgres, redis=self.redis, broker=self.broker, cassandra=self.cassandra)
         self._wiring = wiring
-        gateway_port, web_port, worker_port, beat_port, *solver_ports = free_ports(4 + solvers)
-        self._ports = {each: getattr(self, each).port for each in ("postgres", "redis", "broker")} | {"web": web_port}
+        gateway_port, web_port, internal_port, worker_port, beat_port, *solver_ports = free_ports(5 + solvers)
+        self._internal_url = internal_url = f"http://{LOOPBACK}:{internal_port}"
+        self._ports = {each: getattr(self, each).port for each in ("postgres", "redis", "broker")}
+        self._ports |= {"web": web_port, "web-internal": internal_port}
         self.web_env = web_environment(
             stores, self.secrets, static_root=folder / "static", gateway_port=gateway_port
         ) | dict(wiring.env)
-        self.web = web(folder, port=web_port, env=self._routed("web", self.web_env), clock=self.clocks.get("web"))
-        self.solver_env = solver_environment(stores, self.secrets, web_url=self.web.url)
+        self.web = web(
+            folder,
+            port=web_port,
+            internal_port=internal_port,
+            env=self._routed("web", self.web_env),
+            clock=self.clocks.get("web"),
+        )
+        self.solver_env = solver_environment(stores, self.secrets, web_url=self.web.url, web_internal_url=internal_url)
         self.solver_env |= {"EXAM_LEASE_TTL_MS": str(lease_ttl_ms), **wiring.env}
         self.solvers = [
             solver(
@@ -164,9 +178,15 @@ class Stack:
         return self.web.url
 
     @property
+    def internal_url(self) -> str:
+        """The URL of web's internal API."""
+        return self._internal_url
+
+    @property
     def service_token(self) -> str:
-        """The bearer token of web's internal API."""
-        return self.secrets.service_token
+        """A bearer token for web's internal API, as web's command issues it to tools."""
+        keys = SigningKeys.read(self.secrets.web_keys.read_text())
+        return sign_service_token(Caller.TOOLS, keys, now=int(time.time() * SECOND), lifetime=TOKEN_LIFETIME)
 
     @property
     def solver_urls(self) -> list[str]:

@@ -110,10 +110,10 @@ class Bench:
         document = PAPER.read_text().replace("exam: geometry-201\n", f"exam: {slug}\n")
         headers = {
             "Host": "localhost",
-            "Authorization": f"Bearer {self._stack.secrets.service_token}",
+            "Authorization": f"Bearer {self._stack.service_token}",
             "Exam-Namespace": NAMESPACE,
         }
-        url = f"{self._stack.web.url}/internal/exams?owner={self._owner}"
+        url = f"{self._stack.internal_url}/internal/exams?owner={self._owner}"
         httpx.put(url, content=document.encode(), headers=headers, timeout=30, trust_env=False).raise_for_status()
 
 

@@ -50,7 +50,7 @@ class Sittings:
             for name, port in ((GATEWAY, stack.gateway_port), *((each.name, each.port) for each in stack.solvers))
         }
         try:
-            async with operator_client(stack.web_url, stack.service_token) as http:
+            async with operator_client(stack.internal_url, stack.service_token) as http:
                 return await self._run(schedule, name, http, routes)
         finally:
             for connections in routes.values():

@@ -22,8 +22,8 @@ class PlatformAccess(Protocol):
     """Access to a running platform: a local stack, a Compose project or a cluster."""
 
     @property
-    def web_url(self) -> str:
-        """The URL of web, bypassing the gateway."""
+    def internal_url(self) -> str:
+        """The URL of web's internal API."""
 
     @property
     def service_token(self) -> str:
@@ -47,7 +47,7 @@ class PlatformClient:
     def __init__(self, access: PlatformAccess) -> None:
         self._access = access
         self._http = httpx.Client(
-            base_url=access.web_url,
+            base_url=access.internal_url,
             headers={"Host": access.hosts.web, "Authorization": f"Bearer {access.service_token}"},
             timeout=60,
             trust_env=False,
