@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exam_answerlog.log import AnswerLog, PaperPart, Rows
 from exam_core.answer_value import AnswerValue
-from exam_core.answers import Answer, Start, Submission, answer_id_of
+from exam_core.answers import Answer, Claim, Start, Submission, answer_id_of
 from exam_core.fold import SealedBucket, fold_answers, latest_start, seal_bucket
 
 Tamper = Callable[[UUID, int, bytes], Awaitable[None]]
@@ -209,6 +209,38 @@ async def test_a_large_bucket_is_read_completely(log: AnswerLog) -> None:
 
     assert len(rows.answers) == 12_000
     assert set(rows.answers) == set(written)
+
+
+def claim(exam: int, sitting: UUID, student: int = 7) -> Claim:
+    """A claim of an exam for a sitting."""
+    return Claim(exam=exam, student=student, sitting=sitting, claimed_at=NOON)
+
+
+async def test_of_concurrent_claims_one_is_stored(log: AnswerLog) -> None:
+    """A student starts in four sittings of one exam at once: one claim is stored, and all four processes receive it."""
+    exam = uuid4().int >> 80
+    claims = [claim(exam, uuid4()) for _ in range(4)]
+
+    stored = await asyncio.gather(*(log.claim(each) for each in claims))
+
+    assert len(set(stored)) == 1
+    assert stored[0] in claims
+    assert await log.claim(claims[0]) == stored[0]
+    other_student, other_exam = claim(exam, uuid4(), student=8), claim(exam + 1, uuid4())
+    assert [await log.claim(other_student), await log.claim(other_exam)] == [other_student, other_exam]
+
+
+async def test_a_claim_is_replaced_only_while_it_is_for_the_expected_sitting(log: AnswerLog) -> None:
+    """Of two processes that replace a claim which led to no start, one succeeds, and both receive its claim."""
+    exam, abandoned = uuid4().int >> 80, uuid4()
+    await log.claim(claim(exam, abandoned))
+    wanted = [claim(exam, uuid4()) for _ in range(3)]
+
+    stored = await asyncio.gather(*(log.claim(each, instead_of=abandoned) for each in wanted))
+
+    assert len(set(stored)) == 1
+    assert stored[0] in wanted
+    assert await log.claim(claim(exam, uuid4()), instead_of=abandoned) == stored[0]
 
 
 async def test_an_unsealed_bucket_has_no_seal(log: AnswerLog) -> None:

@@ -1,7 +1,7 @@
 """How the answer log uses Cassandra: consistency levels, conditional writes, tombstones, batches."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,9 +10,9 @@ from cassandra.cluster import ResponseFuture, Session
 
 from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.log import PaperPart
-from exam_answerlog.tables import TABLES
+from exam_answerlog.tables import CLAIMS, TABLES
 from exam_core.answer_value import AnswerValue
-from exam_core.answers import Answer, Start, Submission
+from exam_core.answers import Answer, Claim, Start, Submission
 from exam_core.fold import seal_bucket
 
 pytestmark = pytest.mark.integration
@@ -43,6 +43,9 @@ async def use_everything(log: CassandraAnswerLog, sitting: UUID) -> None:
     await log.append_late(sitting, 0, answers)
     await log.append_start(sitting, 0, Start(student=1, started_at=0, solver=SOLVER, epoch=1, seed=0))
     await log.append_submission(sitting, 0, Submission(student=1, submitted_at=9, solver=SOLVER, epoch=1))
+    claim = Claim(exam=exam_of(sitting), student=1, sitting=sitting, claimed_at=0)
+    await log.claim(claim)
+    await log.claim(replace(claim, sitting=uuid4()), instead_of=sitting)
     await log.put_paper_part(sitting.hex, "paper", PaperPart(content_type="application/json", data=b"{}"))
     await log.get_paper_part(sitting.hex, "paper")
     await log.read_student(sitting, 0, 1)
@@ -53,6 +56,11 @@ async def use_everything(log: CassandraAnswerLog, sitting: UUID) -> None:
     await log.seal(sitting, 0, seal)
     await log.read_sealed(sitting, 0)
     await log.ping()
+
+
+def exam_of(sitting: UUID) -> int:
+    """The exam that a sitting's students claim."""
+    return sitting.int >> 80
 
 
 @dataclass
@@ -108,26 +116,26 @@ def tombstones_read(admin: Session, table: str, where: str) -> int:
 
 
 async def test_writes_and_reads_use_quorums(sent: list[SentRequest]) -> None:
-    """Every write, and every read that follows one, is at LOCAL_QUORUM; only seals are read serially."""
-    seals = [one for one in sent if "sealed" in one.text]
-    others = [one for one in sent if "sealed" not in one.text]
+    """Every write, and every read that follows one, is at LOCAL_QUORUM; only seals and claims are read serially."""
+    seals = [one for one in sent if "sealed" in one.text or "attempt_claims" in one.text]
+    others = [one for one in sent if one not in seals]
 
     assert {one.consistency for one in others} == {ConsistencyLevel.LOCAL_QUORUM}
     assert {one.consistency for one in seals if one.text.startswith("SELECT")} == {ConsistencyLevel.LOCAL_SERIAL}
-    written = [one for one in seals if one.text.startswith("INSERT")]
-    assert [(one.consistency, one.serial) for one in written] == [
+    written = [one for one in seals if not one.text.startswith("SELECT")]
+    assert len(written) == 3
+    assert {(one.consistency, one.serial) for one in written} == {
         (ConsistencyLevel.LOCAL_QUORUM, ConsistencyLevel.LOCAL_SERIAL)
-    ]
+    }
 
 
-async def test_only_seals_are_conditional(sent: list[SentRequest]) -> None:
-    """An answer never waits for a Paxos round among replicas; a seal always does."""
-    assert {one.text for one in sent if "IF NOT EXISTS" in one.text} == {
-        one.text for one in sent if one.text.startswith("INSERT INTO sealed")
-    }
-    assert {one.text for one in sent if not one.idempotent} == {
-        one.text for one in sent if one.text.startswith("INSERT INTO sealed")
-    }
+async def test_only_seals_and_claims_are_conditional(sent: list[SentRequest]) -> None:
+    """An answer never waits for a Paxos round among replicas; a seal and the claim of a start always do."""
+    conditional = ("INSERT INTO sealed", "INSERT INTO attempt_claims", "UPDATE attempt_claims")
+    expected = {one.text for one in sent if one.text.startswith(conditional)}
+    assert len(expected) == len(conditional)
+    assert {one.text for one in sent if " IF " in one.text} == expected
+    assert {one.text for one in sent if not one.idempotent} == expected
 
 
 async def test_writes_leave_no_tombstones(cassandra_log: CassandraAnswerLog, admin: Session) -> None:
@@ -137,7 +145,9 @@ async def test_writes_leave_no_tombstones(cassandra_log: CassandraAnswerLog, adm
 
     bucket = f"sitting = {sitting} AND bucket = 0"
     for table in TABLES:
-        where = bucket if "sitting" in table.columns else f"digest = '{sitting.hex}' AND part = 'paper'"
+        where = bucket if "sitting" in table.primary_key else f"digest = '{sitting.hex}' AND part = 'paper'"
+        if table is CLAIMS:
+            where = f"exam = {exam_of(sitting)} AND student = 1"
         assert tombstones_read(admin, table.name, where) == 0, table.name
 
     # Negative control: the same measurement detects a null.

@@ -15,6 +15,7 @@ from exam_answerlog import schema
 from exam_answerlog.schema import Migration, SchemaError, check, migrate
 from exam_answerlog.session import connect_cluster, make_cluster
 from exam_answerlog.settings import CassandraSettings
+from exam_answerlog.tables import FIRST_TABLES
 
 pytestmark = pytest.mark.integration
 
@@ -168,16 +169,16 @@ def test_an_older_release_rejects_a_newer_schema(
     migrated: CassandraSettings, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a rollback the old release reports that the schema is newer, and changes nothing."""
-    newer = (*schema.MIGRATIONS, Migration(2, "later", ()))
-    monkeypatch.setattr(schema, "MIGRATIONS", newer)
-    with pytest.raises(SchemaError, match="lacks migration 2"):
+    later = len(schema.MIGRATIONS) + 1
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, Migration(later, "later", ())))
+    with pytest.raises(SchemaError, match=f"lacks migration {later}"):
         check(session, migrated.keyspace)
     migrate(session, migrated, lambda _line: None)
     monkeypatch.undo()
 
-    with pytest.raises(SchemaError, match="is at version 2"):
+    with pytest.raises(SchemaError, match=f"is at version {later}"):
         check(session, migrated.keyspace)
-    with pytest.raises(SchemaError, match="is at version 2"):
+    with pytest.raises(SchemaError, match=f"is at version {later}"):
         migrate(session, migrated, lambda _line: None)
 
 
@@ -186,9 +187,25 @@ def test_a_changed_migration_is_rejected(
 ) -> None:
     """A migration that was edited after it had been applied is rejected before it runs."""
     rewritten = replace(schema.MIGRATIONS[0], statements=("CREATE TABLE IF NOT EXISTS other (id int PRIMARY KEY)",))
-    monkeypatch.setattr(schema, "MIGRATIONS", (rewritten,))
+    monkeypatch.setattr(schema, "MIGRATIONS", (rewritten, *schema.MIGRATIONS[1:]))
     with pytest.raises(SchemaError, match="a released migration must not change"):
         migrate(session, migrated, lambda _line: None)
+
+
+def test_an_upgrade_adds_the_claims_of_attempts(
+    empty: CassandraSettings, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A keyspace of the release before gets the new table, and keeps what it has."""
+    monkeypatch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+    monkeypatch.setattr(schema, "TABLES", FIRST_TABLES)
+    migrate(session, empty, lambda _line: None)
+    session.execute(f"INSERT INTO {empty.keyspace}.papers (digest, part) VALUES ('d', 'paper')")  # noqa: S608
+    monkeypatch.undo()
+    with pytest.raises(SchemaError, match="lacks migration 2"):
+        check(session, empty.keyspace)
+    migrate(session, empty, lambda _line: None)
+    check(session, empty.keyspace)
+    assert session.execute(f"SELECT count(*) FROM {empty.keyspace}.papers").one()[0] == 1  # noqa: S608
 
 
 def test_a_role_needs_permissions_only_on_its_keyspace(empty: CassandraSettings, session: Session) -> None:

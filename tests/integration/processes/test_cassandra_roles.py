@@ -38,17 +38,18 @@ ROWS = {
     "answers_late": ANSWER,
     "attempts": "(sitting, bucket, student, started_at, solver) VALUES (%(id)s, 0, 1, 1, %(id)s)",
     "submissions": "(sitting, bucket, student, submitted_at, solver) VALUES (%(id)s, 0, 1, 1, %(id)s)",
+    "attempt_claims": "(exam, student, sitting) VALUES (0, 1, %(id)s)",
     "papers": "(digest, part) VALUES ('none', 'none')",
     "sealed": "(sitting, bucket, n) VALUES (%(id)s, 7, 0)",
 }
 WRITTEN = {
     "web": {"papers"},
-    "solver": {"answers", "answers_late", "attempts", "submissions"},
+    "solver": {"answers", "answers_late", "attempts", "submissions", "attempt_claims"},
     "grader": {"sealed"},
 }
 READ = {
     "web": {"sealed"},
-    "solver": {"answers", "attempts", "submissions", "papers", "sealed"},
+    "solver": {"answers", "attempts", "submissions", "attempt_claims", "papers", "sealed"},
     "grader": {"answers", "attempts", "submissions", "sealed"},
 }
 

@@ -109,7 +109,11 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("Answer all.", "\x07"), 4, "U+0007"),
         (changed("level", "\x00level"), 3, "U+0000"),
         (changed("Algebra 101", "\ud800"), 2, "U+D800"),
-        (changed("title: Algebra 101", "titel: Algebra 101"), 2, "this member is not known here; known are exam"),
+        (
+            changed("title: Algebra 101", "titel: Algebra 101"),
+            2,
+            "this member is not known here; known are attempts, exam",
+        ),
         (changed("title: Algebra 101", "[title]: Algebra 101"), 2, "this member is not known here"),
         (changed("title: Algebra 101", "? {a: b}\n: c"), 2, "this member is not known here"),
         (changed("level: year-1\n", ""), 1, "'level' is missing"),

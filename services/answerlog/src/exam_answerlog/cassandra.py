@@ -24,16 +24,18 @@ from exam_answerlog.tables import (
     ANSWERS,
     ANSWERS_LATE,
     ATTEMPTS,
+    CLAIMS,
     PAPERS,
     SEALED,
     SUBMISSIONS,
     AnswerRow,
     AttemptRow,
+    ClaimRow,
     PaperRow,
     SealedRow,
     SubmissionRow,
 )
-from exam_core.answers import Answer, Start, Submission
+from exam_core.answers import Answer, Claim, Start, Submission
 from exam_core.fold import SealedBucket
 
 RowT = TypeVar("RowT")
@@ -62,12 +64,18 @@ _BUCKET = ("sitting", "bucket")
 _STUDENT = (*_BUCKET, "student")
 _APPEND = {table.name: table.insert() for table in (ANSWERS, ANSWERS_LATE, ATTEMPTS, SUBMISSIONS, PAPERS)}
 _SEAL = SEALED.insert(once=True)
+_CLAIM = CLAIMS.insert(once=True)
+_REPLACE_CLAIM = CLAIMS.update_if("sitting", "claimed_at", expected="sitting")
+_READ_CLAIM = CLAIMS.select(*CLAIMS.partition)
 _READ_SEAL = SEALED.select(*_BUCKET)
 _READ_PART = PAPERS.select(*PAPERS.partition)
 _STATEMENTS = (
     *_APPEND.values(),
     *(table.select(*by) for table in (ANSWERS, ATTEMPTS, SUBMISSIONS) for by in (_BUCKET, _STUDENT)),
     _SEAL,
+    _CLAIM,
+    _REPLACE_CLAIM,
+    _READ_CLAIM,
     _READ_SEAL,
     _READ_PART,
 )
@@ -110,6 +118,23 @@ class CassandraAnswerLog(AnswerLog):
     async def append_start(self, sitting: UUID, bucket: int, start: Start) -> None:
         """Record the start of an attempt."""
         await self._write(ATTEMPTS, AttemptRow.of(sitting, bucket, start))
+
+    async def claim(self, claim: Claim, *, instead_of: UUID | None = None) -> Claim:
+        """Store a claim unless there is one, or replace the one for `instead_of`; return the stored one.
+
+        As with seals, the serial read alone says which write succeeded.
+        """
+        if instead_of is None:
+            cql, values = _CLAIM, CLAIMS.values(ClaimRow.of(claim))
+        else:
+            cql = _REPLACE_CLAIM
+            values = (claim.sitting, claim.claimed_at, claim.exam, claim.student, instead_of)
+        await self._execute(lambda on: on.prepared[cql].bind(values))
+        key = (claim.exam, claim.student)
+        rows = await self._read(CLAIMS, _READ_CLAIM, *key, consistency=ConsistencyLevel.LOCAL_SERIAL)
+        if not rows:
+            raise AnswerLogUnavailableError(f"the claim of exam {claim.exam} by {claim.student} was not confirmed")
+        return rows[0].claim()
 
     async def append_submission(self, sitting: UUID, bucket: int, submission: Submission) -> None:
         """Record a submission."""

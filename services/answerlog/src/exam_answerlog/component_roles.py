@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from exam_answerlog.schema import Report, SchemaError
 from exam_answerlog.settings import PREFIX, CassandraSettings
-from exam_answerlog.tables import ANSWERS, ANSWERS_LATE, ATTEMPTS, PAPERS, SEALED, SUBMISSIONS
+from exam_answerlog.tables import ANSWERS, ANSWERS_LATE, ATTEMPTS, CLAIMS, PAPERS, SEALED, SUBMISSIONS
 from exam_runtime.settings import EnvironmentSettings
 
 READ: Final = frozenset({"SELECT"})
@@ -23,6 +23,7 @@ PERMISSIONS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
         ANSWERS_LATE.name: APPEND,
         ATTEMPTS.name: READ | APPEND,
         SUBMISSIONS.name: READ | APPEND,
+        CLAIMS.name: READ | APPEND,
         PAPERS.name: READ,
         # After the seal, a solver decides by it whether an answer was saved.
         SEALED.name: READ,

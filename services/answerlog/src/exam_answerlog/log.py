@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from exam_core.answers import Answer, Start, Submission
+from exam_core.answers import Answer, Claim, Start, Submission
 from exam_core.fold import SealedBucket
 
 
@@ -51,6 +51,12 @@ class AnswerLog(Protocol):
 
     async def append_start(self, sitting: UUID, bucket: int, start: Start) -> None:
         """Record the start of an attempt."""
+
+    async def claim(self, claim: Claim, *, instead_of: UUID | None = None) -> Claim:
+        """Store a claim unless there is one of the student and exam; return the stored one, read serially.
+
+        With `instead_of`, replace the claim that is for that sitting, unless it has changed.
+        """
 
     async def append_submission(self, sitting: UUID, bucket: int, submission: Submission) -> None:
         """Record a submission."""

@@ -71,6 +71,15 @@ class Table(Generic[RowT]):
         text = f"INSERT INTO {self.name} ({', '.join(self.columns)}) VALUES ({places})"  # noqa: S608  # names of models
         return f"{text} IF NOT EXISTS" if once else text
 
+    def update_if(self, *changed: str, expected: str) -> str:
+        """Return the CQL that changes columns of a row, if one of them has an expected value (LWT).
+
+        The places are those of the changed columns, then of the key, then of the expected value.
+        """
+        changes = ", ".join(f"{name} = ?" for name in changed)
+        where = " AND ".join(f"{name} = ?" for name in self.primary_key)
+        return f"UPDATE {self.name} SET {changes} WHERE {where} IF {expected} = ?"  # noqa: S608  # names of models
+
     def select(self, *by: str) -> str:
         """Return the CQL that reads rows by columns of the key, in the order that `row` takes."""
         where = " AND ".join(f"{name} = ?" for name in by)

@@ -20,6 +20,8 @@ from exam_answerlog.model import Table
 from exam_answerlog.settings import CassandraSettings
 from exam_answerlog.tables import (
     BOOKKEEPING,
+    CLAIMS,
+    FIRST_TABLES,
     SCHEMA_LOCK,
     SCHEMA_VERSION,
     TABLES,
@@ -59,7 +61,10 @@ class Migration:
         return digest_of(list(self.statements))
 
 
-MIGRATIONS = (Migration(1, "first tables", tuple(table.create() for table in TABLES)),)
+MIGRATIONS = (
+    Migration(1, "first tables", tuple(table.create() for table in FIRST_TABLES)),
+    Migration(2, "claims of attempts", (CLAIMS.create(),)),
+)
 """In order. A released migration must not change: when a model changes, write out here the text that it gave before,
 and add a migration that leads from there to the models."""
 

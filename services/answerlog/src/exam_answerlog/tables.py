@@ -7,7 +7,7 @@ from uuid import UUID
 from exam_answerlog.log import PaperPart
 from exam_answerlog.model import BigInt, Blob, Int, SmallInt, Table, Text, Uuid
 from exam_core.answer_value import AnswerValue
-from exam_core.answers import Answer, Start, Submission
+from exam_core.answers import Answer, Claim, Start, Submission
 from exam_core.fold import SealedBucket
 
 
@@ -90,6 +90,25 @@ class AttemptRow:
             epoch=self.epoch,
             seed=self.seed,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRow:
+    """The sitting in which a student takes an exam."""
+
+    exam: BigInt
+    student: BigInt
+    sitting: Uuid
+    claimed_at: BigInt
+
+    @classmethod
+    def of(cls, claim: Claim) -> Self:
+        """Return the row of a claim."""
+        return cls(claim.exam, claim.student, claim.sitting, claim.claimed_at)
+
+    def claim(self) -> Claim:
+        """Return the claim."""
+        return Claim(exam=self.exam, student=self.student, sitting=self.sitting, claimed_at=self.claimed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +208,11 @@ SEALED = Table("sealed", SealedRow, partition=_BUCKET)
 SCHEMA_VERSION = Table("schema_version", SchemaVersionRow, partition=("version",))
 SCHEMA_LOCK = Table("schema_lock", SchemaLockRow, partition=("name",))
 
-TABLES: tuple[Table[Any], ...] = (ANSWERS, ANSWERS_LATE, ATTEMPTS, SUBMISSIONS, PAPERS, SEALED)
+CLAIMS = Table("attempt_claims", ClaimRow, partition=("exam", "student"))
+"""Written by LWT only, so that of two starts in two sittings one succeeds."""
+
+FIRST_TABLES: tuple[Table[Any], ...] = (ANSWERS, ANSWERS_LATE, ATTEMPTS, SUBMISSIONS, PAPERS, SEALED)
+"""Those of the first migration."""
+TABLES: tuple[Table[Any], ...] = (*FIRST_TABLES, CLAIMS)
 BOOKKEEPING: tuple[Table[Any], ...] = (SCHEMA_VERSION, SCHEMA_LOCK)
 """Tables that migrations need before the first of them runs."""

@@ -22,6 +22,16 @@ MAX_SEQ = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """States in which sitting a student takes an exam; there is one of a student and exam."""
+
+    exam: int
+    student: int
+    sitting: UUID
+    claimed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """The start of a student's attempt; the latest start in a sitting holds."""
 

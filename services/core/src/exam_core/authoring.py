@@ -22,6 +22,7 @@ from exam_core.documents import Fault, compose, invalid
 from exam_core.images import ImageRef
 from exam_core.numbers import NotANumberError, parse_decimal
 from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, QuestionKind
+from exam_core.schedule import Attempts
 from exam_core.validation import count_fault, question_faults
 
 _SLUG: Final = re.compile(limits.SLUG_PATTERN)
@@ -49,6 +50,8 @@ class ExamDocument:
     exam: AuthoredExam
     level: str
     images: Mapping[str, AcceptedImage]
+    attempts: Attempts | None = None
+    """How often a student may take the exam; None leaves it as it is, at first one."""
 
 
 def read_exam(text: str, accept_image: AcceptImage) -> ExamDocument:
@@ -84,7 +87,8 @@ class _Reader:
 
     def document(self, root: yaml.Node) -> ExamDocument | None:
         """Read the whole document."""
-        members = self.mapping(root, required={"exam", "title", "level", "questions"}, optional={"instructions"})
+        required, optional = {"exam", "title", "level", "questions"}, {"instructions", "attempts"}
+        members = self.mapping(root, required=required, optional=optional)
         if members is None:
             return None
         nodes = self.sequence(members.get("questions"), "questions")
@@ -101,6 +105,7 @@ class _Reader:
             ),
             level=self.slug(members.get("level"), "level"),
             images=self.images,
+            attempts=self.attempts(members.get("attempts")),
         )
 
     def question(self, node: yaml.Node, idents: dict[str, int]) -> AuthoredQuestion | None:
@@ -158,6 +163,17 @@ class _Reader:
             return QuestionKind(text)
         except ValueError:
             self.fault(node, f"kind is not one of {', '.join(QuestionKind)}")
+            return None
+
+    def attempts(self, node: yaml.Node | None) -> Attempts | None:
+        """Read how often a student may take the exam."""
+        text = self.scalar(node, "attempts")
+        if node is None or text is None:
+            return None
+        try:
+            return Attempts(text)
+        except ValueError:
+            self.fault(node, f"attempts is not one of {', '.join(Attempts)}")
             return None
 
     def choices(self, node: yaml.Node | None) -> tuple[AuthoredChoice, ...]:

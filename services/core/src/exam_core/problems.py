@@ -55,6 +55,7 @@ class ProblemKind(Enum):
     WRONG_LEVEL = Kind("wrong-level", 403, "This sitting is for another level")
     NOT_OPEN_YET = Kind("not-open-yet", 409, "The sitting has not opened yet")
     STARTS_OVER = Kind("starts-over", 409, "The sitting no longer accepts starts")
+    ALREADY_ATTEMPTED = Kind("already-attempted", 409, "The exam was begun in another sitting")
     PAUSED = Kind("sitting-paused", 409, "The sitting is paused")
     CANCELLED = Kind("sitting-cancelled", 409, "The sitting was cancelled")
     WINDOW_FROZEN = Kind("window-frozen", 409, "The window can no longer be changed in this way")

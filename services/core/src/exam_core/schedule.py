@@ -19,11 +19,54 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Attempts(StrEnum):
+    """How often a student may take an exam that has several sittings."""
+
+    ONE = "one"
+    EACH_SITTING = "each-sitting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherSitting:
+    """Another sitting of the same exam, in which a student may have begun it."""
+
+    id: UUID
+    state: State
+    buckets: int
+
+    @classmethod
+    def from_json(cls, body: JsonObject) -> Self:
+        """Read one; a state that only a later release has is one in which attempts count."""
+        known = body["state"] in set(State)
+        return cls(
+            id=UUID(body["id"]), state=State(body["state"]) if known else State.SCHEDULED, buckets=body["buckets"]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledExam:
+    """The exam of a sitting: how often it may be taken, and all its other sittings, however long ago."""
+
+    id: int
+    attempts: Attempts
+    others: tuple[OtherSitting, ...]
+
+    @classmethod
+    def from_json(cls, body: JsonObject) -> Self:
+        """Read the member `exam` of an entry."""
+        return cls(
+            id=body["id"],
+            attempts=Attempts(body["attempts"]),
+            others=tuple(OtherSitting.from_json(other) for other in body["others"]),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledSitting:
     """The data of one sitting that a solver needs.
 
-    `accommodations` maps a student to extra time in µs. `paper` and `buckets` are fixed before the opening.
+    `exam` is None while the database has the schema of a release without it. `accommodations` maps a student to extra
+    time in µs. `paper` and `buckets` are fixed before the opening.
     """
 
     id: UUID
@@ -34,6 +77,7 @@ class ScheduledSitting:
     paper: str
     buckets: int
     accommodations: Mapping[int, int]
+    exam: ScheduledExam | None = None
 
     @classmethod
     def from_json(cls, body: JsonObject) -> Self:
@@ -47,4 +91,5 @@ class ScheduledSitting:
             paper=body["paper"],
             buckets=body["buckets"],
             accommodations={int(student): extra for student, extra in body["accommodations"].items()},
+            exam=ScheduledExam.from_json(body["exam"]) if "exam" in body else None,
         )

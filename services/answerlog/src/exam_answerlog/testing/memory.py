@@ -12,17 +12,19 @@ from exam_answerlog.tables import (
     ANSWERS,
     ANSWERS_LATE,
     ATTEMPTS,
+    CLAIMS,
     PAPERS,
     SEALED,
     SUBMISSIONS,
     TABLES,
     AnswerRow,
     AttemptRow,
+    ClaimRow,
     PaperRow,
     SealedRow,
     SubmissionRow,
 )
-from exam_core.answers import Answer, Start, Submission
+from exam_core.answers import Answer, Claim, Start, Submission
 from exam_core.fold import SealedBucket
 
 RowT = TypeVar("RowT")
@@ -94,6 +96,17 @@ class MemoryAnswerLog(AnswerLog):
     async def append_start(self, sitting: UUID, bucket: int, start: Start) -> None:
         """Record the start of an attempt."""
         await self._write(ATTEMPTS, [AttemptRow.of(sitting, bucket, start)])
+
+    async def claim(self, claim: Claim, *, instead_of: UUID | None = None) -> Claim:
+        """Store a claim unless there is one, or replace the one for `instead_of`; return the stored one."""
+        await self._begin()
+        row = ClaimRow.of(claim)
+        kept: dict[tuple[Any, ...], ClaimRow] = self.tables[CLAIMS.name]
+        stored = kept.setdefault(CLAIMS.key(row), row) if instead_of is None else kept[CLAIMS.key(row)]
+        if stored.sitting == instead_of:
+            stored = kept[CLAIMS.key(row)] = row
+        self._end()
+        return stored.claim()
 
     async def append_submission(self, sitting: UUID, bucket: int, submission: Submission) -> None:
         """Record a submission."""

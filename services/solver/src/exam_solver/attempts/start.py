@@ -15,6 +15,7 @@ from exam_core.shuffle import seed_of
 from exam_core.tokens import Access
 from exam_solver.attempts.admission import check_may_start, check_not_over, deadline_of
 from exam_solver.attempts.cache import AttemptCache, CachedAttempt
+from exam_solver.attempts.claims import ExamClaims
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.snapshot import Admitted, no_lease
 from exam_solver.papers.loader import LoadedPaper, PaperLoader
@@ -49,6 +50,7 @@ class StartService:
     ) -> None:
         self._keeper = keeper
         self._log = log
+        self._claims = ExamClaims(log)
         self._papers = papers
         self._attempts = attempts
         self._seed_secret = seed_secret
@@ -59,7 +61,8 @@ class StartService:
         The level is checked at the start only, so that a student who moves to another year keeps a started attempt.
 
         Raises:
-            Problem: NOT_FOUND, CANCELLED, STARTS_OVER, WRONG_LEVEL, NOT_OPEN_YET, PAUSED, UNAVAILABLE.
+            Problem: NOT_FOUND, CANCELLED, STARTS_OVER, WRONG_LEVEL, NOT_OPEN_YET, PAUSED, ALREADY_ATTEMPTED,
+                UNAVAILABLE.
             AnswerLogUnavailableError: the log did not respond; retrying is safe.
         """
         admitted = self._keeper.admit()
@@ -98,6 +101,8 @@ class StartService:
         )
 
         async def append() -> None:
+            # Part of the work in flight: a sitting is not sealed while a claim of it may still become a start.
+            await self._claims.claim(sitting, student=access.subject, now=admitted.now)
             bucket = bucket_of(access.subject, sitting.buckets)
             await self._log.append_start(sitting.id, bucket, start)
             rows = await self._log.read_student(sitting.id, bucket, access.subject)

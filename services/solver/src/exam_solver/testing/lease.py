@@ -162,7 +162,7 @@ class MemoryLeaseStore:
 
 
 def _sitting_to_json(sitting: ScheduledSitting) -> dict[str, Any]:
-    return {
+    body: dict[str, Any] = {
         "id": str(sitting.id),
         "state": sitting.state.value,
         "epoch": sitting.epoch,
@@ -172,3 +172,13 @@ def _sitting_to_json(sitting: ScheduledSitting) -> dict[str, Any]:
         "window": sitting.window.to_json(),
         "accommodations": {str(student): extra for student, extra in sitting.accommodations.items()},
     }
+    if sitting.exam is not None:
+        body["exam"] = {
+            "id": sitting.exam.id,
+            "attempts": sitting.exam.attempts.value,
+            "others": [
+                {"id": str(other.id), "state": other.state.value, "buckets": other.buckets}
+                for other in sitting.exam.others
+            ],
+        }
+    return body

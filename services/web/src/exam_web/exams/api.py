@@ -15,6 +15,7 @@ from exam_web.exams import selectors, services
 from exam_web.exams.images import MAX_UPLOAD, image_store
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.schemas import (
+    Attempts,
     ChoiceFields,
     ChoiceKept,
     ChoiceNew,
@@ -184,6 +185,7 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
     questions = list(selectors.questions_of(exam))
     return ExamForAuthor(
         **_listed(exam, questions=len(questions)).model_dump(),
+        attempts=_attempts(exam),
         instructions=exam.instructions,
         namespaces=exam.namespaces,
         sittings=_sittings(exam, user),
@@ -196,10 +198,15 @@ def _for_student(exam: Exam, user: User) -> ExamForStudent:
     digest = selectors.paper_shown_to(user, exam)
     return ExamForStudent(
         **_listed(exam, questions=exam.questions.count()).model_dump(),
+        attempts=_attempts(exam),
         instructions=exam.instructions,
         sittings=_sittings(exam, user),
         paper=None if digest is None else _paper(exam, digest),
     )
+
+
+def _attempts(exam: Exam) -> Attempts:
+    return cast("Attempts", exam.attempts)
 
 
 def _paper(exam: Exam, digest: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from exam_core import limits
 from exam_core.paper import QuestionKind
+from exam_core.schedule import Attempts
 from exam_web.users.models import Doctor, Level
 
 _NAMESPACE = re.compile(limits.NAMESPACE_PATTERN)
@@ -63,6 +64,15 @@ class Exam(models.Model):
     )
     """A draft is visible to its author and staff only. The database's default is for rows that a release without drafts
     inserts: its exams are visible at once."""
+    attempts = models.CharField(
+        max_length=12,
+        choices=[(Attempts.ONE.value, "one"), (Attempts.EACH_SITTING.value, "one in each sitting")],
+        default=Attempts.ONE.value,
+        db_default=Attempts.ONE.value,
+        help_text="How often a student may take the exam if it has several sittings, for example to make up a"
+        " missed one",
+    )
+    """Solvers learn of a change with their next renewal: a trigger raises the schedule's epoch."""
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -70,6 +80,11 @@ class Exam(models.Model):
         """Exams are ordered by slug."""
 
         ordering = ("slug",)
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(attempts__in=[each.value for each in Attempts]), name="exam_attempts_known"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title

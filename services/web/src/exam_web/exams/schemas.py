@@ -12,6 +12,7 @@ from exam_core.numbers import parse_decimal
 
 Namespace = Annotated[str, Field(max_length=limits.MAX_NAMESPACE, pattern=limits.NAMESPACE_PATTERN)]
 Kind = Literal["single", "multiple", "numeric"]
+Attempts = Literal["one", "each-sitting"]
 
 
 def _read_number(value: object) -> object:
@@ -35,6 +36,7 @@ class ExamNew(Schema):
         description="The Kubernetes namespaces whose Exam resources may hold the exam; none if empty",
     )
     published: bool = False
+    attempts: Attempts = Field("one", description="How often a student may take the exam if it has several sittings")
 
 
 class ExamChange(Schema):
@@ -45,6 +47,7 @@ class ExamChange(Schema):
     instructions: str | None = Field(None, max_length=limits.MAX_TEXT)
     namespaces: list[Namespace] | None = Field(None, max_length=limits.MAX_NAMESPACES)
     published: bool | None = None
+    attempts: Attempts | None = None
 
 
 class ChoiceFields(Schema):
@@ -144,6 +147,7 @@ class QuestionKept(Schema):
 class ExamForAuthor(ExamListed):
     """An exam for its author."""
 
+    attempts: Attempts
     instructions: str
     namespaces: list[str]
     sittings: list[SittingShown]
@@ -154,6 +158,8 @@ class ExamForAuthor(ExamListed):
 class ExamForStudent(ExamListed):
     """An exam for a student; `paper` is null until the exam's last sitting is over, and never contains a key."""
 
+    # A response that a release before cached lacks it.
+    attempts: Attempts = "one"
     instructions: str
     sittings: list[SittingShown]
     paper: dict[str, Any] | None

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from exam_core.authoring import ExamDocument
 from exam_core.paper import AuthoredQuestion
 from exam_core.problems import Problem, ProblemKind
+from exam_core.schedule import Attempts
 from exam_web.common import cache
 from exam_web.exams.images import image_keep
 from exam_web.exams.models import Choice, Exam, Image, Question
@@ -31,6 +32,7 @@ def exam_create(
     instructions: str = "",
     namespaces: Sequence[str] = (),
     published: bool = False,
+    attempts: str = Attempts.ONE.value,
 ) -> Exam:
     """Create an empty exam, by default a draft, which students do not see.
 
@@ -48,6 +50,7 @@ def exam_create(
             author=author,
             namespaces=list(namespaces),
             published=published,
+            attempts=attempts,
         )
         _save(exam)
         cache.invalidate_on_commit(LISTS)
@@ -55,7 +58,7 @@ def exam_create(
 
 
 def exam_update(*, exam: Exam, changes: Mapping[str, Any]) -> Exam:
-    """Change title, instructions, level, namespaces, or whether it is published.
+    """Change title, instructions, level, namespaces, attempts, or whether it is published.
 
     Raises:
         Problem: INVALID with the field, CONFLICT when an exam with sittings would become a draft.
@@ -194,6 +197,8 @@ def exam_import(
             exam.author = default_owner(exam.slug)
         exam.namespaces = sorted({*exam.namespaces, *holders})
         exam.title, exam.instructions, exam.level = authored.title, authored.instructions, level_named(document.level)
+        if document.attempts is not None:
+            exam.attempts = document.attempts.value
         _save(exam)
         _import_choices(_import_questions(exam, document), authored.questions)
         cache.invalidate_on_commit(LISTS)
