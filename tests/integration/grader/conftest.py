@@ -3,11 +3,12 @@
 import asyncio
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -111,6 +112,12 @@ def store(cassandra_env: dict[str, str]) -> Iterator[SyncAnswerLog]:
     store = cassandra_answerlog(settings_from(cassandra_env | {"EXAM_CASSANDRA_TIMEOUT_MS": "10000"}))
     yield store
     store.close()
+
+
+@pytest.fixture
+def make_seeded(database: None, store: SyncAnswerLog) -> Callable[..., Seeded]:
+    """Makes sittings with answers, each of an exam of its own."""
+    return partial(seed, store)
 
 
 @pytest.fixture
