@@ -24,8 +24,8 @@ class WebSettings(ServiceSettings):
     component: Literal["web", "grader"] = "web"
     """The process that runs Django: the grader uses web's models and gets none of web's secrets."""
     bind: str = Field(default="0.0.0.0:8000", pattern=ADDRESS)
-    """The address and port of the public API and the admin, to which the gateway routes; ``[::]:8000`` is every address,
-    IPv4 and IPv6."""
+    """The address and port of the public API and the admin, to which the gateway routes; ``[::]:8000`` is every
+    address, IPv4 and IPv6."""
     internal_bind: str = Field(default="0.0.0.0:8001", pattern=ADDRESS)
     """The address and port of the internal API, to which no gateway or Ingress routes."""
     web_threads: int = Field(default=8, ge=1)
