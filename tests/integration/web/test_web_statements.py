@@ -12,6 +12,7 @@ from django.test import Client
 
 from exam_answerlog.cassandra import CassandraAnswerLog
 from exam_answerlog.settings import CassandraSettings
+from exam_answerlog.testing.settings import settings_from
 from exam_core.answer_value import AnswerValue
 from exam_core.answers import Answer, answer_id_of
 from exam_core.buckets import bucket_of
@@ -22,7 +23,7 @@ from exam_core.keys import PublicKeySet
 from exam_core.receipts import Receipt
 from exam_core.statements import BadStatementError, DegreesStatement, SealStatement, read
 from exam_core.verification import Outcome, verify_degree, verify_receipt
-from exam_runtime.settings import load_settings
+from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_web.degrees.models import Degree
 from exam_web.degrees.services import DegreeRow, chunk_record
 from exam_web.sittings import seals, services
@@ -57,9 +58,9 @@ def saved_answer(sitting: Sitting, student: int, seq: int, choice: int) -> Answe
     )
 
 
-async def store(sitting: UUID, buckets: list[SealedBucket]) -> None:
-    """Write the seals to Cassandra."""
-    log = CassandraAnswerLog.connect(load_settings(CassandraSettings))
+async def store(settings: CassandraSettings, sitting: UUID, buckets: list[SealedBucket]) -> None:
+    """Write the seals to Cassandra, as a grader does."""
+    log = CassandraAnswerLog.connect(settings)
     try:
         for number, sealed in enumerate(buckets):
             await log.seal(sitting, number, sealed)
@@ -75,7 +76,7 @@ def answers(over: Sitting, people) -> list[Answer]:
 
 
 @pytest.fixture
-def sealed(over: Sitting, answers: list[Answer], internal) -> Sitting:
+def sealed(over: Sitting, answers: list[Answer], internal, cassandra: Cassandra) -> Sitting:
     """A sealed sitting with these answers."""
     services.sitting_close(sitting=over.id)
     services.sitting_drain(sitting=over.id)
@@ -89,7 +90,7 @@ def sealed(over: Sitting, answers: list[Answer], internal) -> Sitting:
         )
         for number in range(over.buckets)
     ]
-    asyncio.run(store(over.id, buckets))
+    asyncio.run(store(settings_from(cassandra.ring.variables("grader")), over.id, buckets))
     for number, bucket in enumerate(buckets):
         services.sealed_bucket_record(sitting=over.id, bucket=number, sealed=bucket)
     return services.sitting_mark_sealed(sitting=over.id, root=root_digest(over.id, [b.digest for b in buckets]))
