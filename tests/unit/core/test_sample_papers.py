@@ -127,7 +127,7 @@ def test_the_documentation_lists_every_field() -> None:
     sections = [text.index(f"## {title}\n") for title in ("The exam", "A question", "A choice", "YAML subset")]
     tables = [set(re.findall(r"^\| `(\w+)` \|", text[start:end], re.MULTILINE)) for start, end in pairwise(sections)]
     assert tables == [
-        {"exam", "title", "level", "instructions", "questions"},
+        {"exam", "title", "level", "instructions", "attempts", "questions"},
         {"id", "kind", "text", "weight", "image", "choices", "max_choices", "answer"},
         {"id", "text", "image", "correct"},
     ]

@@ -242,7 +242,7 @@ def platform(new_platform: Callable[[], FakePlatform]) -> FakePlatform:
     platform.answer(1, 0, 1, {"choices": [0]}, at=2_000)
     platform.answer(1, 0, 2, {"choices": [1]}, at=2_500)
     platform.answer(1, 1, 3, {"choices": [1, 2]}, at=2_600)
-    platform.answer(1, 2, 4, {"value": " 3,150"}, at=2_700)
+    platform.answer(1, 2, 4, {"value": " 3,1500"}, at=2_700)
     platform.start(2)
     platform.answer(2, 2, 1, {"value": "3"}, at=2_000)
     platform.answer(2, 1, 2, {"choices": []}, at=2_100)
