@@ -1,6 +1,8 @@
 """How often a student may take an exam that has several sittings: set by its author, and known to solvers."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -22,12 +24,17 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 PAPER = (REPOSITORY / "k8s/samples/papers/algebra-101.yaml").read_text()
 
 
-def scheduled() -> dict[str, ScheduledSitting]:
-    """The sittings as solvers read them."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT solver_sittings()")
-        entries: list[dict[str, Any]] = json.loads(cursor.fetchone()[0])
-    return {str(entry["id"]): ScheduledSitting.from_json(entry) for entry in entries}
+@pytest.fixture
+def scheduled(as_owner: Callable[[], AbstractContextManager[None]]) -> Callable[[], dict[str, ScheduledSitting]]:
+    """Reads the sittings as a renewal gives them to solvers; the function within it is its owner's alone."""
+
+    def read() -> dict[str, ScheduledSitting]:
+        with as_owner(), connection.cursor() as cursor:
+            cursor.execute("SELECT solver_sittings()")
+            entries: list[dict[str, Any]] = json.loads(cursor.fetchone()[0])
+        return {str(entry["id"]): ScheduledSitting.from_json(entry) for entry in entries}
+
+    return read
 
 
 def epoch() -> int:
@@ -35,7 +42,7 @@ def epoch() -> int:
     return Schedule.objects.get().epoch
 
 
-def test_solvers_know_the_other_sittings_of_an_exam(provision) -> None:
+def test_solvers_know_the_other_sittings_of_an_exam(provision, scheduled) -> None:
     """If an exam has a second sitting, solvers know of the first one, however long ago it was."""
     first = provision("midterm")
     assert scheduled()[str(first.id)].exam is not None
@@ -53,7 +60,7 @@ def test_solvers_know_the_other_sittings_of_an_exam(provision) -> None:
     ]
 
 
-def test_a_change_reaches_solvers_with_their_next_renewal(log_in, people, provision) -> None:
+def test_a_change_reaches_solvers_with_their_next_renewal(log_in, people, provision, scheduled) -> None:
     """If I allow an attempt in each sitting, solvers read the schedule anew; other changes are not for them."""
     sitting = provision("midterm")
     doctor = log_in(people.doctor)
