@@ -170,10 +170,15 @@ def write_keys(path: Path, *keys: SigningKeys) -> Path:
 
 
 @pytest.fixture
-def migrated(environment: dict[str, str], empty_database: str, redis_server: Redis) -> dict[str, str]:
+def migrated(
+    environment: dict[str, str],
+    empty_database: str,
+    redis_server: Redis,
+    migrate: Callable[[dict[str, str]], str],
+) -> dict[str, str]:
     """The environment of web with its stores, migrated."""
-    environment |= {"EXAM_DATABASE_URL": empty_database, "EXAM_REDIS_URL": redis_server.url}
-    run_python(["-m", "exam_web", "migrate", "--verbosity", "0"], environment)
+    environment |= {"EXAM_DATABASE_URL": empty_database, "EXAM_REDIS_URL": redis_server.url_of("web")}
+    migrate(environment)
     return environment
 
 
