@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cassandra import ProtocolVersion
+from cassandra import InvalidRequest, ProtocolVersion
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import tuple_factory
@@ -135,6 +135,7 @@ def test_a_node_that_is_added_to_a_rack_serves_with_its_rows_and_a_new_rack_with
     assert (len(tokens), state) == (16, "COMPLETED"), "it has a share of the rows"
 
     ring.start("b-0", racks=["a", "b"], nodes_per_rack=3)
+    eventually(lambda: _knows_table(ring, "b-0"), "a node that does not bootstrap receives the schema", seconds=60)
     assert _found(ring, "b-0") < ROWS, "the negative control: the first node of a rack is a seed"
 
 
@@ -142,3 +143,12 @@ def _found(ring: Ring, node: str) -> int:
     with ring.session(node) as session:
         query = session.prepare("SELECT id FROM exam.rows WHERE id = ?")
         return sum(session.execute(query, (number,)).one() is not None for number in range(ROWS))
+
+
+def _knows_table(ring: Ring, node: str) -> bool:
+    with ring.session(node) as session:
+        try:
+            session.prepare("SELECT id FROM exam.rows WHERE id = ?")
+        except InvalidRequest:
+            return False
+        return True
