@@ -89,7 +89,7 @@ def test_a_second_migration_changes_nothing(migrated: CassandraSettings, session
     """An upgrade without a new migration does not change the schema."""
     lines: list[str] = []
     migrate(session, migrated, lines.append)
-    assert lines == [f"keyspace {migrated.keyspace} is at version 1 and equals the models"]
+    assert lines == [f"keyspace {migrated.keyspace} is at version 2 and equals the models"]
 
 
 async def test_concurrent_migrations_apply_each_step_once(empty: CassandraSettings) -> None:
