@@ -388,15 +388,15 @@ def test_migrations_job_name_changes_with_the_values() -> None:
 def test_priorities_put_stores_before_serving_before_grading(manifests) -> None:
     """If a node is full, grading is preempted for serving, and both for the stores; other workloads are not."""
     classes = {each["metadata"]["name"]: each for each in _of_kind(manifests, "PriorityClass")}
-    assert classes["exam-exam-stores"]["value"] > classes["exam-exam-serving"]["value"] == 0
-    assert classes["exam-exam-grading"]["value"] < 0
-    assert classes["exam-exam-grading"]["preemptionPolicy"] == "Never"
+    assert classes["exam.exam-stores"]["value"] > classes["exam.exam-serving"]["value"] == 0
+    assert classes["exam.exam-grading"]["value"] < 0
+    assert classes["exam.exam-grading"]["preemptionPolicy"] == "Never"
     tiers = dict.fromkeys(("cassandra", "postgres", "redis", "broker"), "stores") | {
         "grader": "grading",
         "grading": "grading",
     }
     for pod in pods_of(manifests).values():
-        assert pod["spec"]["priorityClassName"] == f"exam-exam-{tiers.get(component_of(pod), 'serving')}"
+        assert pod["spec"]["priorityClassName"] == f"exam.exam-{tiers.get(component_of(pod), 'serving')}"
 
 
 def test_existing_priority_classes_are_used() -> None:

@@ -1,6 +1,7 @@
 """Two releases in one cluster: separate names, one CustomResourceDefinition, and one operator for each Exam."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,12 +10,20 @@ import pytest
 import yaml
 
 from exam_harness.chart.network_policies import allowed_connections
-from exam_harness.chart.render import RenderError, render
+from exam_harness.chart.render import CHART, SECRET, RenderError, render
+from exam_harness.environments.builds.binaries import program
 from exam_harness.environments.control_plane.exam_crd import install_crd
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.process import HarnessError
 
-CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "PriorityClass"}
+CLUSTER_WIDE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "PriorityClass",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}
 RULES: dict[str, list[dict[str, Any]]] = {
     each["kind"]: each["rules"] for each in yaml.safe_load_all((REPOSITORY / "operator/rbac.yaml").read_text())
 }
@@ -54,10 +63,29 @@ def test_two_releases_share_no_cluster_wide_name() -> None:
     ]
     assert names[0] & names[1] == set()
     assert {kind for kind, _ in names[0]} == CLUSTER_WIDE
-    assert all(name.startswith("physics-") for _, name in names[1])
+    assert all(name.startswith("physics.") for _, name in names[1])
     same = render(SECOND, release="physics")
     taken = {(each["kind"], each["metadata"]["name"]) for each in one}
     assert not [each for each in same if (each["kind"], each["metadata"]["name"]) in taken], "in one namespace"
+
+
+def test_names_tell_namespace_and_release_apart() -> None:
+    """If release c of namespace a-b and release b-c of namespace a are in one cluster, they share no name."""
+    names = [
+        {(each["kind"], each["metadata"]["name"]) for each in documents if each["kind"] in CLUSTER_WIDE}
+        for documents in (render(SECOND, namespace="a-b", release="c"), render(SECOND, namespace="a", release="b-c"))
+    ]
+    assert names[0]
+    assert names[0] & names[1] == set()
+    watching = [
+        {(each["kind"], each["metadata"]["name"]) for each in documents if each["metadata"].get("namespace") == "maths"}
+        for documents in (
+            render(SECOND | {"watchNamespaces": ["maths"]}, namespace="a-b", release="c"),
+            render(SECOND | {"watchNamespaces": ["maths"]}, namespace="a", release="b-c"),
+        )
+    ]
+    assert watching[0]
+    assert watching[0] & watching[1] == set()
 
 
 def test_crd_is_kept_on_uninstall(manifests) -> None:
@@ -80,7 +108,7 @@ def test_by_default_no_secret_of_another_namespace_is_read(plain) -> None:
     assert _rights(plain) == {
         ("exam", "exam-operator"): RULES["Role"],
         ("exam", "exam-operator-papers"): PAPERS,
-        ("", "exam-exam-operator"): EXAMS,
+        ("", "exam.exam-operator"): EXAMS,
     }
     assert PAPERS == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]
 
@@ -88,8 +116,8 @@ def test_by_default_no_secret_of_another_namespace_is_read(plain) -> None:
 def test_reading_all_secrets_is_a_choice() -> None:
     """If papers come from Secrets of any namespace, I can let the operator read them, and it may not list them."""
     rights = _rights(render({"operator": {"readAllSecrets": True}}))
-    assert rights["", "exam-exam-operator-papers"] == PAPERS
-    assert rights["", "exam-exam-operator"] == EXAMS
+    assert rights["", "exam.exam-operator-papers"] == PAPERS
+    assert rights["", "exam.exam-operator"] == EXAMS
 
 
 def test_named_namespaces_get_roles() -> None:
@@ -97,8 +125,8 @@ def test_named_namespaces_get_roles() -> None:
     documents = render({"watchNamespaces": ["maths", "physics"]})
     assert _rights(documents) == {
         ("exam", "exam-operator"): RULES["Role"],
-        ("maths", "exam-exam-operator-exams"): [*EXAMS, *PAPERS],
-        ("physics", "exam-exam-operator-exams"): [*EXAMS, *PAPERS],
+        ("maths", "exam.exam-operator-exams"): [*EXAMS, *PAPERS],
+        ("physics", "exam.exam-operator-exams"): [*EXAMS, *PAPERS],
     }
     assert _of_kind(documents, "ClusterRoleBinding") == []
     (operator,) = [each for each in _of_kind(documents, "Deployment") if each["metadata"]["name"] == "exam-operator"]
@@ -230,3 +258,49 @@ def test_the_operator_may_act_where_it_watches(cluster, release_namespace) -> No
     assert [each for each in asked if may(*each, "physics")] == []
     assert may("create", "jobs.batch", release_namespace)
     assert not may("get", "secrets", release_namespace)
+
+
+@pytest.mark.integration
+def test_an_upgrade_keeps_the_classes_of_the_stores(cluster, release_namespace) -> None:
+    """If my release has PriorityClasses of the former names, an upgrade keeps them, and restarts no store."""
+
+    def classes(**owner: str) -> set[str]:
+        former = {
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {
+                "name": f"{release_namespace}-exam-stores",
+                "annotations": {f"meta.helm.sh/release-{name}": value for name, value in owner.items()},
+            },
+            "value": 1000,
+        }
+        cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(former))
+        arguments = ("--is-upgrade", "--dry-run=server", f"--kubeconfig={cluster.kubeconfig}")
+        documents = render({"admissionPolicy": {"enabled": False}}, arguments=arguments)
+        return {each["spec"]["template"]["spec"]["priorityClassName"] for each in _of_kind(documents, "StatefulSet")}
+
+    try:
+        assert classes(name="exam", namespace=release_namespace) == {f"{release_namespace}-exam-stores"}
+        assert classes(name="exam", namespace="another") == {f"{release_namespace}.exam-stores"}
+    finally:
+        cluster.kubectl("delete", "priorityclass", f"{release_namespace}-exam-stores")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("values", "printed"),
+    [({}, True), ({"operator": {"readAllSecrets": True}}, False), ({"watchNamespaces": ["maths"]}, False)],
+    ids=["default", "all Secrets", "named namespaces"],
+)
+def test_notes_name_the_right_that_a_namespace_with_papers_grants(
+    cluster, release_namespace, values, *, printed
+) -> None:
+    """If a namespace needs a Role before its Exams may have papers, helm prints the commands after the installation."""
+    command = [str(program("helm")), "install", "notes", str(CHART), f"--namespace={release_namespace}", "--values=-"]
+    command += ["--dry-run=server", f"--kubeconfig={cluster.kubeconfig}"]
+    given = json.dumps(SECOND | {"secrets": {"existingSecret": SECRET}} | values)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    _, notes = done.stdout.split("\nNOTES:\n")
+    assert ("--serviceaccount=exam:notes-operator" in notes) is printed
+    assert ("create role exam-papers --verb=get --resource=secrets" in notes) is printed

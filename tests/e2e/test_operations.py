@@ -167,7 +167,7 @@ def node_full_of_graders(platform, access):
         "resources": {"requests": {"cpu": cpu}},
     }
     pod = {
-        "priorityClassName": f"{NAMESPACE}-{RELEASE}-grading",
+        "priorityClassName": f"{NAMESPACE}.{RELEASE}-grading",
         "terminationGracePeriodSeconds": 0,
         "containers": [container],
     }

@@ -25,10 +25,22 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ $image.repository }}{{ with $image.digest }}@{{ . }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{/* The name of a PriorityClass: (list . "stores"). PriorityClasses are cluster-wide, hence the namespace in the name. */}}
+{{/*
+The prefix of the names of cluster-wide objects, and of objects in namespaces of others. No namespace contains a dot: with a dash, release `c`
+of `a-b` and release `b-c` of `a` would have the same names.
+*/}}
+{{- define "exam.clusterName" -}}{{ .Release.Namespace }}.{{ include "exam.fullname" . }}{{- end }}
+
+{{/*
+The name of a PriorityClass: (list . "stores"). Charts before had a dash for the dot: a class of such a name that is this release's keeps it,
+because another class would restart the stores.
+*/}}
 {{- define "exam.priorityClassName" -}}
 {{- $root := index . 0 -}}{{- $tier := index . 1 -}}
-{{ get $root.Values.priorityClasses $tier | default (printf "%s-%s-%s" $root.Release.Namespace (include "exam.fullname" $root) $tier) }}
+{{- $former := printf "%s-%s-%s" $root.Release.Namespace (include "exam.fullname" $root) $tier }}
+{{- $owner := dig "metadata" "annotations" dict (lookup "scheduling.k8s.io/v1" "PriorityClass" "" $former | default dict) }}
+{{- $isOwn := and (eq (get $owner "meta.helm.sh/release-name") $root.Release.Name) (eq (get $owner "meta.helm.sh/release-namespace") $root.Release.Namespace) }}
+{{- get $root.Values.priorityClasses $tier | default (ternary $former (printf "%s-%s" (include "exam.clusterName" $root) $tier) $isOwn) }}
 {{- end }}
 
 {{/* The name of the Secret with the platform's own passwords and signing keys. */}}

@@ -26,3 +26,13 @@ spec:
   maxUnavailable: 1
   selector: {matchLabels: {{ include "exam.selectorLabels" . | fromYaml | toJson }}}
 {{- end }}
+
+{{/* Of a Deployment whose pods may be replaced while a sitting is open. */}}
+{{- define "exam.replaceAnnotation" -}}examplatform.dev/replace-during-sittings{{- end }}
+
+{{/* The annotations of such a Deployment, with upgradeDuringSittings. */}}
+{{- define "exam.deploymentAnnotations" -}}
+{{- if .Values.upgradeDuringSittings }}
+annotations: { {{- include "exam.replaceAnnotation" . }}: "true"}
+{{- end }}
+{{- end }}

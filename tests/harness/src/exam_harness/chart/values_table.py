@@ -21,7 +21,7 @@ restricted Pod Security Standard: label the namespace `pod-security.kubernetes.i
 release keeps the volumes, the Secret, the CustomResourceDefinition and every `Exam`.
 
 `templates/` has one folder per component (`web`, `solver`, `grader`, `beat`, `grading`, `operator`, `gateway`,
-`migrations`, `postgres`, `redis`, `broker`, `cassandra`) with one file per kind: `deployment.yaml` or
+`migrations`, `postgres`, `redis`, `broker`, `cassandra`, `exporters`) with one file per kind: `deployment.yaml` or
 `statefulset.yaml`, `service.yaml`, `configmap.yaml`, `pdb.yaml`, `netpol.yaml`, `rbac.yaml`. The table of permitted
 connections is in `templates/_helpers-netpol.tpl`.
 
@@ -91,9 +91,18 @@ cassandra: {existingSecret: cassandra, port: 9142, tls: {mode: verify-ca, caSecr
 
 `web`, `solver`, `grader`, `operator`, `gateway`, `postgres`, `redis`, `broker` and `cassandra` each have
 `nodeSelector`, `tolerations`, `affinity`, `topologySpreadConstraints`, `podLabels`, `podAnnotations`, `extraEnv`,
-`extraVolumes`, `extraVolumeMounts`, `image.digest` and `runAsUser`. Those of `web` hold for the migrations too, those
-of `grader` for grading Jobs and beat. On OpenShift, set each `runAsUser` to null, and `networkPolicies.dnsPorts` to
-`[5353]`.
+`extraVolumes`, `extraVolumeMounts`, `image.digest` and `runAsUser`; so has `exporters` for all exporters. Those of
+`web` hold for the migrations too, those of `grader` for grading Jobs and beat. On OpenShift, set each `runAsUser` to
+null, and `networkPolicies.dnsPorts` to `[5353]`.
+
+While a sitting is open, a ValidatingAdmissionPolicy (`admissionPolicy`) rejects changes of web, solver and gateway that
+would replace their pods, such as `kubectl rollout restart`; the message says how to do it nevertheless.
+
+## Monitoring
+
+`exporters.enabled` deploys an exporter for each store of the chart, with alerts and a dashboard of their own. A Secret
+that you made before needs three more keys: `postgres-monitoring-password`, `redis-monitoring-password` and
+`cassandra-monitoring-password`. Exporters listen at 9187, 9121 and 9142; open them with `networkPolicies.metricsFrom`.
 
 With `monitoring.serviceMonitors`, alerts and dashboards select the metrics of this release;
 `monitoring.rules.runbookUrl` makes `runbook_url` of each alert.
