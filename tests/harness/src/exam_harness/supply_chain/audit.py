@@ -1,7 +1,7 @@
-"""Known vulnerabilities of all locked Python packages, by pip-audit.
+"""Known vulnerabilities of all locked Python packages, by pip-audit, and of the Go programs of ``k8s/offline``.
 
-pip-audit calls a package without advisories and one that its database does not answer for alike «not found», with exit
-code 0. So a release with well-known advisories is audited first: if it has none, the database was not read.
+pip-audit calls a package without advisories, and one that its database does not answer for, «not found», with exit code
+0. So a release with well-known advisories is audited first: if it has none, the database was not read.
 """
 
 import json
@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from exam_harness.supply_chain.exit_codes import CLEAN, NOT_AUDITED, VULNERABLE
+from exam_harness.supply_chain.go_audit import audit_go_programs
 from exam_harness.supply_chain.tools import ROOT, WORK, install_tools
 
-CLEAN, VULNERABLE, NOT_AUDITED = 0, 1, 2
-"""Exit codes."""
 CANARY = "jinja2==2.4.1"
 """A release with advisories since 2014."""
 LOCKS = tuple(ROOT / f"requirements/{name}.txt" for name in ("dev", "build", "reload", "uv", "audit"))
@@ -54,7 +54,12 @@ def python_audit(programs: Path, locks: Sequence[Path], *, osv_url: str = "") ->
 
 
 def main(*, work: Path = WORK) -> int:
-    """Audit everything; 0: nothing is known, 1: something is, 2: it could not be audited."""
+    """Audit everything; 0: nothing is known, 1: something is, 2: some of it could not be audited."""
+    return max(audit_python(work), audit_go_programs())
+
+
+def audit_python(work: Path) -> int:
+    """Audit all locks with programs that are installed into a folder."""
     try:
         programs = install_tools(work)
     except subprocess.CalledProcessError:

@@ -35,6 +35,14 @@ def go_module_folder(binary: Binary, module: str) -> Path:
     return Path(json.loads(_run_go(binary, "mod", "download", "-json", module))["Dir"])
 
 
+def required_modules(binary: Binary) -> list[str]:
+    """Return the modules that a go.mod requires, as ``path@version``, with its replacements."""
+    parsed = json.loads(_run_go(binary, "mod", "edit", "-json"))
+    replacements = {each["Old"]["Path"]: each["New"] for each in parsed["Replace"] or ()}
+    used = [replacements.get(each["Path"], each) for each in parsed["Require"]]
+    return [f"{each['Path']}@{each['Version']}" for each in used]
+
+
 def copy_module(folder: Path, target: Path) -> None:
     """Copy a module's sources, or a part of them, and make them writable: Go's module cache is read-only."""
     shutil.copytree(folder, target)
@@ -50,7 +58,10 @@ def _build(binary: Binary, echo: Echo) -> None:
         log = folder / "build.log"
         with log.open("wb") as output:
             build = subprocess.Popen(
-                [*build_command(_go(), binary), *module_flags, "-o", str(folder / binary.name), binary.package],
+                [
+                    *build_command(_go(), binary),
+                    *(*module_flags, "-o", str(folder / binary.name), binary.package),
+                ],
                 cwd=binary.sources,
                 env=_go_env(),
                 stdin=subprocess.DEVNULL,
@@ -104,7 +115,12 @@ def _module_flags(binary: Binary) -> Iterator[list[str]]:
 
 def _run_go(binary: Binary, *arguments: str) -> str:
     completed = subprocess.run(
-        [_go(), *arguments], cwd=binary.sources, env=_go_env(), capture_output=True, text=True, check=False
+        [_go(), *arguments],
+        cwd=binary.sources,
+        env=_go_env(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if completed.returncode:
         raise HarnessError(f"{binary.name}: go {' '.join(arguments)}\n{completed.stdout}{completed.stderr}")
