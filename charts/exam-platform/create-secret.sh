@@ -17,7 +17,8 @@ shift 2
 passwords="secret-key postgres-password postgres-owner-password postgres-web-password
     postgres-solver-password postgres-grader-password redis-web-password redis-solver-password
     redis-grader-password redis-probe-password
-    cassandra-password cassandra-web-password cassandra-solver-password cassandra-grader-password"
+    cassandra-password cassandra-web-password cassandra-solver-password cassandra-grader-password
+    cassandra-monitoring-password postgres-monitoring-password redis-monitoring-password"
 files="web-keys.pem statement-keys.pem solver-keys.pem operator-service-keys.pem solver-service-keys.pem"
 # shellcheck disable=SC2086 # several words
 [ "$#" -gt 0 ] || set -- $passwords $files

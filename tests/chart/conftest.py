@@ -14,6 +14,7 @@ EXTERNAL = {each: {"existingSecret": f"our-{each}"} for each in ("postgres", "re
 VALUES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "external stores": {**EXTERNAL, "secrets": {"existingSecret": "ours"}},
+    "exporters": {"exporters": {"enabled": True}, "monitoring": {"serviceMonitors": {"enabled": True}}},
     "three racks": {"cassandra": {"racks": ["a", "b", "c"], "nodesPerRack": 2}},
     "development": {"reload": True, "networkPolicies": {"enabled": False}, "grader": {"beat": {"enabled": False}}},
     "a private registry": {

@@ -31,6 +31,9 @@ KEYS = {
     "cassandra-web-password",
     "cassandra-solver-password",
     "cassandra-grader-password",
+    "postgres-monitoring-password",
+    "redis-monitoring-password",
+    "cassandra-monitoring-password",
 }
 
 
@@ -79,7 +82,7 @@ def test_the_command_makes_every_key_that_pods_read() -> None:
             # As long as web requires its secrets to be.
             assert len(value) >= 64
             assert value.isalnum()
-    read = str(pods_of(render()))
+    read = str(pods_of(render({"exporters": {"enabled": True}})))
     assert all(f"'{key}'" in read for key in KEYS)
 
 
@@ -108,7 +111,7 @@ def test_a_secret_of_an_earlier_release_is_completed(control_plane, release_name
     missing = sorted(KEYS - {kept})
     options = ("--dry-run=server", f"--kubeconfig={control_plane.kubeconfig}")
     control_plane.kubectl("create", "-f", "-", stdin=_command(release_namespace, "ours", kept))
-    values = {"secrets": {"existingSecret": "ours"}}
+    values = {"secrets": {"existingSecret": "ours"}, "exporters": {"enabled": True}}
     namespace = ("-n", release_namespace)
     try:
         before = yaml.safe_load(control_plane.kubectl(*namespace, "get", "secret", "ours", "--output=yaml"))

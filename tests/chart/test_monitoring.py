@@ -13,7 +13,9 @@ import yaml
 from exam_harness.chart.render import CHART, render
 from exam_harness.environments.processes.paths import REPOSITORY
 
-ALERTS = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"][0]["rules"]
+ALERTS = [
+    rule for group in yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"] for rule in group["rules"]
+]
 DASHBOARDS = {path.name: json.loads(path.read_text()) for path in sorted((CHART / "files/dashboards").glob("*.json"))}
 EXPRESSIONS = [
     *((rule["alert"], rule["expr"]) for rule in ALERTS),
@@ -25,6 +27,7 @@ EXPRESSIONS = [
     ),
 ]
 NAME = re.compile(r"\b(exam_[a-z_]+)")
+ANY_NAME = re.compile(r"\b((?:exam|pg|redis)_[a-z_]+)")
 LABELLED = re.compile(r"(exam_[a-z_]+)\{([^}]*)\}")
 # Runs in its own process: prometheus_client has one registry per process, and the grader's metrics need Django.
 EXPORTED = """
@@ -41,6 +44,9 @@ class LeaseKeeper:
 solver = Metrics()
 solver.watch_lease(LeaseKeeper())
 found = {}
+from exam_answerlog.node_metrics import node_metrics
+for family in node_metrics((), "exam"):
+    found[family.name + "_total" * (family.type == "counter")] = list(family._labelnames)
 for registry in (REGISTRY, solver.registry):
     for collector, names in registry._collector_to_names.items():
         for name in names:
@@ -71,7 +77,10 @@ def test_broken_expression_is_detected() -> None:
 
 @pytest.mark.parametrize(("where", "expression"), EXPRESSIONS)
 def test_expression_uses_exported_metrics_and_labels(where, expression, exported) -> None:
-    """If an alert or a panel names a metric or a label, a service exports it: it cannot stay empty for ever."""
+    """If an alert or a panel names a metric or a label of the platform, it is exported: it cannot stay empty for ever.
+
+    Those of PostgreSQL and Redis are compared with the exporters themselves (test_store_exporters).
+    """
     for name in NAME.findall(expression):
         assert name in exported, f"{where}: {name}"
     for name, matchers in LABELLED.findall(expression):
@@ -108,11 +117,15 @@ def test_monitoring_objects_are_off_by_default(plain) -> None:
 def test_monitoring_objects_are_rendered_when_enabled() -> None:
     """If I enable monitoring, each component is scraped at one of its ports, and every object has my labels."""
     on = {"enabled": True, "labels": {"release": "prometheus"}}
-    documents = render({"monitoring": {"serviceMonitors": on, "rules": on, "dashboards": on}})
+    documents = render({"monitoring": {"serviceMonitors": on, "rules": on, "dashboards": on}, "exporters": ON})
     monitors = [each for each in documents if each["kind"] == "ServiceMonitor"]
     services = {each["metadata"]["name"]: each for each in documents if each["kind"] == "Service"}
     assert {each["metadata"]["name"] for each in monitors} == {
-        f"exam-{component}" for component in ("web", "solver", "grader", "beat", "operator")
+        f"exam-{component}"
+        for component in (
+            *("web", "solver", "grader", "beat", "operator"),
+            *(f"{store}-exporter" for store in ("broker", "cassandra", "postgres", "redis")),
+        )
     }
     for monitor in monitors:
         (endpoint,) = monitor["spec"]["endpoints"]
@@ -127,13 +140,14 @@ def test_monitoring_objects_are_rendered_when_enabled() -> None:
 
 
 ON = {"enabled": True}
-MATCHERS = 'namespace="exam",service=~"exam-(web|solver|grader|beat|operator)"'
+MATCHERS = (
+    'namespace="exam",service=~"exam-(web|solver|grader|beat|operator|(broker|cassandra|postgres|redis)-exporter)"'
+)
 
 
 def _alerts(documents) -> list[dict[str, Any]]:
     (rules,) = [each for each in documents if each["kind"] == "PrometheusRule"]
-    found: list[dict[str, Any]] = rules["spec"]["groups"][0]["rules"]
-    return found
+    return [rule for group in rules["spec"]["groups"] for rule in group["rules"]]
 
 
 def _boards(documents) -> list[dict[str, Any]]:
@@ -143,14 +157,14 @@ def _boards(documents) -> list[dict[str, Any]]:
 
 def test_alerts_and_dashboards_are_of_one_release() -> None:
     """If two releases have alerts and dashboards, each has its own, of its own metrics."""
-    values = {"monitoring": {"serviceMonitors": ON, "rules": ON, "dashboards": ON}}
+    values = {"monitoring": {"serviceMonitors": ON, "rules": ON, "dashboards": ON}, "exporters": ON}
     documents = render(values)
     expressions = [alert["expr"] for alert in _alerts(documents)]
     expressions += [target["expr"] for board in _boards(documents) for p in board["panels"] for target in p["targets"]]
     assert len(expressions) == len(EXPRESSIONS)
     for expression in expressions:
         assert promql_parser.parse(expression).prettify()
-        assert len(NAME.findall(expression)) == expression.count("{" + MATCHERS)
+        assert len(ANY_NAME.findall(expression)) == expression.count("{" + MATCHERS)
     uids = [{board["uid"] for board in _boards(each)} for each in (documents, render(values, namespace="physics"))]
     assert not uids[0] & uids[1]
     assert all(len(uid) <= 40 for uid in uids[0]), "Grafana's limit"
@@ -158,7 +172,20 @@ def test_alerts_and_dashboards_are_of_one_release() -> None:
 
 def test_alerts_of_metrics_without_service_monitors_select_none() -> None:
     """If my metrics are collected otherwise, they may lack a ServiceMonitor's labels, and alerts still fire."""
-    assert _alerts(render({"monitoring": {"rules": ON}})) == ALERTS
+    assert _alerts(render({"monitoring": {"rules": ON}, "exporters": ON})) == ALERTS
+
+
+def test_what_watches_the_stores_needs_their_exporters() -> None:
+    """If the stores are external or have no exporters, no alert and no panel waits for their metrics."""
+    monitoring = {"monitoring": {"rules": ON, "dashboards": ON, "serviceMonitors": ON}}
+    external = {store: {"existingSecret": "ours"} for store in ("broker", "cassandra", "postgres", "redis")}
+    for values in (monitoring, monitoring | external | {"exporters": ON}):
+        documents = render(values)
+        expressions = [alert["expr"] for alert in _alerts(documents)]
+        expressions += [each["expr"] for board in _boards(documents) for p in board["panels"] for each in p["targets"]]
+        assert expressions
+        assert not [each for each in expressions if re.search(r"\b(pg|redis|exam_cassandra)_", each)]
+        assert not [each for each in documents if "-exporter" in each["metadata"]["name"]]
 
 
 def test_runbook_url_points_to_my_copy() -> None:

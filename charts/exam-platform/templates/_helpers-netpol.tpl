@@ -21,6 +21,12 @@ A NetworkPolicy of a component: (list . "web"). Every policy comes from one tabl
   (list "test" "gateway" 8080) (list "test" "web" 8000) (list "test" "solver" 8000)) }}
 {{- if include "exam.formerCallersUntil" $root }}{{ $edges = append $edges (list "operator" "web" 8000) }}{{ end }}
 {{- $metricsPorts := dict "web" 8000 "solver" 8000 "grader" 9100 "beat" 9100 "operator" 8080 }}
+{{- range $store := include "exam.exporters" $root | fromJsonArray }}
+{{- $exporter := printf "%s-exporter" $store }}
+{{- $edges = append $edges (list $exporter $store (get (dict "postgres" 5432 "redis" 6379 "broker" 6379 "cassandra" 9042) $store)) }}
+{{- $_ := set $metricsPorts $exporter (include "exam.exporterPort" $store | int) }}
+{{- if has $store (list "cassandra" "postgres") }}{{ $edges = append $edges (list "monitoring-roles" $store (get (dict "postgres" 5432 "cassandra" 9042) $store)) }}{{ end }}
+{{- end }}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:

@@ -1,6 +1,10 @@
 {{/* The configuration of a Redis with its users: (list . "redis"). */}}
 {{- define "exam.redisConfig" -}}
 {{- (index . 0).Files.Get (printf "files/redis/%s.conf" (ternary "cache" "broker" (eq (index . 1) "redis"))) }}
+{{- if has (index . 1) (include "exam.exporters" (index . 0) | fromJsonArray) -}}
+# Statistics; without CONFIG, which would show the passwords of the others.
+user monitoring on >$REDIS_MONITORING_PASSWORD resetchannels -@all +ping +info +latency|latest +latency|histogram +slowlog|get +slowlog|len +client|setname
+{{ end }}
 {{- end }}
 
 {{- define "exam.redisConfigMap" -}}
@@ -53,6 +57,9 @@ spec:
             - {name: REDIS_MAX_MEMORY, value: {{ $values.maxMemory }}}
             {{- range $user := ternary (list "web" "solver" "probe") (list "web" "grader" "probe") (eq $name "redis") }}
             {{- include "exam.secretEnv" (list (printf "REDIS_%s_PASSWORD" (upper $user)) (include "exam.secretName" $root) (printf "redis-%s-password" $user)) | nindent 12 }}
+            {{- end }}
+            {{- if has $name (include "exam.exporters" $root | fromJsonArray) }}
+            {{- include "exam.secretEnv" (list "REDIS_MONITORING_PASSWORD" (include "exam.secretName" $root) "redis-monitoring-password") | nindent 12 }}
             {{- end }}
             {{- include "exam.secretEnv" (list "REDISCLI_AUTH" (include "exam.secretName" $root) "redis-probe-password") | nindent 12 }}
             {{- include "exam.extra" (list $values "extraEnv") | nindent 12 }}

@@ -47,11 +47,16 @@ cassandra.port is set without cassandra.existingSecret: the chart's own Cassandr
 postgres-password postgres-owner-password postgres-web-password postgres-solver-password postgres-grader-password redis-web-password redis-solver-password redis-grader-password redis-probe-password cassandra-password cassandra-web-password cassandra-solver-password cassandra-grader-password
 {{- end }}
 
+{{/* The keys with the passwords of exporters, if they are enabled. Without its own, Redis would not start. */}}
+{{- define "exam.monitoringPasswords" -}}
+{{- range include "exam.exporters" . | replace "broker" "redis" | fromJsonArray | uniq }}{{ . }}-monitoring-password {{ end }}
+{{- end }}
+
 {{/* The keys that pods read and secrets.existingSecret lacks, if the cluster can be read. */}}
 {{- define "exam.missingKeys" -}}
 {{- with .Values.secrets.existingSecret }}
 {{- with $found := lookup "v1" "Secret" $.Release.Namespace . }}
-{{- range concat (list "secret-key" "web-keys.pem" "statement-keys.pem" "solver-keys.pem" "operator-service-keys.pem" "solver-service-keys.pem") (include "exam.passwords" $ | splitList " ") }}
+{{- range concat (list "secret-key" "web-keys.pem" "statement-keys.pem" "solver-keys.pem" "operator-service-keys.pem" "solver-service-keys.pem") (include "exam.passwords" $ | splitList " ") (include "exam.monitoringPasswords" $ | splitList " " | compact) }}
 {{- $store := get $.Values (splitList "-" . | first) | default dict }}
 {{- $external := and $store.existingSecret (or (not (hasPrefix "redis-" .)) $.Values.broker.existingSecret) }}
 {{- if and (not $external) (not (hasKey $found.data .)) }}{{ . }} {{ end }}

@@ -1,4 +1,4 @@
-"""``python -m exam_answerlog migrate | check | take-over | roles``: manage Cassandra's schema and roles."""
+"""``python -m exam_answerlog COMMAND``: manage Cassandra's schema and roles, serve the metrics of its nodes."""
 
 import argparse
 import sys
@@ -10,15 +10,18 @@ from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
 from exam_answerlog.component_roles import ComponentPasswords, create_component_roles
+from exam_answerlog.exporter import serve
 from exam_answerlog.log import AnswerLogUnavailableError
-from exam_answerlog.roles import replace_default_superuser
+from exam_answerlog.roles import create_monitoring_role, replace_default_superuser
 from exam_answerlog.schema import REQUEST_TIMEOUT, SchemaError, check, migrate
 from exam_answerlog.session import connect_cluster, describe, make_cluster
 from exam_answerlog.settings import CassandraSettings
+from exam_runtime.logging import configure_logging
 from exam_runtime.settings import EXIT_CONFIG, SettingsError, load_settings
 
 RETRY_SECONDS: Final = 1.0
 """Delay between two attempts of `--wait`."""
+METRICS_PORT: Final = 9142
 RETRYABLE_ERRORS: Final = (NoHostAvailable, DriverException, AnswerLogUnavailableError, SchemaError)
 
 
@@ -26,19 +29,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 on success, 78 when the settings are wrong, 1 on any other failure."""
     parser = argparse.ArgumentParser(
         prog="python -m exam_answerlog",
-        description="Manage Cassandra's schema and roles. Settings are read from EXAM_CASSANDRA_* variables.",
+        description="Manage Cassandra's schema and roles, serve the metrics of its nodes. Settings are read from "
+        "EXAM_CASSANDRA_* variables.",
     )
     parser.add_argument(
         "command",
-        choices=("migrate", "check", "take-over", "roles"),
-        help="create the schema; compare it with the models; replace the default superuser of a new cluster; or create "
-        "the roles of web, solver and grader (EXAM_CASSANDRA_WEB_PASSWORD and so on), which need the schema",
+        choices=("migrate", "check", "take-over", "roles", "monitoring-role", "metrics"),
+        help="create the schema; compare it with the models; replace the default superuser of a new cluster; create "
+        "the roles of web, solver and grader (EXAM_CASSANDRA_WEB_PASSWORD and so on), which need the schema; create "
+        "the role that reads metrics (EXAM_CASSANDRA_MONITORING_PASSWORD); or serve metrics",
     )
+    parser.add_argument("--port", type=int, default=METRICS_PORT, help="where metrics are served (%(default)s)")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="retry for this long (default: 0)")
     options = parser.parse_args(arguments)
     deadline = time.monotonic() + options.wait
     try:
         settings = load_settings(CassandraSettings)
+        if options.command == "metrics":
+            configure_logging(service="cassandra-exporter", level="INFO")
+            serve(settings, options.port)
+            return 0
         while True:
             try:
                 _run(options.command, settings)
@@ -66,6 +76,8 @@ def _run(command: str, settings: CassandraSettings) -> None:
             migrate(session, settings, _report)
         elif passwords is not None:
             create_component_roles(session, settings, passwords, _report)
+        elif command == "monitoring-role":
+            create_monitoring_role(session, settings, _report)
         else:
             check(session, settings.keyspace)
             _report(f"keyspace {settings.keyspace} has the schema of this release")

@@ -1,4 +1,4 @@
-"""Replace the default superuser of a new Cassandra cluster, whose password is public."""
+"""Roles of Cassandra: the superuser of a new cluster, whose password is public, and the role that reads metrics."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from cassandra.pool import Host
 from cassandra.query import SimpleStatement
 
 from exam_answerlog.log import AnswerLogUnavailableError
+from exam_answerlog.node_metrics import TABLES
 from exam_answerlog.schema import REQUEST_TIMEOUT, Report, replication_of
 from exam_answerlog.session import connect_cluster, make_cluster
 from exam_answerlog.settings import CassandraSettings
@@ -46,6 +47,23 @@ def replace_default_superuser(settings: CassandraSettings, report: Report) -> No
                 (settings.password,),
             )
         _apply(settings, report)
+
+
+def create_monitoring_role(session: Session, settings: CassandraSettings, report: Report) -> None:
+    """Create the role that reads the metrics of nodes and nothing else, or set its password; idempotent.
+
+    Raises:
+        SettingsError: its password is not set.
+    """
+    role, password = settings.monitoring_username, settings.monitoring_password
+    if password is None:
+        raise SettingsError("EXAM_CASSANDRA_MONITORING_PASSWORD must be set: it is the password of the role to create")
+    options = "WITH PASSWORD = %s AND SUPERUSER = false AND LOGIN = true"
+    session.execute(f"CREATE ROLE IF NOT EXISTS {role} {options}", (password,))
+    session.execute(f"ALTER ROLE {role} {options}", (password,))
+    for table in TABLES.values():
+        session.execute(f"GRANT SELECT ON {table} TO {role}")
+    report(f"role {role} may read the metrics of nodes")
 
 
 def nodes_up(hosts: Iterable[Host], local_dc: str) -> list[Host]:

@@ -10,12 +10,12 @@ from pydantic_settings import SettingsConfigDict
 from exam_runtime.settings import CommaSeparated, EnvironmentSettings
 
 PREFIX: Final = "EXAM_CASSANDRA_"
-_KEYSPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
-"""The names that Cassandra accepts for a keyspace without quotes."""
+_IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
+"""The names that Cassandra accepts for a keyspace or a role without quotes."""
 
 
-def _keyspace(name: str) -> str:
-    if not _KEYSPACE.fullmatch(name):
+def _identifier(name: str) -> str:
+    if not _IDENTIFIER.fullmatch(name):
         raise ValueError(
             f"{name!r} must be lower-case letters, digits and underscores, begin with a letter and have "
             "at most 48 characters"
@@ -38,6 +38,8 @@ class CassandraSettings(EnvironmentSettings):
         tls: whether clients connect by TLS: ``verify-ca`` checks who signed a node's certificate, ``verify-full`` also
             that it is for the node's address.
         tls_ca_file: the certificates of the authorities that sign those of the nodes; by default the system's.
+        monitoring_username: the role that ``monitoring-role`` creates, which reads the metrics of nodes.
+        monitoring_password: its password; never part of a repr.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
@@ -46,12 +48,14 @@ class CassandraSettings(EnvironmentSettings):
     port: int = Field(default=9042, ge=1, le=65_535)
     username: str | None = None
     password: str | None = Field(default=None, repr=False)
-    keyspace: Annotated[str, AfterValidator(_keyspace)] = "exam"
+    keyspace: Annotated[str, AfterValidator(_identifier)] = "exam"
     replication: int = Field(default=1, ge=1, le=100)
     timeout_ms: int = Field(default=2_000, ge=1, le=600_000)
     local_dc: str = "datacenter1"
     tls: Literal["off", "verify-ca", "verify-full"] = "off"
     tls_ca_file: Path | None = None
+    monitoring_username: Annotated[str, AfterValidator(_identifier)] = "exam_monitoring"
+    monitoring_password: str | None = Field(default=None, repr=False)
 
     @model_validator(mode="after")
     def _credentials_are_complete(self) -> Self:

@@ -119,8 +119,14 @@ SKAFFOLD = Binary(
     module="github.com/GoogleContainerTools/skaffold/v2",
     package="github.com/GoogleContainerTools/skaffold/v2/cmd/skaffold",
 )
-TEST_BINARIES = (ETCD, KUBERNETES, HELM, KUBE_SCORE)
-CLUSTER_BINARIES = (ETCD, KUBERNETES, HELM, KIND, COREDNS, METRICS_SERVER, LOCAL_PATH, TRAEFIK)
+POSTGRES_EXPORTER = Binary(
+    name="postgres-exporter",
+    module="github.com/prometheus-community/postgres_exporter",
+    package="github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter",
+)
+GOVULNCHECK = Binary(name="govulncheck", module="golang.org/x/vuln", package="golang.org/x/vuln/cmd/govulncheck")
+TEST_BINARIES = (ETCD, KUBERNETES, HELM, KUBE_SCORE, POSTGRES_EXPORTER, GOVULNCHECK)
+CLUSTER_BINARIES = (ETCD, KUBERNETES, HELM, KIND, COREDNS, METRICS_SERVER, LOCAL_PATH, TRAEFIK, POSTGRES_EXPORTER)
 BINARIES = {binary.name: binary for binary in (*TEST_BINARIES, *CLUSTER_BINARIES, COMPOSE, SKAFFOLD)}
 
 

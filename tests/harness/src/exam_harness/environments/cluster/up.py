@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from exam_harness.environments.builds.binaries import CLUSTER_BINARIES, METRICS_SERVER, TRAEFIK
+from exam_harness.environments.builds.binaries import CLUSTER_BINARIES, METRICS_SERVER, POSTGRES_EXPORTER, TRAEFIK
 from exam_harness.environments.builds.go import build
 from exam_harness.environments.builds.tools import missing_tools
 from exam_harness.environments.cluster.deploy import deploy_addons, deploy_platform
@@ -81,7 +81,7 @@ def bring_up_cluster(steps: Steps, *, port: int | None = None, hosts: Hosts = LO
             lambda: _images(engine, steps, from_packages=from_packages),
         )
         addons = (
-            [images.build_program(engine, echo, binary) for binary in (METRICS_SERVER, TRAEFIK)]
+            [images.build_program(engine, echo, binary) for binary in (METRICS_SERVER, TRAEFIK, POSTGRES_EXPORTER)]
             if from_packages
             else images.pull(engine, echo, OFFICIAL_ADDONS)
         )
@@ -117,7 +117,8 @@ def _images(engine: Engine, steps: Steps, *, from_packages: bool) -> tuple[list[
     stores: list[str] = []
     if from_packages:
         steps.run("base images", lambda: images.build_bases(engine, echo))
-        stores = steps.run("stores' images", lambda: images.build_stores(engine, echo))
+        names = [*images.STORES, *images.EXPORTERS]
+        stores = steps.run("stores' images", lambda: images.build_stores(engine, echo, names))
     tags = steps.run("services' images", lambda: images.build_services(engine, echo, from_packages=from_packages))
     return stores, tags
 

