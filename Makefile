@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(firstword $(shell command -v python3.11 python3) python3.11)
 BIN := .venv/bin
-MEMBERS := services/core services/runtime services/answerlog services/web services/solver services/grader services/cli operator tests/harness
+MEMBERS := services/core services/runtime services/answerlog services/web services/solver services/grader services/cli services/papers operator tests/harness
 SOURCES := $(addsuffix /src,$(MEMBERS))
 # All tests and fixtures; the harness in tests/harness is a source.
 TESTS := $(filter-out tests/harness tests/__pycache__,$(wildcard tests/*))

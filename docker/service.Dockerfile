@@ -2,8 +2,9 @@
 # requirements and workspace members, and is rebuilt only when one of those changes. `dev` is any of them with writable
 # sources.
 #
+#   docker build -f docker/service.Dockerfile --target web --build-arg SERVICE=web --build-arg MEMBER=services/papers .
 #   docker build -f docker/service.Dockerfile --target solver --build-arg SERVICE=solver .
-#   docker build -f docker/service.Dockerfile --target grader --build-arg SERVICE=grader --build-arg MODELS=services/web .
+#   docker build -f docker/service.Dockerfile --target grader --build-arg SERVICE=grader --build-arg MEMBER=services/web .
 #   docker build -f docker/service.Dockerfile --target operator \
 #     --build-arg SERVICE=operator --build-arg OWN=operator --build-arg LOG=services/core .
 #
@@ -15,7 +16,7 @@ FROM ${BUILD_IMAGE} AS packages
 ARG SERVICE
 # The members that the service depends on. A COPY cannot be conditional; a service that needs fewer copies core again.
 ARG OWN=services/${SERVICE}
-ARG MODELS=services/core
+ARG MEMBER=services/core
 ARG LOG=services/answerlog
 WORKDIR /build
 RUN python3.11 -m venv tools && python3.11 -m venv --without-pip /opt/exam
@@ -26,7 +27,7 @@ RUN tools/bin/pip install --quiet --no-cache-dir --disable-pip-version-check --r
 COPY services/core sources/services/core
 COPY services/runtime sources/services/runtime
 COPY ${LOG} sources/${LOG}
-COPY ${MODELS} sources/${MODELS}
+COPY ${MEMBER} sources/${MEMBER}
 COPY ${OWN} sources/${OWN}
 RUN for project in $(find sources -name pyproject.toml); do \
       tools/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w wheels \

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MEMBERS = ("core", "answerlog", "web", "solver", "grader", "operator", "harness", "runtime", "cli")
+MEMBERS = ("core", "answerlog", "web", "solver", "grader", "operator", "harness", "runtime", "cli", "papers")
 DEPLOYABLES = {
-    "web": "services/web",
-    "solver": "services/solver",
-    "grader": "services/grader",
-    "operator": "operator",
+    "web": ("services/web", "--extra=papers"),
+    "solver": ("services/solver",),
+    "grader": ("services/grader",),
+    "operator": ("operator",),
 }
 COMMON = (
     "--universal",
@@ -44,5 +44,5 @@ if __name__ == "__main__":
     for tool in ("uv", "build", "reload", "audit"):
         compile_lock(tool, f"requirements/{tool}.in")
     compile_lock("dev", *members, "operator/pyproject.toml", "tests/harness/pyproject.toml", "--group=dev")
-    for deployable, folder in DEPLOYABLES.items():
-        compile_lock(deployable, f"{folder}/pyproject.toml", "--constraint=requirements/dev.txt")
+    for deployable, (folder, *options) in DEPLOYABLES.items():
+        compile_lock(deployable, f"{folder}/pyproject.toml", "--constraint=requirements/dev.txt", *options)

@@ -10,7 +10,7 @@ from exam_harness.environments.docker.images import SERVICES
 from exam_harness.environments.processes.paths import REPOSITORY
 
 BASES = {"PYTHON_IMAGE", "BUILD_IMAGE"}
-DEFAULTS = {"MODELS": "services/core", "LOG": "services/answerlog"}
+DEFAULTS = {"MEMBER": "services/core", "LOG": "services/answerlog"}
 
 
 def _arguments(arguments) -> dict[str, str]:
@@ -34,11 +34,13 @@ def test_an_image_has_the_members_that_its_service_needs(service) -> None:
     dockerfile = (REPOSITORY / "docker/service.Dockerfile").read_text()
     copied = re.findall(r"^COPY (\S+) sources/", dockerfile, re.MULTILINE)
     members = {re.sub(r"^\$\{(\w+)\}$", lambda variable: arguments[variable[1]], source) for source in copied}
-    assert members == _dependencies(arguments["OWN"])
+    assert members == _dependencies(arguments["OWN"], extras=True)
 
 
-def _dependencies(member) -> set[str]:
-    """Return a member and its transitive dependencies among the members."""
+def _dependencies(member, *, extras=False) -> set[str]:
+    """Return a member and its transitive dependencies among the members; `extras` are what only the service needs."""
     project = tomllib.loads((REPOSITORY / member / "pyproject.toml").read_text())["project"]
-    names = [each.removeprefix("exam-") for each in project["dependencies"] if each.startswith("exam-")]
+    optional = project.get("optional-dependencies", {}).values() if extras else ()
+    required = [*project["dependencies"], *(each for group in optional for each in group)]
+    names = [each.removeprefix("exam-") for each in required if each.startswith("exam-")]
     return {member}.union(*(_dependencies(f"services/{name}") for name in names))

@@ -39,9 +39,9 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 OFFICIAL_PYTHON = "python:3.11-slim-bookworm"
 """The base image of the services where a registry answers."""
 SERVICES: dict[str, dict[str, str]] = {
-    "web": {},
+    "web": {"MEMBER": "services/papers"},
     "solver": {},
-    "grader": {"MODELS": "services/web"},
+    "grader": {"MEMBER": "services/web"},
     "operator": {"OWN": "operator", "LOG": "services/core"},
 }
 """The platform's services, with the build arguments of each."""

@@ -1,0 +1,1 @@
+"""What authors write: texts with formulas, and files of questions in the formats of other platforms."""
