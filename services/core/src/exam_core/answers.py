@@ -13,9 +13,9 @@ from uuid import UUID
 from exam_core.answer_value import AnswerValue
 from exam_core.canonical import canonical
 from exam_core.messages import shown
-from exam_core.paper import Paper, QuestionKind
+from exam_core.paper import Paper
 from exam_core.problems import Problem, ProblemKind
-from exam_core.questions.wire import answer_member, members_of, parse_choices, parse_number
+from exam_core.questions.wire import members_of
 
 MAX_SEQ = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
@@ -105,9 +105,9 @@ def parse_seq(body: Mapping[str, Any]) -> int:
 
 
 def parse_answer(paper: Paper, question: int, body: Mapping[str, Any]) -> AnswerValue:
-    """Validate what a client sent for a question: ``{"choices": [...]}`` or ``{"value": "3.14"}``.
+    """Validate what a client sent for a question, in the form of its kind, like ``{"choices": [...]}``.
 
-    An empty list or a null value is a blank answer. Every JSON value gives an answer or a Problem.
+    An empty list or object and a null value are a blank answer. Every JSON value gives an answer or a Problem.
 
     Raises:
         Problem: UNKNOWN_QUESTION, UNKNOWN_CHOICE, TOO_MANY_CHOICES, BAD_NUMBER, WRONG_ANSWER_KIND, INVALID, or
@@ -119,8 +119,4 @@ def parse_answer(paper: Paper, question: int, body: Mapping[str, Any]) -> Answer
             ProblemKind.UNKNOWN_QUESTION,
             f"question {shown(question)} is not in this paper: it has questions 0 to {len(paper.questions) - 1}",
         )
-    target = paper.questions[question]
-    if target.kind is QuestionKind.NUMERIC:
-        return parse_number(question, answer_member(question, target.kind, "value", body))
-    chosen = answer_member(question, target.kind, "choices", body)
-    return parse_choices(question, chosen, size=target.choices, most=target.max_choices)
+    return paper.questions[question].half.parse(question, body)

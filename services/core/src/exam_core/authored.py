@@ -42,3 +42,5 @@ class AuthoredExam:
     title: str
     instructions: str
     questions: tuple[AuthoredQuestion, ...]
+    format: TextFormat = TextFormat.MARKDOWN
+    """The format of the instructions."""

@@ -1,80 +1,37 @@
 """The paper that students see, the key that scores it, and `freeze`, which makes both from an exam.
 
 The two halves are never sent together. Both are content-addressed: `Paper.digest` and `Key.digest` are the SHA-256 of
-their canonical form. Choices are identified by their number in the frozen paper; freezing permutes those numbers, so
-that the order in which the author wrote them reveals nothing.
+their canonical form. Choices, stems, targets and items are identified by their number in the frozen paper; freezing
+permutes those numbers, so that the order in which the author wrote them tells nothing. ADR 53 has the format.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from functools import cached_property
-from typing import Self
+from typing import Final, Self
 
-from exam_core.answer_value import mask_of, numbers_of
+from exam_core import format_1
+from exam_core.authored import AuthoredExam, AuthoredQuestion, TextFormat
 from exam_core.canonical import Json, JsonObject, canonical, digest
-from exam_core.images import ImageRef
 from exam_core.numbers import decimal_text
-from exam_core.questions.model import Permute, permuted
+from exam_core.questions.model import Content, KeyHalf, Numbering, Permute, Rendered, StudentHalf
+from exam_core.questions.registry import key_half, student_half
 
-FORMAT = 1
-MAX_QUESTIONS = 500
+FORMAT: Final = 2
+READABLE: Final = (format_1.FORMAT, FORMAT)
+MAX_QUESTIONS: Final = 500
 
-
-class QuestionKind(StrEnum):
-    """How a question is answered."""
-
-    SINGLE = "single"
-    MULTIPLE = "multiple"
-    NUMERIC = "numeric"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthoredChoice:
-    """A choice as its author wrote it; `id` is the author's name for it."""
-
-    id: str
-    text: str
-    correct: bool
-    image: ImageRef | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthoredQuestion:
-    """A question as its author wrote it, with its key; `validation` has the rules that it must satisfy."""
-
-    id: str
-    kind: QuestionKind
-    text: str
-    weight: Decimal
-    image: ImageRef | None = None
-    choices: tuple[AuthoredChoice, ...] = ()
-    max_choices: int | None = None
-    value: Decimal | None = None
-    tolerance: Decimal = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthoredExam:
-    """The exam that `freeze` splits into paper and key."""
-
-    slug: str
-    title: str
-    instructions: str
-    questions: tuple[AuthoredQuestion, ...]
+RenderText = Callable[[str, TextFormat], Rendered]
+"""Makes a text of an author, in its format, into what students see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A question of a frozen paper; its number is its index in `Paper.questions`."""
 
-    kind: QuestionKind
-    choices: int
-    """The number of choices; they are numbered 0 … choices-1."""
-    max_choices: int
-    """How many may be selected at once; 0 for a numeric question."""
+    half: StudentHalf
     weight: Decimal
 
 
@@ -91,36 +48,47 @@ class Paper:
 
     @cached_property
     def content(self) -> JsonObject:
-        """The body as JSON."""
+        """The body as JSON.
+
+        Raises:
+            ValueError: this release does not know the format.
+        """
         return _content(self.body, "paper")
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
-        """The members of each question that validation and scoring need."""
+        """What parsing and scoring need of each question."""
         return tuple(
-            Question(
-                kind=QuestionKind(question["kind"]),
-                choices=len(question.get("choices", ())),
-                max_choices=question.get("max_choices", 0),
-                weight=Decimal(question["weight"]),
-            )
+            Question(half=student_half(question), weight=Decimal(question["weight"]))
             for question in self.content["questions"]
         )
 
     @cached_property
     def images(self) -> frozenset[str]:
         """The digests of all images in the paper."""
-        shown = [*self.content["questions"], *(c for q in self.content["questions"] for c in q.get("choices", ()))]
-        return frozenset(item["image"]["sha256"] for item in shown if "image" in item)
+        return frozenset(_images_in(self.content["questions"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEntry:
-    """The correct answer to one question: a mask of choices, or a number and its tolerance."""
+    """What scores a question, with its author's names for it and for what it shows, by number.
 
-    choices: int = 0
-    value: Decimal | None = None
-    tolerance: Decimal = Decimal(0)
+    Keys of format 1 have no names. The names let a corrected key be numbered like the frozen paper.
+    """
+
+    half: KeyHalf
+    id: str = ""
+    items: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the entry in a key."""
+        body = self.half.to_json() | {"id": self.id}
+        return body | {"items": list(self.items)} if self.items else body
+
+    @classmethod
+    def from_json(cls, body: JsonObject) -> Self:
+        """The inverse of `to_json`."""
+        return cls(half=key_half(body), id=body["id"], items=tuple(body.get("items", ())))
 
 
 @dataclass(frozen=True)
@@ -132,7 +100,7 @@ class Key:
     @classmethod
     def of(cls, *, paper: str, entries: Sequence[KeyEntry]) -> Self:
         """Encode the key to the paper with digest `paper`, one entry per question."""
-        return cls(canonical({"format": FORMAT, "paper": paper, "answers": [_entry_to_json(e) for e in entries]}))
+        return cls(canonical({"format": FORMAT, "paper": paper, "answers": [entry.to_json() for entry in entries]}))
 
     @cached_property
     def digest(self) -> str:
@@ -141,7 +109,11 @@ class Key:
 
     @cached_property
     def content(self) -> JsonObject:
-        """The body as JSON."""
+        """The body as JSON.
+
+        Raises:
+            ValueError: this release does not know the format.
+        """
         return _content(self.body, "key")
 
     @cached_property
@@ -149,80 +121,75 @@ class Key:
         """The digest of the paper this key belongs to."""
         return str(self.content["paper"])
 
-    @cached_property
-    def entries(self) -> tuple[KeyEntry, ...]:
-        """One entry per question, in the paper's numbering."""
-        return tuple(_entry_from_json(entry) for entry in self.content["answers"])
+    def entries(self, paper: Paper) -> tuple[KeyEntry, ...]:
+        """Return one entry per question, in the numbering of the key's paper, which keys of format 1 need."""
+        answers = self.content["answers"]
+        if self.content["format"] == FORMAT:
+            return tuple(KeyEntry.from_json(entry) for entry in answers)
+        questions = zip(paper.questions, answers, strict=True)
+        return tuple(KeyEntry(half=format_1.key_half(question.half, entry)) for question, entry in questions)
 
 
-def freeze(exam: AuthoredExam, permute: Permute) -> tuple[Paper, Key]:
-    """Renumber an exam's choices and split it into the students' half and the key.
+def freeze(exam: AuthoredExam, permute: Permute, render: RenderText) -> tuple[Paper, Key]:
+    """Renumber what an exam's questions show, and split it into the students' half and the key.
 
     Raises:
-        ValueError: `permute` did not return a permutation of all choices.
+        ValueError: `permute` did not return a permutation.
     """
     questions: list[Json] = []
     entries: list[KeyEntry] = []
-    for authored in exam.questions:
-        shown = permuted(authored.choices, permute)
-        questions.append(_question_to_json(authored, shown))
-        entries.append(
-            KeyEntry(
-                choices=mask_of(n for n, choice in enumerate(shown) if choice.correct),
-                value=authored.value,
-                tolerance=authored.tolerance,
-            )
-        )
-    paper = Paper(
-        canonical(
-            {
-                "format": FORMAT,
-                "exam": exam.slug,
-                "title": exam.title,
-                "instructions": exam.instructions,
-                "questions": questions,
-            }
-        )
-    )
+    for question in exam.questions:
+        numbering = question.interaction.numbering(permute)
+        questions.append(frozen_question(question, numbering, render))
+        half = question.interaction.key_half(numbering)
+        entries.append(KeyEntry(id=question.id, half=half, items=numbering.ids))
+    instructions = render(exam.instructions, exam.format)
+    body: dict[str, Json] = {
+        "format": FORMAT,
+        "exam": exam.slug,
+        "title": exam.title,
+        "instructions": instructions.text,
+        "questions": questions,
+    }
+    if instructions.html is not None:
+        body["instructions_html"] = instructions.html
+    paper = Paper(canonical(body))
     return paper, Key.of(paper=paper.digest, entries=entries)
+
+
+def frozen_question(question: AuthoredQuestion, numbering: Numbering, render: RenderText) -> dict[str, Json]:
+    """Return a question's members in a paper."""
+
+    def rendered(text: str) -> Rendered:
+        return render(text, question.format)
+
+    shown = rendered(question.text)
+    content = Content(text=shown.text, html=shown.html, image=question.image)
+    half = question.interaction.student_half(numbering, rendered)
+    return content.to_json() | half.to_json() | {"weight": decimal_text(question.weight)}
+
+
+def plain_text(text: str, form: TextFormat) -> Rendered:
+    """Show a text as it was written, whatever its format."""
+    del form
+    return Rendered(text=text)
 
 
 def _content(body: bytes, name: str) -> JsonObject:
     content: JsonObject = json.loads(body)
-    if content.get("format") != FORMAT:
-        raise ValueError(f"{name} format {content.get('format')!r} is not {FORMAT}: this release cannot read it")
+    if content.get("format") not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise ValueError(f"{name} format {content.get('format')!r} is not {known}: this release cannot read it")
     return content
 
 
-def _question_to_json(question: AuthoredQuestion, shown: Sequence[AuthoredChoice]) -> dict[str, Json]:
-    body: dict[str, Json] = {
-        "kind": question.kind.value,
-        "text": question.text,
-        "weight": decimal_text(question.weight),
-    }
-    if question.image:
-        body["image"] = question.image.to_json()
-    if question.kind is not QuestionKind.NUMERIC:
-        single = question.kind is QuestionKind.SINGLE
-        body["max_choices"] = 1 if single else question.max_choices or len(shown)
-        body["choices"] = [_choice_to_json(choice) for choice in shown]
-    return body
-
-
-def _choice_to_json(choice: AuthoredChoice) -> dict[str, Json]:
-    body: dict[str, Json] = {"text": choice.text}
-    if choice.image:
-        body["image"] = choice.image.to_json()
-    return body
-
-
-def _entry_to_json(entry: KeyEntry) -> dict[str, Json]:
-    if entry.value is None:
-        return {"choices": list(numbers_of(entry.choices))}
-    return {"value": decimal_text(entry.value), "tolerance": decimal_text(entry.tolerance)}
-
-
-def _entry_from_json(entry: JsonObject) -> KeyEntry:
-    if "value" in entry:
-        return KeyEntry(value=Decimal(entry["value"]), tolerance=Decimal(entry["tolerance"]))
-    return KeyEntry(choices=mask_of(entry["choices"]))
+def _images_in(node: Json) -> Iterator[str]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _images_in(each)
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            if name == "image" and isinstance(value, dict):
+                yield str(value["sha256"])
+            else:
+                yield from _images_in(value)

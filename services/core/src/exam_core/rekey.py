@@ -1,18 +1,23 @@
 """Compare an exam with a paper that was frozen from it earlier, and derive its current key for a regrade.
 
-Papers are identified by their content, and so are questions and choices here: an exam fits a paper while it shows the
-same, whatever ids its author gives. A key may be corrected after the sitting; what students were shown may not.
-Line ends and blanks at the ends of a text are no difference, because a browser that posts a form back changes them.
+A question is recognised by its author's id, and what it shows by its content first and by its author's ids second: a
+corrected text keeps its credit, and texts that were swapped take theirs along. Papers of format 1 have no ids; their
+questions are recognised by their places and content alone. A key may be corrected after the sitting; what students were
+shown may not. Line ends and blanks at the ends of a text are no difference, because a browser that posts a form back
+changes them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from exam_core.answer_value import mask_of
-from exam_core.canonical import JsonObject
-from exam_core.numbers import decimal_text
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, KeyEntry, Paper, QuestionKind
+from exam_core.authored import AuthoredExam, AuthoredQuestion
+from exam_core.canonical import Json, JsonObject
+from exam_core.paper import Key, KeyEntry, Paper, RenderText, frozen_question
+from exam_core.questions.choices import ChoicesHalf, MultipleChoice
+from exam_core.questions.items import content_of
+from exam_core.questions.matching import Matching, MatchingHalf
+from exam_core.questions.model import Numbering, StudentHalf
 
 NAMED_CHANGES = 5
 """How many differences a comparison names; of more it gives the number."""
@@ -41,123 +46,149 @@ class Comparison:
     detail: str
 
 
-def compare(paper: Paper, key: Key, exam: AuthoredExam) -> Comparison:
+def compare(paper: Paper, key: Key, exam: AuthoredExam, render: RenderText) -> Comparison:
     """Compare an exam's present content, which may have faults, with a frozen paper and one of its keys."""
-    if changes := tuple(_changes(paper, exam)):
+    entries = key.entries(paper)
+    if changes := tuple(_changes(paper, entries, exam, render)):
         more = len(changes) - NAMED_CHANGES
         rest = (f"{more} more changes",) if more > 0 else ()
         return Comparison(change=Change.PAPER, detail="; ".join((*changes[:NAMED_CHANGES], *rest)))
     try:
-        entries = rekey(paper, exam).entries
+        current = rekey(paper, key, exam, render).entries(paper)
     except NotTheSamePaperError as error:
         return Comparison(change=Change.KEY, detail=str(error))
-    questions = zip(exam.questions, entries, key.entries, strict=True)
-    if corrected := [question.id for question, now, frozen in questions if now != frozen]:
+    questions = zip(_matched(paper, entries, exam), current, entries, strict=True)
+    if corrected := [question.id for question, now, frozen in questions if now.half != frozen.half]:
         plural = "s" if len(corrected) > 1 else ""
         return Comparison(change=Change.KEY, detail=f"the key of question{plural} {', '.join(corrected)} changed")
     return Comparison(change=Change.NONE, detail="")
 
 
-def rekey(paper: Paper, exam: AuthoredExam) -> Key:
-    """Return the exam's current key in the paper's numbering.
+def rekey(paper: Paper, key: Key, exam: AuthoredExam, render: RenderText) -> Key:
+    """Return the exam's current key in the numbering of a paper and its frozen key.
 
     Raises:
-        NotTheSamePaperError: more than the key changed, or no answer to the paper could match the key.
+        NotTheSamePaperError: the exam's questions, or what they list, are no longer those of the paper, or a question
+            has no key that an answer to the paper could match.
     """
-    frozen = paper.content["questions"]
-    if len(exam.questions) != len(frozen):
-        raise NotTheSamePaperError(_other_length(exam, frozen))
-    entries = [_entry(*pair) for pair in zip(exam.questions, frozen, strict=True)]
-    return Key.of(paper=paper.digest, entries=entries)
+    entries = key.entries(paper)
+    questions = _matched(paper, entries, exam)
+    numbers = range(len(entries))
+    current = [_entry(questions[n], paper.questions[n].half, entries[n], render) for n in numbers]
+    return Key.of(paper=paper.digest, entries=current)
 
 
-def _changes(paper: Paper, exam: AuthoredExam) -> Iterator[str]:
+def _matched(paper: Paper, entries: Sequence[KeyEntry], exam: AuthoredExam) -> tuple[AuthoredQuestion, ...]:
+    """Return the exam's questions in the paper's order: by their ids, or by their places if those are others."""
+    by_id = {question.id: question for question in exam.questions}
+    ids = [entry.id for entry in entries]
+    if by_id.keys() == set(ids):
+        return tuple(by_id[each] for each in ids)
+    if len(exam.questions) != len(paper.questions):
+        raise NotTheSamePaperError(_other_length(paper, exam))
+    return exam.questions
+
+
+def _entry(question: AuthoredQuestion, half: StudentHalf, entry: KeyEntry, render: RenderText) -> KeyEntry:
+    interaction = question.interaction
+    if interaction.kind is not half.kind:
+        raise NotTheSamePaperError(f"the kind of question {question.id} changed from {half.kind} to {interaction.kind}")
+    if fault := next(interaction.faults(), None):
+        raise NotTheSamePaperError(f"question {question.id} {fault.reason}")
+    numbering = _numbering(question, half, entry.items, render)
+    if numbering is None:
+        raise NotTheSamePaperError(f"question {question.id} no longer lists what the paper lists")
+    if isinstance(interaction, MultipleChoice) and isinstance(half, ChoicesHalf):
+        # More correct choices than the paper lets a student select: no answer could match.
+        bounded = replace(interaction, max_choices=half.max_choices)
+        if fault := next(bounded.faults(), None):
+            raise NotTheSamePaperError(f"question {question.id} {fault.reason}")
+    return KeyEntry(id=question.id, half=interaction.key_half(numbering), items=numbering.ids)
+
+
+def _numbering(
+    question: AuthoredQuestion, half: StudentHalf, ids: Sequence[str], render: RenderText
+) -> Numbering | None:
+    """Return the paper's numbering of what a question lists, None when that is no longer the same.
+
+    Equal contents are matched first, then contents that differ in blanks, then the author's ids; contents that look the
+    same are matched in order, because they cannot be distinguished.
+    """
+    targets: tuple[str, ...] = ()
+    if isinstance(half, MatchingHalf) and isinstance(question.interaction, Matching):
+        targets = half.targets
+        if set(question.interaction.targets) != {target.strip() for target in targets}:
+            return None
+    items = question.interaction.items
+    shown = [content_of(item, lambda text: render(text, question.format)).to_json() for item in items]
+    names = tuple(item.id for item in items)
+    found: dict[int, str] = {}
+    for frozen_forms, forms in (
+        ([content.to_json() for content in half.contents], shown),
+        ([_visible(content.to_json()) for content in half.contents], [_visible(each) for each in shown]),
+        (list(ids), list(names)),
+    ):
+        for number, frozen in enumerate(frozen_forms):
+            if number not in found:
+                free = (n for n, form in zip(names, forms, strict=True) if form == frozen and n not in found.values())
+                if (name := next(free, None)) is not None:
+                    found[number] = name
+    if len(found) != len(half.contents) or len(names) != len(found):
+        return None
+    return Numbering(ids=tuple(found[number] for number in range(len(found))), targets=targets)
+
+
+def _changes(paper: Paper, entries: Sequence[KeyEntry], exam: AuthoredExam, render: RenderText) -> Iterator[str]:
     """The differences that students would see."""
     content = paper.content
-    for name, text in (("title", exam.title), ("instructions", exam.instructions)):
-        if _visible(text) != _visible(content[name]):
-            yield f"the {name} changed"
-    if len(exam.questions) != len(content["questions"]):
-        yield _other_length(exam, content["questions"])
+    if _visible(exam.title) != _visible(content["title"]):
+        yield "the title changed"
+    instructions = render(exam.instructions, exam.format)
+    frozen = (content["instructions"], content.get("instructions_html"))
+    if _visible([instructions.text, instructions.html]) != _visible(list(frozen)):
+        yield "the instructions changed"
+    try:
+        questions = _matched(paper, entries, exam)
+    except NotTheSamePaperError as error:
+        yield str(error)
         return
-    for question, frozen in zip(exam.questions, content["questions"], strict=True):
-        yield from _question_changes(question, frozen)
-        if question.kind is QuestionKind.MULTIPLE and "max_choices" in frozen:
-            most = question.max_choices or len(question.choices)
-            if most != frozen["max_choices"]:
-                yield f"question {question.id} allows {most} choices now, not {frozen['max_choices']}"
+    if questions != exam.questions:
+        yield "the order of the questions changed"
+    for number, question in enumerate(questions):
+        half, before = paper.questions[number].half, content["questions"][number]
+        yield from _question_changes(question, half, before, entries[number], render)
 
 
-def _question_changes(question: AuthoredQuestion, frozen: JsonObject) -> Iterator[str]:
-    """The differences of one question that students would see, without how many choices it allows."""
-    members = (
-        ("kind", question.kind.value, frozen["kind"]),
-        ("text", _visible(question.text), _visible(frozen["text"])),
-        ("weight", decimal_text(question.weight), frozen["weight"]),
-        ("image", _image_of(question), _image_in(frozen)),
-    )
-    for name, now, before in members:
-        if now != before:
-            values = f" from {before} to {now}" if name in ("kind", "weight") else ""
+def _question_changes(
+    question: AuthoredQuestion, half: StudentHalf, frozen: JsonObject, entry: KeyEntry, render: RenderText
+) -> Iterator[str]:
+    if question.interaction.kind is not half.kind:
+        yield f"the kind of question {question.id} changed from {half.kind} to {question.interaction.kind}"
+        return
+    numbering = _numbering(question, half, entry.items, render)
+    if numbering is None:
+        yield f"question {question.id} no longer lists what the paper lists"
+        return
+    now = frozen_question(question, numbering, render)
+    names = dict.fromkeys(name.replace("html", "text") for name in sorted({*now, *frozen}))
+    for name in names:
+        members = ("text", "html") if name == "text" else (name,)
+        if _visible([now.get(each) for each in members]) != _visible([frozen.get(each) for each in members]):
+            plain = all(isinstance(each, int) for each in (now.get(name), frozen.get(name))) or name == "weight"
+            values = f" from {frozen[name]} to {now[name]}" if plain else ""
             yield f"the {name} of question {question.id} changed{values}"
-    if question.kind.value == frozen["kind"] and _match_choices(question, frozen.get("choices", ())) is None:
-        yield f"the choices of question {question.id} changed"
 
 
-def _entry(question: AuthoredQuestion, frozen: JsonObject) -> KeyEntry:
-    if changes := tuple(_question_changes(question, frozen)):
-        raise NotTheSamePaperError("; ".join(changes))
-    if question.kind is QuestionKind.NUMERIC:
-        if question.value is None:
-            raise NotTheSamePaperError(f"question {question.id} no longer has a key")
-        return KeyEntry(value=question.value, tolerance=question.tolerance)
-    numbers = _match_choices(question, frozen["choices"]) or ()
-    correct = [number for number, choice in zip(numbers, question.choices, strict=True) if choice.correct]
-    if not 1 <= len(correct) <= frozen["max_choices"]:
-        raise NotTheSamePaperError(
-            f"question {question.id} has no correct choice now, or more than the {frozen['max_choices']} that could be "
-            "chosen"
-        )
-    return KeyEntry(choices=mask_of(correct))
+def _other_length(paper: Paper, exam: AuthoredExam) -> str:
+    return f"it has {len(exam.questions)} questions now, not {len(paper.questions)}"
 
 
-def _other_length(exam: AuthoredExam, frozen: Sequence[JsonObject]) -> str:
-    return f"it has {len(exam.questions)} questions now, not {len(frozen)}"
-
-
-def _match_choices(question: AuthoredQuestion, frozen: Sequence[JsonObject]) -> list[int] | None:
-    """Return the frozen number of each choice, None when the choices are not those of the paper.
-
-    Equal texts are matched before texts that differ in blanks; choices that look the same are matched in order, because
-    they cannot be distinguished.
-    """
-    numbers: dict[int, int] = {}
-    free = dict(enumerate(frozen))
-    for form in (_exact, _visible):
-        for index, choice in enumerate(question.choices):
-            shown = (form(choice.text), _image_of(choice))
-            match = (number for number, each in free.items() if (form(each["text"]), _image_in(each)) == shown)
-            if index not in numbers and (number := next(match, None)) is not None:
-                numbers[index] = number
-                del free[number]
-    if free or len(numbers) != len(question.choices):
-        return None
-    return [numbers[index] for index in range(len(numbers))]
-
-
-def _exact(text: str) -> str:
-    return text
-
-
-def _visible(text: str) -> str:
-    """A text without the differences that a browser makes when it posts a form back."""
-    return text.replace("\r\n", "\n").strip()
-
-
-def _image_of(item: AuthoredQuestion | AuthoredChoice) -> str | None:
-    return item.image.sha256 if item.image else None
-
-
-def _image_in(item: JsonObject) -> str | None:
-    image = item.get("image")
-    return image["sha256"] if image else None
+def _visible(value: Json) -> Json:
+    """A value without the differences that a browser makes when it posts texts back."""
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").strip()
+    if isinstance(value, list):
+        return [_visible(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _visible(each) for name, each in value.items()}
+    return value

@@ -1,18 +1,21 @@
 """Scoring: compare counted answers with a key under a policy. Exact: fractions internally, decimals in results."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from functools import cached_property
+from functools import lru_cache
 from math import floor
 from typing import Self
 
 from exam_core.answer_value import AnswerValue
 from exam_core.canonical import Json, JsonObject, digest_of
+from exam_core.credits import NO_CREDIT
 from exam_core.numbers import decimal_text
-from exam_core.paper import Key, KeyEntry, Paper, Question, QuestionKind
+from exam_core.paper import Key, Paper
+from exam_core.questions.choices import ChoiceRule, ChoicesKey
+from exam_core.questions.model import KeyHalf, Unscored, outcome
 
 _HALF = Fraction(1, 2)
 
@@ -49,16 +52,16 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One student's result; `points` has one entry per question, None for an unanswered one."""
+    """One student's result.
+
+    `points` has one entry per question, None for an unanswered one and for one that is marked by hand.
+    """
 
     points: tuple[Decimal | None, ...]
+    answered: int
+    """The number of questions with an answer that was not withdrawn."""
     total: Decimal
     maximum: Decimal
-
-    @cached_property
-    def answered(self) -> int:
-        """The number of questions with an answer that was not withdrawn."""
-        return sum(points is not None for points in self.points)
 
     def to_json(self) -> list[str | None]:
         """Return the points by question, as decimal text."""
@@ -70,33 +73,42 @@ def score(paper: Paper, key: Key, policy: Policy, answers: Iterable[tuple[int, A
 
     The total is rounded once, half up to the cent, and so are the points of each question.
     """
-    earned: list[Fraction | None] = [None] * len(paper.questions)
+    halves = _halves(paper, key, policy)
+    earned: list[Fraction | None] = [None] * len(halves)
+    answered = 0
     for number, answer in answers:
-        if not answer.blank:
-            question = paper.questions[number]
-            earned[number] = Fraction(question.weight) * _share(question, key.entries[number], policy, answer)
+        share = outcome(halves[number], answer)
+        answered += share is not Unscored.NOT_ATTEMPTED
+        if isinstance(share, Fraction):
+            earned[number] = Fraction(paper.questions[number].weight) * share
     return Score(
         points=tuple(None if points is None else _rounded(points) for points in earned),
+        answered=answered,
         total=_rounded(sum((points for points in earned if points is not None), Fraction(0))),
         maximum=sum((question.weight for question in paper.questions), Decimal(0)),
     )
 
 
-def _share(question: Question, correct: KeyEntry, policy: Policy, answer: AnswerValue) -> Fraction:
-    """Return the part of the weight that an answer earns: 0 … 1; 0 where the key is empty."""
-    if question.kind is QuestionKind.NUMERIC:
-        if answer.value is None or correct.value is None:
-            return Fraction(0)
-        # Fractions, not decimals: a decimal context would round long numbers.
-        distance = abs(Fraction(answer.value) - Fraction(correct.value))
-        return Fraction(distance <= Fraction(correct.tolerance))
-    chosen = answer.choice or 0
-    if not correct.choices:
-        return Fraction(0)
-    if question.kind is QuestionKind.MULTIPLE and policy.multiple is MultipleRule.PROPORTIONAL:
-        hits = (chosen & correct.choices).bit_count() - (chosen & ~correct.choices).bit_count()
-        return Fraction(max(0, hits), correct.choices.bit_count())
-    return Fraction(chosen == correct.choices)
+def under(half: KeyHalf, policy: Policy) -> KeyHalf:
+    """Return a key half with the rule that it leaves to a policy.
+
+    All-or-nothing gives the weight for exactly the correct choices. Proportional gives 1/k for each of k correct
+    choices and -1/k for each other one, at least 0. Without a correct choice nothing is accepted.
+    """
+    if not isinstance(half, ChoicesKey) or half.rule is not None:
+        return half
+    correct = sum(credit > 0 for credit in half.credits)
+    if policy.multiple is MultipleRule.ALL_OR_NOTHING or correct == 0:
+        return replace(half, rule=ChoiceRule.ALL_OR_NOTHING)
+    part = Fraction(1, correct)
+    credits_ = tuple(part if credit > 0 else -part for credit in half.credits)
+    return replace(half, rule=ChoiceRule.SUM_OF_CREDITS, credits=credits_, floor=NO_CREDIT)
+
+
+@lru_cache(maxsize=4)
+def _halves(paper: Paper, key: Key, policy: Policy) -> tuple[KeyHalf, ...]:
+    """Return what scores each question; all students of a sitting have the same."""
+    return tuple(under(entry.half, policy) for entry in key.entries(paper))
 
 
 def _rounded(points: Fraction) -> Decimal:

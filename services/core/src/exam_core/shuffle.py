@@ -15,14 +15,21 @@ from exam_core.paper import Paper
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of display: `questions[i]` is the number of the question shown i-th, and likewise for choices."""
+    """The order of display: `questions[i]` is the number of the question shown i-th, and likewise for the others."""
 
     questions: tuple[int, ...]
     choices: tuple[tuple[int, ...], ...]
+    """The orders of choices, stems or items, by question number."""
+    targets: tuple[tuple[int, ...], ...]
+    """The orders of the targets of matching questions, by question number."""
 
     def to_json(self) -> dict[str, Json]:
-        """Return the order; `choices` is indexed by question number."""
-        return {"questions": list(self.questions), "choices": [list(order) for order in self.choices]}
+        """Return the order; without a matching question it has no `targets`."""
+        body: dict[str, Json] = {
+            "questions": list(self.questions),
+            "choices": [list(order) for order in self.choices],
+        }
+        return body | {"targets": [list(order) for order in self.targets]} if any(self.targets) else body
 
 
 def seed_of(secret: bytes, sitting: UUID, student: int) -> int:
@@ -35,9 +42,11 @@ def seed_of(secret: bytes, sitting: UUID, student: int) -> int:
 
 def order_of(paper: Paper, seed: int) -> Order:
     """Return the order in which the attempt with this seed shows a paper."""
+    sizes = [(*question.half.shuffled, 0, 0)[:2] for question in paper.questions]
     return Order(
-        questions=permutation(seed, "questions", len(paper.questions)),
-        choices=tuple(permutation(seed, f"choices/{n}", q.choices) for n, q in enumerate(paper.questions)),
+        questions=permutation(seed, "questions", len(sizes)),
+        choices=tuple(permutation(seed, f"choices/{n}", size) for n, (size, _) in enumerate(sizes)),
+        targets=tuple(permutation(seed, f"targets/{n}", size) for n, (_, size) in enumerate(sizes)),
     )
 
 

@@ -179,7 +179,7 @@ def permute_by(seed: int) -> Callable[[int], Sequence[int]]:
 def halves(authored: Authored, seed: int = 0) -> tuple[StudentHalf, KeyHalf]:
     """Freeze a question without faults."""
     assert list(authored.faults()) == []
-    return authored.freeze(permute_by(seed))
+    return split(authored, permute_by(seed))
 
 
 @pytest.mark.parametrize("kind", KindName)
@@ -202,7 +202,7 @@ def test_a_wrong_permutation_is_rejected(authored: Authored, seed: int) -> None:
     half, _ = halves(authored, seed)
     if half.shuffled:
         with pytest.raises(ValueError, match="not a permutation"):
-            authored.freeze(lambda n: [0] * n)
+            split(authored, lambda n: [0] * n)
 
 
 @given(AUTHORED, st.integers(0, 1000), st.data())

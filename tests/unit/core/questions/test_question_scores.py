@@ -53,7 +53,7 @@ def test_a_single_choice_earns_its_own_credit(data: st.DataObject, listed: list[
     """The choice that I select gives its credit, also below zero, wherever freezing has put it."""
     order = data.draw(st.permutations(range(len(listed))))
     choices = tuple(Choice(id=f"c{n}", text=str(n), credit=credit) for n, credit in enumerate(listed))
-    half, key = SingleChoice(choices=choices).freeze(lambda _: order)
+    half, key = split(SingleChoice(choices=choices), lambda _: order)
     for number, authored in enumerate(order):
         assert half.choices[number].text == str(authored)
         assert key.share(AnswerValue(choice=1 << number)) == listed[authored]
@@ -62,7 +62,7 @@ def test_a_single_choice_earns_its_own_credit(data: st.DataObject, listed: list[
 @given(answer=st.booleans(), other=CREDITS)
 def test_true_and_false_keep_their_places(*, answer: bool, other: Fraction) -> None:
     """Choice 0 is always true, and choice 1 false."""
-    _, key = TrueFalse(answer=answer, other_credit=other).freeze(range)
+    _, key = split(TrueFalse(answer=answer, other_credit=other), range)
     shares = {True: key.share(AnswerValue(choice=1)), False: key.share(AnswerValue(choice=2))}
     assert shares == {answer: 1, not answer: other}
 
@@ -273,7 +273,7 @@ def test_patterns_that_overlap_or_hide_each_other(one: str, other: str) -> None:
 def test_the_first_text_that_matches_counts(accepted: list[tuple[str, Fraction]], text: str) -> None:
     """My text earns the credit of the first entry that accepts it."""
     entries = tuple(AcceptedText(text=pattern, credit=credit) for pattern, credit in accepted)
-    _, key = ShortText(accepted=entries, wildcards=True).freeze(range)
+    _, key = split(ShortText(accepted=entries, wildcards=True), range)
     listed = [credit for pattern, credit in accepted if matches(tokens_of(pattern), text, case=True)]
     assert key.share(AnswerValue(value=text)) == (listed[0] if listed else 0)
 

@@ -42,7 +42,7 @@ def near(value: str, tolerance: str = "0", credit: Fraction = FULL_CREDIT, by: T
 def score(question: Authored, body: dict[str, object]) -> Fraction | Unscored:
     """What an answer earns, through parsing; choices keep the author's order."""
     assert list(question.faults()) == []
-    half, key = question.freeze(range)
+    half, key = split(question, range)
     return outcome(key, half.parse(0, body))
 
 
@@ -297,7 +297,7 @@ UNTOUCHED: list[tuple[Authored, dict[str, object]]] = [
 def test_not_attempted_is_never_wrong(question: Authored, body: dict[str, object]) -> None:
     """An untouched or withdrawn question has no share, also where a shuffled start would have earned something."""
     assert score(question, body) is Unscored.NOT_ATTEMPTED
-    _, key = question.freeze(range)
+    _, key = split(question, range)
     assert outcome(key, None) is Unscored.NOT_ATTEMPTED
 
 

@@ -11,8 +11,16 @@ from exam_core.answer_value import AnswerValue, numbers_of
 from exam_core.canonical import Json, JsonObject
 from exam_core.credits import FULL_CREDIT, NO_CREDIT, credit_fault, fraction_of, fraction_text
 from exam_core.images import ImageRef
-from exam_core.questions.items import Content, appearance_faults, count_fault
-from exam_core.questions.model import Fault, KindName, Permute, best_warning, permuted
+from exam_core.questions.items import (
+    Unlisted,
+    UnlistedHalf,
+    appearance_faults,
+    contents,
+    count_fault,
+    in_order,
+    numbered,
+)
+from exam_core.questions.model import Content, Fault, KindName, Numbering, Permute, Render, best_warning
 from exam_core.questions.wire import answer_member, parse_choices
 
 
@@ -34,11 +42,6 @@ class Choice:
     credit: Fraction
     image: ImageRef | None = None
 
-    @property
-    def content(self) -> Content:
-        """What students see of it."""
-        return Content(text=self.text, image=self.image)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleChoice:
@@ -54,11 +57,28 @@ class SingleChoice:
         """Yield a warning if no answer earns the whole weight."""
         yield from best_warning(max(choice.credit for choice in self.choices), "choices")
 
-    def freeze(self, permute: Permute) -> "tuple[ChoicesHalf, ChoicesKey]":
-        """Renumber the choices and split the question into its two halves."""
-        shown = permuted(self.choices, permute)
-        half = ChoicesHalf(kind=KindName.SINGLE, choices=tuple(c.content for c in shown), max_choices=1)
-        return half, ChoicesKey(kind=KindName.SINGLE, credits=tuple(c.credit for c in shown))
+    @property
+    def kind(self) -> KindName:
+        """The question's kind."""
+        return KindName.SINGLE
+
+    @property
+    def items(self) -> tuple[Choice, ...]:
+        """The choices."""
+        return self.choices
+
+    def numbering(self, permute: Permute) -> Numbering:
+        """Number the choices."""
+        return Numbering(ids=numbered(self.choices, permute))
+
+    def student_half(self, numbering: Numbering, render: Render) -> "ChoicesHalf":
+        """Return the choices by number."""
+        choices = contents(self.choices, numbering.ids, render)
+        return ChoicesHalf(kind=self.kind, choices=choices, max_choices=1)
+
+    def key_half(self, numbering: Numbering) -> "ChoicesKey":
+        """Return the credit of each choice."""
+        return ChoicesKey(kind=self.kind, credits=_credits(self.choices, numbering))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +88,8 @@ class MultipleChoice:
     choices: tuple[Choice, ...]
     max_choices: int | None = None
     """How many may be selected at once; None for all."""
-    rule: ChoiceRule = ChoiceRule.ALL_OR_NOTHING
+    rule: ChoiceRule | None = None
+    """None leaves it to the policy of the exam; then all credits are 1 or 0."""
     floor: Fraction = NO_CREDIT
     """The least share of an answer; -1 if wrong choices may cost points."""
     cap: Fraction = FULL_CREDIT
@@ -77,7 +98,7 @@ class MultipleChoice:
         """Yield every reason why the question cannot be frozen."""
         yield from _choice_faults(self.choices)
         right = sum(choice.credit > 0 for choice in self.choices)
-        least = right if self.rule is ChoiceRule.ALL_OR_NOTHING else 1
+        least = 1 if self.rule is ChoiceRule.SUM_OF_CREDITS else right
         if self.max_choices is not None and not max(1, least) <= self.max_choices <= len(self.choices):
             yield Fault(
                 f"has max_choices {self.max_choices}: it must be at least 1 and, if only the complete answer earns "
@@ -88,12 +109,14 @@ class MultipleChoice:
             yield Fault("has a floor that is not from -1 to 0", "floor")
         if not 0 < self.cap <= 1:
             yield Fault("has a cap that is not above 0 and at most 1", "cap")
-        if self.rule is ChoiceRule.ALL_OR_NOTHING and (self.floor, self.cap) != (NO_CREDIT, FULL_CREDIT):
-            yield Fault("is all-or-nothing and has a floor or a cap", "rule")
+        if self.rule is not ChoiceRule.SUM_OF_CREDITS and (self.floor, self.cap) != (NO_CREDIT, FULL_CREDIT):
+            yield Fault(f"has a floor or a cap, which need the rule {ChoiceRule.SUM_OF_CREDITS}", "rule")
+        if self.rule is None and any(choice.credit not in (NO_CREDIT, FULL_CREDIT) for choice in self.choices):
+            yield Fault("has other credits than 1 and 0 and no rule: name the rule that combines them", "rule")
 
     def warnings(self) -> Iterator[Fault]:
         """Yield a warning if no answer earns the whole weight, or not only the complete one does."""
-        if self.rule is ChoiceRule.ALL_OR_NOTHING:
+        if self.rule is not ChoiceRule.SUM_OF_CREDITS:
             return
         positive = sorted((choice.credit for choice in self.choices if choice.credit > 0), reverse=True)
         yield from best_warning(min(self.cap, sum(positive[: self.max_choices], NO_CREDIT)), "choices")
@@ -103,22 +126,33 @@ class MultipleChoice:
                 "choices",
             )
 
-    def freeze(self, permute: Permute) -> "tuple[ChoicesHalf, ChoicesKey]":
-        """Renumber the choices and split the question into its two halves."""
-        shown = permuted(self.choices, permute)
-        half = ChoicesHalf(
-            kind=KindName.MULTIPLE,
-            choices=tuple(choice.content for choice in shown),
-            max_choices=self.max_choices or len(shown),
-        )
-        credits_ = tuple(choice.credit for choice in shown)
-        return half, ChoicesKey(
-            kind=KindName.MULTIPLE, credits=credits_, rule=self.rule, floor=self.floor, cap=self.cap
-        )
+    @property
+    def kind(self) -> KindName:
+        """The question's kind."""
+        return KindName.MULTIPLE
+
+    @property
+    def items(self) -> tuple[Choice, ...]:
+        """The choices."""
+        return self.choices
+
+    def numbering(self, permute: Permute) -> Numbering:
+        """Number the choices."""
+        return Numbering(ids=numbered(self.choices, permute))
+
+    def student_half(self, numbering: Numbering, render: Render) -> "ChoicesHalf":
+        """Return the choices by number."""
+        choices = contents(self.choices, numbering.ids, render)
+        return ChoicesHalf(kind=self.kind, choices=choices, max_choices=self.max_choices or len(choices))
+
+    def key_half(self, numbering: Numbering) -> "ChoicesKey":
+        """Return the credit of each choice, and how credits make a share."""
+        credits_ = _credits(self.choices, numbering)
+        return ChoicesKey(kind=self.kind, credits=credits_, rule=self.rule, floor=self.floor, cap=self.cap)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrueFalse:
+class TrueFalse(Unlisted):
     """A statement that is true or false; the other answer earns `other_credit`."""
 
     answer: bool
@@ -135,11 +169,21 @@ class TrueFalse:
         """Yield nothing: the correct answer earns the whole weight."""
         yield from ()
 
-    def freeze(self, permute: Permute) -> "tuple[TrueFalseHalf, ChoicesKey]":
-        """Split the question into its two halves; `permute` is not called, because the order is always true, false."""
-        del permute
+    @property
+    def kind(self) -> KindName:
+        """The question's kind."""
+        return KindName.TRUE_FALSE
+
+    def student_half(self, numbering: Numbering, render: Render) -> "TrueFalseHalf":
+        """Return what every such question shows."""
+        del numbering, render
+        return TrueFalseHalf()
+
+    def key_half(self, numbering: Numbering) -> "ChoicesKey":
+        """Return the credits of true and of false."""
+        del numbering
         credits_ = (FULL_CREDIT, self.other_credit) if self.answer else (self.other_credit, FULL_CREDIT)
-        return TrueFalseHalf(), ChoicesKey(kind=KindName.TRUE_FALSE, credits=credits_)
+        return ChoicesKey(kind=self.kind, credits=credits_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +193,11 @@ class ChoicesHalf:
     kind: KindName
     choices: tuple[Content, ...]
     max_choices: int
+
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """The choices."""
+        return self.choices
 
     @property
     def shuffled(self) -> tuple[int, ...]:
@@ -180,18 +229,13 @@ class ChoicesHalf:
 
 
 @dataclass(frozen=True, slots=True)
-class TrueFalseHalf:
+class TrueFalseHalf(UnlistedHalf):
     """A statement; choice 0 is true, choice 1 is false, and they are always shown in this order."""
 
     @property
     def kind(self) -> KindName:
         """The question's kind."""
         return KindName.TRUE_FALSE
-
-    @property
-    def shuffled(self) -> tuple[int, ...]:
-        """Nothing is shuffled."""
-        return ()
 
     def to_json(self) -> dict[str, Json]:
         """Return the members of the question in a paper."""
@@ -218,7 +262,8 @@ class ChoicesKey:
 
     kind: KindName
     credits: tuple[Fraction, ...]
-    rule: ChoiceRule = ChoiceRule.SUM_OF_CREDITS
+    rule: ChoiceRule | None = ChoiceRule.SUM_OF_CREDITS
+    """None leaves it to the policy of a revision, which must be applied before answers are scored."""
     floor: Fraction = -FULL_CREDIT
     cap: Fraction = FULL_CREDIT
 
@@ -227,7 +272,7 @@ class ChoicesKey:
         return {
             "kind": self.kind.value,
             "credits": [fraction_text(credit) for credit in self.credits],
-            "rule": self.rule.value,
+            "rule": self.rule.value if self.rule else None,
             "floor": fraction_text(self.floor),
             "cap": fraction_text(self.cap),
         }
@@ -238,13 +283,19 @@ class ChoicesKey:
         return cls(
             kind=KindName(body["kind"]),
             credits=tuple(fraction_of(text) for text in body["credits"]),
-            rule=ChoiceRule(body["rule"]),
+            rule=None if body["rule"] is None else ChoiceRule(body["rule"]),
             floor=fraction_of(body["floor"]),
             cap=fraction_of(body["cap"]),
         )
 
     def share(self, answer: AnswerValue) -> Fraction | None:
-        """Return the part of the weight that an answer earns."""
+        """Return the part of the weight that an answer earns.
+
+        Raises:
+            ValueError: the rule is left to a policy.
+        """
+        if self.rule is None:
+            raise ValueError("the rule is left to a policy: apply one first")
         if answer.choice is None:
             return NO_CREDIT
         chosen = set(numbers_of(answer.choice))
@@ -252,6 +303,10 @@ class ChoicesKey:
             return Fraction(chosen == {number for number, credit in enumerate(self.credits) if credit > 0})
         total = sum((credit for number, credit in enumerate(self.credits) if number in chosen), NO_CREDIT)
         return min(self.cap, max(self.floor, total))
+
+
+def _credits(choices: Sequence[Choice], numbering: Numbering) -> tuple[Fraction, ...]:
+    return tuple(choice.credit for choice in in_order(choices, numbering.ids))
 
 
 def _choice_faults(choices: Sequence[Choice]) -> Iterator[Fault]:

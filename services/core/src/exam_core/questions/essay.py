@@ -8,12 +8,13 @@ from typing import Any, Self
 from exam_core import limits
 from exam_core.answer_value import AnswerValue
 from exam_core.canonical import Json, JsonObject
-from exam_core.questions.model import Fault, KindName, Permute
+from exam_core.questions.items import Unlisted, UnlistedHalf
+from exam_core.questions.model import Fault, KindName, Numbering, Render
 from exam_core.questions.wire import answer_member, check_length, text_in, unstorable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Essay:
+class Essay(Unlisted):
     """A text of several lines is written. `notes` are for the marker; students never see them.
 
     The limit of characters bounds what is stored. Those of words are shown to the student and to the marker: a text is
@@ -48,20 +49,29 @@ class Essay:
         """Yield nothing."""
         yield from ()
 
-    def freeze(self, permute: Permute) -> "tuple[EssayHalf, EssayKey]":
-        """Split the question into its two halves; there is nothing to renumber."""
-        del permute
-        half = EssayHalf(
+    @property
+    def kind(self) -> KindName:
+        """The question's kind."""
+        return KindName.ESSAY
+
+    def student_half(self, numbering: Numbering, render: Render) -> "EssayHalf":
+        """Return the limits and the template."""
+        del numbering, render
+        return EssayHalf(
             max_characters=self.max_characters,
             min_words=self.min_words,
             max_words=self.max_words,
             template=self.template,
         )
-        return half, EssayKey(notes=self.notes)
+
+    def key_half(self, numbering: Numbering) -> "EssayKey":
+        """Return the notes for the marker."""
+        del numbering
+        return EssayKey(notes=self.notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EssayHalf:
+class EssayHalf(UnlistedHalf):
     """The limits and the text that an answer begins with."""
 
     max_characters: int
@@ -73,11 +83,6 @@ class EssayHalf:
     def kind(self) -> KindName:
         """The question's kind."""
         return KindName.ESSAY
-
-    @property
-    def shuffled(self) -> tuple[int, ...]:
-        """Nothing is shuffled."""
-        return ()
 
     def to_json(self) -> dict[str, Json]:
         """Return the members of the question in a paper."""

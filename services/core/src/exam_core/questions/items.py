@@ -2,28 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import TypeVar
 
-from exam_core.canonical import Json, JsonObject
 from exam_core.images import ImageRef
-from exam_core.questions.model import Fault
+from exam_core.questions.model import Content, Fault, Named, Numbering, Permute, Render, permuted
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """A text, an image, or both, as students see them."""
-
-    text: str
-    image: ImageRef | None = None
-
-    def to_json(self) -> dict[str, Json]:
-        """The members in a paper."""
-        return {"text": self.text} | ({"image": self.image.to_json()} if self.image else {})
-
-    @classmethod
-    def from_json(cls, body: JsonObject) -> Self:
-        """The inverse of `to_json`."""
-        return cls(text=body["text"], image=ImageRef.from_json(body["image"]) if "image" in body else None)
+N = TypeVar("N", bound=Named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,29 +18,65 @@ class Item:
     text: str
     image: ImageRef | None = None
 
-    @property
-    def content(self) -> Content:
-        """What students see of it."""
-        return Content(text=self.text, image=self.image)
 
+class Unlisted:
+    """The authored form of a question that lists nothing beside its text."""
 
-class Named(Protocol):
-    """A content with its author's name for it."""
+    __slots__ = ()
 
     @property
-    def id(self) -> str:
-        """The author's name for it."""
-        ...
+    def items(self) -> tuple[Named, ...]:
+        """Nothing."""
+        return ()
+
+    def numbering(self, permute: Permute) -> Numbering:
+        """Return the empty numbering."""
+        del permute
+        return Numbering()
+
+
+class UnlistedHalf:
+    """The student half of such a question."""
+
+    __slots__ = ()
 
     @property
-    def text(self) -> str:
-        """Its text."""
-        ...
+    def contents(self) -> tuple[Content, ...]:
+        """Nothing."""
+        return ()
 
     @property
-    def image(self) -> ImageRef | None:
-        """Its image."""
-        ...
+    def shuffled(self) -> tuple[int, ...]:
+        """Nothing is shuffled."""
+        return ()
+
+
+def content_of(item: Named, render: Render) -> Content:
+    """Return what students see of an item."""
+    rendered = render(item.text)
+    return Content(text=rendered.text, html=rendered.html, image=item.image)
+
+
+def contents(items: Sequence[Named], ids: Sequence[str], render: Render) -> tuple[Content, ...]:
+    """Return what students see of items, in the order of their ids."""
+    return tuple(content_of(item, render) for item in in_order(items, ids))
+
+
+def in_order(items: Sequence[N], ids: Sequence[str]) -> tuple[N, ...]:
+    """Return items in the order of their ids.
+
+    Raises:
+        ValueError: these are not the ids of all items.
+    """
+    by_id = {item.id: item for item in items}
+    if len(by_id) != len(ids) or by_id.keys() != set(ids):
+        raise ValueError("the ids are not those of the question's items")
+    return tuple(by_id[each] for each in ids)
+
+
+def numbered(items: Sequence[Named], permute: Permute) -> tuple[str, ...]:
+    """Return the ids of items in the order that `permute` gives."""
+    return tuple(item.id for item in permuted(items, permute))
 
 
 def appearance_faults(items: Sequence[Named], noun: str, member: str) -> Iterator[Fault]:

@@ -12,8 +12,8 @@ from exam_core.credits import NO_CREDIT
 from exam_core.images import ImageRef
 from exam_core.messages import shown
 from exam_core.problems import Problem, ProblemKind
-from exam_core.questions.items import Content, appearance_faults, count_fault
-from exam_core.questions.model import Fault, KindName, Permute, permuted
+from exam_core.questions.items import appearance_faults, contents, count_fault, in_order, numbered
+from exam_core.questions.model import Content, Fault, KindName, Numbering, Permute, Render, permuted
 from exam_core.questions.wire import answer_member, invalid
 
 
@@ -25,11 +25,6 @@ class Stem:
     text: str
     target: str
     image: ImageRef | None = None
-
-    @property
-    def content(self) -> Content:
-        """What students see of it, apart from the targets."""
-        return Content(text=self.text, image=self.image)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +59,32 @@ class Matching:
             if text.strip() in targets:
                 yield Fault(f"has target {index + 1} without a stem, which is the target of one", "distractors", index)
 
-    def freeze(self, permute: Permute) -> "tuple[MatchingHalf, MatchingKey]":
-        """Renumber stems and targets, and split the question into its two halves."""
-        stems = permuted(self.stems, permute)
-        targets = permuted(self.targets, permute)
-        half = MatchingHalf(stems=tuple(stem.content for stem in stems), targets=targets)
-        return half, MatchingKey(targets=tuple(targets.index(stem.target.strip()) for stem in stems))
+    @property
+    def kind(self) -> KindName:
+        """The question's kind."""
+        return KindName.MATCHING
+
+    @property
+    def items(self) -> tuple[Stem, ...]:
+        """The stems."""
+        return self.stems
+
+    def numbering(self, permute: Permute) -> Numbering:
+        """Number the stems and the targets."""
+        return Numbering(ids=numbered(self.stems, permute), targets=permuted(self.targets, permute))
+
+    def student_half(self, numbering: Numbering, render: Render) -> "MatchingHalf":
+        """Return stems and targets by number."""
+        return MatchingHalf(stems=contents(self.stems, numbering.ids, render), targets=numbering.targets)
+
+    def key_half(self, numbering: Numbering) -> "MatchingKey":
+        """Return the number of each stem's target.
+
+        Raises:
+            ValueError: a stem's target is not among those of the numbering.
+        """
+        stems = in_order(self.stems, numbering.ids)
+        return MatchingKey(targets=tuple(numbering.targets.index(stem.target.strip()) for stem in stems))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +98,11 @@ class MatchingHalf:
     def kind(self) -> KindName:
         """The question's kind."""
         return KindName.MATCHING
+
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """The stems."""
+        return self.stems
 
     @property
     def shuffled(self) -> tuple[int, ...]:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from fractions import Fraction
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from exam_core.answer_value import AnswerValue
-from exam_core.canonical import Json
+from exam_core.canonical import Json, JsonObject
+from exam_core.images import ImageRef
 
 T = TypeVar("T")
 
@@ -41,8 +42,82 @@ class Fault:
     item: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A text as students see it: plain, and as HTML where it has more than that."""
+
+    text: str
+    html: str | None = None
+
+
+Render = Callable[[str], Rendered]
+"""Makes a text as its author wrote it into what students see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A text, an image, or both, as students see them."""
+
+    text: str
+    html: str | None = None
+    """The text as HTML, if plain text does not show all of it."""
+    image: ImageRef | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The members in a paper."""
+        body: dict[str, Json] = {"text": self.text}
+        if self.html is not None:
+            body["html"] = self.html
+        if self.image:
+            body["image"] = self.image.to_json()
+        return body
+
+    @classmethod
+    def from_json(cls, body: JsonObject) -> Self:
+        """The inverse of `to_json`."""
+        image = ImageRef.from_json(body["image"]) if "image" in body else None
+        return cls(text=body["text"], html=body.get("html"), image=image)
+
+
+class Named(Protocol):
+    """A choice, a stem or an item, with its author's name for it."""
+
+    @property
+    def id(self) -> str:
+        """The author's name for it."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Its text."""
+        ...
+
+    @property
+    def image(self) -> ImageRef | None:
+        """Its image."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbering:
+    """What a frozen question shows, by number: the ids of its choices, stems or items, and the texts of its targets."""
+
+    ids: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+
 class Authored(Protocol):
     """A question of one kind as its author wrote it, with its key."""
+
+    @property
+    def kind(self) -> KindName:
+        """The question's kind."""
+        ...
+
+    @property
+    def items(self) -> Sequence[Named]:
+        """What it lists beside its text: choices, stems, or items in the right order."""
+        ...
 
     def faults(self) -> Iterator[Fault]:
         """Yield every reason why the question cannot be frozen."""
@@ -52,8 +127,16 @@ class Authored(Protocol):
         """Yield what its author may not have meant; the question has no faults."""
         ...
 
-    def freeze(self, permute: Permute) -> "tuple[StudentHalf, KeyHalf]":
-        """Renumber what is shown, and split the question into its two halves."""
+    def numbering(self, permute: Permute) -> Numbering:
+        """Number what is shown, in an order that tells nothing of the key."""
+        ...
+
+    def student_half(self, numbering: Numbering, render: Render) -> "StudentHalf":
+        """Return what students see, under a numbering of all that the question shows."""
+        ...
+
+    def key_half(self, numbering: Numbering) -> "KeyHalf":
+        """Return what scores the answers, under the same numbering."""
         ...
 
 
@@ -63,6 +146,11 @@ class StudentHalf(Protocol):
     @property
     def kind(self) -> KindName:
         """The question's kind."""
+        ...
+
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """What the question lists, by number: choices, stems or items."""
         ...
 
     @property
@@ -112,6 +200,17 @@ def outcome(key: KeyHalf, answer: AnswerValue | None) -> Fraction | Unscored:
         return Unscored.NOT_ATTEMPTED
     share = key.share(answer)
     return Unscored.BY_HAND if share is None else share
+
+
+def plain(text: str) -> Rendered:
+    """Show a text as it was written."""
+    return Rendered(text=text)
+
+
+def split(authored: Authored, permute: Permute, render: Render = plain) -> tuple[StudentHalf, KeyHalf]:
+    """Renumber what a question shows, and split it into its two halves."""
+    numbering = authored.numbering(permute)
+    return authored.student_half(numbering, render), authored.key_half(numbering)
 
 
 def permuted(items: Sequence[T], permute: Permute) -> tuple[T, ...]:

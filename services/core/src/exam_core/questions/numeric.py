@@ -11,8 +11,8 @@ from exam_core.answer_value import AnswerValue
 from exam_core.canonical import Json, JsonObject
 from exam_core.credits import FULL_CREDIT, NO_CREDIT, credit_fault, fraction_of, fraction_text
 from exam_core.questions.intervals import Interval, covered
-from exam_core.questions.items import count_fault
-from exam_core.questions.model import Fault, KindName, Permute, best_warning
+from exam_core.questions.items import Unlisted, UnlistedHalf, count_fault
+from exam_core.questions.model import Fault, KindName, Numbering, Render, best_warning
 from exam_core.questions.wire import answer_member, one_line, parse_number
 
 
@@ -65,7 +65,7 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Numeric:
+class Numeric(Unlisted):
     """A number is typed; the first entry of `accepted` that accepts it gives its credit. `unit` is shown beside it."""
 
     accepted: tuple[Near | Between, ...]
@@ -103,15 +103,24 @@ class Numeric:
                         index,
                     )
 
-    def freeze(self, permute: Permute) -> "tuple[NumericHalf, NumericKey]":
-        """Split the question into its two halves; there is nothing to renumber."""
-        del permute
-        entries = tuple((entry.interval, entry.credit) for entry in self.accepted)
-        return NumericHalf(unit=self.unit), NumericKey(accepted=entries)
+    @property
+    def kind(self) -> KindName:
+        """The question's kind."""
+        return KindName.NUMERIC
+
+    def student_half(self, numbering: Numbering, render: Render) -> "NumericHalf":
+        """Return the unit."""
+        del numbering, render
+        return NumericHalf(unit=self.unit)
+
+    def key_half(self, numbering: Numbering) -> "NumericKey":
+        """Return the accepted intervals."""
+        del numbering
+        return NumericKey(accepted=tuple((entry.interval, entry.credit) for entry in self.accepted))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NumericHalf:
+class NumericHalf(UnlistedHalf):
     """The unit, as plain text; nothing else."""
 
     unit: str = ""
@@ -120,11 +129,6 @@ class NumericHalf:
     def kind(self) -> KindName:
         """The question's kind."""
         return KindName.NUMERIC
-
-    @property
-    def shuffled(self) -> tuple[int, ...]:
-        """Nothing is shuffled."""
-        return ()
 
     def to_json(self) -> dict[str, Json]:
         """Return the members of the question in a paper."""

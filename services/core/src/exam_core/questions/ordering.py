@@ -9,8 +9,8 @@ from exam_core import limits
 from exam_core.answer_value import AnswerValue
 from exam_core.canonical import Json, JsonObject
 from exam_core.credits import NO_CREDIT
-from exam_core.questions.items import Content, Item, appearance_faults, count_fault
-from exam_core.questions.model import Fault, KindName, Permute, permuted
+from exam_core.questions.items import Item, appearance_faults, contents, count_fault, numbered
+from exam_core.questions.model import Content, Fault, KindName, Numbering, Permute, Render
 from exam_core.questions.ordering_rules import OrderingRule, share_of
 from exam_core.questions.wire import answer_member, invalid, numbers_in
 
@@ -31,17 +31,25 @@ class Ordering:
         """Yield nothing: the right order earns the whole weight."""
         yield from ()
 
-    def freeze(self, permute: Permute) -> "tuple[OrderingHalf, OrderingKey]":
-        """Renumber the items and split the question into its two halves."""
-        # Sorted first, so that even a permutation that is not random tells nothing of the right order.
-        by_appearance = sorted(range(len(self.items)), key=self._appearance)
-        shown = permuted(by_appearance, permute)
-        half = OrderingHalf(items=tuple(self.items[place].content for place in shown))
-        return half, OrderingKey(order=tuple(shown.index(place) for place in range(len(shown))), rule=self.rule)
+    @property
+    def kind(self) -> KindName:
+        """The question's kind."""
+        return KindName.ORDERING
 
-    def _appearance(self, place: int) -> tuple[str, str]:
-        item = self.items[place]
-        return item.text, item.image.sha256 if item.image else ""
+    def numbering(self, permute: Permute) -> Numbering:
+        """Number the items."""
+        # Sorted first, so that even a permutation that is not random tells nothing of the right order.
+        by_appearance = sorted(self.items, key=_appearance)
+        return Numbering(ids=numbered(by_appearance, permute))
+
+    def student_half(self, numbering: Numbering, render: Render) -> "OrderingHalf":
+        """Return the items by number."""
+        return OrderingHalf(items=contents(self.items, numbering.ids, render))
+
+    def key_half(self, numbering: Numbering) -> "OrderingKey":
+        """Return the numbers of the items in the right order, and the rule."""
+        numbers = {each: number for number, each in enumerate(numbering.ids)}
+        return OrderingKey(order=tuple(numbers[item.id] for item in self.items), rule=self.rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,11 @@ class OrderingHalf:
     def kind(self) -> KindName:
         """The question's kind."""
         return KindName.ORDERING
+
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """The items."""
+        return self.items
 
     @property
     def shuffled(self) -> tuple[int, ...]:
@@ -117,3 +130,7 @@ class OrderingKey:
 def order_of(answer: AnswerValue) -> tuple[int, ...]:
     """Return the numbers of the items in a stored answer."""
     return tuple(map(int, (answer.value or "").split()))
+
+
+def _appearance(item: Item) -> tuple[str, str]:
+    return item.text, item.image.sha256 if item.image else ""

@@ -10,8 +10,8 @@ from exam_core import limits
 from exam_core.answer_value import AnswerValue
 from exam_core.canonical import Json, JsonObject
 from exam_core.credits import FULL_CREDIT, NO_CREDIT, credit_fault, fraction_of, fraction_text
-from exam_core.questions.items import count_fault
-from exam_core.questions.model import Fault, KindName, Permute, best_warning
+from exam_core.questions.items import Unlisted, UnlistedHalf, count_fault
+from exam_core.questions.model import Fault, KindName, Numbering, Render, best_warning
 from exam_core.questions.patterns import Pattern, folded, normalised
 from exam_core.questions.wire import answer_member, check_length, invalid, one_line, text_in
 
@@ -25,7 +25,7 @@ class AcceptedText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShortText:
+class ShortText(Unlisted):
     """A text of one line is typed; the first entry of `accepted` that matches it gives its credit."""
 
     accepted: tuple[AcceptedText, ...]
@@ -84,16 +84,25 @@ class ShortText:
                         index,
                     )
 
-    def freeze(self, permute: Permute) -> "tuple[ShortTextHalf, ShortTextKey]":
-        """Split the question into its two halves; there is nothing to renumber."""
-        del permute
+    @property
+    def kind(self) -> KindName:
+        """The question's kind."""
+        return KindName.TEXT
+
+    def student_half(self, numbering: Numbering, render: Render) -> "ShortTextHalf":
+        """Return the longest length of an answer."""
+        del numbering, render
+        return ShortTextHalf(max_length=self.max_length)
+
+    def key_half(self, numbering: Numbering) -> "ShortTextKey":
+        """Return the accepted texts."""
+        del numbering
         entries = tuple(AcceptedText(text=normalised(entry.text), credit=entry.credit) for entry in self.accepted)
-        key = ShortTextKey(accepted=entries, case=self.case, wildcards=self.wildcards)
-        return ShortTextHalf(max_length=self.max_length), key
+        return ShortTextKey(accepted=entries, case=self.case, wildcards=self.wildcards)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShortTextHalf:
+class ShortTextHalf(UnlistedHalf):
     """The longest answer that is accepted, in characters."""
 
     max_length: int
@@ -102,11 +111,6 @@ class ShortTextHalf:
     def kind(self) -> KindName:
         """The question's kind."""
         return KindName.TEXT
-
-    @property
-    def shuffled(self) -> tuple[int, ...]:
-        """Nothing is shuffled."""
-        return ()
 
     def to_json(self) -> dict[str, Json]:
         """Return the members of the question in a paper."""

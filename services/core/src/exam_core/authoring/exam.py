@@ -1,0 +1,161 @@
+"""Read an exam document: the exam, its level, its questions and their images."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+import yaml
+
+from exam_core import limits
+from exam_core.authored import DEFAULT_WEIGHT, AuthoredExam, AuthoredQuestion, TextFormat
+from exam_core.authoring.interactions import ALL_MEMBERS, MEMBERS, InteractionReader
+from exam_core.authoring.nodes import Members, NodeReader
+from exam_core.documents import compose, invalid
+from exam_core.images import ImageRef
+from exam_core.questions.model import KindName
+from exam_core.schedule import Attempts
+from exam_core.validation import count_fault, question_faults
+
+_REQUIRED: Final = frozenset({"id", "kind", "text"})
+_OPTIONAL: Final = frozenset({"weight", "image", "format"})
+_LISTS: Final = frozenset({"choices", "stems", "items", "accepted"})
+"""Members on whose items the other rules of a question depend."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedImage:
+    """An image as it is stored, which may have fewer bytes than the author's file, and its description."""
+
+    ref: ImageRef
+    data: bytes
+
+
+AcceptImage = Callable[[bytes], AcceptedImage]
+"""Checks an image by its content; raises ValueError with the reason when the image is not accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamDocument:
+    """A whole document: the exam, its level, and its images by their digests."""
+
+    exam: AuthoredExam
+    level: str
+    images: Mapping[str, AcceptedImage]
+    attempts: Attempts | None = None
+    """How often a student may take the exam; None leaves it as it is, at first one."""
+
+
+def read_exam(text: str, accept_image: AcceptImage) -> ExamDocument:
+    """Read an exam document.
+
+    Raises:
+        Problem: PAPER_INVALID, its `faults` listing every (line, reason).
+    """
+    reader = _Reader(accept_image)
+    document = reader.document(compose(text))
+    if reader.nodes.faults or document is None:
+        raise invalid(reader.nodes.faults)
+    return document
+
+
+@dataclass
+class _Reader:
+    accept_image: AcceptImage
+    nodes: NodeReader = field(default_factory=NodeReader)
+    images: dict[str, AcceptedImage] = field(default_factory=dict)
+    format: TextFormat = TextFormat.MARKDOWN
+    """The format of texts whose question names none."""
+
+    def document(self, root: yaml.Node) -> ExamDocument | None:
+        """Read the whole document."""
+        required, optional = {"exam", "title", "level", "questions"}, {"instructions", "attempts", "format"}
+        members = self.nodes.mapping(root, required=required, optional=optional)
+        if members is None:
+            return None
+        self.format = self.nodes.member_of(TextFormat, members.get("format"), "format") or self.format
+        nodes = self.nodes.sequence(members.get("questions"), "questions")
+        if nodes and (reason := count_fault(len(nodes))):
+            self.nodes.fault(members["questions"], reason)
+        idents: dict[str, int] = {}
+        questions = [self.question(node, idents) for node in nodes]
+        return ExamDocument(
+            exam=AuthoredExam(
+                slug=self.nodes.slug(members.get("exam"), "exam"),
+                title=self.nodes.text(members.get("title"), "title", most=limits.MAX_TITLE),
+                instructions=self.nodes.text(members.get("instructions"), "instructions"),
+                format=self.format,
+                questions=tuple(question for question in questions if question),
+            ),
+            level=self.nodes.slug(members.get("level"), "level"),
+            images=self.images,
+            attempts=self.nodes.member_of(Attempts, members.get("attempts"), "attempts"),
+        )
+
+    def question(self, node: yaml.Node, idents: dict[str, int]) -> AuthoredQuestion | None:
+        """Read one question and apply the rules of `validation` to it.
+
+        Args:
+            node: the question's node.
+            idents: the ids of earlier questions with their lines; this question's id is added.
+        """
+        members = self.nodes.mapping(node, required={*_REQUIRED}, optional={*_OPTIONAL, *ALL_MEMBERS})
+        if members is None:
+            return None
+        ident = self.nodes.ident(members.get("id"), "question", idents)
+        kind = self.nodes.member_of(KindName, members.get("kind"), "kind")
+        if kind is None:
+            return None
+        self._check_members(kind, members)
+        reader = InteractionReader(self.nodes, self.image, node, members, unreadable={*_REQUIRED - members.keys()})
+        before = len(self.nodes.faults)
+        text = self.nodes.text(members.get("text"), "text")
+        if len(self.nodes.faults) > before:
+            reader.unreadable.add("text")
+        question = AuthoredQuestion(
+            id=ident,
+            text=text,
+            weight=self.weight(members.get("weight")),
+            image=self.image(members.get("image")),
+            format=self.nodes.member_of(TextFormat, members.get("format"), "format") or self.format,
+            interaction=reader.read(kind),
+        )
+        for fault in question_faults(question):
+            # A member that could not be read has a fault already, and most rules depend on the question's lists.
+            if not reader.unreadable & {fault.member, *_LISTS}:
+                name = f"question {ident}" if ident else "the question"
+                self.nodes.fault(reader.place(fault), f"{name} {fault.reason}")
+        return question
+
+    def _check_members(self, kind: KindName, members: Members) -> None:
+        for name in ALL_MEMBERS & members.keys() - MEMBERS[kind]:
+            own = ", ".join(sorted(MEMBERS[kind]))
+            self.nodes.fault(members[name], f"a {kind} question has no {name!r}; it can have {own}")
+
+    def weight(self, node: yaml.Node | None) -> Decimal:
+        """Read a question's weight; the default is 1."""
+        weight = self.nodes.number(node, "weight")
+        if node is None or weight is None:
+            return DEFAULT_WEIGHT
+        if not 0 <= weight <= limits.MAX_WEIGHT:
+            self.nodes.fault(node, f"weight must be from 0 to {limits.MAX_WEIGHT}")
+        elif (Fraction(weight) * 10**limits.WEIGHT_PLACES).denominator != 1:
+            self.nodes.fault(node, f"weight has at most {limits.WEIGHT_PLACES} decimal places")
+        return weight
+
+    def image(self, node: yaml.Node | None) -> ImageRef | None:
+        """Read an image in base64 and check its content."""
+        text = self.nodes.scalar(node, "image")
+        if node is None or text is None:
+            return None
+        try:
+            data = base64.b64decode("".join(text.split()), validate=True)
+            accepted = self.accept_image(data)
+        except (binascii.Error, ValueError) as error:
+            self.nodes.fault(node, f"the image is not usable: {error}")
+            return None
+        self.images[accepted.ref.sha256] = accepted
+        return accepted.ref
