@@ -34,15 +34,19 @@ class Policy:
     """The rules of scoring that a revision freezes with the key."""
 
     multiple: MultipleRule = MultipleRule.ALL_OR_NOTHING
+    """The rule of the multiple-choice questions that name none."""
+    negative_total: bool = False
+    """Whether a total may be below 0; else it is at least 0, however many points wrong answers cost."""
 
     def to_json(self) -> dict[str, Json]:
-        """Return the form that is stored and hashed."""
-        return {"format": 1, "multiple": self.multiple.value}
+        """Return the form that is stored and hashed; what most policies do not have is left out."""
+        body: dict[str, Json] = {"format": 1, "multiple": self.multiple.value}
+        return body | {"negative_total": True} if self.negative_total else body
 
     @classmethod
     def from_json(cls, body: JsonObject) -> Self:
         """The inverse of `to_json`."""
-        return cls(multiple=MultipleRule(body["multiple"]))
+        return cls(multiple=MultipleRule(body["multiple"]), negative_total=body.get("negative_total", False))
 
     @property
     def digest(self) -> str:
@@ -71,7 +75,7 @@ class Score:
 def score(paper: Paper, key: Key, policy: Policy, answers: Iterable[tuple[int, AnswerValue]]) -> Score:
     """Score the counted answers of one student, given as (question number, answer).
 
-    The total is rounded once, half up to the cent, and so are the points of each question.
+    The total is rounded once, half up to the cent, and so are the points of each question: -0.005 is 0.00.
     """
     halves = _halves(paper, key, policy)
     earned: list[Fraction | None] = [None] * len(halves)
@@ -81,10 +85,11 @@ def score(paper: Paper, key: Key, policy: Policy, answers: Iterable[tuple[int, A
         answered += share is not Unscored.NOT_ATTEMPTED
         if isinstance(share, Fraction):
             earned[number] = Fraction(paper.questions[number].weight) * share
+    total = sum((points for points in earned if points is not None), NO_CREDIT)
     return Score(
         points=tuple(None if points is None else _rounded(points) for points in earned),
         answered=answered,
-        total=_rounded(sum((points for points in earned if points is not None), Fraction(0))),
+        total=_rounded(total if policy.negative_total else max(NO_CREDIT, total)),
         maximum=sum((question.weight for question in paper.questions), Decimal(0)),
     )
 
