@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.urls import reverse
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.problems import Problem, ProblemKind
 from exam_web.exams import admin
 from exam_web.exams.images import accept_image

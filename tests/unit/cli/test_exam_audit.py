@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,12 +17,14 @@ from exam_cli.audit.recompute import Audit
 from exam_cli.audit.records import BucketRecord, ChunkRecord, RevisionRecord, SittingRecord, StoredBucket
 from exam_core.answer_value import AnswerValue
 from exam_core.answers import Answer, Start, answer_id_of
+from exam_core.authored import AuthoredExam, AuthoredQuestion
 from exam_core.buckets import bucket_of
 from exam_core.commitments import attempt_member
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot
 from exam_core.keys import SigningKeys, new_signing_jwk
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, KeyEntry, QuestionKind, freeze
+from exam_core.paper import freeze, plain_text
+from exam_core.questions.choices import Choice, SingleChoice
 from exam_core.scoring import MultipleRule, Policy
 from exam_core.statements import sign
 
@@ -30,20 +33,21 @@ SECRET = bytes(32)
 BUCKETS = 2
 WEB = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.from_private_bytes(bytes(32)))]})
 STUDENTS = range(1, 8)
-CHOICES = tuple(AuthoredChoice(id=str(number), text=str(number), correct=number == 1) for number in range(3))
-PAPER, KEY = freeze(
-    AuthoredExam(
-        slug="e",
-        title="E",
-        instructions="",
-        questions=(
-            AuthoredQuestion(id="1", kind=QuestionKind.SINGLE, text="?", weight=Decimal("1.5"), choices=CHOICES),
-            AuthoredQuestion(id="2", kind=QuestionKind.SINGLE, text="!", weight=Decimal(1), choices=CHOICES),
-        ),
-    ),
-    range,
-)
-OTHER_KEY = Key.of(paper=PAPER.digest, entries=[KeyEntry(choices=1), KeyEntry(choices=1)])
+
+
+def exam(correct: int) -> AuthoredExam:
+    """An exam of two questions with three choices each."""
+    choices = tuple(Choice(id=str(n), text=str(n), credit=Fraction(n == correct)) for n in range(3))
+    interaction = SingleChoice(choices=choices)
+    questions = (
+        AuthoredQuestion(id="1", text="?", weight=Decimal("1.5"), interaction=interaction),
+        AuthoredQuestion(id="2", text="!", weight=Decimal(1), interaction=interaction),
+    )
+    return AuthoredExam(slug="e", title="E", instructions="", questions=questions)
+
+
+PAPER, KEY = freeze(exam(1), range, plain_text)
+_, OTHER_KEY = freeze(exam(0), range, plain_text)
 
 
 def saved_answer(student: int, seq: int, choice: int) -> Answer:

@@ -3,14 +3,16 @@
 import base64
 import hashlib
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
-from exam_core.authoring import AcceptedImage, read_exam
+from exam_core.authoring.exam import AcceptedImage, read_exam
 from exam_core.documents import MAX_DEPTH, MAX_DOCUMENT, MAX_FAULTS, decode
 from exam_core.images import ImageRef
-from exam_core.paper import QuestionKind
 from exam_core.problems import Problem, ProblemKind
+from exam_core.questions.choices import Choice, MultipleChoice, SingleChoice
+from exam_core.questions.numeric import Near, Numeric
 
 IMAGE = base64.b64encode(b"a picture").decode()
 
@@ -74,19 +76,22 @@ def test_a_valid_document_is_read() -> None:
     assert (document.exam.slug, document.exam.title, document.level) == ("algebra-101", "Algebra 101", "year-1")
     assert document.exam.instructions == "Answer all."
     assert [question.id for question in document.exam.questions] == ["one", "some", "many"]
-    assert [[choice.id for choice in each.choices] for each in document.exam.questions] == [
-        ["a", "b"],
-        ["a", "b", "c"],
-        [],
-    ]
-    assert [question.kind for question in document.exam.questions] == list(QuestionKind)
     assert [question.weight for question in document.exam.questions] == [1, Decimal("1.5"), 0]
-    assert [choice.correct for choice in one.choices] == [True, False]
-    assert [choice.correct for choice in some.choices] == [True, False, True]
-    assert (some.max_choices, one.max_choices) == (2, None)
-    assert (many.text, many.value, many.tolerance) == ("How many?\nReally.\n", Decimal("3.14"), Decimal("0.01"))
     accepted = accept_image(b"a picture")
-    assert one.image == some.choices[1].image == accepted.ref
+    right, wrong = Fraction(1), Fraction(0)
+    assert one.interaction == SingleChoice(
+        choices=(Choice(id="a", text="1", credit=right), Choice(id="b", text="2", credit=wrong))
+    )
+    assert some.interaction == MultipleChoice(
+        choices=(
+            Choice(id="a", text="1", credit=right),
+            Choice(id="b", text="", credit=wrong, image=accepted.ref),
+            Choice(id="c", text="3", credit=right),
+        ),
+        max_choices=2,
+    )
+    assert many.interaction == Numeric(accepted=(Near(value=Fraction("3.14"), tolerance=Fraction("0.01")),))
+    assert (many.text, one.image) == ("How many?\nReally.\n", accepted.ref)
     assert document.images == {accepted.ref.sha256: accepted}
 
 
@@ -149,7 +154,7 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         # Questions
         (changed("  - id: one", "  - one\n  - id: one"), 6, "expected a mapping with id, kind, text"),
         (changed("    kind: single\n", ""), 6, "'kind' is missing"),
-        (changed("kind: single", "kind: essay"), 7, "kind is not one of single, multiple, numeric"),
+        (changed("kind: single", "kind: drawing"), 7, "kind is not one of single, true-false, multiple, numeric"),
         (changed("kind: single", "kind: [single]"), 7, "kind must be a single value"),
         (changed('text: "One?"', "text: [One]"), 8, "text must be a single value"),
         (changed('text: "One?"', "text:"), 8, "text must not be empty"),
@@ -165,10 +170,16 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed('      - {id: b, text: "2"}\n', ""), 11, "question one needs 2 to 26 choices and has 1"),
         (changed(", correct: true}", "}"), 11, "question one has no key: mark a choice as correct"),
         (
-            changed('{id: b, text: "2"}', '{id: b, text: "2", correct: on}'),
-            11,
-            "is single-choice and has more than one correct choice",
+            changed('{id: b, text: "2"}', '{id: b, text: "2", credit: 0.3333333333333}'),
+            12,
+            "has too many places: write a",
         ),
+        (
+            changed('{id: b, text: "2"}', '{id: b, text: "2", credit: half}'),
+            12,
+            "credit is neither a fraction like 1/3",
+        ),
+        (changed("correct: true}", "correct: true, credit: 1}"), 11, "either correct or credit, not both"),
         (changed('{id: b, text: "2"}', "{id: b}"), 12, "question one has choice b with neither text nor image"),
         (
             changed('{id: b, text: "2"}', '{id: b, text: "1 "}'),
@@ -182,7 +193,11 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("max_choices: 2", "max_choices: 4"), 16, "question some has max_choices 4: it must be at least 1"),
         (changed("max_choices: 2", "max_choices: ٢"), 16, "max_choices must be a whole number"),
         (changed("max_choices: 2", f"max_choices: {'2' * 5_000}"), 16, "max_choices must be a whole number"),
-        (changed("max_choices: 2", "answer: {value: 1}"), 16, "question some is multiple-choice and has a value"),
+        (
+            changed("max_choices: 2", "answer: {value: 1}"),
+            16,
+            "a question of kind multiple has no 'answer'; it can have cap, choices, floor, max_choices, rule",
+        ),
         # Numeric questions
         (
             changed('    answer: {value: "3,14", tolerance: 0.01}\n', ""),
@@ -201,7 +216,16 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("0.01", "-0.01"), 28, "tolerance must not be negative"),
         (changed("0.01", "close"), 28, "tolerance is not a number"),
         (changed("0.01", "null"), 28, "tolerance must not be empty"),
-        (changed("    weight: 0\n", "    choices: []\n"), 24, "choices must not be empty"),
+        (
+            changed("    weight: 0\n", "    choices: []\n"),
+            24,
+            "a question of kind numeric has no 'choices'; it can have accepted",
+        ),
+        (
+            changed("    max_choices: 2\n", "    max_choices: 2\n    floor: 1\n"),
+            17,
+            "question some has a floor that is not from -1 to 0",
+        ),
     ],
 )
 def test_a_fault_has_its_line_and_reason(text: str, line: int, reason: str) -> None:
@@ -212,13 +236,15 @@ def test_a_fault_has_its_line_and_reason(text: str, line: int, reason: str) -> N
 
 def test_a_single_fault_is_reported_once() -> None:
     """One mistake gives one message."""
-    for text in (changed("Algebra 101", "null"), changed("kind: single", "kind: essay"), changed("0.01", "close")):
+    for text in (changed("Algebra 101", "null"), changed("kind: single", "kind: drawing"), changed("0.01", "close")):
         assert len(faults(text)) == 1
 
 
 def test_all_faults_are_reported_in_order_of_lines() -> None:
     """I can correct all faults in one pass."""
-    text = GOOD.replace("kind: single", "kind: essay").replace("weight: 1.50", "weight: x").replace("year-1", "Year 1")
+    text = (
+        GOOD.replace("kind: single", "kind: drawing").replace("weight: 1.50", "weight: x").replace("year-1", "Year 1")
+    )
     assert [line for line, _ in faults(text)] == [3, 7, 15]
 
 

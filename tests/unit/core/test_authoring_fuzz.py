@@ -3,18 +3,22 @@
 import hashlib
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exam_core.answer_value import AnswerValue
-from exam_core.authoring import AcceptedImage, ExamDocument, read_exam
+from exam_core.answer_value import AnswerValue, mask_of
+from exam_core.authoring.exam import AcceptedImage, ExamDocument, read_exam
 from exam_core.images import ImageRef
 from exam_core.numbers import decimal_text
-from exam_core.paper import QuestionKind, freeze
+from exam_core.paper import freeze, plain_text
 from exam_core.problems import Problem, ProblemKind
+from exam_core.questions.choices import ChoicesKey
+from exam_core.questions.model import KeyHalf
+from exam_core.questions.numeric import NumericKey
 from exam_core.scoring import Policy, score
 from exam_core.validation import exam_faults
 
@@ -224,21 +228,31 @@ def check_faults(problem: Problem, text: str) -> None:
 
 def check_exam(document: ExamDocument) -> None:
     """Check that an accepted exam can be frozen, stored and answered correctly."""
-    paper, key = freeze(document.exam, range)
+    paper, key = freeze(document.exam, range, plain_text)
     paper.body.decode()
     assert b"\\u0000" not in paper.body
     questions = document.exam.questions
     assert len({question.id for question in questions}) == len(questions) >= 1
     for question in questions:
-        assert len({choice.id for choice in question.choices}) == len(question.choices)
+        assert len({item.id for item in question.interaction.items}) == len(question.interaction.items)
     assert exam_faults(questions) == []
     assert paper.images == document.images.keys()
-    correct_answers = [
-        AnswerValue(value=decimal_text(entry.value))
-        if question.kind is QuestionKind.NUMERIC and entry.value is not None
-        else AnswerValue(choice=entry.choices)
-        for question, entry in zip(paper.questions, key.entries, strict=True)
-    ]
-    result = score(paper, key, Policy(), enumerate(correct_answers))
-    assert result.total == result.maximum
-    assert not any(answer.blank for answer in correct_answers)
+    best = [best_answer(entry.half) for entry in key.entries(paper)]
+    answered = [(number, answer) for number, answer in enumerate(best) if answer is not None]
+    result = score(paper, key, Policy(), answered)
+    for number, answer in answered:
+        assert not answer.blank
+        points = result.points[number]
+        assert points is not None
+        assert 0 <= points <= paper.questions[number].weight
+
+
+def best_answer(half: KeyHalf) -> AnswerValue | None:
+    """An answer that earns something, None for kinds without an obvious one."""
+    if isinstance(half, ChoicesKey):
+        best = max(half.credits)
+        return AnswerValue(choice=mask_of([half.credits.index(best)]))
+    if isinstance(half, NumericKey):
+        (interval, _), *_ = half.accepted
+        return AnswerValue(value=decimal_text(Decimal(int(interval.low or 0))))
+    return None

@@ -2,155 +2,235 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.answer_value import mask_of
+from exam_core.authored import AuthoredExam, AuthoredQuestion
+from exam_core.canonical import Json, canonical
 from exam_core.images import ImageRef
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, KeyEntry, QuestionKind, freeze
+from exam_core.paper import Key, Paper, freeze, plain_text
+from exam_core.questions.choices import Choice, ChoicesKey, MultipleChoice, SingleChoice
+from exam_core.questions.matching import Matching, Stem
+from exam_core.questions.model import Authored
+from exam_core.questions.numeric import Near, Numeric
 from exam_core.rekey import Change, Comparison, NotTheSamePaperError, compare, rekey
+from exam_harness.strategies.questions import EXAMS, permute_by
 
 
-def _choices(*right: str) -> tuple[AuthoredChoice, ...]:
-    return tuple(AuthoredChoice(id=text, text=text, correct=text in right) for text in "abcd")
+def _choices(*right: str) -> tuple[Choice, ...]:
+    return tuple(Choice(id=text, text=text, credit=Fraction(text in right)) for text in "abcd")
 
 
-SINGLE = AuthoredQuestion(id="q0", kind=QuestionKind.SINGLE, text="one", weight=Decimal(1), choices=_choices("a"))
-MULTIPLE = AuthoredQuestion(
-    id="q1", kind=QuestionKind.MULTIPLE, text="some", weight=Decimal("1.5"), choices=_choices("a", "b"), max_choices=2
-)
-NUMERIC = AuthoredQuestion(id="q2", kind=QuestionKind.NUMERIC, text="how many", weight=Decimal(1), value=Decimal(3))
-EXAM = AuthoredExam(slug="e", title="E", instructions="", questions=(SINGLE, MULTIPLE, NUMERIC))
+def _single(*right: str) -> SingleChoice:
+    return SingleChoice(choices=_choices(*right))
 
 
-def _changed(number: int, **changes: object) -> AuthoredExam:
+def _multiple(*right: str, most: int | None = 2) -> MultipleChoice:
+    return MultipleChoice(choices=_choices(*right), max_choices=most)
+
+
+def _number(value: int, tolerance: str = "0") -> Numeric:
+    return Numeric(accepted=(Near(value=Fraction(value), tolerance=Fraction(tolerance)),))
+
+
+SINGLE = AuthoredQuestion(id="q0", text="one", interaction=_single("a"))
+MULTIPLE = AuthoredQuestion(id="q1", text="some", weight=Decimal("1.5"), interaction=_multiple("a", "b"))
+NUMERIC = AuthoredQuestion(id="q2", text="how many", interaction=_number(3))
+STEMS = (Stem(id="s", text="s", target="1"), Stem(id="t", text="t", target="2"))
+MATCHING = AuthoredQuestion(id="q3", text="which", interaction=Matching(stems=STEMS))
+EXAM = AuthoredExam(slug="e", title="E", instructions="", questions=(SINGLE, MULTIPLE, NUMERIC, MATCHING))
+
+
+def _changed(number: int, interaction: Authored | None = None, **changes: object) -> AuthoredExam:
     questions = list(EXAM.questions)
-    questions[number] = replace(questions[number], **changes)  # type: ignore[arg-type]
+    now: dict[str, Any] = changes if interaction is None else changes | {"interaction": interaction}
+    questions[number] = replace(questions[number], **now)
     return replace(EXAM, questions=tuple(questions))
 
 
-@given(st.permutations(range(4)), st.permutations(range(4)))
-def test_an_unchanged_exam_gives_the_frozen_key(order: list[int], later: list[int]) -> None:
-    """Grading again with the same key gives the same key, even if choices were reordered meanwhile."""
-    paper, key = freeze(EXAM, lambda size: [n for n in order if n < size])
-    rearranged = [replace(q, choices=tuple(q.choices[n] for n in later) if q.choices else ()) for q in EXAM.questions]
-    assert rekey(paper, replace(EXAM, questions=tuple(rearranged))) == key
+def _halves(paper: Paper, key: Key) -> list[object]:
+    return [entry.half for entry in key.entries(paper)]
 
 
-@given(st.permutations(range(4)))
-def test_a_corrected_key_is_mapped_to_the_papers_numbers(order: list[int]) -> None:
+def _rearranged(interaction: Authored, order: list[int]) -> Authored:
+    if isinstance(interaction, SingleChoice | MultipleChoice):
+        return replace(interaction, choices=tuple(interaction.choices[n] for n in order))
+    if isinstance(interaction, Matching):
+        return replace(interaction, stems=interaction.stems[::-1])
+    return interaction
+
+
+@given(EXAMS, st.integers(0, 1000))
+def test_an_exam_of_any_kinds_gives_its_frozen_key(exam: AuthoredExam, seed: int) -> None:
+    """Grading again with the same key gives the same key, whatever the questions are."""
+    paper, key = freeze(exam, permute_by(seed), plain_text)
+    assert rekey(paper, key, exam, plain_text) == key
+    assert compare(paper, key, exam, plain_text) == Comparison(change=Change.NONE, detail="")
+
+
+@given(st.integers(0, 1000), st.permutations(range(4)))
+def test_the_order_of_choices_may_change(seed: int, later: list[int]) -> None:
+    """If I move choices or stems about, the key is still the frozen one."""
+    paper, key = freeze(EXAM, permute_by(seed), plain_text)
+    moved = [replace(each, interaction=_rearranged(each.interaction, later)) for each in EXAM.questions]
+    assert rekey(paper, key, replace(EXAM, questions=tuple(moved)), plain_text) == key
+
+
+@given(st.integers(0, 1000))
+def test_a_corrected_key_is_mapped_to_the_papers_numbers(seed: int) -> None:
     """When my teacher corrects the key, the choice that is now correct earns the points."""
-    paper, _ = freeze(EXAM, lambda size: [n for n in order if n < size])
+    paper, key = freeze(EXAM, permute_by(seed), plain_text)
+    swapped = Matching(stems=(replace(STEMS[0], target="2"), replace(STEMS[1], target="1")))
+    now = (_single("c"), _multiple("d"), _number(4, "0.5"), swapped)
     corrected = replace(
         EXAM,
-        questions=(
-            replace(SINGLE, choices=_choices("c")),
-            replace(MULTIPLE, choices=_choices("d")),
-            replace(NUMERIC, value=Decimal(4), tolerance=Decimal("0.5")),
-        ),
+        questions=tuple(replace(q, interaction=each) for q, each in zip(EXAM.questions, now, strict=True)),
     )
-    key = rekey(paper, corrected)
-    assert key.entries[0].choices == mask_of([order.index(2)])
-    assert key.entries[1].choices == mask_of([order.index(3)])
-    assert key.entries[2] == KeyEntry(value=Decimal(4), tolerance=Decimal("0.5"))
+    halves = _halves(paper, rekey(paper, key, corrected, plain_text))
+    assert halves == _halves(*freeze(corrected, permute_by(seed), plain_text))
+    assert isinstance(halves[0], ChoicesKey)
+    shown = [choice.text for choice in paper.questions[0].half.contents]
+    assert [shown[n] for n, credit in enumerate(halves[0].credits) if credit] == ["c"]
+
+
+def test_a_corrected_text_keeps_its_credit() -> None:
+    """If I mend a typing mistake in a question and a choice, grading again takes my present key."""
+    paper, key = freeze(EXAM, permute_by(7), plain_text)
+    mended = tuple(replace(each, text="A!") if each.id == "a" else each for each in _choices("b"))
+    exam = _changed(0, SingleChoice(choices=mended), text="One?")
+    assert _halves(paper, rekey(paper, key, exam, plain_text)) == _halves(
+        *freeze(_changed(0, _single("b")), permute_by(7), plain_text)
+    )
+    comparison = compare(paper, key, exam, plain_text)
+    assert comparison == Comparison(
+        change=Change.PAPER, detail="the choices of question q0 changed; the text of question q0 changed"
+    )
+
+
+def test_texts_that_were_swapped_take_their_credits_along() -> None:
+    """If I swap the texts of two choices, the text that students saw as correct stays the correct one."""
+    paper, key = freeze(EXAM, range, plain_text)
+    texts = {"a": "b", "b": "a"}
+    swapped = tuple(replace(each, text=texts.get(each.text, each.text)) for each in _choices("b"))
+    exam = _changed(0, SingleChoice(choices=swapped))
+    assert _halves(paper, rekey(paper, key, exam, plain_text)) == _halves(paper, key)
 
 
 IMAGE = ImageRef(sha256="ab" * 32, type="image/png", width=1, height=1)
-FIFTH = AuthoredChoice(id="e", text="e", correct=False)
-PICTURED = AuthoredChoice(id="d", text="d", correct=False, image=IMAGE)
 
 
 @pytest.mark.parametrize(
     ("exam", "message"),
     [
-        (replace(EXAM, questions=EXAM.questions[:2]), "2 questions now, not 3"),
-        (_changed(0, text="two"), "the text of question q0 changed"),
-        (_changed(1, weight=Decimal(2)), "the weight of question q1 changed from 1.5 to 2"),
-        (_changed(2, image=IMAGE), "the image of question q2 changed"),
-        (_changed(0, kind=QuestionKind.MULTIPLE), "the kind of question q0 changed from single to multiple"),
-        (_changed(0, text="two", weight=Decimal(2)), "the text of question q0 changed; the weight of question q0"),
-        (_changed(0, choices=_choices("a")[:3]), "choices of question q0 changed"),
+        (replace(EXAM, questions=EXAM.questions[:2]), "2 questions now, not 4"),
+        (_changed(0, _multiple("a")), "the kind of question q0 changed from single to multiple"),
+        (_changed(0, SingleChoice(choices=_choices("a")[:3])), "the choices of question q0 are not those of the paper"),
         (
-            _changed(0, choices=(*_choices("a"), AuthoredChoice(id="e", text="e", correct=False))),
-            "choices of question q0 changed",
+            _changed(0, SingleChoice(choices=(*_choices("a"), Choice(id="e", text="e", credit=Fraction(0))))),
+            "the choices of question q0 are not those of the paper",
         ),
-        (
-            _changed(0, choices=(*_choices("a")[:3], replace(_choices()[3], image=IMAGE))),
-            "choices of question q0 changed",
-        ),
-        (_changed(0, choices=_choices()), "question q0 has no correct choice now"),
-        (_changed(0, choices=_choices("a", "b")), "question q0 has no correct choice now, or more than the 1 "),
-        (_changed(1, choices=_choices("a", "b", "c")), "question q1 has no correct choice now, or more than the 2 "),
-        (_changed(2, value=None), "question q2 no longer has a key"),
+        (_changed(3, Matching(stems=STEMS, distractors=("3",))), "the stems or targets of question q3 are not those"),
+        (_changed(0, _single()), "question q0 has no key: mark a choice as correct"),
+        (_changed(1, _multiple("a", "b", "c", most=None)), "question q1 has max_choices 2: it must be"),
+        (_changed(2, Numeric(accepted=())), "question q2 has no key"),
     ],
 )
 def test_other_changes_are_rejected(exam: AuthoredExam, message: str) -> None:
-    """A changed question, or a key that no answer could match, is rejected with its reason."""
-    paper, _ = freeze(EXAM, range)
+    """What no answer to the paper could match is rejected with its reason."""
+    paper, key = freeze(EXAM, range, plain_text)
     with pytest.raises(NotTheSamePaperError, match=message):
-        rekey(paper, exam)
+        rekey(paper, key, exam, plain_text)
 
 
 def test_other_ids_do_not_make_another_paper() -> None:
     """An author who renames questions and choices shows students the same, so the paper keeps its key."""
-    paper, key = freeze(EXAM, range)
-    renamed = [
-        replace(
-            question, id=f"new-{question.id}", choices=tuple(replace(c, id=f"new-{c.id}") for c in question.choices)
-        )
-        for question in EXAM.questions
-    ]
-    assert rekey(paper, replace(EXAM, questions=tuple(renamed))) == key
+    paper, key = freeze(EXAM, range, plain_text)
+    renamed = _changed(0, SingleChoice(choices=tuple(replace(c, id=f"new-{c.id}") for c in _choices("a"))), id="new")
+    assert _halves(paper, rekey(paper, key, renamed, plain_text)) == _halves(paper, key)
+    assert compare(paper, key, renamed, plain_text).change is Change.NONE
+
+
+def test_questions_may_be_put_in_another_order() -> None:
+    """Questions are recognised by their ids; students of the paper saw its order."""
+    paper, key = freeze(EXAM, range, plain_text)
+    turned = replace(EXAM, questions=EXAM.questions[::-1])
+    assert rekey(paper, key, turned, plain_text) == key
+    assert compare(paper, key, turned, plain_text).detail == "the order of the questions changed"
 
 
 def test_title_and_instructions_may_change() -> None:
     """Changes outside the questions do not matter."""
-    paper, key = freeze(EXAM, range)
-    assert rekey(paper, replace(EXAM, title="Other", instructions="more")) == key
+    paper, key = freeze(EXAM, range, plain_text)
+    assert rekey(paper, key, replace(EXAM, title="Other", instructions="more"), plain_text) == key
+
+
+FORMAT_1 = Paper(
+    canonical(
+        {
+            "format": 1,
+            "exam": "e",
+            "title": "E",
+            "instructions": "",
+            "questions": [
+                {
+                    "kind": "single",
+                    "text": "one",
+                    "weight": "1",
+                    "max_choices": 1,
+                    "choices": [{"text": t} for t in "dcba"],
+                },
+                {"kind": "numeric", "text": "how many", "weight": "1"},
+            ],
+        }
+    )
+)
+
+
+def _key_of_format_1(right: int) -> Key:
+    answers: list[Json] = [{"choices": [right]}, {"value": "3", "tolerance": "0"}]
+    return Key(canonical({"format": 1, "paper": FORMAT_1.digest, "answers": answers}))
+
+
+def test_a_paper_of_format_1_is_matched_by_its_content() -> None:
+    """A sitting that an earlier release froze is compared with its exam, and graded again under a corrected key."""
+    exam = replace(EXAM, questions=(SINGLE, NUMERIC))
+    frozen = _key_of_format_1(3)
+    assert compare(FORMAT_1, frozen, exam, plain_text) == Comparison(change=Change.NONE, detail="")
+    corrected = replace(exam, questions=(replace(SINGLE, interaction=_single("c")), NUMERIC))
+    assert compare(FORMAT_1, frozen, corrected, plain_text).detail == "the key of question q0 changed"
+    now = _halves(FORMAT_1, rekey(FORMAT_1, frozen, corrected, plain_text))
+    assert isinstance(now[0], ChoicesKey)
+    assert now[0].credits == (0, 1, 0, 0)
+    other = replace(exam, questions=(replace(SINGLE, interaction=SingleChoice(choices=_choices("a")[:3])), NUMERIC))
+    with pytest.raises(NotTheSamePaperError, match="the choices of question q0 are not those of the paper"):
+        rekey(FORMAT_1, frozen, other, plain_text)
 
 
 SAVED_BY_A_BROWSER = st.sampled_from([lambda text: text.replace("\n", "\r\n"), str.strip, lambda text: text + "\n"])
 
 
-@given(SAVED_BY_A_BROWSER, st.permutations(range(4)))
-def test_line_ends_and_blanks_at_the_ends_are_not_a_change(save, order: list[int]) -> None:
+@given(SAVED_BY_A_BROWSER, st.integers(0, 1000))
+def test_line_ends_and_blanks_at_the_ends_are_not_a_change(save, seed: int) -> None:
     """A text that a browser posted back with CRLF, or without its last line end, still gives the frozen key."""
-    lines = replace(SINGLE, text="What is printed?\n\nprint(1)\n", choices=_choices("a"))
-    paper, key = freeze(replace(EXAM, questions=(lines,)), lambda size: [n for n in order if n < size])
-    saved = replace(
-        lines, text=save(lines.text), choices=tuple(replace(each, text=save(each.text)) for each in lines.choices)
+    lines = replace(EXAM, instructions="Write\nclearly.\n", questions=(replace(SINGLE, text="Printed?\n\nprint(1)\n"),))
+    paper, key = freeze(lines, permute_by(seed), plain_text)
+    choices = tuple(replace(each, text=save(each.text)) for each in _choices("a"))
+    question = replace(
+        lines.questions[0], text=save(lines.questions[0].text), interaction=SingleChoice(choices=choices)
     )
-    assert rekey(paper, replace(EXAM, questions=(saved,))) == key
-
-
-def test_choices_that_differ_only_in_blanks_are_matched_exactly_first() -> None:
-    """Two choices, one with a blank at its end: each keeps its own number."""
-    choices = (AuthoredChoice(id="1", text="x ", correct=False), AuthoredChoice(id="2", text="x", correct=True))
-    exam = replace(EXAM, questions=(replace(SINGLE, choices=choices),))
-    paper, key = freeze(exam, range)
-    swapped = replace(EXAM, questions=(replace(SINGLE, choices=choices[::-1]),))
-    assert rekey(paper, swapped) == key
+    saved = replace(lines, title=save("E"), instructions=save(lines.instructions), questions=(question,))
+    assert rekey(paper, key, saved, plain_text) == key
+    assert compare(paper, key, saved, plain_text) == Comparison(change=Change.NONE, detail="")
 
 
 def _compared(exam: AuthoredExam) -> tuple[Change, str]:
     """An exam against the paper and key of `EXAM`."""
-    comparison = compare(*freeze(EXAM, range), exam)
+    comparison = compare(*freeze(EXAM, range, plain_text), exam, plain_text)
     return comparison.change, comparison.detail
-
-
-@given(SAVED_BY_A_BROWSER, st.permutations(range(4)), st.permutations(range(4)))
-def test_an_exam_equals_the_paper_that_was_frozen_from_it(save, order: list[int], later: list[int]) -> None:
-    """An exam that shows students the same as its paper is unchanged, whatever a browser or a reordering did to it."""
-    exam = replace(EXAM, instructions="Write\nclearly.\n")
-    paper, key = freeze(exam, lambda size: [n for n in order if n < size])
-    saved = tuple(
-        replace(q, text=save(q.text), choices=tuple(q.choices[n] for n in later) if q.choices else ())
-        for q in exam.questions
-    )
-    again = replace(exam, title=save(exam.title), instructions=save(exam.instructions), questions=saved)
-    assert compare(paper, key, again) == Comparison(change=Change.NONE, detail="")
 
 
 @pytest.mark.parametrize(
@@ -158,14 +238,15 @@ def test_an_exam_equals_the_paper_that_was_frozen_from_it(save, order: list[int]
     [
         (replace(EXAM, title="F"), "the title changed"),
         (replace(EXAM, instructions="Think."), "the instructions changed"),
-        (replace(EXAM, questions=EXAM.questions[:2]), "it has 2 questions now, not 3"),
-        (_changed(0, text="two", choices=_choices("b")), "the text of question q0 changed"),
+        (replace(EXAM, questions=EXAM.questions[:2]), "it has 2 questions now, not 4"),
+        (_changed(0, _single("b"), text="two"), "the text of question q0 changed"),
         (_changed(1, weight=Decimal(2)), "the weight of question q1 changed from 1.5 to 2"),
         (_changed(2, image=IMAGE), "the image of question q2 changed"),
-        (_changed(0, kind=QuestionKind.NUMERIC), "the kind of question q0 changed from single to numeric"),
-        (_changed(0, choices=_choices("a")[:3]), "the choices of question q0 changed"),
-        (_changed(1, max_choices=3), "question q1 allows 3 choices now, not 2"),
-        (_changed(1, max_choices=None), "question q1 allows 4 choices now, not 2"),
+        (_changed(2, replace(_number(3), unit="m")), "the unit of question q2 changed"),
+        (_changed(0, _number(3)), "the kind of question q0 changed from single to numeric"),
+        (_changed(0, SingleChoice(choices=_choices("a")[:3])), "the choices of question q0 are not those of the paper"),
+        (_changed(1, _multiple("a", "b", most=3)), "the max_choices of question q1 changed from 2 to 3"),
+        (_changed(1, _multiple("a", "b", most=None)), "the max_choices of question q1 changed from 2 to 4"),
     ],
 )
 def test_a_change_that_students_would_see_is_a_change_of_the_paper(exam: AuthoredExam, detail: str) -> None:
@@ -176,16 +257,18 @@ def test_a_change_that_students_would_see_is_a_change_of_the_paper(exam: Authore
 @pytest.mark.parametrize(
     ("exam", "detail"),
     [
-        (_changed(0, choices=_choices("b")), "the key of question q0 changed"),
-        (_changed(2, tolerance=Decimal(1)), "the key of question q2 changed"),
-        (
-            _changed(0, choices=_choices()),
-            "question q0 has no correct choice now, or more than the 1 that could be chosen",
-        ),
-        (_changed(2, value=None), "question q2 no longer has a key"),
+        (_changed(0, _single("b")), "the key of question q0 changed"),
+        (_changed(2, _number(3, "1")), "the key of question q2 changed"),
+        (_changed(2, Numeric(accepted=())), "question q2 has no key: a numeric question needs a value"),
         (
             replace(
-                EXAM, questions=(replace(SINGLE, choices=_choices("b")), MULTIPLE, replace(NUMERIC, value=Decimal(4)))
+                EXAM,
+                questions=(
+                    replace(SINGLE, interaction=_single("b")),
+                    MULTIPLE,
+                    replace(NUMERIC, interaction=_number(4)),
+                    MATCHING,
+                ),
             ),
             "the key of questions q0, q2 changed",
         ),

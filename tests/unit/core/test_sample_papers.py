@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from exam_core.authoring import AcceptedImage, ExamDocument, read_exam
+from exam_core.authoring.exam import AcceptedImage, ExamDocument, read_exam
 from exam_core.images import ImageRef
 from exam_core.paper import QuestionKind, freeze
 from exam_harness.environments.processes.paths import REPOSITORY

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_core import receipts, statements
 from exam_core.answers import Answer, Start, Submission, answer_id_of, parse_answer
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.commitments import DegreeContent, attempt_member, degree_member
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot, InclusionProof, Member, buckets_root

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core.answers import parse_answer
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.paper import freeze
 from exam_core.scoring import MultipleRule, Policy
 from exam_core.scoring import score as core_score

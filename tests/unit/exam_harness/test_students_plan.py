@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.paper import freeze
 from exam_harness.oracle.document import read_document
 from exam_harness.oracle.history import parse_content

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from exam_core.answer_value import AnswerValue, mask_of
 from exam_core.answers import Answer, Start, Submission, answer_id_of
+from exam_core.authored import AuthoredExam, AuthoredQuestion
 from exam_core.fold import SealedBucket, seal_bucket
 from exam_core.instants import from_micros
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Key, Paper, QuestionKind, freeze
+from exam_core.paper import Key, Paper, freeze, plain_text
+from exam_core.questions.choices import Choice, MultipleChoice, SingleChoice
+from exam_core.questions.numeric import Near, Numeric
 from exam_core.scoring import MultipleRule, Policy
 from exam_grader.grading.score import score_bucket
 
@@ -21,9 +24,9 @@ SOLVER = UUID(int=9)
 NOON = 1_790_000_000_000_000
 
 
-def choices(*correct: bool) -> tuple[AuthoredChoice, ...]:
+def choices(*correct: bool) -> tuple[Choice, ...]:
     """Choices, each correct or not."""
-    return tuple(AuthoredChoice(id=str(n), text=str(n), correct=right) for n, right in enumerate(correct))
+    return tuple(Choice(id=str(n), text=str(n), credit=Fraction(right)) for n, right in enumerate(correct))
 
 
 EXAM = AuthoredExam(
@@ -32,26 +35,26 @@ EXAM = AuthoredExam(
     instructions="",
     questions=(
         AuthoredQuestion(
-            id="single", kind=QuestionKind.SINGLE, text="?", weight=Decimal("1.5"), choices=choices(False, True, False)
+            id="single",
+            text="?",
+            weight=Decimal("1.5"),
+            interaction=SingleChoice(choices=choices(False, True, False)),
         ),
         AuthoredQuestion(
             id="multiple",
-            kind=QuestionKind.MULTIPLE,
             text="?",
             weight=Decimal(2),
-            choices=choices(True, True, True, False),
+            interaction=MultipleChoice(choices=choices(True, True, True, False)),
         ),
         AuthoredQuestion(
             id="numeric",
-            kind=QuestionKind.NUMERIC,
             text="?",
             weight=Decimal("0.7"),
-            value=Decimal("3.14"),
-            tolerance=Decimal("0.01"),
+            interaction=Numeric(accepted=(Near(value=Fraction("3.14"), tolerance=Fraction("0.01")),)),
         ),
     ),
 )
-PAPER, KEY = freeze(EXAM, lambda n: list(range(n)))
+PAPER, KEY = freeze(EXAM, range, plain_text)
 
 
 @dataclass(frozen=True)

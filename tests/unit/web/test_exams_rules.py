@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.paper import MAX_QUESTIONS
 from exam_core.problems import Problem
 from exam_core.validation import exam_faults

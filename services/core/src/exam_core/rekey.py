@@ -17,7 +17,7 @@ from exam_core.paper import Key, KeyEntry, Paper, RenderText, frozen_question
 from exam_core.questions.choices import ChoicesHalf, MultipleChoice
 from exam_core.questions.items import content_of
 from exam_core.questions.matching import Matching, MatchingHalf
-from exam_core.questions.model import Numbering, StudentHalf
+from exam_core.questions.model import KindName, Numbering, StudentHalf
 
 NAMED_CHANGES = 5
 """How many differences a comparison names; of more it gives the number."""
@@ -97,7 +97,7 @@ def _entry(question: AuthoredQuestion, half: StudentHalf, entry: KeyEntry, rende
         raise NotTheSamePaperError(f"question {question.id} {fault.reason}")
     numbering = _numbering(question, half, entry.items, render)
     if numbering is None:
-        raise NotTheSamePaperError(f"question {question.id} no longer lists what the paper lists")
+        raise NotTheSamePaperError(_other_list(question))
     if isinstance(interaction, MultipleChoice) and isinstance(half, ChoicesHalf):
         # More correct choices than the paper lets a student select: no answer could match.
         bounded = replace(interaction, max_choices=half.max_choices)
@@ -167,7 +167,7 @@ def _question_changes(
         return
     numbering = _numbering(question, half, entry.items, render)
     if numbering is None:
-        yield f"question {question.id} no longer lists what the paper lists"
+        yield _other_list(question)
         return
     now = frozen_question(question, numbering, render)
     names = dict.fromkeys(name.replace("html", "text") for name in sorted({*now, *frozen}))
@@ -177,6 +177,11 @@ def _question_changes(
             plain = all(isinstance(each, int) for each in (now.get(name), frozen.get(name))) or name == "weight"
             values = f" from {frozen[name]} to {now[name]}" if plain else ""
             yield f"the {name} of question {question.id} changed{values}"
+
+
+def _other_list(question: AuthoredQuestion) -> str:
+    noun = {KindName.MATCHING: "stems or targets", KindName.ORDERING: "items"}.get(question.interaction.kind, "choices")
+    return f"the {noun} of question {question.id} are not those of the paper"
 
 
 def _other_length(paper: Paper, exam: AuthoredExam) -> str:

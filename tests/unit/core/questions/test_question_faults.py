@@ -61,7 +61,11 @@ ONE = Near(value=F(1))
         (MultipleChoice(choices=(choice("a", "1"), choice("b", "1")), max_choices=1, rule=SUM), []),
         (MultipleChoice(choices=PAIR, floor=F(1), rule=SUM), [("floor", None, "has a floor")]),
         (MultipleChoice(choices=PAIR, cap=F(0), rule=SUM), [("cap", None, "has a cap")]),
-        (MultipleChoice(choices=PAIR, floor=F(-1)), [("rule", None, "is all-or-nothing and has a floor or a cap")]),
+        (
+            MultipleChoice(choices=(choice("a", "1"), choice("b", "1/2"))),
+            [("rule", None, "and no rule: name the rule")],
+        ),
+        (MultipleChoice(choices=PAIR, floor=F(-1)), [("rule", None, "has a floor or a cap, which need the rule sum")]),
         (TrueFalse(answer=False), []),
         (TrueFalse(answer=False, other_credit=F(1)), [("other_credit", None, "gives the wrong answer the credit")]),
         (TrueFalse(answer=False, other_credit=F(-2)), [("other_credit", None, "that must be from -1 to 1")]),

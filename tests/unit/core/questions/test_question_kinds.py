@@ -1,9 +1,7 @@
-"""What holds for every kind of question: halves, answers and outcomes, and the keys of format 1."""
+"""What holds for every kind of question: halves, answers and outcomes."""
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -11,139 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core import format_1, scoring
 from exam_core.answer_value import AnswerValue
-from exam_core.answers import parse_answer
 from exam_core.canonical import canonical
-from exam_core.images import ImageRef
-from exam_core.numbers import decimal_text
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, KeyEntry, Question, QuestionKind, freeze
 from exam_core.problems import Problem
 from exam_core.questions.choices import Choice, ChoiceRule, MultipleChoice, SingleChoice, TrueFalse
 from exam_core.questions.essay import Essay
 from exam_core.questions.items import Item
 from exam_core.questions.matching import Matching, Stem
-from exam_core.questions.model import Authored, KeyHalf, KindName, StudentHalf, Unscored, outcome
-from exam_core.questions.numeric import Between, Near, Numeric, Tolerance
+from exam_core.questions.model import Authored, KeyHalf, KindName, StudentHalf, Unscored, outcome, split
+from exam_core.questions.numeric import Near, Numeric
 from exam_core.questions.ordering import Ordering
-from exam_core.questions.ordering_rules import OrderingRule
 from exam_core.questions.registry import key_half, student_half
 from exam_core.questions.text import AcceptedText, ShortText
-from exam_core.scoring import MultipleRule, Policy
+from exam_core.scoring import Policy, under
+from exam_harness.strategies.questions import AUTHORED, KINDS, NUMERICS, SHORT_TEXTS, orderings, permute_by
 
-CREDITS = st.fractions(-1, 1, max_denominator=12)
-IMAGES = st.none() | st.builds(
-    ImageRef,
-    sha256=st.sampled_from(["a" * 64, "b" * 64]),
-    type=st.just("image/png"),
-    width=st.just(1),
-    height=st.just(2),
-)
-TEXTS = st.text(st.sampled_from("abcABC *\u00e9\u0301\u00df"), min_size=1, max_size=6).filter(
-    lambda text: bool(text.strip())
-)
-DECIMALS = st.decimals(-1000, 1000, places=3).map(Fraction)
-
-
-@st.composite
-def contents(draw: st.DrawFn, least: int = 2, most: int = 6) -> list[tuple[str, ImageRef | None]]:
-    """Texts and images that can be distinguished."""
-    texts = draw(st.lists(TEXTS, min_size=least, max_size=most, unique_by=str.strip))
-    return [(text, draw(IMAGES)) for text in texts]
-
-
-@st.composite
-def choices(draw: st.DrawFn) -> tuple[Choice, ...]:
-    """Choices of which one earns something."""
-    shown = draw(contents())
-    best = draw(st.integers(0, len(shown) - 1))
-    return tuple(
-        Choice(id=f"c{n}", text=text, image=image, credit=Fraction(1) if n == best else draw(CREDITS))
-        for n, (text, image) in enumerate(shown)
-    )
-
-
-@st.composite
-def multiples(draw: st.DrawFn) -> MultipleChoice:
-    """Multiple-choice questions."""
-    rule = draw(st.sampled_from(ChoiceRule))
-    listed = draw(choices())
-    if rule is ChoiceRule.ALL_OR_NOTHING:
-        return MultipleChoice(choices=listed, rule=rule)
-    return MultipleChoice(
-        choices=listed,
-        rule=rule,
-        max_choices=draw(st.none() | st.integers(1, len(listed))),
-        floor=draw(st.fractions(-1, 0, max_denominator=4)),
-        cap=draw(st.fractions("1/4", 1, max_denominator=4)),
-    )
-
-
-@st.composite
-def orderings(draw: st.DrawFn) -> Ordering:
-    """Ordering questions."""
-    items = tuple(Item(id=f"i{n}", text=text, image=image) for n, (text, image) in enumerate(draw(contents())))
-    return Ordering(items=items, rule=draw(st.sampled_from(OrderingRule)))
-
-
-@st.composite
-def matchings(draw: st.DrawFn) -> Matching:
-    """Matching questions, with stems that share a target and targets without a stem."""
-    stems = draw(contents())
-    targets = draw(st.lists(TEXTS, min_size=2, max_size=5, unique_by=str.strip))
-    return Matching(
-        stems=tuple(
-            Stem(id=f"s{n}", text=text, image=image, target=draw(st.sampled_from(targets)))
-            for n, (text, image) in enumerate(stems)
-        ),
-        distractors=tuple(targets),
-    )
-
-
-ACCEPTED_NUMBERS = st.builds(
-    Near,
-    value=DECIMALS,
-    tolerance=st.sampled_from([Fraction(0), Fraction(1, 10)]),
-    by=st.sampled_from(Tolerance),
-    credit=CREDITS,
-) | st.builds(
-    lambda ends, credit: Between(low=min(ends), high=max(ends), credit=credit), st.tuples(DECIMALS, DECIMALS), CREDITS
-)
-NUMERICS = st.builds(
-    lambda accepted, unit: Numeric(accepted=(*accepted, Near(value=Fraction(1))), unit=unit),
-    st.lists(ACCEPTED_NUMBERS, max_size=4),
-    st.sampled_from(["", "m/s"]),
-)
-ACCEPTED_TEXTS = st.lists(st.builds(AcceptedText, text=TEXTS, credit=CREDITS), max_size=4)
-SHORT_TEXTS = st.builds(
-    lambda accepted, case, wildcards: ShortText(
-        accepted=(*accepted, AcceptedText(text="a")), case=case, wildcards=wildcards
-    ),
-    ACCEPTED_TEXTS,
-    st.booleans(),
-    st.booleans(),
-)
-ESSAYS = st.builds(
-    Essay,
-    max_characters=st.integers(20, 50),
-    min_words=st.none() | st.integers(1, 5),
-    max_words=st.none() | st.integers(5, 9),
-    template=st.sampled_from(["", "Dear …"]),
-    notes=st.sampled_from(["", "Look for an argument."]),
-)
-KINDS: dict[KindName, st.SearchStrategy[Authored]] = {
-    KindName.SINGLE: st.builds(SingleChoice, choices=choices()),
-    KindName.TRUE_FALSE: st.builds(
-        TrueFalse, answer=st.booleans(), other_credit=st.fractions(-1, "11/12", max_denominator=12)
-    ),
-    KindName.MULTIPLE: multiples(),
-    KindName.NUMERIC: NUMERICS,
-    KindName.TEXT: SHORT_TEXTS,
-    KindName.MATCHING: matchings(),
-    KindName.ORDERING: orderings(),
-    KindName.ESSAY: ESSAYS,
-}
-AUTHORED = st.one_of(*KINDS.values())
 HUGE = 10**5_000
 """More digits than Python converts to text."""
 SCALARS = (
@@ -171,15 +51,11 @@ BODIES = (
 )
 
 
-def permute_by(seed: int) -> Callable[[int], Sequence[int]]:
-    """A permutation for every length, the same for the same seed."""
-    return lambda n: sorted(range(n), key=lambda place: (place * 7919 + seed) * 104729 % 1009)
-
-
 def halves(authored: Authored, seed: int = 0) -> tuple[StudentHalf, KeyHalf]:
-    """Freeze a question without faults."""
+    """Freeze a question without faults; what it leaves to a policy has the usual one."""
     assert list(authored.faults()) == []
-    return split(authored, permute_by(seed))
+    half, key = split(authored, permute_by(seed))
+    return half, under(key, Policy())
 
 
 @pytest.mark.parametrize("kind", KindName)
@@ -367,83 +243,3 @@ def test_an_answer_of_another_form_earns_nothing(kind: KindName, data: st.DataOb
     foreign = AnswerValue(value="a") if kind in {KindName.SINGLE, KindName.TRUE_FALSE, KindName.MULTIPLE} else None
     share = outcome(key, foreign or AnswerValue(choice=1))
     assert share == (Unscored.BY_HAND if kind is KindName.ESSAY else 0)
-
-
-# Format 1
-
-
-@st.composite
-def questions_of_format_1(draw: st.DrawFn) -> tuple[Question, KeyEntry, AnswerValue]:
-    """A question of format 1, its key, and an answer that is not blank."""
-    kind = draw(st.sampled_from(QuestionKind))
-    if kind is QuestionKind.NUMERIC:
-        entry = KeyEntry(
-            value=draw(st.none() | st.decimals(-100, 100, places=3)), tolerance=draw(st.decimals(0, 3, places=3))
-        )
-        center, hair = entry.value or Decimal(0), Decimal("0.001")
-        number = center + draw(st.sampled_from([1, -1])) * (
-            entry.tolerance + draw(st.sampled_from([-hair, Decimal(0), hair]))
-        )
-        answer = AnswerValue(value=decimal_text(number))
-        return Question(kind=kind, choices=0, max_choices=0, weight=Decimal(1)), entry, answer
-    size = draw(st.integers(2, 26))
-    masks = st.integers(0, 2**size - 1)
-    key = draw(masks if kind is QuestionKind.MULTIPLE else st.just(0) | st.integers(0, size - 1).map(lambda n: 1 << n))
-    chosen = draw(
-        st.just(key) | masks if kind is QuestionKind.MULTIPLE else st.integers(0, size - 1).map(lambda n: 1 << n)
-    )
-    question = Question(kind=kind, choices=size, max_choices=size, weight=Decimal(1))
-    return question, KeyEntry(choices=key), AnswerValue(choice=chosen)
-
-
-@given(questions_of_format_1(), st.sampled_from(MultipleRule))
-def test_a_key_of_format_1_scores_as_before(asked: tuple[Question, KeyEntry, AnswerValue], rule: MultipleRule) -> None:
-    """A paper that was frozen by an earlier release earns the same points under both policies."""
-    question, entry, answer = asked
-    if answer.blank:
-        return
-    converted = format_1.key_half(question, entry, rule)
-    assert converted.share(answer) == scoring._share(question, entry, Policy(multiple=rule), answer)
-    assert key_half(json.loads(canonical(converted.to_json()))) == converted
-
-
-EXAM = AuthoredExam(
-    slug="old",
-    title="Old",
-    instructions="",
-    questions=(
-        AuthoredQuestion(
-            id="s",
-            kind=QuestionKind.SINGLE,
-            text="?",
-            weight=Decimal(1),
-            choices=tuple(AuthoredChoice(id=name, text=name, correct=name == "a") for name in "abc"),
-        ),
-        AuthoredQuestion(
-            id="m",
-            kind=QuestionKind.MULTIPLE,
-            text="?",
-            weight=Decimal(2),
-            max_choices=2,
-            choices=tuple(AuthoredChoice(id=name, text=name, correct=name in "ab") for name in "abc"),
-        ),
-        AuthoredQuestion(id="n", kind=QuestionKind.NUMERIC, text="?", weight=Decimal(1), value=Decimal("3.14")),
-    ),
-)
-
-
-@pytest.mark.parametrize(
-    "bodies",
-    [
-        [{"choices": [2]}, {"choices": [1, 0]}, {"value": "3,14"}],
-        [{"choices": []}, {"choices": [2]}, {"value": None}],
-    ],
-)
-def test_a_paper_of_format_1_is_read_and_parses_the_same_answers(bodies: list[dict[str, Any]]) -> None:
-    """The questions of a stored paper are read by the kinds of today; their answers are the same, byte for byte."""
-    paper, _ = freeze(EXAM, range)
-    for number, body in enumerate(bodies):
-        half = student_half(paper.content["questions"][number])
-        assert half.parse(number, body) == parse_answer(paper, number, body)
-        common = {"text", "weight", "image"}
-        assert half.to_json() == {k: v for k, v in paper.content["questions"][number].items() if k not in common}

@@ -13,7 +13,7 @@ from exam_core.answer_value import AnswerValue, mask_of
 from exam_core.questions.choices import Choice, ChoiceRule, ChoicesKey, MultipleChoice, SingleChoice, TrueFalse
 from exam_core.questions.intervals import Interval, covered
 from exam_core.questions.matching import MatchingKey
-from exam_core.questions.model import KindName
+from exam_core.questions.model import KindName, split
 from exam_core.questions.numeric import Between, Near, Numeric, NumericKey, Tolerance
 from exam_core.questions.ordering_rules import OrderingRule, share_of
 from exam_core.questions.patterns import Pattern, folded, normalised

@@ -12,7 +12,7 @@ from exam_core.questions.choices import Choice, ChoiceRule, MultipleChoice, Sing
 from exam_core.questions.intervals import Interval
 from exam_core.questions.items import Item
 from exam_core.questions.matching import Matching, Stem
-from exam_core.questions.model import Authored, Unscored, outcome
+from exam_core.questions.model import Authored, Unscored, outcome, split
 from exam_core.questions.numeric import Between, Near, Numeric, Tolerance
 from exam_core.questions.ordering import Ordering
 from exam_core.questions.ordering_rules import OrderingRule

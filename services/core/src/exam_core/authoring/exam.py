@@ -133,7 +133,7 @@ class _Reader:
     def _check_members(self, kind: KindName, members: Members) -> None:
         for name in ALL_MEMBERS & members.keys() - MEMBERS[kind]:
             own = ", ".join(sorted(MEMBERS[kind]))
-            self.nodes.fault(members[name], f"a {kind} question has no {name!r}; it can have {own}")
+            self.nodes.fault(members[name], f"a question of kind {kind} has no {name!r}; it can have {own}")
 
     def weight(self, node: yaml.Node | None) -> Decimal:
         """Read a question's weight; the default is 1."""

@@ -54,8 +54,10 @@ class SingleChoice:
         yield from _choice_faults(self.choices)
 
     def warnings(self) -> Iterator[Fault]:
-        """Yield a warning if no answer earns the whole weight."""
+        """Yield a warning if no answer earns the whole weight, or more than one does."""
         yield from best_warning(max(choice.credit for choice in self.choices), "choices")
+        if sum(choice.credit == FULL_CREDIT for choice in self.choices) > 1:
+            yield Fault("has more than one choice that earns the whole weight", "choices")
 
     @property
     def kind(self) -> KindName:

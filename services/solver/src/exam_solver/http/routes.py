@@ -222,7 +222,7 @@ def _solver(request: Request) -> Solver:
 
 
 def _attempt_body(started: StartedAttempt, attempt: Attempt, token: str) -> dict[str, Any]:
-    cached = started.cached
+    cached, questions = started.cached, started.paper.paper.questions
     return {
         "sitting": str(attempt.sitting),
         "student": attempt.student,
@@ -233,7 +233,7 @@ def _attempt_body(started: StartedAttempt, attempt: Attempt, token: str) -> dict
         "order": order_of(started.paper.paper, attempt.seed).to_json(),
         "paper_digest": started.paper.paper.digest,
         "answers": [
-            {"question": question, "seq": answer.seq, **answer.answer.to_json()}
+            {"question": question, "seq": answer.seq, **questions[question].half.shown(answer.answer)}
             for question, answer in sorted(cached.saved.items())
         ],
         "highest_seq": cached.highest_seq,

@@ -45,19 +45,26 @@ class Deadline(Described):
 
 
 class Order(Described):
-    """The display order: `questions[i]` is the number of the question shown i-th, `choices[q]` likewise."""
+    """The display order: `questions[i]` is the number of the question shown i-th, and likewise for its lists.
+
+    `choices[q]` has the order of question q's choices, stems or items, `targets[q]` that of its targets; without any
+    targets in the paper it is left out.
+    """
 
     questions: list[int]
     choices: list[list[int]]
+    targets: list[list[int]] | None = None
 
 
 class SavedAnswer(Described):
-    """A saved answer; blank is an empty list, or null."""
+    """A saved answer, in the member of the question's kind; blank is an empty list or object, or null."""
 
     question: int
     seq: int
     choices: list[int] | None = None
     value: str | None = None
+    pairs: dict[str, int] | None = None
+    order: list[int] | None = None
 
 
 class AttemptBody(Described):
@@ -78,11 +85,15 @@ class AttemptBody(Described):
 
 
 class AnswerBody(Described):
-    """One answer: choices by their numbers in the paper, or a number as text. Blank is `[]` or `null`."""
+    """One answer, in the member of the question's kind. Blank is `[]`, `{}` or `null`."""
 
     seq: int = Field(ge=1, description="increases with each change of an answer")
-    choices: list[int] | None = None
-    value: str | None = Field(None, examples=["3.14"])
+    choices: list[int] | None = Field(None, description="single, true-false (0 is true), multiple: numbers of choices")
+    value: str | None = Field(None, description="numeric, text, essay; a number as text", examples=["3.14"])
+    pairs: dict[str, int | None] | None = Field(
+        None, description="matching: the number of a target for the number of each stem", examples=[{"0": 3, "1": 1}]
+    )
+    order: list[int] | None = Field(None, description="ordering: the numbers of all items, first one first")
 
 
 class NumberedAnswerBody(AnswerBody):

@@ -1,11 +1,14 @@
 """A double of the shared paper cache, and a paper with an image."""
 
-from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
+from exam_core.authored import AuthoredExam, AuthoredQuestion
 from exam_core.canonical import digest
 from exam_core.images import ImageRef
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, Paper, QuestionKind, freeze
+from exam_core.paper import Paper, freeze, plain_text
+from exam_core.questions.choices import Choice, MultipleChoice, SingleChoice
+from exam_core.questions.numeric import Near, Numeric
 
 IMAGE: Final = b"\x89PNG an image"
 IMAGE_SHA256: Final = digest(IMAGE)
@@ -30,23 +33,19 @@ class MemoryPaperCache:
 
 
 def make_paper() -> Paper:
-    """A paper with a question of each kind."""
-    four = tuple(AuthoredChoice(id=text, text=text, correct=text == "a") for text in "abcd")
-    one = Decimal(1)
+    """A paper whose questions the tests answer."""
+    four = tuple(Choice(id=text, text=text, credit=Fraction(text == "a")) for text in "abcd")
+    pi = Near(value=Fraction("3.14"))
     questions = (
         AuthoredQuestion(
             id="single",
-            kind=QuestionKind.SINGLE,
             text="Which?",
-            weight=one,
-            choices=four,
             image=ImageRef(sha256=IMAGE_SHA256, type="image/png", width=1, height=1),
+            interaction=SingleChoice(choices=four),
         ),
-        AuthoredQuestion(
-            id="multiple", kind=QuestionKind.MULTIPLE, text="Which two?", weight=one, choices=four, max_choices=2
-        ),
-        AuthoredQuestion(id="numeric", kind=QuestionKind.NUMERIC, text="How much?", weight=one, value=Decimal("3.14")),
-        AuthoredQuestion(id="heads", kind=QuestionKind.SINGLE, text="Heads?", weight=one, choices=four[:2]),
+        AuthoredQuestion(id="multiple", text="Which two?", interaction=MultipleChoice(choices=four, max_choices=2)),
+        AuthoredQuestion(id="numeric", text="How much?", interaction=Numeric(accepted=(pi,))),
+        AuthoredQuestion(id="heads", text="Heads?", interaction=SingleChoice(choices=four[:2])),
     )
     exam = AuthoredExam(slug="algebra-101", title="Algebra", instructions="", questions=questions)
-    return freeze(exam, range)[0]
+    return freeze(exam, range, plain_text)[0]

@@ -8,7 +8,7 @@ from django.db import models, transaction
 from django.db.models import Max, ProtectedError
 from django.db.models.functions import Now
 
-from exam_core.authoring import ExamDocument
+from exam_core.authoring.exam import ExamDocument
 from exam_core.paper import AuthoredQuestion
 from exam_core.problems import Problem, ProblemKind
 from exam_core.schedule import Attempts
