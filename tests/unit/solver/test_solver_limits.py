@@ -28,9 +28,9 @@ async def test_a_body_of_ten_megabytes_is_rejected(world: World, solver: Process
 
 
 async def test_a_body_of_exactly_the_limit_is_accepted(world: World, solver: Process, attempt: str) -> None:
-    """64 KiB are accepted, one byte more is not."""
+    """256 KiB are accepted, one byte more is not."""
     body = json.dumps({"seq": 1, "choices": [1]}).encode()
-    for size, status in ((64 * 1024, 200), (64 * 1024 + 1, 413)):
+    for size, status in ((256 * 1024, 200), (256 * 1024 + 1, 413)):
         response = await solver.request(
             "PUT",
             world.path("answers/0"),

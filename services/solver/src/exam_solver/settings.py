@@ -29,7 +29,8 @@ class SolverSettings(RedisSettings):
     """Requests served at once; more are refused with Retry-After instead of being queued."""
     max_in_flight_per_student: int = Field(16, ge=1)
     """Requests of one student served at once, on all devices together; a browser opens six connections."""
-    max_body_bytes: int = Field(64 * 1024, ge=1024)
+    max_body_bytes: int = Field(256 * 1024, ge=1024)
+    """At least 12 bytes for each character of the longest essay, which JSON may escape."""
     rows_per_question: int = Field(25, ge=1)
     """An attempt may save this many rows per question of its paper, over all questions together."""
     attempts_in_memory: int = Field(4096, ge=1)

@@ -75,7 +75,7 @@ class World:
     processes: list[Process] = field(default_factory=list)
 
     @classmethod
-    async def create(cls, log: MemoryAnswerLog | None = None) -> Self:
+    async def create(cls, log: MemoryAnswerLog | None = None, paper: Paper | None = None) -> Self:
         """Create a platform with one open sitting of an hour, whose attempts last 30 minutes."""
         clock = ManualClock()
         schedule = MemorySchedule(clock)
@@ -86,7 +86,7 @@ class World:
             cache=MemoryPaperCache(),
             web=MemoryWeb(new_keys()),
             solver_keys=new_keys(),
-            paper=make_paper(),
+            paper=paper or make_paper(),
             sitting=uuid4(),
         )
         opened = schedule.now - MINUTE
