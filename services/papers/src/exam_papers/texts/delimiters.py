@@ -11,7 +11,7 @@ ANY: Final = re.compile(rf"{INLINE.pattern}|{DISPLAY.pattern}|\\\(|\$\$")
 UNCLOSED: Final = {
     "\\(": (
         r"\( begins a formula that has no \) in the same paragraph, table cell or element",
-        r"close the formula; in tables write \vert for |",
+        r"close the formula, or write it in one line; in tables write \vert for |",
     ),
     "$$": ("$$ begins a formula that has no other $$ in the same paragraph or element", "close the formula"),
 }

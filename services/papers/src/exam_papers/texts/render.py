@@ -14,7 +14,7 @@ from exam_papers.texts.limits import MAX_HTML_DEPTH, MAX_SOURCE, MAX_TAGS, MAX_U
 from exam_papers.texts.markdown import to_html
 from exam_papers.texts.sources import Formulas, cut_math, cut_tex
 
-_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NO_IMAGES: Final[frozenset[str]] = frozenset()
 
 

@@ -82,20 +82,22 @@ class _Check:
             return self._command(whole[1:], whole, offset)
         if match["begin_end"]:
             return self._environment(whole, offset)
+        if match["math_font"]:
+            return self._with_font(match["math_font"][1:], match["math_arg"], offset)
+        if match["escaped"]:
+            return self._escaped(whole, match.string[match.end() : match.end() + 1], offset)
+        self._sign(match, whole, offset)
         if match["dimension"] and self._last not in LENGTHS:
-            number, unit = re.fullmatch(r"(-?[\d.]+)\s*([a-z]+)", whole).groups()  # type: ignore[union-attr]
-            return f"{number}{{{unit[0]}}}{unit[1]}"
+            return re.sub(r"\s*([a-z])([a-z])$", r"{\1}\2", whole)
+        return whole
+
+    def _sign(self, match: re.Match[str], whole: str, offset: int) -> None:
         if match["comment"] or whole == "%":
             self._fault("% begins a comment in TeX", r"for the sign, write \%", offset)
         elif match["verb"]:
             self._unsupported("verb", offset)
-        elif match["math_font"] and match["math_font"][1:] not in KNOWN:
-            self._unsupported(match["math_font"][1:], offset)
-        elif match["escaped"]:
-            return self._escaped(whole, match.string[match.end() : match.end() + 1], offset)
         elif match["char"]:
             self._char(whole, match.string, offset)
-        return whole
 
     def _with_text(self, command: str, content: str, offset: int) -> str:
         if command in {"color", "textcolor"}:
@@ -107,6 +109,12 @@ class _Check:
         if re.search(r"(?<!\\)[$]|\\[^%#$&_ ]|[{]", content):
             self._fault(rf"\{command} contains a command, a formula or braces", "close it before them", offset)
         return rf"\{command}{{{plain}}}"
+
+    def _with_font(self, command: str, letter: str, offset: int) -> str:
+        if command not in KNOWN:
+            self._unsupported(command, offset)
+        # the converter's symbol for one upright letter would be the italic one
+        return rf"\{command}{{{{{letter}}}}}" if command == "mathrm" else rf"\{command}{{{letter}}}"
 
     def _command(self, name: str, whole: str, offset: int) -> str:
         self._last = name

@@ -29,6 +29,7 @@ _WITHOUT: Final[Mapping[str, str]] = {
     "ce": r"write \mathrm{H}_2\mathrm{O} and \rightarrow",
     **{letter: rf"write \mathbb{{{letter}}}" for letter in "RNZQC"},
     **dict.fromkeys(("sgn", "arsinh", "arcosh", "artanh", "arccot", "arcsec", "Tr", "tr", "rank", "diag", "lcm"), ""),
+    "brace": r"write \left\{ … \right\}",
     "degrees": r"write ^\circ",
     "euro": "write the character itself",
     "hfilneq": _NO_EFFECT,
@@ -53,7 +54,7 @@ LENGTHS: Final = names("hspace hskip kern mkern mskip mspace rule above genfrac 
 TEXTS: Final = names("text textbf textit textmd textnormal textrm textsf texttt textup emph mbox hbox fbox")
 """Commands whose argument is words."""
 _STRUCTURE: Final = names(
-    "left right middle over atop choose above abovewithdelims atopwithdelims overwithdelims brace brack frac sqrt root "
+    "left right middle over atop choose above abovewithdelims atopwithdelims brack frac sqrt root "
     "of limits nolimits not hline hdashline nonumber notag space nobreakspace mathchoice strut mathstrut idotsint "
     "LaTeX TeX skew sideset genfrac textcolor color tag rule smash"
 )

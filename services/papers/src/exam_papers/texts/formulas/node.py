@@ -22,7 +22,8 @@ class MathNode:
 def serialise(node: MathNode) -> str:
     """Return the element as HTML; text and attributes are escaped."""
     attributes = "".join(f' {name}="{escape(value)}"' for name, value in node.attributes.items())
-    content = escape(node.text, quote=False) + "".join(serialise(child) for child in node.children)
+    text = escape(node.text, quote=False).replace("\xa0", "&nbsp;")
+    content = text + "".join(serialise(child) for child in node.children)
     return f"<{node.tag}{attributes}>{content}</{node.tag}>"
 
 
