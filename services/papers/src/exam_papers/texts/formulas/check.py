@@ -79,16 +79,17 @@ class _Check:
         if match["text_cmd"]:
             return self._with_text(match["text_cmd"][1:], match["text_content"], offset)
         if match["command"]:
-            return self._command(whole[1:], whole, offset)
-        if match["begin_end"]:
+            self._command(whole[1:], offset)
+        elif match["begin_end"]:
             return self._environment(whole, offset)
-        if match["math_font"]:
+        elif match["math_font"]:
             return self._with_font(match["math_font"][1:], match["math_arg"], offset)
-        if match["escaped"]:
+        elif match["escaped"]:
             return self._escaped(whole, match.string[match.end() : match.end() + 1], offset)
-        self._sign(match, whole, offset)
-        if match["dimension"] and self._last not in LENGTHS:
+        elif match["dimension"] and self._last not in LENGTHS:
             return re.sub(r"\s*([a-z])([a-z])$", r"{\1}\2", whole)
+        else:
+            self._sign(match, whole, offset)
         return whole
 
     def _sign(self, match: re.Match[str], whole: str, offset: int) -> None:
@@ -105,10 +106,9 @@ class _Check:
                 self._fault(rf"\{command} has an unknown colour", "write a name such as red, or #cc0000", offset)
         elif command not in TEXTS and not command.startswith("tag"):
             self._unsupported(command, offset)
-        plain = _TEXT_ESCAPE.sub(r"\1", content)
-        if re.search(r"(?<!\\)[$]|\\[^%#$&_ ]|[{]", content):
+        if re.search(r"(?<!\\)[$]|\\(?:[^%#$&_ ]|$)|[{]", content):
             self._fault(rf"\{command} contains a command, a formula or braces", "close it before them", offset)
-        return rf"\{command}{{{plain}}}"
+        return rf"\{command}{{{_words(content) if command in TEXTS else content}}}"
 
     def _with_font(self, command: str, letter: str, offset: int) -> str:
         if command not in KNOWN:
@@ -116,7 +116,7 @@ class _Check:
         # the converter's symbol for one upright letter would be the italic one
         return rf"\{command}{{{{{letter}}}}}" if command == "mathrm" else rf"\{command}{{{letter}}}"
 
-    def _command(self, name: str, whole: str, offset: int) -> str:
+    def _command(self, name: str, offset: int) -> None:
         self._last = name
         if name not in KNOWN:
             if name in TEXTS | {"color"}:
@@ -133,7 +133,6 @@ class _Check:
             self._close("left", name, offset)
         elif name in {"hline", "hdashline"} and not self._in_rows():
             self._fault(rf"\{name} is in no table", "leave it out", offset)
-        return whole
 
     def _environment(self, whole: str, offset: int) -> str:
         name = whole[whole.index("{") + 1 : -1]
@@ -185,6 +184,12 @@ class _Check:
         elif char == "\\":
             named = tex[offset + 1 : offset + 2]
             self._fault(f"\\{named} is unknown in a formula", "leave the backslash out", offset)
+
+
+def _words(content: str) -> str:
+    """Return words as references where the converter would take them for a comment, a length or a reference."""
+    plain = _TEXT_ESCAPE.sub(r"\1", content).replace("&", "&#x26;")
+    return f"&#x{ord(plain[0]):x};{plain[1:]}" if plain and plain[0] != "&" else plain
 
 
 def lines_before(tex: str, offset: int) -> int:
