@@ -62,7 +62,7 @@ def losses(tokens: Iterable[Token], images: frozenset[str]) -> Counter[tuple[str
             continue
         if not isinstance(token, Tag) or token.closes:
             continue
-        if token.name not in ELEMENTS:
+        if token.name not in ELEMENTS or not token.complete:
             result[token.name, ""] += 1
             continue
         for attribute, given in token.attributes.items():

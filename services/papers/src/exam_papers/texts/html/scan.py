@@ -36,11 +36,12 @@ class Comment(Token):
 
 @dataclass(frozen=True, slots=True)
 class Tag(Token):
-    """A tag; of an attribute that occurs twice, the first counts."""
+    """A tag; of an attribute that occurs twice, the first counts. A tag without end is no `complete` one."""
 
     name: str
     closes: bool = False
     empty: bool = False
+    complete: bool = True
     attributes: dict[str, str] = field(default_factory=dict)
 
 
@@ -88,4 +89,4 @@ def _tag(source: str, start: int) -> Token | None:
         position = attribute.end()
     stop = end.end() if end else len(source)
     empty = bool(end) and source[stop - 2] == "/"
-    return Tag(start, stop, match[2].lower(), bool(match[1]), empty, attributes)
+    return Tag(start, stop, match[2].lower(), bool(match[1]), empty, bool(end), attributes)
