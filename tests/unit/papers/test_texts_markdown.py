@@ -59,6 +59,8 @@ def test_markdown(source, html, text) -> None:
         ("a $$x$$ b", "<p>a [[x]] b</p>"),
         ("$$\na\n= b\n- c\n+ d\n$$", "<p>[[a\n= b\n- c\n+ d]]</p>"),
         ("text\n$$\na\n- b\n$$\nmore", "<p>text</p>\n<p>[[a\n- b]]</p>\n<p>more</p>"),
+        ("$$x$$ is\n*one* paragraph", "<p>[[x]] is\n<em>one</em> paragraph</p>"),
+        ("one\n$$x$$ paragraph\n$$y$$", "<p>one\n[[x]] paragraph</p>\n<p>[[y]]</p>"),
         ("- a\n  $$\n  b\n  $$\n- c", "<ul>\n<li>a[[b]]</li>\n<li>c</li>\n</ul>"),
         ("> $$a\n> b$$", "<blockquote>\n<p>[[a\nb]]</p>\n</blockquote>"),
         ("    $$x$$", "<pre><code>$$x$$\n</code></pre>"),

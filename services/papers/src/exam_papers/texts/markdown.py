@@ -74,10 +74,12 @@ def _displayed(state: StateBlock, start: int, end: int, silent: bool) -> bool:  
     while True:
         last += 1
         content = state.getLines(start, last, state.blkIndent, False)
-        if DISPLAY.match(content.lstrip()):
+        if match := DISPLAY.match(content.lstrip()):
             break
         if last >= end or state.isEmpty(last) or state.sCount[last] < state.blkIndent:
             return False
+    if last == start + 1 and content.lstrip()[match.end() :].strip():
+        return False
     if silent:
         return True
     state.line = last

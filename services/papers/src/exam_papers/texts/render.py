@@ -7,8 +7,9 @@ from typing import Final
 from exam_core.authored import TextFormat
 from exam_papers.texts.faults import Loss, TextError, TextFault
 from exam_papers.texts.html import fragment
+from exam_papers.texts.html.fragment import FragmentError, parse
 from exam_papers.texts.html.plain import plain_text
-from exam_papers.texts.html.sanitise import losses, sanitise, unclosed
+from exam_papers.texts.html.sanitise import UnstableError, losses, sanitise, unclosed
 from exam_papers.texts.html.scan import Tag
 from exam_papers.texts.limits import MAX_HTML_DEPTH, MAX_SOURCE, MAX_TAGS, MAX_UNCLOSED
 from exam_papers.texts.markdown import to_html
@@ -96,12 +97,14 @@ def _sanitised(html: str, formulas: Formulas, images: frozenset[str]) -> Rendere
 
 
 def _tree(html: str, formulas: Formulas, images: frozenset[str]) -> fragment.Element | None:
-    cleaned = sanitise(html, images)
-    root, levels = fragment.parse(cleaned) if cleaned is not None else (None, 0)
-    if root is None:
+    """Return sanitised HTML as a tree. What the strict reader does not know is refused."""
+    try:
+        root, levels = parse(sanitise(html, images))
+    except (FragmentError, UnstableError):
         reason = "the elements of the HTML are nested in a way that is not allowed"
         formulas.faults.append(TextFault(line=1, reason=reason, instead="close each element inside the one around it"))
-    elif levels > MAX_HTML_DEPTH:
+        return None
+    if levels > MAX_HTML_DEPTH:
         formulas.faults.append(TextFault(line=1, reason=f"elements are nested deeper than {MAX_HTML_DEPTH} levels"))
         return None
     return root

@@ -45,6 +45,8 @@ def parse(html: str) -> tuple[Element, int]:
         elif closes:
             if path.pop().name != name:
                 raise FragmentError("the sanitiser's HTML is not in the form that is read here")
+        elif name not in ELEMENTS:
+            raise FragmentError("the sanitiser's HTML has an element that is not in the list")
         else:
             element = Element(name, {key: _readable(unescape(value)) for key, value in _ATTRIBUTE.findall(attributes)})
             path[-1].children.append(element)
@@ -64,15 +66,13 @@ def serialise(
 ) -> str:
     """Return the HTML of an element's children; `text_of` makes HTML of text, and is given whether it is code.
 
-    Elements and attributes that are not in the lists of `rules` are left out here too.
+    Attributes that are not in the lists of `rules` are left out here too.
     """
     parts = []
     for child in element.children:
         if isinstance(child, str):
             parts.append(text_of(child, verbatim))
             continue
-        if child.name not in ELEMENTS:
-            raise FragmentError("the sanitiser's HTML has an element that is not in the list")
         attributes = "".join(
             f' {name}="{escape(value)}"'
             for name, value in child.attributes.items()

@@ -16,8 +16,12 @@ _PRE: Final = re.compile(r"<pre(?: [^>]*)?>\n")
 _FORMATTING: Final = names("a b big code em font i nobr s small strike strong tt u")
 
 
-def sanitise(html: str, images: frozenset[str]) -> str | None:
-    """Return sanitised HTML that a browser reads as it is written, or None if it is nested so that there is none.
+class UnstableError(ValueError):
+    """HTML that is nested so that each reading changes it."""
+
+
+def sanitise(html: str, images: frozenset[str]) -> str:
+    """Return sanitised HTML that a browser reads as it is written.
 
     Markup is sanitised until that changes nothing: what a parser moves (mutation XSS) is checked where it ends up.
     """
@@ -46,7 +50,7 @@ def sanitise(html: str, images: frozenset[str]) -> str | None:
         if cleaned == html:
             return cleaned
         html = cleaned
-    return None
+    raise UnstableError("sanitising the HTML changes it each time")
 
 
 def _keep_first_line(html: str) -> str:
