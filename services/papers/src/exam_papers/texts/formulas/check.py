@@ -121,6 +121,8 @@ class _Check:
         if name not in KNOWN:
             if name in TEXTS | {"color"}:
                 self._fault(rf"\{name} has no braces", rf"write \{name}{{…}}", offset)
+            elif name.startswith("operatorname"):
+                self._fault(rf"\{name} contains more than letters and spaces", r"write \operatorname{argmax}", offset)
             elif name in {"begin", "end"}:
                 self._fault(rf"\{name} has no name of an environment", rf"write \{name}{{…}}", offset)
             else:

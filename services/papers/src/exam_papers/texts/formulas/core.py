@@ -46,6 +46,10 @@ _ACCENTS: Final = frozenset("\u00b4\u00af\u02d8\u02c7\u02d9\u00a8`^\u02da~\u203e
 _IDENTIFIERS: Final = frozenset("∞∅")
 """Signs of mathematics that are no operators: as such they would be set apart."""
 _SYMBOLS: Final = frozenset("∂∇")
+_PUNCTUATION: Final = frozenset(":;")
+_BRACKETS: Final = frozenset({"Ps", "Pe"})
+_OPERATORS: Final = _BRACKETS | {"Sm", "So"}
+"""Categories of Unicode that are operators, also where the converter takes them for identifiers."""
 _BAR: Final = "\u2015"
 _STRETCHED: Final = {"mover": "\u203e", "munder": "_"}
 
@@ -124,9 +128,12 @@ def _token(node: MathNode, variant: str) -> MathNode:
     if node.text in _IDENTIFIERS:
         return MathNode("mi", text=node.text)
     if node.tag == "mi" and len(node.text) == 1:
-        if unicodedata.category(node.text) in {"Sm", "So"} and node.text not in _SYMBOLS:
+        category = unicodedata.category(node.text)
+        if (category in _OPERATORS and node.text not in _SYMBOLS) or node.text in _PUNCTUATION:
             node.tag = "mo"
             node.attributes.pop("mathvariant", None)
+            if category in _BRACKETS:
+                node.attributes["stretchy"] = "false"
         elif variant in {"italic", "normal"}:
             return node
     node.text = in_variant(node.text, variant)
