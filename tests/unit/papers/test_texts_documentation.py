@@ -56,4 +56,5 @@ def test_limits_are_those_of_the_page() -> None:
         limits.MAX_UNCLOSED,
     ):
         assert f" {value} " in section.replace(",", " ")
-    assert f"{limits.MAX_SOURCE:,} characters" in section
+    assert f"{limits.MAX_MARKDOWN:,} characters in Markdown" in section
+    assert f"{limits.MAX_SOURCE:,} characters in HTML" in section

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exam_core.authored import TextFormat
 from exam_papers.texts import Loss, TextError, TextFault, render
-from exam_papers.texts.limits import MAX_SOURCE
+from exam_papers.texts.limits import MAX_MARKDOWN, MAX_SOURCE
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -133,6 +133,8 @@ def test_a_text_has_a_limit() -> None:
     with pytest.raises(TextError, match="longer than") as error:
         render("a" * (MAX_SOURCE + 1), TextFormat.PLAIN)
     assert error.value.faults == (TextFault(line=1, reason=f"the text is longer than {MAX_SOURCE} characters"),)
+    with pytest.raises(TextError, match=f"longer than {MAX_MARKDOWN}"):
+        render("a" * (MAX_MARKDOWN + 1), TextFormat.MARKDOWN)
 
 
 def test_line_ends_of_other_systems() -> None:

@@ -5,7 +5,9 @@ from typing import Final
 from exam_core.limits import MAX_TEXT
 
 MAX_SOURCE: Final = 10 * MAX_TEXT
-"""Characters of a text that is rendered. Above `MAX_TEXT`, because MathML in HTML is long."""
+"""Characters of a text in HTML, or of a plain one. Above `MAX_TEXT`, because MathML is long."""
+MAX_MARKDOWN: Final = MAX_TEXT
+"""Characters of a text in Markdown, whose parser takes quadratic time for brackets that are not closed."""
 MAX_FORMULA: Final = 2000
 """Characters of one formula in TeX."""
 MAX_FORMULAS: Final = 500

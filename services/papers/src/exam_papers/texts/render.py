@@ -11,7 +11,7 @@ from exam_papers.texts.html.fragment import FragmentError, parse
 from exam_papers.texts.html.plain import plain_text
 from exam_papers.texts.html.sanitise import UnstableError, losses, sanitise, unclosed
 from exam_papers.texts.html.scan import Tag
-from exam_papers.texts.limits import MAX_HTML_DEPTH, MAX_SOURCE, MAX_TAGS, MAX_UNCLOSED
+from exam_papers.texts.limits import MAX_HTML_DEPTH, MAX_MARKDOWN, MAX_SOURCE, MAX_TAGS, MAX_UNCLOSED
 from exam_papers.texts.markdown import to_html
 from exam_papers.texts.sources import Formulas, cut_math, cut_tex
 
@@ -36,7 +36,7 @@ def render(source: str, text_format: TextFormat, *, images: frozenset[str] = _NO
 
     The result depends on nothing else. A text that cannot be rendered raises TextError with all its faults.
     """
-    _check_characters(source)
+    _check_characters(source, MAX_MARKDOWN if text_format is TextFormat.MARKDOWN else MAX_SOURCE)
     lines = source.replace("\r\n", "\n").replace("\r", "\n")
     if text_format is TextFormat.PLAIN:
         return Rendered(html=_plain_html(lines), text=source)
@@ -50,9 +50,9 @@ def render(source: str, text_format: TextFormat, *, images: frozenset[str] = _NO
     return _sanitised(html, formulas, images)
 
 
-def _check_characters(source: str) -> None:
-    if len(source) > MAX_SOURCE:
-        raise TextError([TextFault(line=1, reason=f"the text is longer than {MAX_SOURCE} characters")])
+def _check_characters(source: str, most: int) -> None:
+    if len(source) > most:
+        raise TextError([TextFault(line=1, reason=f"the text is longer than {most} characters")])
     if faults := [
         TextFault(
             line=1 + source.count("\n", 0, match.start()),
