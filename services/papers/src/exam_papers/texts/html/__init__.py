@@ -1,0 +1,1 @@
+"""HTML: what is kept of it, and how."""
