@@ -35,6 +35,8 @@ def superuser(cassandra_env: dict[str, str]) -> Iterator[tuple[CassandraSettings
     cluster = make_cluster(settings, request_timeout=20)
     session = connect_cluster(cluster, settings)
     create_monitoring_role(session, settings, lambda _: None)
+    # A node keeps the password of a role that logged in before for two seconds, an earlier test's too.
+    eventually(lambda: _logs_in(settings, PASSWORD), "the role logs in", seconds=20)
     yield settings, session
     session.execute(f"DROP ROLE {settings.monitoring_username}")
     cluster.shutdown()
@@ -70,7 +72,6 @@ def test_the_role_gets_another_password(superuser) -> None:
     """If the Secret has another password, the next upgrade sets it; creating the role again is no error."""
     settings, session = superuser
     create_monitoring_role(session, settings.model_copy(update={"monitoring_password": "another"}), lambda _: None)
-    # Nodes keep the password of a role that logs in for two seconds.
     eventually(lambda: _logs_in(settings, "another"), "the new password is accepted", seconds=20)
     eventually(lambda: not _logs_in(settings, PASSWORD), "the former password is rejected", seconds=20)
 
