@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
 from django.utils import timezone
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.service_tokens import Caller, sign_service_token
 from exam_harness.environments.processes.paths import REPOSITORY

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.paper import MAX_QUESTIONS
 from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question

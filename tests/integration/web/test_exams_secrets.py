@@ -10,7 +10,7 @@ import yaml
 from django.test import Client
 from django.utils import timezone
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_web.api import public_api
 from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question

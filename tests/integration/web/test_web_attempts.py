@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.problems import Problem
 from exam_core.schedule import Attempts, ScheduledSitting, State
 from exam_harness.environments.processes.paths import REPOSITORY

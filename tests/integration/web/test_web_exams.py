@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from PIL import Image as Pillow
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.problems import Problem
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_web.exams.images import MAX_BYTES, accept_image

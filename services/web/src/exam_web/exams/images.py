@@ -12,7 +12,7 @@ from typing import Final
 from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
 
-from exam_core.authoring import AcceptedImage
+from exam_core.authoring.exam import AcceptedImage
 from exam_core.canonical import digest
 from exam_core.images import ImageRef
 from exam_core.problems import Problem, ProblemKind

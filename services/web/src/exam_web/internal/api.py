@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.documents import decode
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import MultipleRule, Policy

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.documents import decode
 from exam_core.problems import Problem
 from exam_web.exams.images import DocumentImages
