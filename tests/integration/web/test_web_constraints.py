@@ -46,9 +46,13 @@ VIOLATIONS = [
     ("UPDATE exams_question SET weight = 1000.01", "question_weight_bounded"),
     ("UPDATE exams_question SET tolerance = 'NaN'", "question_tolerance_bounded"),
     ("UPDATE exams_question SET value = 'NaN'", "question_value_bounded"),
-    ("UPDATE exams_question SET kind = 'essay'", "question_kind_known"),
+    ("UPDATE exams_question SET kind = 'oral'", "question_kind_known"),
+    ("UPDATE exams_question SET format = 'rtf'", "question_format_known"),
+    ("UPDATE exams_exam SET format = 'rtf'", "exam_format_known"),
+    ("UPDATE exams_question SET settings = '[]'", "question_settings_object"),
+    ("UPDATE exams_choice SET credit = ''", "choice_credit_not_empty"),
     ("UPDATE degrees_degree SET total = maximum + 0.01", "degree_total_bounded"),
-    ("UPDATE degrees_degree SET total = -0.01", "degree_total_bounded"),
+    ("UPDATE degrees_degree SET total = -maximum - 0.01", "degree_total_bounded"),
     ("UPDATE degrees_degree SET maximum = 'NaN'", "degree_maximum_bounded"),
 ]
 

@@ -111,8 +111,9 @@ def as_stored(question: AuthoredQuestion) -> tuple[Question, list[Choice]]:
     images = {ref.sha256: Image(ref.sha256, ref.type, ref.width, ref.height) for ref in REFS}
     row = question_row(question, exam=Exam(slug="e"), position=0)
     rows = part_rows(question.interaction, row)
-    for each in (row, *rows):
-        each.image = images[each.image_id] if each.image_id else None
+    row.image = images[row.image_id] if row.image_id else None
+    for part in rows:
+        part.image = images[part.image_id] if part.image_id else None
     return row, rows
 
 

@@ -86,7 +86,7 @@ MAX_PARTS: Final[Mapping[KindName, int]] = {
 def foreign_setting(kind: KindName, name: str) -> str:
     """Return why a question of a kind cannot have a member."""
     own = ", ".join(SETTINGS[kind])
-    return f"a {kind} question has no {name}" + (f"; it can have {own}" if own else "")
+    return f"a question of the kind {kind} has no {name}" + (f"; it can have {own}" if own else "")
 
 
 def read_settings(kind: KindName, stored: object) -> tuple[dict[str, Any], list[Fault]]:

@@ -208,9 +208,7 @@ class QuestionNew(QuestionFields):
         most = MAX_PARTS[KindName(self.kind)]
         if len(self.choices) > most:
             raise ValueError(
-                f"a {self.kind} question has at most {most} choices"
-                if most
-                else f"a {self.kind} question has no choices"
+                f"a question of the kind {self.kind} has " + (f"at most {most} choices" if most else "no choices")
             )
         return self
 
