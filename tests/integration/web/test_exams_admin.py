@@ -300,7 +300,7 @@ def test_an_author_writes_every_member_in_the_admin(client, people, kinds: Exam)
     ("ident", "changes", "reason"),
     [
         ("single", {"choices-0-credit": "a third"}, "is neither a fraction like 1/3 nor a decimal like 0.25"),
-        ("single", {"choices-0-credit": "-1/3", "choices-0-correct": ""}, "contradicts the credit"),
+        ("single", {"choices-0-correct": ""}, "contradicts the credit"),
         ("number", {"choices-0-text": "about 3"}, "an accepted number is not a number"),
         ("statement", {"answer": ""}, "the question has no key: choose whether it is true or false"),
         ("statement", {"notes": "x"}, "a question of the kind true-false has no notes"),

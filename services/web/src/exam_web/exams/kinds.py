@@ -95,7 +95,8 @@ def read_settings(kind: KindName, stored: object) -> tuple[dict[str, Any], list[
         return {}, [Fault("has settings that are not an object", "settings")]
     values: dict[str, Any] = {}
     faults: list[Fault] = []
-    for name, value in stored.items():
+    # Sorted, because PostgreSQL keeps no order of members.
+    for name, value in sorted(stored.items()):
         if name not in SETTINGS[kind]:
             known = name if name in ALL_SETTINGS else "member of this name in its settings"
             faults.append(Fault(f"is of the kind {kind}, which has no {known}", str(name)))
