@@ -329,7 +329,8 @@ def test_a_stored_part_shows_its_faults(client, people, kinds: Exam) -> None:
     client.force_login(people.doctor)
     page = client.get(page_of("number")).content.decode()
     assert page.count("has accepted value 2, a range that contains no number") == 2
-    assert "numeric: shown beside the answer" in page
+    for hint in ("numeric: shown beside the answer", "multiple: how many choices", "numeric: the first accepted"):
+        assert hint in page
 
 
 def test_staff_who_may_only_view_see_the_settings(client, people, kinds: Exam) -> None:

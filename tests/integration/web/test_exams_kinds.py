@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from exam_core.authoring.exam import read_exam
+from exam_core.canonical import Json, canonical, digest_of
 from exam_core.numbers import decimal_text
 from exam_core.paper import Key, Paper
 from exam_core.questions.model import KindName
@@ -17,7 +18,8 @@ from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.selectors import exam_authored
 from exam_web.exams.services import exam_import
-from exam_web.sittings.models import Sitting
+from exam_web.sittings.models import Paper as StoredPaper
+from exam_web.sittings.models import PaperKey, Sitting
 from exam_web.sittings.selectors import content_comparison
 from exam_web.sittings.services.revisions import key_current
 
@@ -243,6 +245,27 @@ def test_the_order_of_an_ordering_question_is_part_of_the_key(kinds: Exam, provi
     Sitting.objects.all().delete()
     again = provision("again", exam="kinds")
     assert (again.paper_id, again.key_id) == (sitting.paper_id, key_current(again).digest)
+
+
+def test_a_paper_of_an_earlier_release_is_compared_and_regraded(people, provision: Callable[..., Sitting]) -> None:
+    """If a sitting has paper and key of format 1, the exam's page compares them, and a corrected key is used."""
+    exam = Exam.objects.create(slug="old", title="Old", level=people.year_1, published=True, format="plain")
+    question = Question.objects.create(exam=exam, ident="q", position=0, kind="single", text="2 + 2", format="plain")
+    right = Choice.objects.create(question=question, ident="a", position=0, text="4", correct=True)
+    Choice.objects.create(question=question, ident="b", position=1, text="5")
+    sitting = provision(exam="old")
+    shown: dict[str, Json] = {"kind": "single", "text": "2 + 2", "weight": "1", "max_choices": 1}
+    body: dict[str, Json] = {"format": 1, "exam": "old", "title": "Old", "instructions": "", "questions": [shown]}
+    shown["choices"] = [{"text": "5"}, {"text": "4"}]
+    digest_1 = digest_of(body)
+    paper = StoredPaper.objects.create(digest=digest_1, exam=exam, source="0" * 64, body=canonical(body))
+    key: dict[str, Json] = {"format": 1, "paper": digest_1, "answers": [{"choices": [1]}]}
+    sitting.paper, sitting.key = paper, PaperKey.objects.create(digest=digest_of(key), paper=paper, body=canonical(key))
+    assert content_comparison(sitting).change is Change.NONE
+    Choice.objects.filter(pk=right.pk).update(credit="1/2")
+    assert content_comparison(sitting).change is Change.KEY
+    [entry] = Key(bytes(key_current(sitting).body)).entries(Paper(bytes(paper.body)))
+    assert entry.half.to_json()["credits"] == ["0", "1/2"]
 
 
 def test_the_schema_documents_the_members_of_the_kinds(client) -> None:

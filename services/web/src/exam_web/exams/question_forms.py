@@ -1,6 +1,6 @@
 """The admin's forms of questions and their parts, with a field for each member that some kind has."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget
@@ -89,6 +89,15 @@ class QuestionForm(ImageForm):
     max_words = CountField("max_words", "shown to the student and the marker", limits.MAX_ESSAY)
     template = LinesField("template", "the text that an answer begins with")
     notes = LinesField("notes", "for the marker; students never see them")
+
+    class Meta:
+        """The hints of columns that some kinds have."""
+
+        help_texts: ClassVar = {
+            "max_choices": "multiple: how many choices may be selected; all if empty",
+            "value": "numeric: the first accepted number; more of them, and ranges, are parts",
+            "tolerance": "numeric: how far an answer may be from the value",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
         instance: Question | None = kwargs.get("instance")
