@@ -86,6 +86,11 @@ def test_the_database_rejects_a_value_out_of_bounds(rows: Sitting, statement: st
         cursor.execute(statement)
 
 
+def test_a_degree_may_be_below_zero(rows: Sitting) -> None:
+    """If the policy of a sitting says so, wrong answers may cost all points."""
+    assert Degree.objects.update(total=-20) == 1
+
+
 def test_a_violated_constraint_is_an_invalid_value(rows: Sitting) -> None:
     """If a request reaches a constraint, the response is 422 with its name, and not 409 as for a concurrent change."""
     with pytest.raises(IntegrityError) as raised, transaction.atomic():

@@ -201,7 +201,11 @@ class QuestionNew(QuestionFields):
     """A new question, optionally with its parts."""
 
     id: str = Field(max_length=limits.MAX_IDENT, pattern=limits.IDENT_PATTERN)
-    choices: list[ChoiceNew] = Field(default_factory=list, max_length=max(MAX_PARTS.values()))
+    choices: list[ChoiceNew] = Field(
+        default_factory=list,
+        max_length=max(MAX_PARTS.values()),
+        description="Its parts in order: choices, accepted answers, stems and targets, or items",
+    )
 
     @model_validator(mode="after")
     def _as_many_parts(self) -> Self:
