@@ -65,7 +65,7 @@ def key_current(sitting: Sitting) -> PaperKey:
     """The key of a sitting's paper by the exam's present content.
 
     Raises:
-        Problem: PAPER_CHANGED when more than the key changed since the paper was frozen.
+        Problem: PAPER_CHANGED when the exam no longer has what the paper lists.
     """
     authored, _ = exam_authored(sitting.exam)
     return key_for(sitting.paper, selectors.key_latest(sitting), authored)
@@ -81,8 +81,9 @@ def key_for(paper: Paper, former: PaperKey, authored: AuthoredExam) -> PaperKey:
     except NotTheSamePaperError as error:
         raise Problem(
             ProblemKind.PAPER_CHANGED,
-            f"exam {authored.slug} no longer matches the paper that students answered: {error}. A regrade may change "
-            "correct answers alone: restore the rest of the exam and open the revision again",
+            f"exam {authored.slug} no longer matches the paper that students answered: {error}. A regrade takes the "
+            "present key of the questions, choices, stems and items of the paper: restore the rest of the exam and "
+            "open the revision again",
         ) from error
     return key_store(paper, key)
 
