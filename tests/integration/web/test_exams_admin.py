@@ -4,6 +4,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +15,7 @@ from exam_core.paper import MAX_QUESTIONS
 from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import
+from exam_web.users.models import User
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -57,8 +59,9 @@ class Form(HTMLParser):
         elif tag == "option" and self._select and "selected" in attributes:
             self.fields[self._select] = attributes["value"]
         elif tag == "input" and name and (kind in {"text", "hidden", "number"} or "checked" in attributes):
-            # A one-line field has no line ends.
-            self.fields[name] = attributes.get("value", "").replace("\n", "")
+            # A one-line field has no line ends, and a ticked box without a value posts «on».
+            value = attributes.get("value", "on" if kind == "checkbox" else "")
+            self.fields[name] = value.replace("\n", "")
 
     def handle_endtag(self, tag: str) -> None:
         """Convert line ends as a browser does."""
@@ -215,3 +218,136 @@ def test_a_position_that_is_taken_is_rejected(client, people, long_exam: Exam) -
     assert idents(long_exam.questions.all()) == ["q0", "q1", "q2", "meanwhile"]
     assert client.post(address, fields | {"questions-0-position": "99999999999"}).status_code == 200
     assert client.post(address, fields | {"questions-0-weight": "-1"}).status_code == 200
+
+
+KINDS = """
+exam: kinds
+title: Every kind
+level: year-1
+questions:
+  - id: single
+    kind: single
+    text: "One?"
+    choices: [{id: a, text: "1", credit: 1/3}, {id: b, text: "2", correct: true}]
+  - {id: statement, kind: true-false, text: "True?", answer: false, other_credit: -1/2}
+  - id: several
+    kind: multiple
+    text: "Which?"
+    rule: sum-of-credits
+    floor: -1/2
+    cap: 2/3
+    choices: [{id: a, text: A, correct: true}, {id: b, text: " b", credit: -1/2}]
+  - {id: number, kind: numeric, text: "How much?", unit: " m", accepted: ["3", {answer: "3±0.5", credit: 1/2}]}
+  - {id: word, kind: text, text: "Who?", wildcards: true, case: true, accepted: ["P*s "], max_length: 20}
+  - id: pairs
+    kind: matching
+    text: "Match"
+    stems: [{id: one, text: "a\\nb", target: " 1\\n"}, {id: two, text: two, target: "2"}]
+    distractors: ["3"]
+  - {id: order, kind: ordering, text: "Sort", rule: pairs, items: [{id: x, text: first}, {id: y, text: second}]}
+  - {id: long, kind: essay, text: "Why?", max_words: 300, template: "Dear\\n\\n  …\\n", notes: " Two reasons.\\n"}
+"""
+
+
+@pytest.fixture
+def kinds(people) -> Exam:
+    """An exam with a question of every kind."""
+    return exam_import(document=read_exam(KINDS, accept_image), author=people.doctor)
+
+
+def page_of(ident: str) -> str:
+    """The address of a question's page."""
+    return reverse("admin:exams_question_change", args=[Question.objects.get(ident=ident).pk])
+
+
+def test_saving_a_question_of_any_kind_changes_nothing_else(client, people, kinds: Exam) -> None:
+    """If I correct the text of a question, its settings, parts and all other texts stay, byte for byte."""
+    client.force_login(people.doctor)
+    for question in kinds.questions.all():
+        parts = list(question.choices.values())
+        save(client, page_of(question.ident), text="Corrected")
+        stored = Question.objects.get(pk=question.pk)
+        assert (stored.text, stored.settings, stored.format) == ("Corrected", question.settings, question.format)
+        assert (stored.value, stored.tolerance, stored.max_choices) == (
+            question.value,
+            question.tolerance,
+            question.max_choices,
+        )
+        assert list(question.choices.values()) == parts
+    save(client, reverse("admin:exams_exam_change", args=[kinds.pk]), title="Other")
+    assert Question.objects.get(ident="long").settings["template"] == "Dear\n\n  …\n"
+
+
+def test_an_author_writes_every_member_in_the_admin(client, people, kinds: Exam) -> None:
+    """If I enter settings, credits and targets on a question's page, they are stored as I entered them."""
+    client.force_login(people.doctor)
+    save(client, page_of("statement"), answer="true", other_credit="")
+    save(client, page_of("several"), rule="all-or-nothing", floor="", cap="")
+    save(client, page_of("word"), case="", max_length="30", **{"choices-0-credit": "1/2"})
+    save(client, page_of("pairs"), **{"choices-2-target": "4"})
+    save(client, page_of("long"), min_words="3", notes="Line\r\n")
+    stored = dict(Question.objects.values_list("ident", "settings"))
+    assert stored["statement"] == {"answer": True}
+    assert stored["several"] == {"rule": "all-or-nothing"}
+    assert stored["word"] == {"wildcards": True, "max_length": 30}
+    assert stored["long"]["min_words"] == 3
+    assert stored["long"]["notes"] == "Line\n"
+    assert Choice.objects.get(question__ident="word").credit == "1/2"
+    assert Choice.objects.get(question__ident="pairs", position=2).target == "4"
+
+
+@pytest.mark.parametrize(
+    ("ident", "changes", "reason"),
+    [
+        ("single", {"choices-0-credit": "a third"}, "is neither a fraction like 1/3 nor a decimal like 0.25"),
+        ("single", {"choices-0-correct": ""}, "contradicts the credit"),
+        ("number", {"choices-0-text": "about 3"}, "an accepted number is not a number"),
+        ("statement", {"answer": ""}, "the question has no key: choose whether it is true or false"),
+        ("statement", {"notes": "x"}, "a question of the kind true-false has no notes"),
+        ("several", {"floor": "1/2"}, "the question has a floor that is not from -1 to 0"),
+        ("several", {"rule": "pairs"}, "the question has a value of rule that is not one of sum-of-credits"),
+        ("order", {"rule": "sum-of-credits"}, "the question has a value of rule that is not one of all-or-nothing"),
+        ("word", {"max_length": "1001"}, "less than or equal to 1000"),
+        ("long", {"min_words": "301"}, "the question has min_words above max_words"),
+        ("number", {"unit": "m" * 51}, "at most 50 characters"),
+    ],
+)
+def test_a_fault_is_shown_beside_its_field(client, people, kinds: Exam, ident: str, changes, reason: str) -> None:
+    """If I enter what a member cannot be, the form says so beside the field, and nothing is stored."""
+    client.force_login(people.doctor)
+    fields = Form(client.get(page_of(ident)).content.decode()).fields
+    before = [*Question.objects.order_by("pk").values(), *Choice.objects.order_by("pk").values()]
+    answer = client.post(page_of(ident), fields | changes)
+    assert answer.status_code == 200
+    assert reason in answer.content.decode()
+    assert [*Question.objects.order_by("pk").values(), *Choice.objects.order_by("pk").values()] == before
+
+
+def test_a_stored_part_shows_its_faults(client, people, kinds: Exam) -> None:
+    """If a stored part has a fault, or a warning, its row on the question's page says so."""
+    Choice.objects.filter(question__ident="number").update(text="5..4")
+    client.force_login(people.doctor)
+    page = client.get(page_of("number")).content.decode()
+    assert page.count("has accepted value 2, a range that contains no number") == 2
+    for hint in ("numeric: shown beside the answer", "multiple: how many choices", "numeric: the first accepted"):
+        assert hint in page
+
+
+def test_staff_who_may_only_view_see_the_settings(client, people, kinds: Exam) -> None:
+    """If I may view questions and not change them, the page shows the settings of the kind as they are stored."""
+    viewer = User.objects.create(username="viewer", kind=User.Kind.STAFF, is_staff=True)
+    viewer.user_permissions.add(*Permission.objects.filter(codename__in=["view_question", "view_choice", "view_exam"]))
+    client.force_login(viewer)
+    page = client.get(page_of("statement")).content.decode()
+    assert "other_credit" in page
+    assert "-1/2" in page
+
+
+def test_a_new_question_on_an_exams_page_has_the_exams_format(client, people, question: Question) -> None:
+    """If I add a question on the page of an exam with plain texts, its text is plain."""
+    Exam.objects.update(format="plain")
+    client.force_login(people.doctor)
+    new = {"questions-TOTAL_FORMS": "2", "questions-1-position": "1", "questions-1-ident": "new"}
+    more = {"questions-1-kind": "essay", "questions-1-text": "*Why?*", "questions-1-weight": "1"}
+    save(client, reverse("admin:exams_exam_change", args=[question.exam_id]), **new, **more)
+    assert Question.objects.get(ident="new").format == "plain"

@@ -17,7 +17,7 @@ from exam_core.problems import Problem, ProblemKind
 from exam_web.exams import admin
 from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
-from exam_web.exams.schemas import QuestionNew
+from exam_web.exams.schemas import ExamNew, QuestionNew
 from exam_web.exams.selectors import exam_authored
 from exam_web.exams.services import exam_create, exam_import, exam_touch, question_create
 from exam_web.users.models import Doctor, Level
@@ -45,6 +45,9 @@ def document(*, questions: int = 3, choices: int = 3, slug: str = "many", title:
     )
 
 
+MANY = {"slug": "many", "title": "Many", "level": "year-1"}
+
+
 def run_concurrently(*calls: Callable[[], Any]) -> list[Any]:
     """Return results or errors of calls started at the same time, each on a connection of its own."""
     barrier = Barrier(len(calls))
@@ -70,7 +73,7 @@ def doctor(people) -> Doctor:
 
 def test_concurrently_added_questions_have_distinct_positions(doctor: Doctor) -> None:
     """Eight questions added at the same time get successive positions, and none is lost."""
-    exam = exam_create(author=doctor, slug="many", title="Many", level="year-1")
+    exam = exam_create(author=doctor, exam=ExamNew.model_validate(MANY))
 
     def add(number: int) -> Callable[[], Any]:
         choices = [{"id": f"c{n}", "text": f"{n}"} for n in range(3)]
@@ -189,7 +192,7 @@ def test_two_forms_with_the_same_position_or_id_are_no_error_500(
     client, people, doctor: Doctor, monkeypatch, taken
 ) -> None:
     """If two of us save a question at one position, or with one id, the second one reads that nothing was saved."""
-    exam = exam_create(author=doctor, slug="many", title="Many", level="year-1")
+    exam = exam_create(author=doctor, exam=ExamNew.model_validate(MANY))
     client.force_login(people.doctor)
 
     def touch_late(*, exam: Exam) -> None:
@@ -203,6 +206,7 @@ def test_two_forms_with_the_same_position_or_id_are_no_error_500(
         "title": "Another title",
         "level": exam.level_id,
         "attempts": "one",
+        "format": "markdown",
         # A draft would be locked when the form is checked.
         "published": "on",
         "questions-TOTAL_FORMS": 1,

@@ -124,7 +124,14 @@ def test_an_exam_with_sittings_stays_published(people, algebra, provision, log_i
     assert sitting.name in refused.json()["detail"]
     client.force_login(people.doctor)
     page = f"/admin/exams/exam/{algebra.pk}/change/"
-    form = {"slug": algebra.slug, "title": "New", "instructions": "", "attempts": "one", "level": people.year_1.pk}
+    form = {
+        "slug": algebra.slug,
+        "title": "New",
+        "instructions": "",
+        "attempts": "one",
+        "format": "plain",
+        "level": people.year_1.pk,
+    }
     rows = {"questions-TOTAL_FORMS": 0, "questions-INITIAL_FORMS": 0}
     saved = client.post(page, form | rows)
     assert sitting.name in saved.context["adminform"].form.errors["published"][0]

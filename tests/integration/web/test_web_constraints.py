@@ -46,9 +46,13 @@ VIOLATIONS = [
     ("UPDATE exams_question SET weight = 1000.01", "question_weight_bounded"),
     ("UPDATE exams_question SET tolerance = 'NaN'", "question_tolerance_bounded"),
     ("UPDATE exams_question SET value = 'NaN'", "question_value_bounded"),
-    ("UPDATE exams_question SET kind = 'essay'", "question_kind_known"),
+    ("UPDATE exams_question SET kind = 'oral'", "question_kind_known"),
+    ("UPDATE exams_question SET format = 'rtf'", "question_format_known"),
+    ("UPDATE exams_exam SET format = 'rtf'", "exam_format_known"),
+    ("UPDATE exams_question SET settings = '[]'", "question_settings_object"),
+    ("UPDATE exams_choice SET credit = ''", "choice_credit_not_empty"),
     ("UPDATE degrees_degree SET total = maximum + 0.01", "degree_total_bounded"),
-    ("UPDATE degrees_degree SET total = -0.01", "degree_total_bounded"),
+    ("UPDATE degrees_degree SET total = -maximum - 0.01", "degree_total_bounded"),
     ("UPDATE degrees_degree SET maximum = 'NaN'", "degree_maximum_bounded"),
 ]
 
@@ -80,6 +84,11 @@ def test_the_database_rejects_a_value_out_of_bounds(rows: Sitting, statement: st
     """Whatever program writes it, a row that could not be read is rejected by a constraint with a name."""
     with pytest.raises(IntegrityError, match=f'"{constraint}"'), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def test_a_degree_may_be_below_zero(rows: Sitting) -> None:
+    """If the policy of a sitting says so, wrong answers may cost all points."""
+    assert Degree.objects.update(total=-20) == 1
 
 
 def test_a_violated_constraint_is_an_invalid_value(rows: Sitting) -> None:

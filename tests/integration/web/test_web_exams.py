@@ -167,7 +167,7 @@ def test_an_exam_with_a_sitting_cannot_be_deleted(log_in, people, provision) -> 
     ("body", "where"),
     [
         (SINGLE | {"weight": "-1"}, "weight"),
-        (SINGLE | {"kind": "essay"}, "kind"),
+        (SINGLE | {"kind": "oral"}, "kind"),
         (SINGLE | {"id": "a b"}, "id"),
         (SINGLE | {"image": "0" * 64}, "upload it first"),
         ({"id": "q", "kind": "single"}, "text"),
@@ -183,12 +183,13 @@ def test_an_invalid_question_names_the_field(log_in, people, algebra, body, wher
 
 
 def test_a_question_without_a_valid_key_is_named(log_in, people, algebra) -> None:
-    """Two correct choices in a single-choice question are listed as a fault."""
+    """A single-choice question without a correct choice is listed as a fault; with two, each earns the points."""
     doctor = log_in(people.doctor)
-    both = SINGLE | {"id": "odd", "choices": [c | {"correct": True} for c in SINGLE["choices"]]}
-    assert doctor.send("POST", "/api/exams/algebra-101/questions", both).status_code == 201
+    none, both = (SINGLE | {"choices": [c | {"correct": right} for c in SINGLE["choices"]]} for right in (False, True))
+    assert doctor.send("POST", "/api/exams/algebra-101/questions", none | {"id": "odd"}).status_code == 201
+    assert doctor.send("POST", "/api/exams/algebra-101/questions", both | {"id": "even"}).status_code == 201
     faults = doctor.get("/api/exams/algebra-101").json()["faults"]
-    assert faults == ["question odd is single-choice and has more than one correct choice"]
+    assert faults == ["question odd has no key: mark a choice as correct, or give one a positive credit"]
 
 
 def test_invalid_requests_are_problems(log_in, people) -> None:

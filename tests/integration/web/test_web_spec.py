@@ -20,6 +20,7 @@ SPECS = st.fixed_dictionaries(
     {
         "candidates": st.sampled_from([1, 100, 900, 40_000]),
         "multiple": st.sampled_from([rule.value for rule in MultipleRule]),
+        "negative_total": st.booleans(),
         "publish": st.sampled_from(["manual", "automatic"]),
         "duration_us": st.sampled_from([60_000_000, 1_800_000_000]),
         "extra_past_close": st.booleans(),
@@ -90,8 +91,23 @@ def test_policy_and_candidates_change_before_the_opening(internal, first) -> Non
     assert row.epoch > epoch
 
 
+def test_each_rule_of_the_policy_changes_alone(internal, first) -> None:
+    """If I change one rule of the policy before the opening, the other one stays; a PUT states both."""
+    changed = internal("PATCH", "/sittings/midterm", {"negative_total": True}).json()
+    assert (changed["negative_total"], changed["multiple"]) == (True, "all-or-nothing")
+    changed = internal("PATCH", "/sittings/midterm", {"multiple": "proportional"}).json()
+    assert (changed["negative_total"], changed["multiple"]) == (True, "proportional")
+    assert Sitting.objects.get().policy == {"format": 1, "multiple": "proportional", "negative_total": True}
+    assert internal("PUT", "/sittings/midterm", first).json()["negative_total"] is False
+
+
 @pytest.mark.parametrize(
-    ("change", "field"), [({"multiple": "proportional"}, "multiple"), ({"candidates": 40_000}, "candidates")]
+    ("change", "field"),
+    [
+        ({"multiple": "proportional"}, "multiple"),
+        ({"negative_total": True}, "negative_total"),
+        ({"candidates": 40_000}, "candidates"),
+    ],
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_policy_and_candidates_are_fixed_from_the_opening(internal, first, change, field: str, method: str) -> None:

@@ -110,4 +110,5 @@ def _text(number: Fraction) -> str:
     scaled = number * 10**limits.KEY_PLACES
     if scaled.denominator != 1:
         raise AcceptedNumberError(f"has no form with at most {limits.KEY_PLACES} decimal places")
-    return decimal_text(Decimal(scaled.numerator).scaleb(-limits.KEY_PLACES))
+    # Not `scaleb`, which rounds to the digits of the context.
+    return decimal_text(Decimal(f"{scaled.numerator}e-{limits.KEY_PLACES}"))

@@ -29,7 +29,10 @@ class Degree(models.Model):
 
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("revision", "student"), name="degree_once"),
-            models.CheckConstraint(condition=Q(total__gte=0, total__lte=F("maximum")), name="degree_total_bounded"),
+            # Below 0 only under a policy that says so, which the grader applies.
+            models.CheckConstraint(
+                condition=Q(total__gte=-F("maximum"), total__lte=F("maximum")), name="degree_total_bounded"
+            ),
             models.CheckConstraint(condition=Q(maximum__lte=MAX_QUESTIONS * MAX_WEIGHT), name="degree_maximum_bounded"),
         ]
 

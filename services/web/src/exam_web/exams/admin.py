@@ -9,36 +9,16 @@ from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from exam_core.problems import Problem
-from exam_core.validation import exam_faults
 from exam_web.common import cache
 from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
 from exam_web.exams.forms import ExactTextField, NumberField, PositionedFormSet
-from exam_web.exams.images import MAX_UPLOAD, image_store
+from exam_web.exams.interactions import listed, listed_warnings, read_question
 from exam_web.exams.models import Choice, Exam, Image, Question, validate_namespace
-from exam_web.exams.selectors import authored_questions, questions_of, sittings_keeping_papers
+from exam_web.exams.question_forms import PartForm, QuestionForm, QuestionFormSet
+from exam_web.exams.selectors import part_faults, questions_of, read_questions, sittings_keeping_papers
 from exam_web.exams.services import LISTS, draft_refusal, exam_touch
 from exam_web.users.models import User
 from exam_web.users.selectors import own_rows
-
-
-class ImageForm(forms.ModelForm[Any]):
-    """A form with an image upload, which is checked by its content and stored under its digest."""
-
-    upload = forms.FileField(required=False, help_text="PNG, JPEG or WebP; replaces the image. Metadata is removed")
-
-    def clean(self) -> dict[str, Any] | None:
-        """Store an uploaded image and select it."""
-        cleaned = super().clean()
-        upload = self.cleaned_data.get("upload")
-        if upload is not None:
-            try:
-                self.instance.image = image_store(data=upload.read(MAX_UPLOAD + 1))
-            except Problem as problem:
-                self.add_error("upload", problem.detail)
-            else:
-                self.cleaned_data["image"] = self.instance.image
-        return cleaned
 
 
 class ExamForm(forms.ModelForm[Exam]):
@@ -62,28 +42,35 @@ EXACT_FIELDS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
 """Override of the fields for texts that students see, and for numbers."""
 
 
-class ChoiceForm(ImageForm):
-    """A choice's form: its text may have several lines."""
-
-    text = ExactTextField(required=False, widget=AdminTextareaWidget(attrs={"rows": 1}))
-
-
-class ChoiceInline(admin.TabularInline[Choice, Question]):
-    """A question's choices."""
+class PartInline(admin.TabularInline[Choice, Question]):
+    """The parts of a question: choices, accepted answers, stems and targets, or items, with their faults."""
 
     model = Choice
-    form = ChoiceForm
+    form = PartForm
     formset = PositionedFormSet
+    verbose_name = "part"
+    verbose_name_plural = "Parts in order: choices; accepted answers; stems and targets; items in the right order"
     extra = 0
-    fields = ("position", "ident", "text", "correct", "image", "upload")
+    fields = ("position", "ident", "text", "correct", "credit", "target", "image", "upload", "faults")
+    readonly_fields = ("faults",)
     raw_id_fields = ("image",)
+
+    def get_formset(self, request: HttpRequest, obj: Question | None = None, **kwargs: Any) -> Any:  # noqa: ANN401 - Django's signature
+        """Find the faults of all parts at once."""
+        self._faults: dict[int | None, str] = {} if obj is None or obj.pk is None else part_faults(obj)
+        return super().get_formset(request, obj, **kwargs)
+
+    @admin.display(description="Faults")
+    def faults(self, choice: Choice) -> str:
+        """List what is wrong with the part as it is stored."""
+        return self._faults.get(choice.pk, "")
 
 
 class QuestionInline(admin.TabularInline[Question, Exam]):
     """An exam's questions, each with a link to its page."""
 
     model = Question
-    formset = PositionedFormSet
+    formset = QuestionFormSet
     formfield_overrides = EXACT_FIELDS
     extra = 0
     fields = ("position", "ident", "kind", "text", "weight")
@@ -170,8 +157,10 @@ class ExamAdmin(OwnedAdmin):
 
     @admin.display(description="Faults")
     def faults(self, exam: Exam) -> str:
-        """List the faults to correct before a sitting can be created."""
-        return "\n".join(exam_faults(authored_questions(questions_of(exam)))) or "none"
+        """List the faults to correct before a sitting can be created, and warnings."""
+        read = read_questions(questions_of(exam))
+        warnings = [f"{warning} (a warning)" for warning in listed_warnings(read)]
+        return "\n".join([*listed(read), *warnings]) or "none"
 
     def get_exclude(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
         """Hide the author from Doctors."""
@@ -195,9 +184,9 @@ class ExamAdmin(OwnedAdmin):
 
 @admin.register(Question)
 class QuestionAdmin(OwnedAdmin):
-    """Questions with their choices."""
+    """Questions with their parts."""
 
-    form = ImageForm
+    form = QuestionForm
     list_display = ("exam", "position", "ident", "kind", "text", "weight")
     list_select_related = ("exam",)
     # No filter by exam, which would list every exam; their questions can be searched by its slug.
@@ -206,15 +195,45 @@ class QuestionAdmin(OwnedAdmin):
     search_words = ("text",)
     autocomplete_fields = ("exam",)
     raw_id_fields = ("image",)
-    inlines = (ChoiceInline,)
+    inlines = (PartInline,)
+    fieldsets = (
+        (None, {"fields": ("exam", "position", "ident", "kind", "text", "format", "weight", "image", "upload")}),
+        ("Choices and ordering", {"fields": ("max_choices", "rule", "floor", "cap")}),
+        ("True or false", {"fields": ("answer", "other_credit")}),
+        ("Number", {"fields": ("value", "tolerance", "unit")}),
+        ("Short text", {"fields": ("case", "wildcards", "max_length")}),
+        ("Essay", {"fields": ("max_characters", "min_words", "max_words", "template", "notes")}),
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Question | None = None) -> Any:  # noqa: ANN401 - Django's signature
+        """Show the faults of an existing question, and to those who may not change it the settings as they are."""
+        (name, options), *of_kinds = super().get_fieldsets(request, obj)
+        if obj is None:
+            return [(name, options), *of_kinds]
+        shown = [(name, {"fields": (*options["fields"], "faults")})]
+        if self.has_change_permission(request, obj):
+            return [*shown, *of_kinds]
+        return [*shown, ("Key", {"fields": ("max_choices", "value", "tolerance", "settings")})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Question | None = None) -> tuple[str, ...]:
+        """Show the faults of an existing question."""
+        del request
+        return () if obj is None else ("faults",)
+
+    @admin.display(description="Faults")
+    def faults(self, question: Question) -> str:
+        """List what is to be corrected before a sitting can be created, and warnings; parts show their own."""
+        read = read_question(question, question.choices.select_related("image"))
+        warnings = [f"{warning.reason} (a warning)" for warning in read.warnings]
+        return "\n".join([*(fault.reason for fault in read.faults), *warnings]) or "none"
 
 
 @admin.register(Choice)
 class ChoiceAdmin(OwnedAdmin):
-    """Choices; usually edited on their question's page."""
+    """Parts of questions; usually edited on their question's page."""
 
-    form = ChoiceForm
-    list_display = ("question", "position", "ident", "text", "correct")
+    form = PartForm
+    list_display = ("question", "position", "ident", "text", "correct", "credit", "target")
     list_select_related = ("question",)
     raw_id_fields = ("question", "image")
 

@@ -9,10 +9,12 @@ from ninja import File, Query, Router, Status
 from ninja.files import UploadedFile
 
 from exam_core.problems import Problem, ProblemKind
-from exam_core.validation import exam_faults
+from exam_core.questions.model import KindName
 from exam_web.common import cache
 from exam_web.exams import selectors, services
 from exam_web.exams.images import MAX_UPLOAD, image_store
+from exam_web.exams.interactions import listed, listed_warnings
+from exam_web.exams.kinds import read_settings, stored_value
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.schemas import (
     Attempts,
@@ -25,6 +27,7 @@ from exam_web.exams.schemas import (
     ExamListed,
     ExamNew,
     ExamPage,
+    Format,
     ImageKept,
     QuestionFields,
     QuestionKept,
@@ -58,7 +61,7 @@ def exam_list(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
 def exam_create(request: HttpRequest, body: ExamNew) -> Status[ExamForAuthor]:
     """Create an exam."""
     person = person_of(request)
-    exam = services.exam_create(author=person.doctor, **body.model_dump())
+    exam = services.exam_create(author=person.doctor, exam=body)
     return Status(201, _for_author(exam, person.user))
 
 
@@ -98,17 +101,17 @@ def question_retrieve(request: HttpRequest, slug: str, ident: str) -> QuestionKe
 
 @router.post("/exams/{slug}/questions", response={201: QuestionKept})
 def question_create(request: HttpRequest, slug: str, body: QuestionNew) -> Status[QuestionKept]:
-    """Add a question, optionally with choices."""
+    """Add a question, optionally with its parts: choices, accepted answers, stems and targets, or items."""
     question = services.question_create(exam=_own(request, slug), question=body)
     return Status(201, _question(question))
 
 
 @router.put("/exams/{slug}/questions/{ident}", response=QuestionKept)
 def question_update(request: HttpRequest, slug: str, ident: str, body: QuestionFields) -> QuestionKept:
-    """Change a question."""
+    """Change a question; its parts stay."""
     exam = _own(request, slug)
     question = _question_of(exam, ident)
-    return _question(services.question_save(exam=exam, ident=ident, fields=body.model_dump(), question=question))
+    return _question(services.question_save(exam=exam, ident=ident, fields=body.columns(), question=question))
 
 
 @router.delete("/exams/{slug}/questions/{ident}", response={204: None})
@@ -120,7 +123,7 @@ def question_delete(request: HttpRequest, slug: str, ident: str) -> Status[None]
 
 @router.post("/exams/{slug}/questions/{ident}/choices", response={201: QuestionKept})
 def choice_create(request: HttpRequest, slug: str, ident: str, body: ChoiceNew) -> Status[QuestionKept]:
-    """Add a choice."""
+    """Add a choice, or another part of the question's kind, after the others."""
     question = _question_of(_own(request, slug), ident)
     services.choice_save(question=question, ident=body.id, fields=body.model_dump(exclude={"id"}))
     return Status(201, _question(question))
@@ -183,14 +186,17 @@ def _listed(exam: Exam, *, questions: int) -> ExamListed:
 
 def _for_author(exam: Exam, user: User) -> ExamForAuthor:
     questions = list(selectors.questions_of(exam))
+    read = selectors.read_questions(questions)
     return ExamForAuthor(
         **_listed(exam, questions=len(questions)).model_dump(),
         attempts=_attempts(exam),
         instructions=exam.instructions,
+        format=cast("Format", exam.format),
         namespaces=exam.namespaces,
         sittings=_sittings(exam, user),
         items=[_question(question) for question in questions],
-        faults=exam_faults(selectors.authored_questions(questions)),
+        faults=listed(read),
+        warnings=listed_warnings(read),
     )
 
 
@@ -200,6 +206,7 @@ def _for_student(exam: Exam, user: User) -> ExamForStudent:
         **_listed(exam, questions=exam.questions.count()).model_dump(),
         attempts=_attempts(exam),
         instructions=exam.instructions,
+        format=cast("Format", exam.format),
         sittings=_sittings(exam, user),
         paper=None if digest is None else _paper(exam, digest),
     )
@@ -231,19 +238,30 @@ def _sittings(exam: Exam, user: User) -> list[SittingShown]:
 
 
 def _question(question: Question) -> QuestionKept:
+    # A setting that cannot be read is listed in the exam's faults.
+    settings, _ = read_settings(KindName(question.kind), question.settings)
     return QuestionKept(
         id=question.ident,
         kind=question.kind,  # type: ignore[arg-type]  # the column's values are those of the literal
         text=question.text,
+        format=cast("Format", question.format),
         weight=question.weight,
         image=question.image_id,
         max_choices=question.max_choices,
         value=question.value,
         tolerance=question.tolerance,
         choices=[
-            ChoiceKept(id=choice.ident, text=choice.text, image=choice.image_id, correct=choice.correct)
+            ChoiceKept(
+                id=choice.ident,
+                text=choice.text,
+                image=choice.image_id,
+                correct=choice.correct,
+                credit=choice.credit,
+                target=choice.target,
+            )
             for choice in question.choices.all()
         ],
+        **{name: stored_value(value) for name, value in settings.items()},  # type: ignore[arg-type]  # as checked
     )
 
 

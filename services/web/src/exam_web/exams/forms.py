@@ -7,6 +7,8 @@ from django import forms
 from django.forms.formsets import DELETION_FIELD_NAME
 
 from exam_core.numbers import NotANumberError, decimal_text, parse_decimal
+from exam_core.problems import Problem
+from exam_web.exams.images import MAX_UPLOAD, image_store
 
 
 class ExactTextField(forms.CharField):
@@ -72,3 +74,22 @@ class PositionedFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
             taken = holders.get(ident, form.instance.pk) != form.instance.pk
             if taken and (form.instance.pk is not None or holders[ident] not in shown):
                 form.add_error("ident", f"{ident} is the id of another row; to exchange ids, save another one first")
+
+
+class ImageForm(forms.ModelForm[Any]):
+    """A form with an image upload, which is checked by its content and stored under its digest."""
+
+    upload = forms.FileField(required=False, help_text="PNG, JPEG or WebP; replaces the image. Metadata is removed")
+
+    def clean(self) -> dict[str, Any] | None:
+        """Store an uploaded image and select it."""
+        cleaned = super().clean()
+        upload = self.cleaned_data.get("upload")
+        if upload is not None:
+            try:
+                self.instance.image = image_store(data=upload.read(MAX_UPLOAD + 1))
+            except Problem as problem:
+                self.add_error("upload", problem.detail)
+            else:
+                self.cleaned_data["image"] = self.instance.image
+        return cleaned

@@ -9,13 +9,20 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.lookups import Exact
 
 from exam_core import limits
-from exam_core.paper import QuestionKind
+from exam_core.authored import TextFormat
+from exam_core.credits import CreditError, parse_credit
+from exam_core.questions.model import KindName
+from exam_core.questions.notation import AcceptedNumberError, parse_accepted
 from exam_core.schedule import Attempts
 from exam_web.users.models import Doctor, Level
 
 _NAMESPACE = re.compile(limits.NAMESPACE_PATTERN)
+MAX_KIND = 20
+MAX_CREDIT = 40
+"""Characters of a credit: the longest fraction has two numbers of 13 digits."""
 
 
 def validate_namespace(name: str) -> None:
@@ -26,6 +33,32 @@ def validate_namespace(name: str) -> None:
             " %(limit)d",
             params={"name": name, "limit": limits.MAX_NAMESPACE},
         )
+
+
+def validate_credit(text: str) -> None:
+    """Raise ValidationError unless a text is a credit, like 1/3 or 0.25."""
+    try:
+        parse_credit(text)
+    except CreditError as error:
+        raise ValidationError(str(error)) from error
+
+
+def _format_field(help_text: str) -> "models.CharField[str, str]":
+    """Return a column with a format of texts.
+
+    The database's default is for rows that a release without formats inserts: their texts are shown as written.
+    """
+    return models.CharField(
+        max_length=10,
+        choices=[(each.value, each.value) for each in TextFormat],
+        default=TextFormat.MARKDOWN.value,
+        db_default=TextFormat.PLAIN.value,
+        help_text=help_text,
+    )
+
+
+def _format_known(name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(condition=Q(format__in=[each.value for each in TextFormat]), name=name)
 
 
 class Image(models.Model):
@@ -47,6 +80,7 @@ class Exam(models.Model):
     slug = models.SlugField(max_length=limits.MAX_SLUG, unique=True)
     title = models.CharField(max_length=limits.MAX_TITLE)
     instructions = models.TextField(blank=True)
+    format = _format_field("How the instructions are written, and the texts of new questions")
     level = models.ForeignKey(Level, on_delete=models.PROTECT, related_name="exams")
     author = models.ForeignKey(Doctor, on_delete=models.PROTECT, null=True, blank=True, related_name="exams")
     namespaces = ArrayField(
@@ -83,7 +117,8 @@ class Exam(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(attempts__in=[each.value for each in Attempts]), name="exam_attempts_known"
-            )
+            ),
+            _format_known("exam_format_known"),
         ]
 
     def __str__(self) -> str:
@@ -91,13 +126,17 @@ class Exam(models.Model):
 
 
 class Question(models.Model):
-    """A question of an exam, with its key."""
+    """A question of an exam, with its key; `exam_web.exams.interactions` reads it and its parts.
+
+    A numeric question's value and tolerance, if set, are its first accepted number.
+    """
 
     exam = models.ForeignKey(Exam, on_delete=models.CASCADE, related_name="questions")
     ident = models.SlugField(max_length=limits.MAX_IDENT)
     position = models.PositiveIntegerField()
-    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in QuestionKind])
+    kind = models.CharField(max_length=MAX_KIND, choices=[(kind.value, kind.value) for kind in KindName])
     text = models.TextField(max_length=limits.MAX_TEXT)
+    format = _format_field("How the question's texts are written")
     weight = models.DecimalField(
         max_digits=limits.WEIGHT_DIGITS + limits.WEIGHT_PLACES,
         decimal_places=limits.WEIGHT_PLACES,
@@ -112,6 +151,8 @@ class Question(models.Model):
     tolerance = models.DecimalField(
         max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES, default=Decimal(0)
     )
+    settings = models.JSONField(blank=True, default=dict, db_default={})
+    """The members of the kind that have no column and are no lists: see `exam_web.exams.kinds`."""
 
     class Meta:
         """Positions and ids are unique within an exam."""
@@ -130,8 +171,14 @@ class Question(models.Model):
             models.CheckConstraint(
                 condition=Q(value__isnull=True) | Q(value__lt=10**limits.KEY_DIGITS), name="question_value_bounded"
             ),
+            models.CheckConstraint(condition=Q(kind__in=[kind.value for kind in KindName]), name="question_kind_known"),
+            _format_known("question_format_known"),
             models.CheckConstraint(
-                condition=Q(kind__in=[kind.value for kind in QuestionKind]), name="question_kind_known"
+                condition=Exact(
+                    models.Func(models.F("settings"), function="jsonb_typeof", output_field=models.TextField()),
+                    models.Value("object"),
+                ),
+                name="question_settings_object",
             ),
         ]
 
@@ -140,7 +187,11 @@ class Question(models.Model):
 
 
 class Choice(models.Model):
-    """A choice of a question."""
+    """A part of a question, by its kind: a choice, an accepted number or text, a stem or a target, or an item.
+
+    An accepted number is a text in the notation of `exam_core.questions.notation`; a target without a stem has neither
+    text nor image. The items of an ordering question are in the right order.
+    """
 
     question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="choices")
     ident = models.SlugField(max_length=limits.MAX_IDENT)
@@ -148,6 +199,21 @@ class Choice(models.Model):
     text = models.CharField(max_length=limits.MAX_CHOICE_TEXT, blank=True)
     image = models.ForeignKey(Image, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     correct = models.BooleanField(default=False)
+    credit = models.CharField(  # noqa: DJ001 - null is no credit of the own, which an empty text is not
+        max_length=MAX_CREDIT,
+        null=True,
+        blank=True,
+        validators=[validate_credit],
+        help_text="A choice or an accepted answer: the part of the points that it earns, like 1/3, 0.25 or -1/2. If"
+        " empty, 1 for a correct choice and for an accepted answer, else 0",
+    )
+    target = models.CharField(
+        max_length=limits.MAX_CHOICE_TEXT,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Matching: the target of the stem; with neither text nor image, a target without a stem",
+    )
 
     class Meta:
         """Positions and ids are unique within a question."""
@@ -158,7 +224,24 @@ class Choice(models.Model):
             models.UniqueConstraint(
                 fields=("question", "position"), name="choice_position_once", deferrable=models.Deferrable.DEFERRED
             ),
+            models.CheckConstraint(condition=~Q(credit=""), name="choice_credit_not_empty"),
         ]
 
     def __str__(self) -> str:
         return f"{self.ident}: {self.text[:60]}"
+
+    def clean(self) -> None:
+        """Derive `correct` from a credit, for releases without credits, and check the notation of a number."""
+        super().clean()
+        if self.credit is not None:
+            try:
+                self.correct = parse_credit(self.credit) > 0
+            except CreditError:
+                return  # the field's validator reports it
+        try:
+            if self.question.kind == KindName.NUMERIC:
+                parse_accepted(self.text)
+        except Question.DoesNotExist:
+            return  # none was selected, which the field's own check reports
+        except AcceptedNumberError as error:
+            raise ValidationError({"text": f"an accepted number {error}"}) from error

@@ -2,16 +2,33 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from exam_core import limits
+from exam_core.credits import parse_credit
 from exam_core.numbers import parse_decimal
+from exam_core.questions.model import KindName
+from exam_web.exams.kinds import ALL_SETTINGS, MAX_PARTS, SETTINGS, foreign_setting, read_settings
+from exam_web.exams.models import MAX_CREDIT
 
 Namespace = Annotated[str, Field(max_length=limits.MAX_NAMESPACE, pattern=limits.NAMESPACE_PATTERN)]
-Kind = Literal["single", "multiple", "numeric"]
+Kind = Literal["single", "true-false", "multiple", "numeric", "text", "matching", "ordering", "essay"]
+Format = Literal["markdown", "html", "plain"]
+Rule = Literal[
+    "sum-of-credits",
+    "all-or-nothing",
+    "places",
+    "successors",
+    "successors-and-end",
+    "neighbours",
+    "pairs",
+    "longest-subsequence",
+    "longest-run",
+    "distances",
+]
 Attempts = Literal["one", "each-sitting"]
 
 
@@ -20,7 +37,14 @@ def _read_number(value: object) -> object:
     return parse_decimal(value) if isinstance(value, str) else value
 
 
+def _check_credit(text: str) -> str:
+    parse_credit(text)
+    return text.strip()
+
+
 Number = Annotated[Decimal, BeforeValidator(_read_number)]
+Credit = Annotated[str, Field(max_length=MAX_CREDIT, examples=["1/3", "0.25", "-1/2"]), AfterValidator(_check_credit)]
+"""A part of a question's weight, -1 to 1: a fraction or an exact decimal."""
 
 
 class ExamNew(Schema):
@@ -30,6 +54,7 @@ class ExamNew(Schema):
     title: str = Field(min_length=1, max_length=limits.MAX_TITLE)
     level: str
     instructions: str = Field("", max_length=limits.MAX_TEXT)
+    format: Format = Field("markdown", description="How the instructions are written, and the texts of new questions")
     namespaces: list[Namespace] = Field(
         default_factory=list,
         max_length=limits.MAX_NAMESPACES,
@@ -45,30 +70,86 @@ class ExamChange(Schema):
     title: str | None = Field(None, min_length=1, max_length=limits.MAX_TITLE)
     level: str | None = None
     instructions: str | None = Field(None, max_length=limits.MAX_TEXT)
+    format: Format | None = None
     namespaces: list[Namespace] | None = Field(None, max_length=limits.MAX_NAMESPACES)
     published: bool | None = None
     attempts: Attempts | None = None
 
 
 class ChoiceFields(Schema):
-    """The editable members of a choice."""
+    """The editable members of a part of a question.
+
+    By the question's kind it is a choice (`text`, `image`, `correct` or `credit`), an accepted number (`text`, like
+    `3`, `3±0.5`, `50±10%`, `7*/2`, `1..5`, `(1..5]` or `*`, and `credit`), an accepted text (`text`, `credit`), a stem
+    (`text`, `image`, `target`), a target without a stem (`target` alone), or an item of an ordering question (`text`,
+    `image`), the items in the right order. Accepted answers are tried in order; the first that matches counts.
+    """
 
     text: str = Field("", max_length=limits.MAX_CHOICE_TEXT)
     image: str | None = None
-    correct: bool = False
+    correct: bool = Field(default=False, description="Follows from the credit, if there is one")
+    credit: Credit | None = Field(
+        None,
+        description="What a choice or an accepted answer earns; without it 1 for a correct choice and for an accepted"
+        " answer, else 0",
+    )
+    target: str = Field("", max_length=limits.MAX_CHOICE_TEXT)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.credit is not None and "correct" in self.model_fields_set:
+            positive = parse_credit(self.credit) > 0
+            if positive != self.correct:
+                raise ValueError("correct contradicts the credit: leave out one of them")
+        return self
 
 
 class ChoiceNew(ChoiceFields):
-    """A new choice."""
+    """A new part of a question."""
 
     id: str = Field(max_length=limits.MAX_IDENT, pattern=limits.IDENT_PATTERN)
 
 
-class QuestionFields(Schema):
+class QuestionSettings(Schema):
+    """The members that questions of some kinds have; null is their default."""
+
+    rule: Rule | None = Field(
+        None,
+        description="`multiple`: how credits are combined, `sum-of-credits` or `all-or-nothing`, by default the policy"
+        " of the sitting; `ordering`: how another order is scored, one of all but `sum-of-credits`, by default"
+        " `all-or-nothing`",
+    )
+    floor: Credit | None = Field(None, description="`multiple`: the least share, -1 to 0, by default 0")
+    cap: Credit | None = Field(None, description="`multiple`: the greatest share, above 0 to 1, by default 1")
+    answer: bool | None = Field(None, description="`true-false`: whether the statement is true")
+    other_credit: Credit | None = Field(None, description="`true-false`: what the wrong answer earns, by default 0")
+    unit: str | None = Field(None, max_length=limits.MAX_UNIT, description="`numeric`: shown beside the answer")
+    case: bool | None = Field(None, description="`text`: whether small and capital letters differ, by default not")
+    wildcards: bool | None = Field(
+        None, description="`text`: whether `*` in an accepted text is any run of characters, by default not"
+    )
+    max_length: int | None = Field(
+        None, ge=1, le=limits.MAX_SHORT_TEXT, description="`text`: the longest answer in characters, by default 255"
+    )
+    max_characters: int | None = Field(
+        None, ge=1, le=limits.MAX_ESSAY, description="`essay`: the longest answer in characters, by default 20000"
+    )
+    min_words: int | None = Field(None, ge=1, le=limits.MAX_ESSAY, description="`essay`: shown to the student")
+    max_words: int | None = Field(None, ge=1, le=limits.MAX_ESSAY, description="`essay`: shown to the student")
+    template: str | None = Field(
+        None, max_length=limits.MAX_TEXT, description="`essay`: the text that an answer begins with"
+    )
+    notes: str | None = Field(None, max_length=limits.MAX_TEXT, description="`essay`: for the marker alone")
+
+
+class QuestionFields(QuestionSettings):
     """The editable members of a question; numbers sent as text keep their digits."""
 
     kind: Kind
     text: str = Field(min_length=1, max_length=limits.MAX_TEXT)
+    format: Format | None = Field(
+        None, description="How its texts are written; left out, that of the exam for a new question, else unchanged"
+    )
     weight: Number = Field(
         Decimal(1),
         ge=0,
@@ -77,20 +158,63 @@ class QuestionFields(Schema):
         decimal_places=limits.WEIGHT_PLACES,
     )
     image: str | None = None
-    max_choices: int | None = Field(None, ge=1, le=limits.MAX_CHOICES)
+    max_choices: int | None = Field(
+        None, ge=1, le=limits.MAX_CHOICES, description="`multiple`: how many choices may be selected, by default all"
+    )
     value: Number | None = Field(
-        None, max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES
+        None,
+        max_digits=limits.KEY_DIGITS + limits.KEY_PLACES,
+        decimal_places=limits.KEY_PLACES,
+        description="`numeric`: the first accepted number; more of them are `choices`",
     )
     tolerance: Number = Field(
-        Decimal(0), ge=0, max_digits=limits.KEY_DIGITS + limits.KEY_PLACES, decimal_places=limits.KEY_PLACES
+        Decimal(0),
+        ge=0,
+        max_digits=limits.KEY_DIGITS + limits.KEY_PLACES,
+        decimal_places=limits.KEY_PLACES,
+        description="`numeric`: how far an answer may be from `value`",
     )
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        own = SETTINGS[KindName(self.kind)]
+        given = self._settings()
+        if foreign := [name for name in given if name not in own]:
+            raise ValueError("; ".join(foreign_setting(KindName(self.kind), name) for name in foreign))
+        _, faults = read_settings(KindName(self.kind), given)
+        if faults:
+            raise ValueError("; ".join(f"the question {fault.reason}" for fault in faults))
+        return self
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: value for name in ALL_SETTINGS if (value := getattr(self, name)) is not None}
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns of the row, without a format that is left out."""
+        columns = self.model_dump(exclude={"id", "choices", *ALL_SETTINGS}) | {"settings": self._settings()}
+        if columns["format"] is None:
+            del columns["format"]
+        return columns
 
 
 class QuestionNew(QuestionFields):
-    """A new question, optionally with choices."""
+    """A new question, optionally with its parts."""
 
     id: str = Field(max_length=limits.MAX_IDENT, pattern=limits.IDENT_PATTERN)
-    choices: list[ChoiceNew] = Field(default_factory=list, max_length=limits.MAX_CHOICES)
+    choices: list[ChoiceNew] = Field(
+        default_factory=list,
+        max_length=max(MAX_PARTS.values()),
+        description="Its parts in order: choices, accepted answers, stems and targets, or items",
+    )
+
+    @model_validator(mode="after")
+    def _as_many_parts(self) -> Self:
+        most = MAX_PARTS[KindName(self.kind)]
+        if len(self.choices) > most:
+            raise ValueError(
+                f"a question of the kind {self.kind} has " + (f"at most {most} choices" if most else "no choices")
+            )
+        return self
 
 
 class SittingShown(Schema):
@@ -124,18 +248,43 @@ class ExamPage(Schema):
     results: list[ExamListed]
 
 
-class ChoiceKept(ChoiceFields):
-    """A stored choice."""
+class ChoiceKept(Schema):
+    """A stored part of a question; a credit that cannot be read is listed in the exam's faults."""
 
     id: str
+    text: str
+    image: str | None
+    correct: bool
+    credit: str | None
+    target: str
 
 
-class QuestionKept(Schema):
+class SettingsKept(Schema):
+    """The stored members of some kinds, also those that the exam's faults list; null is the default."""
+
+    rule: str | None = None
+    floor: str | None = None
+    cap: str | None = None
+    answer: bool | None = None
+    other_credit: str | None = None
+    unit: str | None = None
+    case: bool | None = None
+    wildcards: bool | None = None
+    max_length: int | None = None
+    max_characters: int | None = None
+    min_words: int | None = None
+    max_words: int | None = None
+    template: str | None = None
+    notes: str | None = None
+
+
+class QuestionKept(SettingsKept):
     """A stored question with its key, for its author."""
 
     id: str
     kind: Kind
     text: str
+    format: Format
     weight: Decimal
     image: str | None
     max_choices: int | None
@@ -151,8 +300,10 @@ class ExamForAuthor(ExamListed):
     instructions: str
     namespaces: list[str]
     sittings: list[SittingShown]
+    format: Format
     items: list[QuestionKept]
-    faults: list[str]
+    faults: list[str] = Field(description="Why the exam cannot be frozen for a sitting")
+    warnings: list[str] = Field(description="What the author may not have meant; a sitting is possible")
 
 
 class ExamForStudent(ExamListed):
@@ -161,6 +312,7 @@ class ExamForStudent(ExamListed):
     # A response that a release before cached lacks it.
     attempts: Attempts = "one"
     instructions: str
+    format: Format = "plain"
     sittings: list[SittingShown]
     paper: dict[str, Any] | None
 

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
-from exam_core.images import ImageRef
-from exam_core.paper import AuthoredChoice, AuthoredExam, AuthoredQuestion, QuestionKind
+from exam_core.authored import AuthoredExam, TextFormat
 from exam_core.problems import Problem, ProblemKind
-from exam_core.validation import exam_faults
+from exam_web.exams.interactions import ReadQuestion, listed, read_question
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.users.models import User
 
@@ -54,15 +53,15 @@ def exam_authored(exam: Exam) -> tuple[AuthoredExam, list[Image]]:
     with transaction.atomic():
         Exam.objects.select_for_update(of=("self",)).get(pk=exam.pk)
         rows = list(questions_of(exam))
-    questions = authored_questions(rows)
-    if faults := exam_faults(questions):
+    questions = read_questions(rows)
+    if faults := listed(questions):
         raise Problem(ProblemKind.PAPER_INVALID, f"{exam.slug}: {'; '.join(faults)}", faults=faults)
     return _authored(exam, questions), _images(rows)
 
 
 def exam_content(exam: Exam) -> AuthoredExam:
     """Return an exam's present content, which may have faults; read without a lock, for queries."""
-    return _authored(exam, authored_questions(questions_of(exam)))
+    return _authored(exam, read_questions(questions_of(exam)))
 
 
 def questions_of(exam: Exam) -> QuerySet[Question]:
@@ -71,37 +70,33 @@ def questions_of(exam: Exam) -> QuerySet[Question]:
     return exam.questions.select_related("image").prefetch_related(choices).order_by("position")
 
 
-def authored_questions(rows: Iterable[Question]) -> tuple[AuthoredQuestion, ...]:
-    """Convert an exam's rows to questions as the core validates and freezes them."""
-    return tuple(
-        AuthoredQuestion(
-            id=row.ident,
-            kind=QuestionKind(row.kind),
-            text=row.text,
-            weight=row.weight,
-            image=_ref(row.image),
-            choices=tuple(
-                AuthoredChoice(id=choice.ident, text=choice.text, correct=choice.correct, image=_ref(choice.image))
-                for choice in row.choices.all()
-            ),
-            max_choices=row.max_choices,
-            value=row.value,
-            tolerance=row.tolerance,
-        )
-        for row in rows
+def read_questions(rows: Iterable[Question]) -> tuple[ReadQuestion, ...]:
+    """Read an exam's rows as the questions that the core freezes, each with its faults and warnings."""
+    return tuple(read_question(row, row.choices.all()) for row in rows)
+
+
+def part_faults(question: Question) -> dict[int | None, str]:
+    """Return the faults and warnings of a question's parts by their primary keys."""
+    parts = list(question.choices.select_related("image").order_by("position"))
+    read = read_question(question, parts)
+    found: dict[int | None, str] = {}
+    for fault in (*read.faults, *read.warnings):
+        if fault.part is not None:
+            pk = parts[fault.part].pk
+            found[pk] = "; ".join(filter(None, (found.get(pk), fault.reason)))
+    return found
+
+
+def _authored(exam: Exam, questions: Iterable[ReadQuestion]) -> AuthoredExam:
+    return AuthoredExam(
+        slug=exam.slug,
+        title=exam.title,
+        instructions=exam.instructions,
+        format=TextFormat(exam.format),
+        questions=tuple(each.question for each in questions),
     )
-
-
-def _authored(exam: Exam, questions: tuple[AuthoredQuestion, ...]) -> AuthoredExam:
-    return AuthoredExam(slug=exam.slug, title=exam.title, instructions=exam.instructions, questions=questions)
 
 
 def _images(rows: Iterable[Question]) -> list[Image]:
     images = (image for row in rows for image in (row.image, *(each.image for each in row.choices.all())) if image)
     return list({image.sha256: image for image in images}.values())
-
-
-def _ref(image: Image | None) -> ImageRef | None:
-    if image is None:
-        return None
-    return ImageRef(sha256=image.sha256, type=image.content_type, width=image.width, height=image.height)

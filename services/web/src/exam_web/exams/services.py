@@ -8,53 +8,34 @@ from django.db import models, transaction
 from django.db.models import Max, ProtectedError
 from django.db.models.functions import Now
 
+from exam_core.authored import AuthoredQuestion
 from exam_core.authoring.exam import ExamDocument
-from exam_core.paper import AuthoredQuestion
 from exam_core.problems import Problem, ProblemKind
-from exam_core.schedule import Attempts
 from exam_web.common import cache
 from exam_web.exams.images import image_keep
+from exam_web.exams.interactions import part_rows, question_row
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.ownership import check_namespace, default_owner
-from exam_web.exams.schemas import QuestionNew
+from exam_web.exams.schemas import ExamNew, QuestionNew
 from exam_web.users.models import Doctor, Level
 
 LISTS = "exam-lists"
 """The cache family of exam lists."""
 
 
-def exam_create(
-    *,
-    author: Doctor,
-    slug: str,
-    title: str,
-    level: str,
-    instructions: str = "",
-    namespaces: Sequence[str] = (),
-    published: bool = False,
-    attempts: str = Attempts.ONE.value,
-) -> Exam:
+def exam_create(*, author: Doctor, exam: ExamNew) -> Exam:
     """Create an empty exam, by default a draft, which students do not see.
 
     Raises:
         Problem: CONFLICT when the slug is taken, INVALID with the field.
     """
     with transaction.atomic():
-        if Exam.objects.filter(slug=slug).exists():
-            raise Problem(ProblemKind.CONFLICT, f"exam {slug!r} already exists")
-        exam = Exam(
-            slug=slug,
-            title=title,
-            level=level_named(level),
-            instructions=instructions,
-            author=author,
-            namespaces=list(namespaces),
-            published=published,
-            attempts=attempts,
-        )
-        _save(exam)
+        if Exam.objects.filter(slug=exam.slug).exists():
+            raise Problem(ProblemKind.CONFLICT, f"exam {exam.slug!r} already exists")
+        row = Exam(author=author, **exam.model_dump(exclude={"level"}), level=level_named(exam.level))
+        _save(row)
         cache.invalidate_on_commit(LISTS)
-    return exam
+    return row
 
 
 def exam_update(*, exam: Exam, changes: Mapping[str, Any]) -> Exam:
@@ -108,13 +89,15 @@ def exam_touch(*, exam: Exam) -> None:
 
 
 def question_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], question: Question | None = None) -> Question:
-    """Create a question at the end of an exam, or change one."""
+    """Create a question at the end of an exam, or change one; without a format, a new one has that of the exam."""
     with transaction.atomic():
         exam_touch(exam=exam)
         if question is None:
             if exam.questions.filter(ident=ident).exists():
                 raise Problem(ProblemKind.CONFLICT, f"{exam.slug} already has a question {ident!r}")
-            question = Question(exam=exam, ident=ident, position=_next_position(exam.questions.all()))
+            question = Question(
+                exam=exam, ident=ident, position=_next_position(exam.questions.all()), format=exam.format
+            )
         _save_fields(question, fields)
     return question
 
@@ -122,8 +105,7 @@ def question_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], question
 def question_create(*, exam: Exam, question: QuestionNew) -> Question:
     """Add a question with its choices in one transaction."""
     with transaction.atomic():
-        fields = question.model_dump(exclude={"id", "choices"})
-        row = question_save(exam=exam, ident=question.id, fields=fields)
+        row = question_save(exam=exam, ident=question.id, fields=question.columns())
         for choice in question.choices:
             choice_save(question=row, ident=choice.id, fields=choice.model_dump(exclude={"id"}))
     return row
@@ -197,10 +179,11 @@ def exam_import(
             exam.author = default_owner(exam.slug)
         exam.namespaces = sorted({*exam.namespaces, *holders})
         exam.title, exam.instructions, exam.level = authored.title, authored.instructions, level_named(document.level)
+        exam.format = authored.format.value
         if document.attempts is not None:
             exam.attempts = document.attempts.value
         _save(exam)
-        _import_choices(_import_questions(exam, document), authored.questions)
+        _import_parts(_import_questions(exam, document), authored.questions)
         cache.invalidate_on_commit(LISTS)
     return exam
 
@@ -210,42 +193,29 @@ def _import_questions(exam: Exam, document: ExamDocument) -> list[Question]:
     for accepted in document.images.values():
         image_keep(accepted=accepted)
     exam.questions.exclude(ident__in=[question.id for question in document.exam.questions]).delete()
+    questions = enumerate(document.exam.questions)
     return Question.objects.bulk_create(
-        [
-            Question(
-                exam=exam,
-                ident=question.id,
-                position=position,
-                kind=question.kind.value,
-                text=question.text,
-                weight=question.weight,
-                image_id=question.image.sha256 if question.image else None,
-                max_choices=question.max_choices,
-                value=question.value,
-                tolerance=question.tolerance,
-            )
-            for position, question in enumerate(document.exam.questions)
-        ],
+        [question_row(question, exam=exam, position=position) for position, question in questions],
         update_conflicts=True,
         unique_fields=["exam", "ident"],
-        update_fields=["position", "kind", "text", "weight", "image", "max_choices", "value", "tolerance"],
+        update_fields=[
+            "position",
+            "kind",
+            "text",
+            "format",
+            "weight",
+            "image",
+            "max_choices",
+            "value",
+            "tolerance",
+            "settings",
+        ],
     )
 
 
-def _import_choices(rows: list[Question], questions: Sequence[AuthoredQuestion]) -> None:
+def _import_parts(rows: list[Question], questions: Sequence[AuthoredQuestion]) -> None:
     by_ident = {row.ident: row for row in rows}
-    imported = [
-        Choice(
-            question=by_ident[question.id],
-            ident=choice.id,
-            position=position,
-            text=choice.text,
-            image_id=choice.image.sha256 if choice.image else None,
-            correct=choice.correct,
-        )
-        for question in questions
-        for position, choice in enumerate(question.choices)
-    ]
+    imported = [part for question in questions for part in part_rows(question.interaction, by_ident[question.id])]
     kept = {(choice.question_id, choice.ident) for choice in imported}
     stored = Choice.objects.filter(question__in=rows).values_list("pk", "question_id", "ident")
     Choice.objects.filter(pk__in=[pk for pk, *key in stored if tuple(key) not in kept]).delete()
@@ -253,7 +223,7 @@ def _import_choices(rows: list[Question], questions: Sequence[AuthoredQuestion])
         imported,
         update_conflicts=True,
         unique_fields=["question", "ident"],
-        update_fields=["position", "text", "image", "correct"],
+        update_fields=["position", "text", "image", "correct", "credit", "target"],
     )
 
 

@@ -77,7 +77,7 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody, former: 
         candidates=body.candidates,
         publish=Sitting.Publish(body.publish),
         extra_past_close=body.extra_past_close,
-        policy=Policy(multiple=MultipleRule(body.multiple)),
+        policy=Policy(multiple=MultipleRule(body.multiple), negative_total=body.negative_total),
     )
     sitting = services.sitting_provision(
         name=name,
@@ -94,8 +94,15 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody, former: 
 @router.patch("/sittings/{name}", auth=OPERATION, response=SittingStatus)
 def sitting_patch(request: HttpRequest, name: str, body: SittingChange) -> SittingStatus:
     """Change candidates or policy, as far as their rules allow."""
-    policy = None if body.multiple is None else Policy(multiple=MultipleRule(body.multiple))
-    return _change(request, name, services.sitting_change, candidates=body.candidates, policy=policy)
+    multiple = None if body.multiple is None else MultipleRule(body.multiple)
+    return _change(
+        request,
+        name,
+        services.sitting_change,
+        candidates=body.candidates,
+        multiple=multiple,
+        negative_total=body.negative_total,
+    )
 
 
 @router.post("/sittings/{name}/refreeze", auth=OPERATION, response=SittingStatus)

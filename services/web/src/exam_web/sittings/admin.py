@@ -57,7 +57,7 @@ def paper_text(sitting: Sitting, now: int) -> str:
     elif comparison.change is Change.KEY:
         way = "used only by another grading revision"
     else:
-        way = "not used in this sitting; a grading revision needs the texts and points of its paper"
+        way = "not used in this sitting; a grading revision needs all that its paper lists, and takes its present key"
     return f"{frozen}; the exam has changed since: {comparison.detail} ({way})"
 
 

@@ -76,6 +76,7 @@ class SittingSpecBody(RequestBody):
     publish: Literal["manual", "automatic"] = "manual"
     extra_past_close: bool = True
     multiple: MultipleName = "all-or-nothing"
+    negative_total: bool = False
 
 
 class WindowChange(RequestBody):
@@ -91,6 +92,7 @@ class SittingChange(RequestBody):
 
     candidates: Candidates | None = None
     multiple: MultipleName | None = None
+    negative_total: bool | None = None
 
 
 class RefreezeRequest(RequestBody):
@@ -170,6 +172,7 @@ class SittingStatus(Schema):
     candidates: int
     extra_past_close: bool
     multiple: str
+    negative_total: bool
     drained: bool
     waiting_for: list[LiveLease]
     seal: SealStatus | None

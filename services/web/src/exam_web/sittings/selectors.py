@@ -17,8 +17,9 @@ from exam_core.schedule import State
 from exam_core.windows import Window
 from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam
+from exam_web.exams.rendering import render_text
 from exam_web.exams.selectors import exam_content
-from exam_web.sittings.models import Revision, Sitting
+from exam_web.sittings.models import PaperKey, Revision, Sitting
 from exam_web.users.models import User
 
 DUE_FOR_PUBLICATION = Q(
@@ -57,14 +58,19 @@ def sitting_ends_at(sitting: Sitting) -> int | None:
     return ends_at(sitting.window, max_extra=max_extra(sitting))
 
 
+def key_latest(sitting: Sitting) -> PaperKey:
+    """The key of a sitting's last revision, or the one that was frozen with its paper."""
+    revision = sitting.revisions.select_related("key").order_by("-number").first()
+    return sitting.key if revision is None else revision.key
+
+
 def content_comparison(sitting: Sitting) -> Comparison:
     """The exam's present content against the paper, the level and the latest key of a sitting."""
     exam = sitting.exam
     if exam.level_id != sitting.level_id:
         return Comparison(change=Change.PAPER, detail=f"the level changed from {sitting.level} to {exam.level}")
-    revision = sitting.revisions.select_related("key").order_by("-number").first()
-    key = sitting.key if revision is None else revision.key
-    return compare(CorePaper(bytes(sitting.paper.body)), Key(bytes(key.body)), exam_content(exam))
+    key = key_latest(sitting)
+    return compare(CorePaper(bytes(sitting.paper.body)), Key(bytes(key.body)), exam_content(exam), render_text)
 
 
 def sittings_due() -> list[Sitting]:

@@ -23,6 +23,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         .get(id=sitting.id)
     )
     window = sitting.window
+    policy = Policy.from_json(sitting.policy)
     now = database_now()
     end = sitting_ends_at(sitting)
     draining = sitting.state == State.CLOSING.value and sitting.drained_at is None
@@ -50,7 +51,8 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         distributed=sitting.paper.distributed_at is not None,
         candidates=sitting.candidates,
         extra_past_close=sitting.extra_past_close,
-        multiple=Policy.from_json(sitting.policy).multiple.value,
+        multiple=policy.multiple.value,
+        negative_total=policy.negative_total,
         drained=sitting.drained_at is not None,
         waiting_for=[
             LiveLease(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(now + w.expires_in))

@@ -6,17 +6,17 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from exam_core.authored import AuthoredExam
 from exam_core.buckets import buckets_for
-from exam_core.canonical import digest_of
 from exam_core.instants import from_micros, rfc3339, to_micros
-from exam_core.numbers import decimal_text
-from exam_core.paper import AuthoredExam, freeze
 from exam_core.paper import Paper as CorePaper
+from exam_core.paper import freeze
 from exam_core.problems import Problem, ProblemKind
 from exam_core.questions.model import Permute
 from exam_core.schedule import State
 from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam
+from exam_web.exams.rendering import render_text
 from exam_web.exams.selectors import exam_authored
 from exam_web.sittings.models import Paper, PaperKey, Sitting
 from exam_web.sittings.services.leases import fixed_at, is_fixed
@@ -116,38 +116,23 @@ def paper_freeze(*, exam: Exam, permute: Permute) -> tuple[Paper, PaperKey]:
     source = _source_digest(authored)
     frozen = Paper.objects.filter(source=source).first()
     if frozen is None:
-        paper, key = freeze(authored, permute)
+        paper, key = freeze(authored, permute, render_text)
         try:
+            # With its key, from which a later key of the paper takes the names of what the paper shows.
             with transaction.atomic():
                 frozen = Paper.objects.create(digest=paper.digest, exam=exam, source=source, body=paper.body)
                 frozen.images.set(images)
+                return frozen, key_store(frozen, key)
         except IntegrityError:
             # A concurrent request froze the same content first, with another permutation: that paper is used.
             frozen = Paper.objects.get(source=source)
-        else:
-            return frozen, key_store(frozen, key)
-    return frozen, key_for(frozen, authored)
+    return frozen, key_for(frozen, frozen.keys.latest("created_at"), authored)
 
 
 def _source_digest(exam: AuthoredExam) -> str:
-    """The digest of everything that students see of an exam; without the key, whose correction keeps the paper."""
-    return digest_of(
-        {
-            "exam": exam.slug,
-            "title": exam.title,
-            "instructions": exam.instructions,
-            "questions": [
-                {
-                    "kind": question.kind.value,
-                    "text": question.text,
-                    "weight": decimal_text(question.weight),
-                    "image": question.image.sha256 if question.image else None,
-                    "max_choices": question.max_choices,
-                    "choices": [
-                        [choice.text, choice.image.sha256 if choice.image else None] for choice in question.choices
-                    ],
-                }
-                for question in exam.questions
-            ],
-        }
-    )
+    """The digest of everything that students see of an exam, in its author's order.
+
+    It does not depend on the key, whose correction keeps the paper: nothing in a paper does under a given numbering.
+    """
+    paper, _ = freeze(exam, range, render_text)
+    return paper.digest

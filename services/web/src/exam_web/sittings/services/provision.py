@@ -12,7 +12,7 @@ from exam_core.instants import from_micros, rfc3339, span_to_micros, to_micros
 from exam_core.problems import Problem, ProblemKind
 from exam_core.questions.model import Permute
 from exam_core.schedule import State
-from exam_core.scoring import Policy
+from exam_core.scoring import MultipleRule, Policy
 from exam_core.windows import Window
 from exam_web.common import locks
 from exam_web.common.clock import database_now
@@ -109,7 +109,12 @@ def sitting_provision(
 
 
 def sitting_change(
-    *, sitting: UUID, candidates: int | None = None, policy: Policy | None = None, epoch: int | None = None
+    *,
+    sitting: UUID,
+    candidates: int | None = None,
+    multiple: MultipleRule | None = None,
+    negative_total: bool | None = None,
+    epoch: int | None = None,
 ) -> Sitting:
     """Change the expected candidates or the policy of a sitting; None keeps a value. `epoch` as in `locked_sitting`.
 
@@ -123,6 +128,11 @@ def sitting_change(
         with invalid_field("candidates"):
             check_candidates(candidates)
     with locked_sitting(sitting, epoch) as (row, now):
+        policy = Policy.from_json(row.policy)
+        policy = Policy(
+            multiple=policy.multiple if multiple is None else multiple,
+            negative_total=policy.negative_total if negative_total is None else negative_total,
+        )
         changes = _changes(row, now, candidates=candidates, policy=policy)
         return compare_and_set(row, expected=State.SCHEDULED, **changes) if changes else row
 
@@ -147,12 +157,12 @@ def _adopt(sitting: Sitting, spec: SittingSpec, epoch: int | None) -> Sitting:
         return changed
 
 
-def _changes(row: Sitting, now: int, *, candidates: int | None, policy: Policy | None) -> dict[str, object]:
+def _changes(row: Sitting, now: int, *, candidates: int | None, policy: Policy) -> dict[str, object]:
     """The columns to change for other candidates and another policy; raises as `sitting_change`."""
     changes: dict[str, object] = {}
-    if policy is not None and policy != Policy.from_json(row.policy):
+    if policy != Policy.from_json(row.policy):
         if is_fixed(row, now):
-            raise _fixed(row, "the policy (multiple)", "students answer by it")
+            raise _fixed(row, "the policy (multiple, negative_total)", "students answer by it")
         changes["policy"] = policy.to_json()
     if candidates is not None and candidates != row.candidates:
         buckets = buckets_for(candidates=candidates, questions=question_count(row.paper))

@@ -5,12 +5,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from exam_core.paper import AuthoredExam, Key
+from exam_core.authored import AuthoredExam
+from exam_core.paper import Key
 from exam_core.paper import Paper as CorePaper
 from exam_core.problems import Problem, ProblemKind
 from exam_core.rekey import NotTheSamePaperError, rekey
 from exam_core.schedule import State
 from exam_core.scoring import Policy
+from exam_web.exams.rendering import render_text
 from exam_web.exams.selectors import exam_authored
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Paper, PaperKey, Revision, Sitting
@@ -63,21 +65,25 @@ def key_current(sitting: Sitting) -> PaperKey:
     """The key of a sitting's paper by the exam's present content.
 
     Raises:
-        Problem: PAPER_CHANGED when more than the key changed since the paper was frozen.
+        Problem: PAPER_CHANGED when the exam no longer has what the paper lists.
     """
     authored, _ = exam_authored(sitting.exam)
-    return key_for(sitting.paper, authored)
+    return key_for(sitting.paper, selectors.key_latest(sitting), authored)
 
 
-def key_for(paper: Paper, authored: AuthoredExam) -> PaperKey:
-    """Store and return the key of a frozen paper by an exam's content; raises as `key_current`."""
+def key_for(paper: Paper, former: PaperKey, authored: AuthoredExam) -> PaperKey:
+    """Store and return the key of a frozen paper by an exam's content, in the numbering of a former key of it.
+
+    Raises as `key_current`.
+    """
     try:
-        key = rekey(CorePaper(bytes(paper.body)), authored)
+        key = rekey(CorePaper(bytes(paper.body)), Key(bytes(former.body)), authored, render_text)
     except NotTheSamePaperError as error:
         raise Problem(
             ProblemKind.PAPER_CHANGED,
-            f"exam {authored.slug} no longer matches the paper that students answered: {error}. A regrade may change "
-            "correct answers alone: restore the rest of the exam and open the revision again",
+            f"exam {authored.slug} no longer matches the paper that students answered: {error}. A regrade takes the "
+            "present key of the questions, choices, stems and items of the paper: restore the rest of the exam and "
+            "open the revision again",
         ) from error
     return key_store(paper, key)
 
