@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exam_core import receipts, statements
 from exam_core.answers import Answer, Start, Submission, answer_id_of, parse_answer
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_core.commitments import DegreeContent, attempt_member, degree_member
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot, InclusionProof, Member, buckets_root
 from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.numbers import decimal_text
-from exam_core.paper import Key, Paper, freeze
+from exam_core.paper import Key, Paper, freeze, plain_text
 from exam_core.receipts import Receipt
 from exam_core.scoring import Policy, score
 from exam_core.statements import DegreesStatement, SealStatement
@@ -30,8 +30,9 @@ from exam_harness.oracle.checker import (
     check_receipts,
     check_seal,
 )
+from exam_harness.oracle.content import parse_content
 from exam_harness.oracle.document import read_document
-from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer, parse_content
+from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer
 from exam_harness.oracle.proofs import Published
 from exam_harness.oracle.receipts import parse_keys
 from exam_harness.oracle.seal import RawBucket, Seal, parse_seal
@@ -63,7 +64,7 @@ def _no_image(_: bytes) -> NoReturn:
 
 def frozen() -> tuple[Paper, Key]:
     """The document as `exam_core` freezes it, with its choices reversed."""
-    return freeze(read_exam(DOCUMENT, _no_image).exam, lambda size: range(size)[::-1])
+    return freeze(read_exam(DOCUMENT, _no_image).exam, lambda size: range(size)[::-1], plain_text)
 
 
 @dataclass
@@ -93,7 +94,8 @@ class FakePlatform:
 
     def sent(self, student: int, question: int, seq: int, body: dict[str, Any]) -> SentAnswer:
         """An answer as in the oracle's history."""
-        return SentAnswer(str(SITTING), student, question, seq, parse_content(body))
+        kind = self.paper.questions[question].half.kind
+        return SentAnswer(str(SITTING), student, question, seq, parse_content(body, kind))
 
     def row(self, student: int, question: int, seq: int, body: dict[str, Any], *, at: int = 2_000) -> Answer:
         """An answer as in the platform's log."""
