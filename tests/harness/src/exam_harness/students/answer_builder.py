@@ -119,6 +119,7 @@ class AnswerBuilder:
         yield {"pairs": {str(stem): target for stem, target in enumerate(right)}}
         others = [[other for other in range(len(targets)) if other != target] for target in right]
         yield {"pairs": {str(stem): rng.choice(wrong) for stem, wrong in enumerate(others)}}
+        yield {"pairs": {str(stem): target for stem, target in enumerate(right[:1])}}
         for _ in range(_TRIES):
             # Open stems are left out or null.
             order = rng.sample(range(len(right)), len(right))
