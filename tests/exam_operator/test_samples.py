@@ -5,7 +5,7 @@ from typing import NoReturn
 import pytest
 import yaml
 
-from exam_core.authoring import read_exam
+from exam_core.authoring.exam import read_exam
 from exam_harness.environments.processes.paths import REPOSITORY
 
 OBJECTS = [
