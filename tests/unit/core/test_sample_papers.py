@@ -4,6 +4,7 @@ import hashlib
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
@@ -48,7 +49,7 @@ def plain(text: str) -> str:
 
 
 POWERS = {"4³": 4**3, "8²": 8**2, "16²": 16**2, "2 · 32": 2 * 32, "2 · 6": 2 * 6}
-STEPS = {
+STEPS: dict[str, Callable[[int], bool]] = {
     "x² - 6x = -5": lambda x: x * x - 6 * x == -5,
     "x² - 6x + 9 = 4": lambda x: x * x - 6 * x + 9 == 4,
     "(x - 3)² = 4": lambda x: (x - 3) ** 2 == 4,
@@ -135,7 +136,7 @@ def test_the_keys_of_the_samples_are_correct(name: str, level: str, solved: dict
 
 @pytest.mark.parametrize("name", ["algebra-101", "geometry-201"])
 def test_the_samples_have_no_faults_and_no_warnings(name: str) -> None:
-    """If I start from a sample, it is an exam that nobody has to look at twice."""
+    """If I start from a sample, I get no warning about it."""
     questions = sample(name).exam.questions
     assert exam_faults(questions) == []
     assert [warning for question in questions for warning in question.interaction.warnings()] == []

@@ -1,6 +1,7 @@
 """Plain scoring against answers worked out by hand, and papers that do not show the authored exam."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -114,7 +115,7 @@ def test_a_total_is_negative_only_if_the_policy_allows_it() -> None:
     answers = {0: {"choices": [3]}, 3: {"choices": [1]}}
     assert scored(MATCHED, answers).total == 0
     assert scored(MATCHED, answers, negative_total=True).total == -2
-    assert scored(MATCHED, answers).points[:4] == (-1, None, None, -1)
+    assert scored(MATCHED, answers).points[:4] == (Fraction(-1), None, None, Fraction(-1))
 
 
 def test_a_withdrawn_answer_is_not_answered() -> None:
@@ -223,6 +224,15 @@ def test_a_paper_that_differs_from_the_authored_exam_is_rejected(place: Any, val
     node[place[-1]] = value
     with pytest.raises(PaperMismatchError, match=reason):
         match_paper(DOCUMENT, paper)
+
+
+def test_a_paper_of_format_1_is_matched() -> None:
+    """If a paper was frozen before there were more kinds, its answers are scored as before."""
+    head = {"format": 1, "exam": "hand-made", "title": "", "instructions": ""}
+    paper = head | {"questions": SHOWN["questions"][1:3]}
+    matched = match_paper(replace(DOCUMENT, questions=DOCUMENT.questions[1:3]), paper)
+    result = scored(matched, {0: {"choices": [0, 1, 3]}, 1: {"value": "3.14"}})
+    assert result.points == (Fraction(1), Fraction("0.1"))
 
 
 def test_a_paper_without_a_question_is_rejected() -> None:

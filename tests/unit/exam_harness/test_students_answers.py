@@ -1,4 +1,4 @@
-"""Answers of simulated students: an intent becomes what somebody types, and invalid answers are refused."""
+"""Answers of simulated students: an intent becomes what people type, and invalid answers are refused."""
 
 import json
 import unicodedata

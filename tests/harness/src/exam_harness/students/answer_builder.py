@@ -76,7 +76,7 @@ class AnswerBuilder:
         return share(self.paper, number, parse_content(body, self.kind(number))) or Fraction(0)
 
     def _spelt(self, number: int, body: Body, rng: Random) -> Body:
-        """The answer as somebody types it."""
+        """The answer in one of the ways in which it can be typed."""
         match self.kind(number):
             case "numeric":
                 return {"value": spell_number(body["value"], rng)}
