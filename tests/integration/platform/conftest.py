@@ -18,10 +18,10 @@ from exam_harness.environments.processes.paths import new_run_folder
 from exam_harness.environments.processes.server import Server
 from exam_harness.environments.processes.services import Service
 from exam_harness.environments.processes.stack import Stack
+from exam_harness.oracle.content import Content, parse_content
 from exam_harness.oracle.document import Document, read_document
-from exam_harness.oracle.history import parse_content
 from exam_harness.oracle.paper import match_paper
-from exam_harness.oracle.scoring import Content, Score, score
+from exam_harness.oracle.scoring import Score, score
 from exam_harness.oracle.seal import Seal, parse_seal
 from exam_harness.scenarios.sitting.accounts import Accounts, new_accounts
 from exam_harness.scenarios.sitting.platform_client import PAPERS, PlatformClient
@@ -97,7 +97,8 @@ class Attempt:
 
     def record(self, question: int, body: Mapping[str, Any], acknowledged: dict[str, Any]) -> dict[str, Any]:
         """Record an acknowledgement, of this answer or of the saved one with the same content."""
-        seq, content = acknowledged["seq"], parse_content(body)
+        kind = self.body["paper"]["questions"][question]["kind"]
+        seq, content = acknowledged["seq"], parse_content(body, kind)
         assert acknowledged["question"] == question
         assert seq == body["seq"] or self.acknowledged[question] == (seq, content), (body, acknowledged)
         self.receipts.append(acknowledged["receipt"])

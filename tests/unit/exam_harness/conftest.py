@@ -18,7 +18,7 @@ from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot, InclusionProof, Member, buckets_root
 from exam_core.keys import SigningKeys, new_signing_jwk
 from exam_core.numbers import decimal_text
-from exam_core.paper import Key, Paper, freeze
+from exam_core.paper import Key, Paper, freeze, plain_text
 from exam_core.receipts import Receipt
 from exam_core.scoring import Policy, score
 from exam_core.statements import DegreesStatement, SealStatement
@@ -30,8 +30,9 @@ from exam_harness.oracle.checker import (
     check_receipts,
     check_seal,
 )
+from exam_harness.oracle.content import parse_content
 from exam_harness.oracle.document import read_document
-from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer, parse_content
+from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer
 from exam_harness.oracle.proofs import Published
 from exam_harness.oracle.receipts import parse_keys
 from exam_harness.oracle.seal import RawBucket, Seal, parse_seal
@@ -55,15 +56,31 @@ questions:
     choices: [{id: a, text: "2", correct: true}, {id: b, text: "3", correct: true}, {id: c, text: "4"}]
   - {id: q3, kind: numeric, weight: "2.5", text: "Pi?", answer: {value: "3.14", tolerance: "0.01"}}
 """
+OTHER_KINDS = r"""
+exam: other-kinds
+title: Other kinds
+level: year-1
+questions:
+  - {id: q1, kind: true-false, text: "Two is prime.", answer: true, other_credit: -1}
+  - {id: q2, kind: text, weight: 2, text: "Who wrote «La Nausée»?", accepted: [Jean-Paul Sartre, Sartre]}
+  - id: q3
+    kind: matching
+    text: Match.
+    stems: [{id: a, text: Italy, target: Rome}, {id: b, text: Spain, target: Madrid}]
+    distractors: [Oslo]
+  - {id: q4, kind: ordering, text: "Ascending?", items: [{id: a, text: "1"}, {id: b, text: "2"}, {id: c, text: "3"}]}
+  - {id: q5, kind: essay, weight: 5, text: "Why?"}
+"""
+"""The kinds whose answers are stored as texts, and true or false."""
 
 
 def _no_image(_: bytes) -> NoReturn:
     raise ValueError("the document has no images")
 
 
-def frozen() -> tuple[Paper, Key]:
-    """The document as `exam_core` freezes it, with its choices reversed."""
-    return freeze(read_exam(DOCUMENT, _no_image).exam, lambda size: range(size)[::-1])
+def frozen(document: str) -> tuple[Paper, Key]:
+    """A document as `exam_core` freezes it, with its choices reversed."""
+    return freeze(read_exam(document, _no_image).exam, lambda size: range(size)[::-1], plain_text)
 
 
 @dataclass
@@ -73,6 +90,7 @@ class FakePlatform:
     paper: Paper
     key: Key
     signing: SigningKeys
+    document: str = DOCUMENT
     history: History = field(default_factory=History)
     rows: list[Answer] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
@@ -82,7 +100,7 @@ class FakePlatform:
     def sitting(self) -> SittingParameters:
         """The parameters of the sitting, for the checker."""
         return SittingParameters(
-            id=str(SITTING), name="algebra", document=read_document(DOCUMENT), closes_at=10_000, duration=5_000
+            id=str(SITTING), name="algebra", document=read_document(self.document), closes_at=10_000, duration=5_000
         )
 
     def start(self, student: int, at: int = 1_000) -> None:
@@ -93,7 +111,8 @@ class FakePlatform:
 
     def sent(self, student: int, question: int, seq: int, body: dict[str, Any]) -> SentAnswer:
         """An answer as in the oracle's history."""
-        return SentAnswer(str(SITTING), student, question, seq, parse_content(body))
+        kind = self.paper.questions[question].half.kind
+        return SentAnswer(str(SITTING), student, question, seq, parse_content(body, kind))
 
     def row(self, student: int, question: int, seq: int, body: dict[str, Any], *, at: int = 2_000) -> Answer:
         """An answer as in the platform's log."""
@@ -221,14 +240,13 @@ def _proofs(members: list[Member]) -> dict[int, Any]:
 
 
 @pytest.fixture
-def new_platform() -> Callable[[], FakePlatform]:
+def new_platform() -> Callable[..., FakePlatform]:
     """A factory of platforms without attempts."""
 
-    def make() -> FakePlatform:
-        paper, key = frozen()
-        return FakePlatform(
-            paper, key, SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
-        )
+    def make(document: str = DOCUMENT) -> FakePlatform:
+        paper, key = frozen(document)
+        signing = SigningKeys.from_jwks({"keys": [new_signing_jwk(Ed25519PrivateKey.generate())]})
+        return FakePlatform(paper, key, signing, document)
 
     return make
 
@@ -246,4 +264,19 @@ def platform(new_platform: Callable[[], FakePlatform]) -> FakePlatform:
     platform.start(2)
     platform.answer(2, 2, 1, {"value": "3"}, at=2_000)
     platform.answer(2, 1, 2, {"choices": []}, at=2_100)
+    return platform
+
+
+@pytest.fixture
+def other_kinds(new_platform: Callable[..., FakePlatform]) -> FakePlatform:
+    """A correct platform with a student who answered every kind of question that takes no number or several choices."""
+    platform = new_platform(OTHER_KINDS)
+    # Freezing reverses stems, items and the sorted targets: "Spain", "Italy"; "3", "2", "1"; "Rome", "Oslo", "Madrid".
+    platform.start(1)
+    platform.answer(1, 0, 1, {"choices": [1]}, at=2_000)
+    platform.answer(1, 1, 2, {"value": " Jean-Paul SARTRE"}, at=2_100)
+    platform.answer(1, 2, 3, {"pairs": {"1": 0, "0": None}}, at=2_200)
+    platform.answer(1, 3, 4, {"order": [2, 0, 1]}, at=2_300)
+    platform.answer(1, 3, 5, {"order": [2, 1, 0]}, at=2_400)
+    platform.answer(1, 4, 6, {"value": "Weil\r\ne\u0301"}, at=2_500)
     return platform

@@ -21,6 +21,7 @@ def report(**changes: Any) -> DemoReport:
         late_refused=80,
         forged_refused=90,
         foreign_refused=40,
+        invalid_refused=30,
         retries=100,
         resumes=30,
         killed_acknowledged=900,

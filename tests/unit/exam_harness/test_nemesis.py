@@ -13,7 +13,7 @@ import yaml
 from exam_harness.environments.processes.servers.cassandra import Ring, configuration
 from exam_harness.environments.processes.servers.clock import SteppedClock
 from exam_harness.faults.schedule import LINK_FAULTS, Event, Fault, Schedule, draw_schedule
-from exam_harness.oracle.judgement import CLOCK_TOLERANCE
+from exam_harness.oracle.facts import CLOCK_TOLERANCE
 from exam_harness.scenarios.nemesis.controls import CONTROLS
 from exam_harness.scenarios.nemesis.platform import targets
 from exam_harness.scenarios.nemesis.settings import read_settings

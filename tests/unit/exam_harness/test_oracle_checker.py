@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -205,10 +204,10 @@ def test_a_logged_answer_that_was_never_sent_is_reported(platform: Platform) -> 
 def test_a_resume_that_lacks_acknowledged_answers_is_a_violation(platform: Platform) -> None:
     """When I resume, everything I had a receipt for is shown, or the history records a violation."""
     history, sitting = platform.history, platform.sitting.id
-    history.record_resume(sitting, 2, {2: (1, Fraction(3)), 1: (2, frozenset())}, 2)
+    history.record_resume(sitting, 2, {2: (1, "3"), 1: (2, frozenset())}, 2)
     assert history.violations == []
-    history.record_resume(sitting, 2, {2: (1, Fraction(3))}, 1)
-    history.record_resume(sitting, 2, {2: (1, Fraction(4)), 1: (2, frozenset())}, 2)
+    history.record_resume(sitting, 2, {2: (1, "3")}, 1)
+    history.record_resume(sitting, 2, {2: (1, "4"), 1: (2, frozenset())}, 2)
     assert len(history.violations) == 3
 
 
@@ -217,3 +216,36 @@ def _resign(platform: Platform, change: Callable[[Receipt], Receipt], keys: Sign
     entries = platform.history.acknowledged[platform.sitting.id, 2, 2]
     receipt = change(Receipt.of(UUID(platform.sitting.id), platform.rows[-2]))
     entries[0] = Acknowledgement(entries[0].answer, entries[0].received_at, receipts.sign(receipt, keys))
+
+
+def test_answers_of_every_kind_are_sealed_and_graded_as_they_were_acknowledged(other_kinds: Platform) -> None:
+    """If I answer with texts, pairs and orders, typed in any way, the checker finds no difference."""
+    assert other_kinds.check() == []
+    assert [row.answer.value for row in other_kinds.rows[1:]] == [
+        "Jean-Paul SARTRE",
+        "1:0",
+        "2 0 1",
+        "2 1 0",
+        "Weil\n\u00e9",
+    ]
+    [degree] = other_kinds.degrees()
+    assert (degree.total, degree.points, degree.answered) == ("2.50", ("-1", "2", "0.5", "1", None), 5)
+
+
+@pytest.mark.parametrize(
+    ("question", "body"),
+    [
+        (1, {"value": "Sartre"}),
+        (2, {"pairs": {"1": 0, "0": 1}}),
+        (3, {"order": [2, 0, 1]}),
+        (4, {"value": "Weil e\u0301"}),
+    ],
+)
+def test_another_text_pair_or_order_in_the_seal_is_reported(
+    other_kinds: Platform, question: int, body: dict[str, Any]
+) -> None:
+    """If something else is sealed than what I wrote last, the checker reports it (negative control)."""
+    rows = [row for row in other_kinds.rows if row.question != question]
+    last = max(row.seq for row in other_kinds.rows if row.question == question)
+    other_kinds.rows = [*rows, other_kinds.row(1, question, last, body, at=2_100)]
+    assert "replaced" in other_kinds.kinds()

@@ -83,6 +83,7 @@ async def device(solver: FakeSolver) -> tuple[Device, History]:
     await clock.sync(_one_second)
     device = Device(StudentNetwork(Gateway(solver), profile, random_stream(1, 0, "test")), history, clock, SITTING)
     device.student, device.token, device.deadline = 3, "token", DEADLINE
+    device.paper = {"questions": [{"kind": "single"}] * 8}
     return device, history
 
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from exam_harness.oracle.content import Content, describe
 from exam_harness.oracle.document import Document
-from exam_harness.oracle.history import Acknowledgement, AnswerKey, History, SentAnswer, describe
+from exam_harness.oracle.history import Acknowledgement, AnswerKey, History, SentAnswer
 from exam_harness.oracle.paper import PaperMismatchError, match_paper
 from exam_harness.oracle.receipts import InvalidReceiptError, Keys, verify_acknowledgement
-from exam_harness.oracle.scoring import ALL_OR_NOTHING, Content, Score, score
+from exam_harness.oracle.scoring import ALL_OR_NOTHING, Score, score
 from exam_harness.oracle.seal import Seal, SealedAnswer
 
 
@@ -24,6 +25,7 @@ class SittingParameters:
     extra: Mapping[int, int] = field(default_factory=dict)
     """Accommodations by student; they may extend past the close."""
     multiple: str = ALL_OR_NOTHING
+    negative_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ def check_degrees(
             detail = f"student {degree.student} never started and has a degree ({degree.source})"
             yield Mismatch("degree", sitting.name, detail)
             continue
-        expected = score(paper, expected_answers(history, sitting, seal, degree.student), sitting.multiple)
+        answers = expected_answers(history, sitting, seal, degree.student)
+        expected = score(paper, answers, sitting.multiple, negative_total=sitting.negative_total)
         if differences := list(degree_differences(expected, degree)):
             detail = f"student {degree.student} ({degree.source}): {'; '.join(differences)}"
             yield Mismatch("degree", sitting.name, detail)

@@ -6,38 +6,72 @@ Every scalar is read as text, so that `0.10` stays the number its author wrote a
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
+from exam_harness.oracle.accepted import AcceptedNumber, AcceptedText, number_near, read_accepted_number
+from exam_harness.oracle.numbers import parse_credit, parse_number
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One choice as authored; `image` is the SHA-256 of its bytes."""
+MARKDOWN: Final = "markdown"
+SUM_OF_CREDITS: Final = "sum-of-credits"
+_TRUE: Final = {"true", "yes", "on"}
+_LISTS: Final = {"single": "choices", "multiple": "choices", "matching": "stems", "ordering": "items"}
+"""The member with what a question lists beside its text, by kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A choice, a stem, or an item to put in order, as authored; `image` is the SHA-256 of its bytes."""
 
     text: str
     image: str | None
-    correct: bool
+    credit: Fraction = Fraction(0)
+    """Of a choice."""
+    target: str = ""
+    """Of a stem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One question as authored, with its key."""
+    """One question as authored, with its key.
+
+    Attributes:
+        kind: how it is answered.
+        text: as authored, in the format `format`.
+        image: the SHA-256 of its bytes.
+        weight: the points of the best answer.
+        format: of the texts of the question and of its items.
+        items: choices, stems, or items in the right order; true and false are two choices.
+        targets: the different targets of a matching question.
+        rule: how choices or orders are scored; empty leaves it to the policy.
+        floor: the least share of a multiple-choice answer.
+        cap: the greatest one.
+        numbers: the accepted numbers, of which the first that matches counts.
+        texts: the accepted texts, likewise.
+        shown: the members that students see as they were written, such as a unit.
+    """
 
     kind: str
     text: str
     image: str | None
     weight: Fraction
-    choices: tuple[Choice, ...] = ()
-    value: Fraction | None = None
-    tolerance: Fraction = Fraction(0)
+    format: str = MARKDOWN
+    items: tuple[Item, ...] = ()
+    targets: frozenset[str] = frozenset()
+    rule: str = ""
+    floor: Fraction = Fraction(0)
+    cap: Fraction = Fraction(1)
+    numbers: tuple[AcceptedNumber, ...] = ()
+    texts: tuple[AcceptedText, ...] = ()
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def correct(self) -> frozenset[int]:
-        """The indices of the correct choices in the authored list."""
-        return frozenset(index for index, choice in enumerate(self.choices) if choice.correct)
+        """The indices of the choices with a positive credit in the authored list."""
+        return frozenset(index for index, item in enumerate(self.items) if item.credit > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,37 +91,95 @@ class Document:
 def read_document(text: str) -> Document:
     """Parse an exam document; it does not validate, because the oracle only reads documents that web has accepted."""
     root = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - the base loader makes texts, lists and mappings alone
+    form = root.get("format", MARKDOWN)
     return Document(
         exam=root["exam"],
         level=root["level"],
-        questions=tuple(_question(question) for question in root["questions"]),
+        questions=tuple(_question(question, form) for question in root["questions"]),
     )
 
 
-def parse_number(text: str) -> Fraction:
-    """The exact value of a decimal text: point, comma or U+066B, hyphen or U+2212, digits of any script."""
-    return Fraction(text.strip().replace(",", ".").replace("\u066b", ".").replace("\u2212", "-"))
-
-
-def _question(body: Mapping[str, Any]) -> Question:
-    answer = body.get("answer")
+def _question(body: Mapping[str, Any], form: str) -> Question:
+    kind = body["kind"]
+    items = _true_and_false(body) if kind == "true-false" else tuple(map(_item, body.get(_LISTS.get(kind, ""), ())))
     return Question(
-        kind=body["kind"],
+        kind=kind,
         text=body["text"].strip(),
         image=_image(body),
         weight=parse_number(body.get("weight", "1")),
-        choices=tuple(_choice(choice) for choice in body.get("choices", ())),
-        value=None if answer is None else parse_number(answer["value"]),
-        tolerance=Fraction(0) if answer is None else parse_number(answer.get("tolerance", "0")),
+        format=body.get("format", form),
+        items=items,
+        targets=frozenset(item.target for item in items if item.target)
+        | frozenset(text.strip() for text in body.get("distractors", ())),
+        rule=_rule(kind, body, items),
+        floor=parse_credit(body.get("floor", "0")),
+        cap=parse_credit(body.get("cap", "1")),
+        numbers=tuple(_numbers(body)) if kind == "numeric" else (),
+        texts=tuple(_texts(body)) if kind == "text" else (),
+        shown=_shown(kind, body, len(items)),
     )
 
 
-def _choice(body: Mapping[str, Any]) -> Choice:
-    return Choice(
+def _item(body: Mapping[str, Any]) -> Item:
+    correct = Fraction(body.get("correct", "false").lower() in _TRUE)
+    return Item(
         text=body.get("text", "").strip(),
         image=_image(body),
-        correct=body.get("correct", "false").lower() in {"true", "yes", "on"},
+        credit=parse_credit(body["credit"]) if "credit" in body else correct,
+        target=body.get("target", "").strip(),
     )
+
+
+def _true_and_false(body: Mapping[str, Any]) -> tuple[Item, Item]:
+    other = parse_credit(body.get("other_credit", "0"))
+    true, false = (Fraction(1), other) if body["answer"].lower() in _TRUE else (other, Fraction(1))
+    return Item(text="true", image=None, credit=true), Item(text="false", image=None, credit=false)
+
+
+def _rule(kind: str, body: Mapping[str, Any], items: tuple[Item, ...]) -> str:
+    if "rule" in body:
+        return str(body["rule"])
+    if kind == "ordering":
+        return "all-or-nothing"
+    credited = kind == "multiple" and any(item.credit not in {0, 1} for item in items)
+    return SUM_OF_CREDITS if credited else ""
+
+
+def _numbers(body: Mapping[str, Any]) -> list[AcceptedNumber]:
+    if "answer" in body:
+        return [number_near(body["answer"]["value"], body["answer"].get("tolerance", "0"))]
+    return [read_accepted_number(*_accepted(each)) for each in body["accepted"]]
+
+
+def _texts(body: Mapping[str, Any]) -> list[AcceptedText]:
+    case, wildcards = (body.get(name, "false").lower() in _TRUE for name in ("case", "wildcards"))
+    entries = map(_accepted, body["accepted"])
+    return [AcceptedText(text=text, credit=credit, case=case, wildcards=wildcards) for text, credit in entries]
+
+
+def _accepted(entry: str | Mapping[str, str]) -> tuple[str, Fraction]:
+    """An accepted answer and its credit."""
+    if isinstance(entry, str):
+        return entry, Fraction(1)
+    return entry["answer"], parse_credit(entry.get("credit", "1"))
+
+
+def _shown(kind: str, body: Mapping[str, Any], size: int) -> dict[str, Any]:
+    """The members that a paper shows beside texts, images and lists."""
+    match kind:
+        case "single":
+            return {"max_choices": 1}
+        case "multiple":
+            return {"max_choices": int(body.get("max_choices", size))}
+        case "numeric":
+            return {"unit": body["unit"]} if "unit" in body else {}
+        case "text":
+            return {"max_length": int(body.get("max_length", 255))}
+        case "essay":
+            limits = {name: int(body[name]) for name in ("min_words", "max_words") if name in body}
+            template = {"template": body["template"]} if "template" in body else {}
+            return {"max_characters": int(body.get("max_characters", 20_000))} | limits | template
+    return {}
 
 
 def _image(body: Mapping[str, Any]) -> str | None:

@@ -8,12 +8,9 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, localcontext
-from fractions import Fraction
 from typing import Any
 
-from exam_harness.oracle.document import parse_number
-from exam_harness.oracle.scoring import Content
+from exam_harness.oracle.content import Content, content_json, describe
 
 AnswerKey = tuple[str, int, int]
 """Sitting, student, question."""
@@ -41,12 +38,7 @@ class SentAnswer:
     @property
     def digest(self) -> str:
         """The digest that a receipt must carry: SHA-256 of the answer's canonical JSON."""
-        return hashlib.sha256(canonical_json(self._json())).hexdigest()
-
-    def _json(self) -> dict[str, Any]:
-        if isinstance(self.content, frozenset):
-            return {"choices": sorted(self.content)}
-        return {"value": None if self.content is None else format_number(self.content)}
+        return hashlib.sha256(canonical_json(content_json(self.content))).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,27 +151,6 @@ class History:
         return {(answer.seq, answer.content) for answer in answers if answer.seq >= highest}
 
 
-def parse_content(body: Mapping[str, Any]) -> Content:
-    """Parse an answer's JSON members: ``{"choices": [...]}`` or ``{"value": "3.14"}``."""
-    if "choices" in body:
-        return frozenset(body["choices"])
-    return None if body["value"] is None else parse_number(body["value"])
-
-
-def describe(content: Content) -> str:
-    """Format an answer's content for a message."""
-    if isinstance(content, frozenset):
-        return f"choices {sorted(content)}" if content else "withdrawn"
-    return "withdrawn" if content is None else format_number(content)
-
-
 def canonical_json(value: object) -> bytes:
-    """JSON with sorted keys and no spaces; for ASCII texts and integers this is RFC 8785's canonical form."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def format_number(exact: Fraction) -> str:
-    """A finite decimal without an exponent or trailing zeros."""
-    with localcontext(prec=400):
-        text = format(Decimal(exact.numerator) / Decimal(exact.denominator), "f")
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+    """JSON in UTF-8 with sorted keys and no spaces: RFC 8785's form of texts and integers under ASCII keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

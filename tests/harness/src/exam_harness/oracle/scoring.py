@@ -3,61 +3,100 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
+from typing import Final
 
-from exam_harness.oracle.document import Question
+from exam_harness.oracle.content import Content, order_of, pairs_of
+from exam_harness.oracle.document import SUM_OF_CREDITS, Question
+from exam_harness.oracle.ordering import order_share
 from exam_harness.oracle.paper import MatchedPaper
 
-Content = frozenset[int] | Fraction | None
-"""An answer's content: the numbers of the chosen choices, a number, or None for a withdrawn number."""
-
-ALL_OR_NOTHING = "all-or-nothing"
-PROPORTIONAL = "proportional"
+ALL_OR_NOTHING: Final = "all-or-nothing"
+PROPORTIONAL: Final = "proportional"
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One student's expected degree, rounded to cents; `points` is None for a question without an answer."""
+    """One student's expected degree, rounded to cents.
+
+    `points` is None for a question without an answer, and for one that is marked by hand.
+    """
 
     total: Fraction
     maximum: Fraction
     points: tuple[Fraction | None, ...]
-
-    @property
-    def answered(self) -> int:
-        """The number of questions with an answer that was not withdrawn."""
-        return sum(points is not None for points in self.points)
+    answered: int
+    """The number of questions with an answer that was not withdrawn."""
 
 
-def score(paper: MatchedPaper, answers: Mapping[int, Content], multiple: str = ALL_OR_NOTHING) -> Score:
+def score(
+    paper: MatchedPaper,
+    answers: Mapping[int, Content],
+    multiple: str = ALL_OR_NOTHING,
+    *,
+    negative_total: bool = False,
+) -> Score:
     """Score one student's answers by question number."""
-    earned = [_points(paper, number, answers.get(number), multiple) for number in range(len(paper.questions))]
+    given = {number: content for number, content in answers.items() if content}
+    shares = {number: share(paper, number, content, multiple) for number, content in given.items()}
+    earned = {n: paper.questions[n].weight * part for n, part in shares.items() if part is not None}
+    total = sum(earned.values(), Fraction(0))
+    if total < 0 and not negative_total:
+        total = Fraction(0)
     return Score(
-        total=round_to_cents(sum((points for points in earned if points is not None), Fraction(0))),
+        total=round_to_cents(total),
         maximum=sum((question.weight for question in paper.questions), Fraction(0)),
-        points=tuple(None if points is None else round_to_cents(points) for points in earned),
+        points=tuple(round_to_cents(earned[n]) if n in earned else None for n in range(len(paper.questions))),
+        answered=len(given),
     )
 
 
-def round_to_cents(exact: Fraction) -> Fraction:
-    """Round half up to the hundredth; degrees are never negative."""
-    return Fraction(int(exact * 100 + Fraction(1, 2)), 100)
+def share(paper: MatchedPaper, number: int, content: Content, multiple: str = ALL_OR_NOTHING) -> Fraction | None:
+    """The part of the weight that an answer earns which is not blank; None if it is marked by hand.
 
-
-def _points(paper: MatchedPaper, number: int, content: Content, multiple: str) -> Fraction | None:
+    Raises:
+        ValueError: the content is that of another kind of question.
+    """
     question = paper.questions[number]
-    if isinstance(content, Fraction):
-        return question.weight if _within_tolerance(question, content) else Fraction(0)
-    if not content:
-        return None
-    chosen = paper.authored_choices(number, content)
-    if question.kind == "multiple" and multiple == PROPORTIONAL:
-        correct = question.correct
-        share = Fraction(len(chosen & correct) - len(chosen - correct), len(correct))
-        return question.weight * max(share, Fraction(0))
-    return question.weight if chosen == question.correct else Fraction(0)
+    if isinstance(content, frozenset):
+        return _choices_share(question, paper.authored_choices(number, content), multiple)
+    if content is None:
+        raise ValueError("a blank answer has no share")
+    match question.kind:
+        case "numeric":
+            value = Fraction(content)
+            return next((each.credit for each in question.numbers if each.matches(value)), Fraction(0))
+        case "text":
+            return next((each.credit for each in question.texts if each.matches(content)), Fraction(0))
+        case "matching":
+            return _matching_share(paper, number, pairs_of(content))
+        case "ordering":
+            return order_share(question.rule, [paper.items[number][item] for item in order_of(content)])
+        case "essay":
+            return None
+    raise ValueError(f"{question.text!r} takes choices, not {content!r}")
 
 
-def _within_tolerance(question: Question, value: Fraction) -> bool:
-    if question.value is None:
-        raise ValueError(f"{question.text!r} takes choices, not the number {value}")
-    return abs(value - question.value) <= question.tolerance
+def round_to_cents(exact: Fraction) -> Fraction:
+    """Round half up to the hundredth: -0.005 is 0."""
+    return Fraction(floor(exact * 100 + Fraction(1, 2)), 100)
+
+
+def _choices_share(question: Question, chosen: frozenset[int], multiple: str) -> Fraction:
+    credit = sum((question.items[index].credit for index in chosen), Fraction(0))
+    if question.kind != "multiple":
+        return credit
+    if question.rule == SUM_OF_CREDITS:
+        return min(question.cap, max(question.floor, credit))
+    correct = question.correct
+    if question.rule or multiple == ALL_OR_NOTHING:
+        return Fraction(chosen == correct)
+    return max(Fraction(0), Fraction(len(chosen & correct) - len(chosen - correct), len(correct)))
+
+
+def _matching_share(paper: MatchedPaper, number: int, pairs: Mapping[int, int]) -> Fraction:
+    stems = paper.questions[number].items
+    right = sum(
+        stems[paper.items[number][stem]].target == paper.targets[number][target] for stem, target in pairs.items()
+    )
+    return Fraction(right, len(stems))

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exam_harness.oracle.document import parse_number
+from exam_harness.oracle.content import Content, stored_content
 from exam_harness.oracle.history import canonical_json
-from exam_harness.oracle.scoring import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +89,4 @@ def _parse_bucket(seal: Seal, row: RawBucket) -> None:
 
 def _answer(row: list[Any]) -> SealedAnswer:
     _, seq, request, received_at, mask, value = row
-    return SealedAnswer(seq=seq, request=request, received_at=received_at, content=_content(mask, value))
-
-
-def _content(mask: int | None, value: str | None) -> Content:
-    """Decode a bit mask of choice numbers, or the text of a number; an empty text is a withdrawn number."""
-    if mask is not None:
-        return frozenset(index for index in range(mask.bit_length()) if mask >> index & 1)
-    return parse_number(value) if value else None
+    return SealedAnswer(seq=seq, request=request, received_at=received_at, content=stored_content(mask, value))

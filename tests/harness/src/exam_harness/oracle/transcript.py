@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from exam_harness.oracle.history import SentAnswer, parse_content
+from exam_harness.oracle.content import Content, parse_content
+from exam_harness.oracle.paper import kinds_of
 from exam_harness.oracle.proofs import Published
-from exam_harness.oracle.scoring import Content
 from exam_harness.oracle.seal import RawBucket
 from exam_harness.oracle.windows import Operation, Window, window_from_json
 
@@ -57,11 +57,6 @@ class Call:
     answer: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def content(self) -> Content:
-        """The content of an answer."""
-        return parse_content(self.answer)
-
-    @property
     def acknowledged(self) -> bool:
         """Whether the platform confirmed it."""
         return self.status in {200, 201}
@@ -74,10 +69,6 @@ class Call:
     def precedes(self, other: "Call") -> bool:
         """Whether it had ended before another one began."""
         return self.ended < other.began
-
-    def sent_answer(self, sitting: str, seq: int) -> SentAnswer:
-        """The answer under a seq."""
-        return SentAnswer(sitting, self.student, self.question, seq, self.content)
 
     def __str__(self) -> str:
         """Describe it for a message."""
@@ -163,6 +154,14 @@ class Transcript:
     def answers(self) -> Iterable[Call]:
         """The calls with answers."""
         return (call for call in self.calls if call.verb == ANSWER)
+
+    def kind(self, question: int) -> str:
+        """The kind of a question as shown; if no paper was shown, no answer of the run can count, whatever its kind."""
+        return "text" if self.paper is None else kinds_of(self.paper)[question]
+
+    def content(self, call: Call) -> Content:
+        """The content of a call with an answer."""
+        return parse_content(call.answer, self.kind(call.question))
 
     def to_json(self) -> dict[str, Any]:
         """Return its JSON form."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer, parse_content
+from exam_harness.oracle.content import parse_content
+from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer
 from exam_harness.oracle.instants import parse_rfc3339
 from exam_harness.students.clock import CLOCK_TOLERANCE, SECOND, ServerClock
 from exam_harness.students.http import NoResponseError
@@ -80,7 +81,8 @@ class Device:
         if seq is None:
             self.seq += 1
             seq = self.seq
-        answer = SentAnswer(self.sitting, self.student, question, seq, parse_content(body))
+        content = parse_content(body, self._kind(question))
+        answer = SentAnswer(self.sitting, self.student, question, seq, content)
         return OutgoingAnswer(answer, {"seq": seq, **body})
 
     async def send_late(self, answers: Sequence[OutgoingAnswer]) -> None:
@@ -210,5 +212,11 @@ class Device:
             self.deadline = parse_rfc3339(deadline["at"])
 
     def _record_resume(self, body: dict[str, Any]) -> None:
-        answers = {answer["question"]: (answer["seq"], parse_content(answer)) for answer in body["answers"]}
+        answers = {
+            answer["question"]: (answer["seq"], parse_content(answer, self._kind(answer["question"])))
+            for answer in body["answers"]
+        }
         self._history.record_resume(self.sitting, self.student, answers, body["highest_seq"])
+
+    def _kind(self, question: int) -> str:
+        return str(self.paper["questions"][question]["kind"])

@@ -1,19 +1,26 @@
-"""Requests that the platform must reject: forged tokens, and answers for another exam."""
+"""Requests that the platform must reject: forged tokens, answers for another exam, and answers that are not valid."""
 
+import asyncio
 import base64
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from random import Random
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exam_harness.oracle.history import History, SentAnswer, parse_content
+from exam_harness.oracle.content import parse_content
+from exam_harness.oracle.history import History, SentAnswer
 from exam_harness.students.http import NoResponseError
-from exam_harness.students.network import SERVER_ERROR, SOLVER, StudentNetwork
+from exam_harness.students.invalid_answers import invalid_answers
+from exam_harness.students.network import RETRYABLE_PROBLEMS, SERVER_ERROR, SOLVER, StudentNetwork
 
 WINNING_SEQ = 1_000_000
 """The seq of answers that must not count: if one were accepted, it would supersede every valid answer."""
 _ATTEMPTS = 10
+_SAMPLE: Final = 10
+"""How many invalid answers one student sends."""
+_RETRY_DELAY: Final = 0.5
 
 
 def forged_tokens(token: str, other_student: int) -> Iterator[tuple[str, str]]:
@@ -30,14 +37,21 @@ def forged_tokens(token: str, other_student: int) -> Iterator[tuple[str, str]]:
 
 
 async def send_forged_tokens(
-    network: StudentNetwork, history: History, *, sitting: str, student: int, token: str, answer: dict[str, Any]
+    network: StudentNetwork,
+    history: History,
+    *,
+    sitting: str,
+    student: int,
+    token: str,
+    answer: Mapping[str, Any],
+    kind: str,
 ) -> None:
     """Answer question 0 under forged attempt tokens, both as oneself and as another student."""
     other_student = student + 1
     for offset, (description, forged) in enumerate(forged_tokens(token, other_student)):
         body = {"seq": WINNING_SEQ + offset, **answer}
         for claimed in (student, other_student):
-            history.forged.add(SentAnswer(sitting, claimed, 0, WINNING_SEQ + offset, parse_content(answer)))
+            history.forged.add(SentAnswer(sitting, claimed, 0, WINNING_SEQ + offset, parse_content(answer, kind)))
         path = f"/v1/sittings/{sitting}/answers/0"
         await _expect_rejection(
             network, history, "forged", f"student {student}, {description}", path, forged, body, {401}
@@ -53,13 +67,35 @@ async def send_to_foreign_sitting(
     answers: tuple[dict[str, Any], ...] = ({"choices": [0]}, {"value": "1"})
     for offset, answer in enumerate(answers):
         body = {"seq": WINNING_SEQ + offset, **answer}
-        history.foreign.add(SentAnswer(sitting, student, 0, WINNING_SEQ + offset, parse_content(answer)))
+        history.foreign.add(SentAnswer(sitting, student, 0, WINNING_SEQ + offset, parse_content(answer, "numeric")))
         description = f"student {student}, an answer for another exam"
         await _expect_rejection(network, history, "foreign", description, f"{path}/answers/0", token, body, rejections)
     description = f"student {student}, a start in another level"
     await _expect_rejection(
         network, history, "foreign", description, f"{path}/attempt", access, None, {403}, method="POST"
     )
+
+
+async def send_invalid_answers(
+    network: StudentNetwork,
+    history: History,
+    *,
+    sitting: str,
+    student: int,
+    token: str,
+    paper: Mapping[str, Any],
+    rng: Random,
+) -> None:
+    """Send some answers that their questions do not accept; none of them may be saved."""
+    every = [(number, invalid) for number, shown in enumerate(paper["questions"]) for invalid in invalid_answers(shown)]
+    for offset, (number, (reason, answer, problem)) in enumerate(rng.sample(every, min(_SAMPLE, len(every)))):
+        description = f"student {student}, question {number}, {reason}"
+        path = f"/v1/sittings/{sitting}/answers/{number}"
+        body = {"seq": WINNING_SEQ + offset, **answer}
+        problems = {problem, "deadline-passed"}
+        await _expect_rejection(
+            network, history, "invalid", description, path, token, body, {409, 422}, problems=problems
+        )
 
 
 async def _expect_rejection(  # noqa: PLR0913 - a request and its expected outcome
@@ -73,14 +109,21 @@ async def _expect_rejection(  # noqa: PLR0913 - a request and its expected outco
     statuses: set[int],
     *,
     method: str = "PUT",
+    problems: Collection[str] = (),
 ) -> None:
-    """Send a request that must be rejected; retry server errors and lost responses, record anything else."""
+    """Send a request that must be rejected; retry server errors and lost responses, record anything else.
+
+    With `problems`, the problem must be one of them.
+    """
     for _ in range(_ATTEMPTS):
         try:
             reply = await network.call(method, SOLVER, path, token=token, body=body)
         except NoResponseError:
             continue
-        if reply.status in statuses:
+        if problems and reply.problem in RETRYABLE_PROBLEMS:
+            await asyncio.sleep(reply.retry_after or _RETRY_DELAY)
+            continue
+        if reply.status in statuses and (not problems or reply.problem in problems):
             history.counts[f"{kind}_refused"] += 1
             return
         if reply.status < SERVER_ERROR:

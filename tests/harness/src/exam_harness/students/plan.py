@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
+from typing import Final
 
 from exam_harness.students.profile import InvalidRequests, Profile, random_stream
+
+_PARTLY: Final = 0.3
+"""The share of answers that are not correct which are partly right."""
 
 
 class Intent(StrEnum):
     """How a student intends to answer a question."""
 
     CORRECT = "right"
+    PARTLY = "partly right"
     WRONG = "wrong"
     BLANK = "blank"
 
@@ -87,7 +92,9 @@ def _answers(rng: Random, profile: Profile, questions: int) -> list[tuple[float,
 def _intent(rng: Random, profile: Profile) -> Intent:
     if rng.random() < profile.blanks:
         return Intent.BLANK
-    return Intent.CORRECT if rng.random() < profile.ability else Intent.WRONG
+    if rng.random() < profile.ability:
+        return Intent.CORRECT
+    return Intent.PARTLY if rng.random() < _PARTLY else Intent.WRONG
 
 
 def _in_batches(timeline: list[tuple[float, int, Intent]], size: int) -> list[SendAnswers]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
+from typing import Final
 
 
 class InvalidRequests(StrEnum):
@@ -12,6 +13,16 @@ class InvalidRequests(StrEnum):
     """Tokens signed with a key of their own, unsigned, or with a changed payload."""
     FOREIGN = "foreign"
     """Answers for another exam's sitting, and a start of it although it is for another level."""
+    INVALID = "invalid"
+    """Answers that the question does not accept, such as an unknown choice or half of an order."""
+
+
+_INVALID_REQUESTS: Final = {
+    7: InvalidRequests.FORGED,
+    11: InvalidRequests.INVALID,
+    17: InvalidRequests.FOREIGN,
+}
+"""Which of twenty students send which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,5 +91,5 @@ def draw_profile(seed: int, index: int) -> Profile:
         submits=rng.random() < 0.8,
         late=index % 4 == 2,
         fetches_images=index % 6 == 0,
-        invalid_requests={7: InvalidRequests.FORGED, 17: InvalidRequests.FOREIGN}.get(index % 20),
+        invalid_requests=_INVALID_REQUESTS.get(index % 20),
     )

@@ -12,7 +12,11 @@ from exam_harness.students.answer_builder import AnswerBuilder
 from exam_harness.students.clock import CLOCK_TOLERANCE, SECOND, ServerClock
 from exam_harness.students.device import Device
 from exam_harness.students.http import NoResponseError
-from exam_harness.students.invalid_requests import send_forged_tokens, send_to_foreign_sitting
+from exam_harness.students.invalid_requests import (
+    send_forged_tokens,
+    send_invalid_answers,
+    send_to_foreign_sitting,
+)
 from exam_harness.students.network import SOLVER, WEB, Gateway, StudentError, StudentNetwork, call_with_retries
 from exam_harness.students.plan import (
     Intent,
@@ -132,6 +136,17 @@ class Student:
                 student=device.student,
                 token=device.token,
                 answer=builder.build(0, Intent.WRONG, self._rng),
+                kind=builder.kind(0),
+            )
+        elif kind is InvalidRequests.INVALID:
+            await send_invalid_answers(
+                self._network,
+                self.history,
+                sitting=assigned.sitting,
+                student=device.student,
+                token=device.token,
+                paper=device.paper,
+                rng=self._rng,
             )
         else:
             await send_to_foreign_sitting(
@@ -153,7 +168,9 @@ class Student:
 
     async def _check_paper_and_images(self, device: Device) -> None:
         """Fetch the paper and its images separately and verify their digests."""
-        shown = [*device.paper["questions"], *(c for q in device.paper["questions"] for c in q.get("choices", ()))]
+        questions = device.paper["questions"]
+        listed = (item for q in questions for name in ("choices", "stems", "items") for item in q.get(name, ()))
+        shown = [*questions, *listed]
         for image in (item["image"] for item in shown if "image" in item):
             path = f"{device.path}/images/{image['sha256']}"
             content = await self._fetch(device, path)

@@ -21,6 +21,7 @@ class DemoReport(Report):
         counted: questions with an acknowledged answer.
         forged_refused: requests with a forged token that were refused.
         foreign_refused: requests refused at another exam's sitting.
+        invalid_refused: answers refused because their question does not accept them.
         retries: answers sent again because their outcome was unknown.
         resumes: attempts resumed on a second device.
         killed_acknowledged: answers acknowledged by the solver before it was killed.
@@ -33,6 +34,7 @@ class DemoReport(Report):
     counted: int
     forged_refused: int
     foreign_refused: int
+    invalid_refused: int
     retries: int
     resumes: int
     killed_acknowledged: int
@@ -57,6 +59,7 @@ class DemoReport(Report):
             "counted": self.counted,
             "forged_refused": self.forged_refused,
             "foreign_refused": self.foreign_refused,
+            "invalid_refused": self.invalid_refused,
             "retries": self.retries,
             "resumes": self.resumes,
             "killed_acknowledged": self.killed_acknowledged,
@@ -74,6 +77,7 @@ class DemoReport(Report):
             ("receipts verified", self.receipts),
             ("forged tokens refused", self.forged_refused),
             ("refused at another exam's sitting", self.foreign_refused),
+            ("invalid answers refused", self.invalid_refused),
             ("answers sent again", self.retries),
             ("resumed on a second device", self.resumes),
             ("acknowledged by the killed solver", self.killed_acknowledged),
@@ -91,6 +95,7 @@ def report_of(demo: Demo, result: SittingResult) -> DemoReport:
         counted=len({answer.key for answer in answers}),
         forged_refused=counts["forged_refused"],
         foreign_refused=counts["foreign_refused"],
+        invalid_refused=counts["invalid_refused"],
         retries=counts["retries"],
         resumes=counts["resumed"],
         killed_acknowledged=count_acknowledged_by(history, result.evidence, demo.killed),

@@ -32,11 +32,12 @@ questions:
     text: How many days has a week?
     answer: {{value: 7, tolerance: 1}}
   - id: last
-    kind: single
-    text: Which is odd?
-    choices:
-      - {{id: a, text: "7", correct: true}}
-      - {{id: b, text: "8"}}
+    kind: matching
+    text: Match numbers and squares.
+    stems:
+      - {{id: a, text: "3", target: "9"}}
+      - {{id: b, text: "4", target: "16"}}
+    distractors: ["8"]
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 
 from exam_harness.faults.schedule import Schedule
-from exam_harness.oracle.judgement import CLOCK_TOLERANCE
+from exam_harness.oracle.facts import CLOCK_TOLERANCE
 from exam_harness.oracle.transcript import Transcript
 from exam_harness.scenarios.nemesis.client import GATEWAY, Client, Login, Recorder
 from exam_harness.scenarios.nemesis.evidence import collect

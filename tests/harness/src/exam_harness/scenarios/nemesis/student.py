@@ -22,6 +22,9 @@ _ACTIONS: Final = {
     "refresh": 2,
 }
 
+_BLANK: Final = 0.1
+"""The share of answers that withdraw one."""
+
 
 class Student:
     """One student in one sitting; all that they do follows from `rng`, except for what responses decide."""
@@ -135,7 +138,15 @@ async def _start(client: Client, *, ends_at: int, now: Callable[[], int]) -> Seq
 
 def _content(question: Mapping[str, Any], rng: Random) -> Mapping[str, Any]:
     """A random answer to a question as shown, now and then blank."""
-    if "choices" not in question:
-        return {"value": None if rng.random() < 0.1 else str(rng.randint(1, 9))}
-    choices = range(len(question["choices"]))
+    blank = rng.random() < _BLANK
+    match question["kind"]:
+        case "numeric" | "text" | "essay":
+            return {"value": None if blank else str(rng.randint(1, 9))}
+        case "matching":
+            stems = () if blank else rng.sample(range(len(question["stems"])), rng.randint(1, len(question["stems"])))
+            return {"pairs": {str(stem): rng.randrange(len(question["targets"])) for stem in stems}}
+        case "ordering":
+            items = range(len(question["items"]))
+            return {"order": [] if blank else rng.sample(items, len(items))}
+    choices = range(len(question.get("choices", "tf")))
     return {"choices": sorted(rng.sample(choices, rng.randint(0, min(question.get("max_choices", 1), len(choices)))))}
