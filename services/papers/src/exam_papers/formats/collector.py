@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -12,6 +12,7 @@ from exam_core import limits
 from exam_core.authored import DEFAULT_WEIGHT, AuthoredQuestion, TextFormat
 from exam_core.authoring import AcceptedImage, AcceptImage
 from exam_core.images import ImageRef
+from exam_core.numbers import NotANumberError, decimal_text, parse_decimal
 from exam_core.questions.choices import MultipleChoice, SingleChoice
 from exam_core.questions.matching import Matching
 from exam_core.questions.model import Authored
@@ -154,6 +155,23 @@ def displayed(interaction: Authored) -> Iterator[tuple[str, str]]:
         yield from ((f"item {item.id}", item.text) for item in interaction.items)
 
 
+def weight_of(text: str) -> Decimal:
+    """Read a question's weight.
+
+    Raises:
+        ValueError: it cannot be one; the message is the reason.
+    """
+    try:
+        weight = Decimal(decimal_text(parse_decimal(text)))
+    except NotANumberError as error:
+        raise ValueError(f"has a weight which {error.reason}") from error
+    if not 0 <= weight <= limits.MAX_WEIGHT:
+        raise ValueError(f"has a weight that is not from 0 to {limits.MAX_WEIGHT}")
+    if weight != round(weight, limits.WEIGHT_PLACES):
+        raise ValueError(f"has a weight of more than {limits.WEIGHT_PLACES} decimal places")
+    return weight
+
+
 def letters(count: int) -> Sequence[str]:
     """Return the ids of choices that a file does not name: a to z, then c27, …."""
     return [chr(ord("a") + number) if number < limits.MAX_CHOICES else f"c{number + 1}" for number in range(count)]
@@ -193,8 +211,3 @@ def _text_faults(draft: Draft) -> Iterator[tuple[Place, str]]:
 
 def _article(name: str) -> str:
     return f"a {name}" if name in {"text", "title"} else name
-
-
-def renamed(question: FileQuestion, ident: str) -> FileQuestion:
-    """Return a question with another id."""
-    return replace(question, question=replace(question.question, id=ident))

@@ -170,13 +170,19 @@ def foreign_elements(text: str) -> Iterator[tuple[str, int]]:
 
 _HTML_IMAGE: Final = re.compile(r"""(<img\b[^>]*?\bsrc\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 _MARKDOWN_IMAGE: Final = re.compile(r"(!\[[^\]]*\]\()\s*(<[^>]*>|[^\s)]+)")
+_UNQUOTED: Final = re.compile(r"[\w@%/:.+-]+")
 
 
 def replace_images(text: str, source: TextFormat, replacement: Callable[[str], str]) -> str:
     """Replace what the images of a text refer to; in Markdown those of HTML too, because files mix them."""
 
     def in_html(match: re.Match[str]) -> str:
-        return f'{match[1]}"{html.escape(replacement(html.unescape(match[2].strip(chr(34) + chr(39)))))}"'
+        quote = match[2][0] if match[2][0] in "\"'" else ""
+        reference = html.unescape(match[2][1:-1] if quote else match[2])
+        if (new := replacement(reference)) == reference:
+            return match.group()
+        quote = quote or ("" if _UNQUOTED.fullmatch(new) else '"')
+        return f"{match[1]}{quote}{html.escape(new)}{quote}"
 
     def in_markdown(match: re.Match[str]) -> str:
         return match[1] + replacement(match[2].strip("<>"))

@@ -105,3 +105,9 @@ def short_text(accepted: Sequence[AcceptedText], *, case: bool = False) -> Short
 def pattern_text(question: ShortText, entry: AcceptedText) -> str:
     r"""Return an accepted text as Moodle reads it; the inverse of `short_text`."""
     return entry.text if question.wildcards else entry.text.replace("*", "\\*")
+
+
+def default_length(question: ShortText) -> int:
+    """Return the longest length of an answer that `short_text` gives this question."""
+    longest = max(len(pattern_text(question, entry)) for entry in question.accepted)
+    return limits.DEFAULT_SHORT_TEXT if longest <= limits.DEFAULT_SHORT_TEXT else limits.MAX_SHORT_TEXT

@@ -138,10 +138,10 @@ def parts_of(text: str) -> Parts:
     opening, closing = text.find("{", start), text.find("}", start)
     if opening < 0 and closing < 0:
         return Parts(title, source_text(text[start:], SourceFormat.MOODLE), None)
-    if opening < 0 or closing < opening:
-        raise UnbalancedError("has } without {: write \\} for a brace in the text")
     if closing < 0:
         raise UnbalancedError("has { without }: enclose the answers, and write \\{ for a brace in the text")
+    if opening < 0 or closing < opening:
+        raise UnbalancedError("has } without {: write \\} for a brace in the text")
     after = text[closing + 1 :]
     stem = text[start:opening] + (f"_____{after}" if after.strip() else "")
     source = source_text(stem, SourceFormat.MOODLE)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
-from exam_core import limits
 from exam_core.authored import DEFAULT_WEIGHT, TextFormat
 from exam_core.authoring import AcceptedImage
 from exam_core.credits import FULL_CREDIT, NO_CREDIT
@@ -18,7 +17,15 @@ from exam_papers.formats.gift.records import CATEGORY, MARKERS, escape
 from exam_papers.formats.losses import Losses, NotWritableError, moodle_credits, percent
 from exam_papers.formats.markup import image_references, plain
 from exam_papers.formats.model import Exported, FileQuestion, LossCode
-from exam_papers.formats.moodle import RULE_NAMES, absolute, category_names, category_path, number_text, pattern_text
+from exam_papers.formats.moodle import (
+    RULE_NAMES,
+    absolute,
+    category_names,
+    category_path,
+    default_length,
+    number_text,
+    pattern_text,
+)
 
 SUFFIX: Final = ".gift"
 _ARROW: Final = "->"
@@ -155,7 +162,7 @@ class _Writer:
 
     def short_text(self, question: ShortText) -> str:
         """Return the accepted texts."""
-        self.lose(LossCode.CASE, "small and capital letters are not told apart", int(question.case))
+        self.lose(LossCode.CASE, "small and capital letters no longer differ", int(question.case))
         lines: list[str] = []
         for entry in question.accepted:
             text = escape(self.losses.text(pattern_text(question, entry), self.question.id))
@@ -165,7 +172,7 @@ class _Writer:
                 text = MARKERS[TextFormat.PLAIN] + text
             weighted = entry.credit != FULL_CREDIT or text.startswith("%")
             lines.append(f"=%{percent(entry.credit)}%{text}" if weighted else f"={text}")
-        if question.max_length != _length(question):
+        if question.max_length != default_length(question):
             self.lose(LossCode.LIMITS, "the longest length of an answer is dropped")
         return "\n" + "\n".join(lines) + "\n"
 
@@ -227,9 +234,3 @@ class _Writer:
         self.lose(LossCode.LIMITS, "limits and template of the essay are dropped", int(question != default))
         self.lose(LossCode.NOTES, "the notes for the marker are dropped", int(bool(question.notes)))
         return ""
-
-
-def _length(question: ShortText) -> int:
-    """The longest length that a reader gives this question."""
-    longest = max(len(pattern_text(question, entry)) for entry in question.accepted)
-    return limits.DEFAULT_SHORT_TEXT if longest <= limits.DEFAULT_SHORT_TEXT else limits.MAX_SHORT_TEXT
