@@ -142,12 +142,14 @@ class _Writer:
         return self.choices(question.choices, [choice.credit for choice in question.choices], "=")
 
     def choices(self, choices: Sequence[Choice], credits_: Sequence[Fraction], full: str) -> str:
-        """Return choices, those with full credit after the sign `full`."""
+        """Return choices; `full` is the sign of the first one with full credit, the others are weighted."""
         lines: list[str] = []
         for choice, credit in zip(choices, credits_, strict=True):
             text = self.formatted(choice.text)
             if full == "=" and credit == FULL_CREDIT:
+                # Without any ~ the choices would be accepted texts.
                 lines.append(f"={text}")
+                full = "~"
             elif credit == NO_CREDIT and not text.startswith("%"):
                 lines.append(f"~{text}")
             else:
