@@ -68,6 +68,7 @@ class Shape:
     credits: st.SearchStrategy[Fraction] = CREDITS
     best: st.SearchStrategy[Fraction] = BEST
     images: bool = True
+    ranges: bool = True
     rules: bool = True
     kinds: tuple[KindName, ...] = tuple(KindName)
     formats: tuple[TextFormat, ...] = tuple(TextFormat)
@@ -117,7 +118,7 @@ def _numeric(draw: st.DrawFn, shape: Shape) -> Numeric:
         shape.credits,
     )
     anything = st.just(Between(low=None, high=None))
-    kinds = near | between | anything
+    kinds = near | between | anything if shape.ranges else near | anything
     if shape.rules:
         kinds |= st.builds(Near, value=DECIMALS, tolerance=st.just(Fraction(1, 3)), by=st.sampled_from(Tolerance))
         kinds |= st.builds(Between, low=st.none(), high=DECIMALS, high_open=st.booleans())
