@@ -184,6 +184,10 @@ BUILDERS: dict[KindName, Callable[[st.DrawFn, Shape], Authored]] = {
 }
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 @st.composite
 def _file_question(draw: st.DrawFn, shape: Shape, ident: str) -> FileQuestion:
     kind = draw(st.sampled_from(shape.kinds))
@@ -199,7 +203,7 @@ def _file_question(draw: st.DrawFn, shape: Shape, ident: str) -> FileQuestion:
     )
     return FileQuestion(
         question=question,
-        title=draw(shape.texts | st.just("")),
+        title=draw((shape.texts if shape.rules else shape.texts.map(_one_line)) | st.just("")),
         category=tuple(draw(st.lists(WORDS, max_size=2))) if shape.rules else (),
         tags=tuple(draw(st.lists(WORDS, max_size=2))) if shape.rules else (),
     )

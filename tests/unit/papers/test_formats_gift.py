@@ -14,6 +14,7 @@ from exam_core.questions.ordering_rules import OrderingRule
 from exam_core.questions.text import ShortText
 from exam_papers.formats import gift
 from exam_papers.formats.model import ImportFaults, LossCode
+from exam_papers.formats.moodle import RULES
 
 F = Fraction
 HALF = F(1, 2)
@@ -276,7 +277,7 @@ def test_ordering_rules_earn_what_they_do_in_moodle(question, order, number) -> 
     """If items are put in this order, each of Moodle's nine rules gives the share that Moodle gives."""
     places = order.split()
     names = sorted(places)
-    header = f">{len(names)} {list(gift.reader.RULES)[number + 1]}"
+    header = f">{len(names)} {list(RULES)[number + 1]}"
     read = question("Sort. {" + header + "\n" + "\n".join(names) + "\n}").interaction
     given = {"order": [int(place) - 1 for place in places]}
     assert earns(read, given) == F(SHARES[order].split()[number + 1])

@@ -112,7 +112,7 @@ class Collector:
         if not self._drafts and not self._faults:
             self.fault(Place(1), "the file contains no question")
         if self._faults:
-            raise ImportFaults(tuple(sorted(self._faults, key=lambda fault: fault.place)))
+            raise ImportFaults(tuple(sorted(self._faults, key=lambda fault: (fault.place.line, fault.place.column))))
         questions = tuple(_question(draft, ident) for draft, ident in zip(self._drafts, idents, strict=True))
         losses = tuple(Loss(code, feature, name, count) for (code, feature, name), count in self._losses.items())
         return Imported(questions=questions, images=dict(self._images), losses=losses, warnings=tuple(self._warnings))

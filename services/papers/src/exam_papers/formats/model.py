@@ -91,16 +91,16 @@ class Loss:
         return f"question «{self.question}»: {self.feature}{times}" if self.question else f"{self.feature}{times}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Place:
-    """A line of a file; in sheets `line` is the row, `column` the name of its column."""
+    """A line of a file; in sheets `line` is the row, `column` its column's name, and `sheet` is not None."""
 
     line: int
     column: str = ""
-    sheet: str = ""
+    sheet: str | None = None
 
     def __str__(self) -> str:
-        if not (self.column or self.sheet):
+        if self.sheet is None:
             return f"line {self.line}"
         sheet = f"sheet {self.sheet!r}, " if self.sheet else ""
         column = f", column {self.column}" if self.column else ""

@@ -32,12 +32,12 @@ _LAYOUT: Final = (
     "numberingstyle",
     "showgrading",
     "responsefieldlines",
-    "responseformat",
     "showunits",
 )
+_USUAL_EDITORS: Final = {"editor", "plain"}
 _ADMINISTRATION: Final = re.compile(
     "hidden|shownumcorrect|showstandardinstruction|responserequired|attachmentsrequired|maxbytes|filetypeslist"
-    "|instructions|unitsleft|unitpenalty"
+    "|instructions|unitsleft|unitpenalty|responseformat"
 )
 _READ: Final = re.compile(
     "name|questiontext|defaultgrade|penalty|idnumber|tags|answer|single|shuffleanswers|usecase|units|unitgradingtype"
@@ -158,7 +158,8 @@ class _Question:
         self.lose(LossCode.FEEDBACK, "feedback and hints are dropped", filled)
         if (node.value("penalty") or "0").strip("0.") and self.kind != "essay":
             self.collector.lose(LossCode.PENALTY, "penalties for further tries are dropped")
-        if any(node.value(name) for name in _LAYOUT):
+        unusual = (node.value("responseformat") or "editor") not in _USUAL_EDITORS
+        if unusual or any(node.value(name) for name in _LAYOUT):
             self.collector.lose(LossCode.LAYOUT, "numbering and layout are dropped")
         shuffled = is_yes(node.value("shuffleanswers"), default=False)
         if self.kind in {"multichoice", "matching", "match"} and not shuffled:

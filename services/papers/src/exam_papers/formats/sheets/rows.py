@@ -54,7 +54,7 @@ def csv_cells(data: bytes, file: str) -> Iterator[tuple[int, list[str]]]:
             yield number, cells
     except csv.Error as error:
         reason = "a quoted cell does not end, or text follows its closing quote: write quotes in it twice"
-        raise refusal(file, f"row {number + 1}: {reason}", reader.line_num) from error
+        raise refusal(file, reason, reader.line_num) from error
 
 
 def rows(cells: Iterator[tuple[int, list[str]]], collector: Collector, sheet: str = "") -> list[Row]:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import openpyxl
+from openpyxl.utils import get_column_letter
 
 from exam_core.numbers import decimal_text
 from exam_papers.formats.archives import Archive, pack
@@ -112,7 +113,13 @@ def _values(data: bytes, sheet: str, file: str, collector: Collector) -> Iterato
     except Exception as error:
         raise refusal(file, "the workbook is damaged: open and save it again") from error
     for number, row in enumerate(listed, 1):
-        yield number, [_text(cell, Place(number, str(index), sheet), collector) for index, cell in enumerate(row, 1)]
+        yield (
+            number,
+            [
+                _text(cell, Place(number, get_column_letter(index), sheet), collector)
+                for index, cell in enumerate(row, 1)
+            ],
+        )
 
 
 def _text(cell: Any, place: Place, collector: Collector) -> str:  # noqa: ANN401 - openpyxl has no types
@@ -125,7 +132,6 @@ def _text(cell: Any, place: Place, collector: Collector) -> str:  # noqa: ANN401
         return decimal_text(Decimal(repr(value)))
     if isinstance(value, dt.date | dt.time | dt.timedelta):
         collector.fault(place, "is a date or time: format the column as text, and write the value again")
-        return ""
     return str(value).replace("\r\n", "\n").replace("\r", "\n")
 
 
