@@ -1,7 +1,7 @@
 """Bytes of a file as text: UTF-8, or a fault that names the encoding."""
 
 import codecs
-import unicodedata
+import re
 from typing import Final
 
 from exam_papers.formats.model import Finding, ImportFaults, Place
@@ -9,8 +9,8 @@ from exam_papers.formats.model import Finding, ImportFaults, Place
 MAX_TEXT_FILE: Final = 4_000_000
 """Bytes of a file without images."""
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_NONCHARACTERS: Final = range(0xFDD0, 0xFDF0)
-"""Code points that no text contains; readers use them for their own marks."""
+_UNUSABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef]")
+"""Control characters, halves of surrogate pairs, and code points that no text contains, which readers use as marks."""
 
 
 def refusal(file: str, reason: str, line: int = 1, question: str | None = None) -> ImportFaults:
@@ -45,9 +45,9 @@ def decode(data: bytes, file: str, *, utf16: bool = False, most: int = MAX_TEXT_
         name = "UTF-16" if utf16 and encoding == "utf-16" else _legacy(data)
         raise refusal(file, f"byte {error.start + 1} is not {_expected(encoding)}: {name}", line) from error
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for line, content in enumerate(text.split("\n"), 1):
-        if (bad := next((c for c in content if _unusable(c)), None)) is not None:
-            raise refusal(file, f"the character U+{ord(bad):04X} cannot be displayed: leave it out", line)
+    if bad := _UNUSABLE.search(text):
+        line = text.count("\n", 0, bad.start()) + 1
+        raise refusal(file, f"the character U+{ord(bad.group()):04X} cannot be displayed: leave it out", line)
     return text
 
 
@@ -66,9 +66,3 @@ def _legacy(data: bytes) -> str:
     except UnicodeDecodeError:
         return "the encoding is not known: save it as UTF-8"
     return "the file seems to be in Windows-1252 (cp1252), as Excel writes it: save it as UTF-8"
-
-
-def _unusable(character: str) -> bool:
-    if ord(character) in _NONCHARACTERS:
-        return True
-    return unicodedata.category(character) in {"Cc", "Cs"} and character != "\t"

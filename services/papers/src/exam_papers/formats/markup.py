@@ -11,10 +11,13 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 
+from exam_core import limits
 from exam_core.authored import TextFormat
 
 IMAGE_SCHEME: Final = "sha256:"
 """How a text refers to an image: the digest of its bytes follows."""
+MAX_CONVERTED: Final = 2 * limits.MAX_TEXT
+"""Characters of a text that are parsed: a longer one is a fault, and parsing it could take long."""
 ALLOWED_ELEMENTS: Final = frozenset(
     re.findall(
         r"\w+",
@@ -116,6 +119,8 @@ _HELD: Final = re.compile("\ufdde([0-9]+)\ufdde")
 
 def _render_markdown(text: str) -> str:
     """Render Markdown, with formulas as they are; HTML in it is shown as text."""
+    if len(text) > MAX_CONVERTED:
+        return html.escape(text, quote=False)
     formulas: list[str] = []
 
     def hold(match: re.Match[str]) -> str:
@@ -151,7 +156,7 @@ class _Scan(HTMLParser):
 
 def _scan(text: str) -> _Scan:
     scan = _Scan()
-    scan.feed(text)
+    scan.feed(text[:MAX_CONVERTED])
     scan.close()
     return scan
 
@@ -168,8 +173,8 @@ def foreign_elements(text: str) -> Iterator[tuple[str, int]]:
     yield from sorted((name, count) for name, count in found.items() if count)
 
 
-_HTML_IMAGE: Final = re.compile(r"""(<img\b[^>]*?\bsrc\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
-_MARKDOWN_IMAGE: Final = re.compile(r"(!\[[^\]]*\]\()\s*(<[^>]*>|[^\s)]+)")
+_HTML_IMAGE: Final = re.compile(r"""(<img\b[^<>]*?\bsrc\s*=\s*)("[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)""", re.IGNORECASE)
+_MARKDOWN_IMAGE: Final = re.compile(r"(!\[[^\[\]]*\]\()[ \t]*(<[^<>\n]*>|[^\s()]+)")
 _UNQUOTED: Final = re.compile(r"[\w@%/:.+-]+")
 
 

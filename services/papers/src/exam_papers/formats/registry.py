@@ -49,15 +49,17 @@ FORMATS: Final[Mapping[str, QuestionFormat]] = {
 }
 """The formats by name."""
 
-_XML_ROOT: Final = re.compile(r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*>\s*)*<([\w:.-]+)", re.DOTALL)
+_XML_ROOT: Final = re.compile(
+    r"\s*(?:<\?[^>]*\?>\s*|<!--(?:(?!-->).)*-->\s*|<!DOCTYPE[^>\[]*>\s*)*<([\w:.-]+)", re.DOTALL
+)
 _ROOTS: Final = {"quiz": "moodle-xml"}
 _FOREIGN_ROOTS: Final = {
     "questestinterop": "QTI 1.2",
     "assessmentItem": "a QTI item",
     "qti-assessment-item": "a QTI item",
 }
-_AIKEN: Final = re.compile(r"^\s*ANSWER:\s*[A-Z]\s*$", re.MULTILINE)
-_GIFT: Final = re.compile(r"^\s*(::.*::|\$CATEGORY:)|\{[^{}]*\}", re.MULTILINE)
+_AIKEN: Final = re.compile(r"^[ \t]*ANSWER:[ \t]*[A-Z][ \t\r]*$", re.MULTILINE)
+_GIFT: Final = re.compile(r"^[ \t]*(::.*::|\$CATEGORY:)|\{[^{}]*\}", re.MULTILINE)
 _SHEET: Final = re.compile(r"\A\s*\"?[\w ]+\"?\s*[,;\t]")
 
 

@@ -37,7 +37,7 @@ from exam_papers.formats.moodle import DEFAULT_RULE, RULES, category_names, poin
 
 _TRUE_FALSE: Final = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 _GENERAL: Final = "####"
-_ORDERING: Final = re.compile(r"\s*>\s*([0-9]*)(.*)")
+_ORDERING: Final = re.compile(r"\s*>\s*([0-9]{0,4})(.*)")
 _OPTIONS: Final = (
     {"ALL", "EXACT", "RANDOM", "REL", "CONTIGUOUS", "CONTIG"},
     {"HORIZONTAL", "HORI", "H", "1", "VERTICAL", "VERT", "V", "0"},

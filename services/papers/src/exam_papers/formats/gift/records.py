@@ -5,8 +5,11 @@ by a mark before anything is parsed, so that what remains unescaped is syntax.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 from typing import Final
 
 from exam_core.authored import TextFormat
@@ -26,10 +29,12 @@ FORMATS: Final = {
     "markdown": SourceFormat.MARKDOWN,
 }
 MARKERS: Final = {text_format: f"[{text_format.value}]" for text_format in TextFormat}
+_MAX_COMMENT: Final = 5000
+"""Characters of a comment in which names are looked for."""
 CATEGORY: Final = "$CATEGORY:"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """The lines of a record without its comments, each with its number; escapes are replaced by marks."""
 
@@ -41,20 +46,25 @@ class Record:
         """The number of the first line."""
         return self.lines[0][0]
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The lines."""
         return "\n".join(text for _, text in self.lines)
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(accumulate((len(text) + 1 for _, text in self.lines[:-1]), initial=0))
+
     def line_at(self, offset: int) -> int:
         """Return the number of the line that a character of `text` is on."""
-        return self.lines[self.text.count("\n", 0, offset)][0]
+        return self.lines[bisect_right(self._starts, offset) - 1][0]
 
     def named(self, name: str) -> list[str]:
         """Return the values of ``[id:…]`` or ``[tag:…]`` in the comments."""
         return [
             match[2].replace("\\]", "]").strip()
             for comment in self.comments
+            if len(comment) <= _MAX_COMMENT
             for match in _TAG.finditer(comment)
             if match[1] == name
         ]
@@ -62,7 +72,9 @@ class Record:
     @property
     def remarks(self) -> int:
         """How many comments contain more than names."""
-        return sum(bool(_TAG.sub("", comment).strip(" \t/")) for comment in self.comments)
+        return sum(
+            len(comment) > _MAX_COMMENT or bool(_TAG.sub("", comment).strip(" \t/")) for comment in self.comments
+        )
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The kinds of questions of Moodle XML: from a question's element to the authored form."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,7 @@ from exam_papers.formats.moodle import DEFAULT_RULE, RULES, point_number, short_
 from exam_papers.formats.moodle_xml.texts import ReadText, Texts
 from exam_papers.formats.xml_tree import Node
 
+_WHOLE: Final = re.compile("[0-9]{1,6}")
 _NO: Final = {"false", "0", ""}
 
 
@@ -179,7 +181,7 @@ def ordering(texts: Texts, node: Node) -> Content:
     if named is not None and named not in RULES:
         texts.fault(node.first("gradingtype") or node, "has a gradingtype that is not known")
     count = node.value("selectcount") or "0"
-    if (node.value("selecttype") or "ALL") not in {"ALL", "0"} and count.isdecimal() and int(count) < len(nodes):
+    if (node.value("selecttype") or "ALL") not in {"ALL", "0"} and _WHOLE.fullmatch(count) and int(count) < len(nodes):
         texts.lose(LossCode.SUBSET, f"all items are shown, not {count} of them")
 
     def build(unified: Sequence[str]) -> Authored:
@@ -199,9 +201,10 @@ def essay(texts: Texts, node: Node) -> Content:
     words: dict[str, int | None] = {}
     for name in ("minwordlimit", "maxwordlimit"):
         limit = node.value(name) or "0"
-        if not limit.isdecimal():
+        if not _WHOLE.fullmatch(limit):
             texts.fault(node.first(name) or node, f"has a {name} that is no whole number")
-        words[name] = int(limit) if limit.isdecimal() and int(limit) else None
+            limit = "0"
+        words[name] = int(limit) or None
     return _fixed(
         Essay(
             min_words=words["minwordlimit"],

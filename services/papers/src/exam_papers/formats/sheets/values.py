@@ -12,6 +12,7 @@ from exam_papers.formats.sheets.columns import LETTERS
 
 _RATIO: Final = re.compile(r"(-?[0-9]{1,60})/([0-9]{1,60})")
 _RANGE: Final = re.compile(r"([\[(]?)(.*?)\.\.(.*?)([\])]?)")
+_MAX_KEY: Final = 500
 _GEOMETRIC: Final = "geometric"
 ANY: Final = "*"
 
@@ -48,6 +49,8 @@ def accepted(key: str, tolerance: str, credit: Fraction) -> Near | Between:
         CellError: it is none of these.
     """
     key = key.strip()
+    if max(len(key), len(tolerance)) > _MAX_KEY:
+        raise CellError("is too long for a number")
     if key == ANY:
         return Between(low=None, high=None, credit=credit)
     if found := _RANGE.fullmatch(key):

@@ -84,7 +84,8 @@ def _check_structure(root: Node, sheet: str, collector: Collector) -> None:
         if column.attributes.get("hidden") in {"1", "true"}:
             collector.fault(Place(1, sheet=sheet), "has a hidden column: show or delete it")
     for row in (each for group in root.all("sheetData") for each in group.all("row")):
-        number = int(row.attributes.get("r", "0")) if row.attributes.get("r", "0").isdecimal() else 0
+        named = row.attributes.get("r", "0")
+        number = int(named) if re.fullmatch("[0-9]{1,7}", named) else MAX_ROWS + 1
         if number > MAX_ROWS:
             raise refusal(collector.file, f"the sheet has more than {MAX_ROWS} rows")
         if row.attributes.get("hidden") in {"1", "true"}:
