@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from html.parser import HTMLParser
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -114,6 +113,7 @@ def plain(text: str, source: TextFormat) -> tuple[str, bool]:
 
 
 _FORMULA: Final = re.compile(r"\\\(.+?\\\)|\$\$.+?\$\$", re.DOTALL)
+_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table")
 _HELD: Final = re.compile("\ufdde([0-9]+)\ufdde")
 
 
@@ -127,50 +127,34 @@ def _render_markdown(text: str) -> str:
         formulas.append(html.escape(match.group(), quote=False))
         return f"\ufdde{len(formulas) - 1}\ufdde"
 
-    rendered: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(_FORMULA.sub(hold, text))
+    rendered: str = _MARKDOWN.render(_FORMULA.sub(hold, text))
     one = re.fullmatch(r"<p>((?:(?!</?p>).)*)</p>\n", rendered, re.DOTALL)
     bare = one[1] if one else rendered.removesuffix("\n")
     return _HELD.sub(lambda match: formulas[int(match[1])], bare)
 
 
-class _Scan(HTMLParser):
-    """Counts elements, and collects the words of a text."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: Counter[str] = Counter()
-        self.styled = 0
-        self.words: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Count an element, and whether it is styled."""
-        self.elements[tag] += 1
-        self.styled += any(name == "style" for name, _ in attrs)
-        if tag == "br":
-            self.words.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        """Collect words."""
-        self.words.append(data)
-
-
-def _scan(text: str) -> _Scan:
-    scan = _Scan()
-    scan.feed(text[:MAX_CONVERTED])
-    scan.close()
-    return scan
+_BREAK: Final = re.compile(r"<br\b[^<>]*>", re.IGNORECASE)
+_TAG: Final = re.compile(r"<[/!]?[a-zA-Z-][^<>]*>")
+_START_TAG: Final = re.compile(r"<([a-zA-Z][a-zA-Z0-9:-]*)([^<>]*)")
+_STYLED: Final = re.compile(r"(?:\s|\")style\s*=", re.IGNORECASE)
 
 
 def _words(text: str) -> str:
-    return "".join(_scan(text).words)
+    return html.unescape(_TAG.sub("", _BREAK.sub("\n", text)))
 
 
 def foreign_elements(text: str) -> Iterator[tuple[str, int]]:
-    """Yield the elements of an HTML text that papers do not show, with their number; `style` is the attribute too."""
-    scan = _scan(text)
-    found = Counter({name: count for name, count in scan.elements.items() if name not in ALLOWED_ELEMENTS})
-    found["style"] += scan.styled
-    yield from sorted((name, count) for name, count in found.items() if count)
+    """Yield the elements of an HTML text that papers do not show, with their number; `style` is the attribute too.
+
+    What looks like the start of an element counts as one. What is shown is decided where texts are rendered.
+    """
+    found: Counter[str] = Counter()
+    for name, attributes in _START_TAG.findall(text):
+        if name.lower() not in ALLOWED_ELEMENTS:
+            found[name.lower()] += 1
+        if _STYLED.search(attributes):
+            found["style"] += 1
+    yield from sorted(found.items())
 
 
 _HTML_IMAGE: Final = re.compile(r"""(<img\b[^<>]*?\bsrc\s*=\s*)("[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)""", re.IGNORECASE)
