@@ -46,6 +46,7 @@ _OPTIONS: Final = (
     {"none", "123", "abc", "ABCD", "iii", "IIII"},
 )
 """The options of an ordering question, in their order; each may be left out."""
+_PLAIN_LAYOUT: Final = {"", "VERTICAL", "VERT", "V", "0", "HIDE", "FALSE", "NO", "none"}
 _ALL: Final = {"", "ALL", "EXACT"}
 _STRAY: Final = re.compile(r"^\s*[=~]", re.MULTILINE)
 _LIKE_A_WEIGHT: Final = re.compile(r"\s*%[-0-9.,]+%")
@@ -269,7 +270,7 @@ class _Question:
         rest = [" ".join(words), *lines[first + 1 :]]
         items = [(first + n, text) for n, text in enumerate(rest) if text.strip()]
         select, layout, rule, show, numbering = options
-        if any((layout, show, numbering)):
+        if not {layout, show, numbering} <= _PLAIN_LAYOUT:
             self.collector.lose(LossCode.LAYOUT, "layout and numbering of ordering questions are dropped")
         if select not in _ALL and number and int(number) < len(items):
             self.lose(LossCode.SUBSET, f"all items are shown, not {number} of them")
