@@ -34,6 +34,7 @@ def test_formats_are_recognised(file, data, name) -> None:
     ("data", "reason"),
     [
         (b"exam\n", "the format is not known: known are GIFT (.gift)"),
+        (b"exam: x\nquestions: {a: b}", "this is an exam document"),
         (b"<questestinterop/>", "this is QTI 1.2, which is not read"),
         (b"<x:assessmentItem/>", "this is a QTI item"),
         (b"<html><quiz/></html>", "this is an XML document of the element <html>"),

@@ -23,6 +23,7 @@ SUFFIX: Final = ".txt"
 _CHOICE: Final = re.compile(r"([A-Z])[.)]\s*(.*)")
 _ANSWER: Final = re.compile(r"ANSWER:\s*(.*)")
 _ANSWER_IN_SMALL: Final = re.compile(r"answer\s*:", re.IGNORECASE)
+_LABEL: Final = 80
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -33,6 +34,11 @@ class _Block:
     line: int = 0
     stem: str = ""
     choices: list[tuple[int, str, str]] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """How faults name the question."""
+        return self.stem if len(self.stem) <= _LABEL else f"{self.stem[:_LABEL]}…"
 
 
 def read(data: bytes, *, file: str, accept_image: AcceptImage) -> Imported:
@@ -95,9 +101,9 @@ class _Reader:
         """Report what has no answer."""
         if self.block.choices and self.block.stem:
             last = self.block.choices[-1][0]
-            self.collector.fault(Place(last), "is not followed by ANSWER:", self.block.stem)
+            self.collector.fault(Place(last), "is not followed by ANSWER:", self.block.label)
         elif self.block.stem:
-            self.collector.fault(Place(self.block.line), "has no choices: write A) … below it", self.block.stem)
+            self.collector.fault(Place(self.block.line), "has no choices: write A) … below it", self.block.label)
         self.block = _Block()
 
     def answer(self, number: int, answer: str) -> None:
@@ -109,7 +115,7 @@ class _Reader:
             return
         faults = list(_faults(block, number, answer))
         for line, reason in faults:
-            self.collector.fault(Place(line), reason, block.stem)
+            self.collector.fault(Place(line), reason, block.label)
         if faults:
             return
         choices = tuple(

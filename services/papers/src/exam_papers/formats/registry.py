@@ -60,6 +60,7 @@ _FOREIGN_ROOTS: Final = {
 }
 _AIKEN: Final = re.compile(r"^[ \t]*ANSWER:[ \t]*[A-Z][ \t\r]*$", re.MULTILINE)
 _GIFT: Final = re.compile(r"^[ \t]*(::.*::|\$CATEGORY:)|\{[^{}]*\}", re.MULTILINE)
+_EXAM: Final = re.compile(r"^exam[ \t]*:", re.MULTILINE)
 _SHEET: Final = re.compile(r"\A\s*\"?[\w ]+\"?\s*[,;\t]")
 
 
@@ -91,6 +92,8 @@ def detect(file: str, data: bytes) -> QuestionFormat:
     text = data[:_HEAD].decode("utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig", errors="replace")
     if text.lstrip().startswith("<"):
         return _xml(file, text)
+    if _EXAM.search(text):
+        raise UnknownFormatError(f"{file}: this is an exam document, which is read as a whole and not as questions")
     if by_name is not None and by_name.name != "moodle-xml":
         return by_name
     if _AIKEN.search(text):

@@ -83,11 +83,13 @@ def _header(number: int, header: list[str], collector: Collector, sheet: str) ->
     while header and not header[-1].strip():
         header = header[:-1]
     names = [name.strip().lower() for name in header]
-    before = collector.fault_count
+    before, unknown = collector.fault_count, False
     for index, name in enumerate(names):
         place = Place(number, header[index].strip() or str(index + 1), sheet)
         if name not in COLUMNS:
-            collector.fault(place, f"is no column of a sheet of questions: known are {_known()}")
+            known = "" if unknown else f": known are {_known()}"
+            collector.fault(place, f"is no column of a sheet of questions{known}")
+            unknown = True
         elif name in names[:index]:
             collector.fault(place, "is a column that occurs twice")
     for name in REQUIRED:
