@@ -232,7 +232,7 @@ def test_half_a_cent_below_zero_is_rounded_up(weight: str, points: str) -> None:
 
 
 def test_an_essay_counts_as_answered_and_has_no_points_yet() -> None:
-    """My essay is not wrong: it has no points until somebody marks it, and counts as answered."""
+    """My essay is not wrong: it has no points until a marker has read it, and counts as answered."""
     essay = AuthoredQuestion(id="e", text="Why?", weight=Decimal(5), interaction=Essay())
     paper, key = freeze(AuthoredExam(slug="e", title="E", instructions="", questions=(essay,)), range, plain_text)
     result = score(paper, key, Policy(), [(0, AnswerValue(value="Because."))])

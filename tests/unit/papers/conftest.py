@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from exam_core.authored import AuthoredQuestion, TextFormat
-from exam_core.authoring import AcceptedImage, AcceptImage
+from exam_core.authoring.exam import AcceptedImage, AcceptImage
 from exam_core.credits import FILE_CREDITS, FULL_CREDIT
 from exam_core.images import ImageRef
 from exam_core.questions.choices import Choice, ChoiceRule, MultipleChoice, SingleChoice, TrueFalse

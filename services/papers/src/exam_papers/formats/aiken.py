@@ -10,7 +10,7 @@ from typing import Final
 
 from exam_core import limits
 from exam_core.authored import DEFAULT_WEIGHT, TextFormat
-from exam_core.authoring import AcceptedImage, AcceptImage
+from exam_core.authoring.exam import AcceptedImage, AcceptImage
 from exam_core.credits import FULL_CREDIT, NO_CREDIT
 from exam_core.questions.choices import Choice, SingleChoice, TrueFalse
 from exam_papers.formats.collector import Collector, Draft, letters

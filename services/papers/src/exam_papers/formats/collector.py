@@ -10,7 +10,7 @@ from typing import Final
 
 from exam_core import limits
 from exam_core.authored import DEFAULT_WEIGHT, AuthoredQuestion, TextFormat
-from exam_core.authoring import AcceptedImage, AcceptImage
+from exam_core.authoring.exam import AcceptedImage, AcceptImage
 from exam_core.images import ImageRef
 from exam_core.numbers import NotANumberError, decimal_text, parse_decimal
 from exam_core.questions.choices import MultipleChoice, SingleChoice

@@ -105,13 +105,14 @@ def percent(credit: Fraction) -> str:
 def moodle_credits(question: MultipleChoice, ident: str, losses: Losses) -> list[Fraction]:
     """Return the credits by which Moodle scores a multiple-choice question, whose rule is their sum from 0 to 1.
 
-    All-or-nothing becomes equal parts for correct choices and -1 for each wrong one.
+    All-or-nothing, and the rule of a policy, become equal parts for correct choices and -1 for each wrong one.
     """
     if question.max_choices is not None:
         losses.add(LossCode.LIMITS, "the limit of selected choices is dropped", ident)
-    if question.rule is ChoiceRule.ALL_OR_NOTHING:
+    if question.rule is not ChoiceRule.SUM_OF_CREDITS:
         right = sum(choice.credit > 0 for choice in question.choices)
-        losses.add(LossCode.CREDIT, f"all-or-nothing becomes 1/{right} for a correct and -1 for a wrong choice", ident)
+        rule = question.rule or "the policy's rule"
+        losses.add(LossCode.CREDIT, f"{rule} becomes 1/{right} for a correct and -1 for a wrong choice", ident)
         return [Fraction(1, right) if choice.credit > 0 else -FULL_CREDIT for choice in question.choices]
     if (question.floor, question.cap) != (NO_CREDIT, FULL_CREDIT):
         losses.add(LossCode.CREDIT, "the floor becomes 0 and the cap 1", ident)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from exam_core.authored import AuthoredQuestion
-from exam_core.authoring import AcceptedImage
+from exam_core.authoring.exam import AcceptedImage
 
 MAX_LISTED: Final = 100
 """Faults that the message of `ImportFaults` lists; a longer list would not be read."""

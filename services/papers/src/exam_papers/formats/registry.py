@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from exam_core.authoring import AcceptedImage, AcceptImage
+from exam_core.authoring.exam import AcceptedImage, AcceptImage
 from exam_papers.formats import aiken, gift, moodle_xml, sheets
 from exam_papers.formats.archives import MAGIC, Archive
 from exam_papers.formats.model import Exported, FileQuestion, Imported, ImportFaults

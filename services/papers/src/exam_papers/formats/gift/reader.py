@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from exam_core.authoring import AcceptImage
+from exam_core.authoring.exam import AcceptImage
 from exam_core.credits import FULL_CREDIT, NO_CREDIT, CreditError, credit_of_percent
 from exam_core.numbers import NotANumberError
 from exam_core.questions.choices import Choice, ChoiceRule, MultipleChoice, SingleChoice, TrueFalse

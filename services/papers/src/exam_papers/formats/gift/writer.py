@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Final
 
 from exam_core.authored import DEFAULT_WEIGHT, TextFormat
-from exam_core.authoring import AcceptedImage
+from exam_core.authoring.exam import AcceptedImage
 from exam_core.credits import FULL_CREDIT, NO_CREDIT
 from exam_core.questions.choices import Choice, MultipleChoice, SingleChoice, TrueFalse
 from exam_core.questions.essay import Essay

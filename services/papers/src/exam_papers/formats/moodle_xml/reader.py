@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from exam_core.authored import DEFAULT_WEIGHT
-from exam_core.authoring import AcceptImage
+from exam_core.authoring.exam import AcceptImage
 from exam_core.images import ImageRef
 from exam_papers.formats.collector import Collector, Draft, weight_of
 from exam_papers.formats.encoding import refusal

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 from exam_core import limits
 from exam_core.authored import TextFormat
-from exam_core.authoring import AcceptedImage
+from exam_core.authoring.exam import AcceptedImage
 from exam_core.credits import FULL_CREDIT, NO_CREDIT
 from exam_core.images import ImageRef
 from exam_core.numbers import decimal_text

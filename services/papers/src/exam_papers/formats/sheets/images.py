@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from exam_core.authored import TextFormat
-from exam_core.authoring import AcceptedImage
+from exam_core.authoring.exam import AcceptedImage
 from exam_core.images import ImageRef
 from exam_papers.formats.archives import Archive
 from exam_papers.formats.collector import Collector

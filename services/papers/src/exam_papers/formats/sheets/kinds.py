@@ -149,15 +149,17 @@ def _single(cells: Cells) -> Authored:
 
 
 def _multiple(cells: Cells) -> Authored:
-    default = ChoiceRule.SUM_OF_CREDITS if cells.rest else ChoiceRule.ALL_OR_NOTHING
-    rule = cells.get("rule") or default
-    if rule not in set(ChoiceRule):
+    choices = _choices(cells)
+    named = cells.get("rule")
+    rule = ChoiceRule(named) if named in set(ChoiceRule) else None
+    if named and rule is None:
         cells.fault(cells.first, "rule", f"is not one of {', '.join(ChoiceRule)}")
-        rule = default
+    if rule is None and any(choice.credit not in {NO_CREDIT, FULL_CREDIT} for choice in choices):
+        rule = ChoiceRule.SUM_OF_CREDITS
     return MultipleChoice(
-        choices=_choices(cells),
+        choices=choices,
         max_choices=cells.whole("max_choices"),
-        rule=ChoiceRule(rule),
+        rule=rule,
         floor=cells.fraction("floor", NO_CREDIT),
         cap=cells.fraction("cap", FULL_CREDIT),
     )

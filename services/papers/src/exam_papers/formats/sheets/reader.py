@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from exam_core.authored import DEFAULT_WEIGHT, TextFormat
-from exam_core.authoring import AcceptImage
+from exam_core.authoring.exam import AcceptImage
 from exam_core.questions.model import KindName
 from exam_papers.formats.archives import MAGIC, Archive
 from exam_papers.formats.collector import Collector, Draft, weight_of

@@ -7,7 +7,7 @@ from typing import Final
 
 from exam_core import limits
 from exam_core.authored import DEFAULT_WEIGHT, TextFormat
-from exam_core.authoring import AcceptedImage
+from exam_core.authoring.exam import AcceptedImage
 from exam_core.credits import FULL_CREDIT, NO_CREDIT
 from exam_core.images import ImageRef
 from exam_core.numbers import decimal_text
@@ -168,7 +168,7 @@ class _Writer:
     def multiple(self, question: MultipleChoice) -> tuple[_Cells, list[_Cells]]:
         """Return choices with the rule that scores them."""
         first, further = self.choices(question.choices)
-        first["rule"] = question.rule.value
+        first |= {"rule": question.rule.value} if question.rule else {}
         if question.rule is ChoiceRule.SUM_OF_CREDITS:
             first |= {"floor": cell_number(question.floor), "cap": cell_number(question.cap)}
         return first | _whole("max_choices", question.max_choices, None), further
