@@ -133,6 +133,9 @@ def test_numbers_with_tolerance_and_unit(read) -> None:
     assert interaction.unit == "m"
     assert [earns(interaction, {"value": text}) for text in ("6", "8", "8.0001")] == [1, 1, HALF]
     assert codes(imported) == []
+    assert codes(read(question("numerical", answer("7")))) == []
+    kilometres = "<units><unit><multiplier>1000</multiplier><unit_name>km</unit_name></unit></units>"
+    assert codes(read(question("numerical", answer("7") + kilometres))) == [LossCode.UNITS]
 
 
 @pytest.mark.parametrize(

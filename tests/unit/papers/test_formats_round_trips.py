@@ -26,7 +26,9 @@ def test_a_file_states_a_question_or_names_the_loss(data, questions, pictures, a
     stated = [each for each in written if each.question.id not in left_out]
     if not stated:
         return
-    again = FORMATS[name].read(exported.data, file="f", accept_image=accept_image).questions
+    imported = FORMATS[name].read(exported.data, file="f", accept_image=accept_image)
+    assert {loss.code for loss in imported.losses} <= {LossCode.MARKUP, LossCode.DIFFERS_FROM_MOODLE}
+    again = imported.questions
     assert len(again) == len(stated)
     for before, after in zip(stated, again, strict=True):
         lost = {loss.feature for loss in exported.losses if loss.question == before.question.id}

@@ -131,7 +131,8 @@ def _unit(texts: Texts, node: Node) -> str:
     units = [unit for group in node.all("units") for unit in group.all("unit")]
     graded = (node.value("unitgradingtype") or "0") != "0"
     own = [unit.value("unit_name") or "" for unit in units if _is_one(unit.value("multiplier"))]
-    texts.lose(LossCode.UNITS, "other units and what they earn are dropped", int(graded or len(units) > 1 or not own))
+    lost = graded or len(units) > 1 or len(own) < len(units)
+    texts.lose(LossCode.UNITS, "other units and what they earn are dropped", int(lost))
     return own[0] if own else ""
 
 
