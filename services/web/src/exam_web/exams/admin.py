@@ -160,7 +160,7 @@ class ExamAdmin(OwnedAdmin):
         """List the faults to correct before a sitting can be created, and warnings."""
         read = read_questions(questions_of(exam))
         warnings = [f"{warning} (a warning)" for warning in listed_warnings(read)]
-        return "\n".join([*listed(read), *warnings]) or "none"
+        return "\n".join([*selectors.instructions_faults(obj), *listed(read), *warnings]) or "none"
 
     def get_exclude(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
         """Hide the author from Doctors."""

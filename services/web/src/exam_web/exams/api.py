@@ -195,7 +195,7 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
         namespaces=exam.namespaces,
         sittings=_sittings(exam, user),
         items=[_question(question) for question in questions],
-        faults=listed(read),
+        faults=[*selectors.instructions_faults(exam), *listed(read)],
         warnings=listed_warnings(read),
     )
 

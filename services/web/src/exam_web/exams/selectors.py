@@ -1,14 +1,16 @@
 """Queries for exams, and their conversion to the core's types."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
 from exam_core.authored import AuthoredExam, TextFormat
 from exam_core.problems import Problem, ProblemKind
-from exam_web.exams.interactions import ReadQuestion, listed, read_question
+from exam_web.exams.interactions import ReadQuestion, RowFault, listed, read_question
 from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.rendering import faults_of, text_faults
 from exam_web.users.models import User
 
 
@@ -54,7 +56,7 @@ def exam_authored(exam: Exam) -> tuple[AuthoredExam, list[Image]]:
         Exam.objects.select_for_update(of=("self",)).get(pk=exam.pk)
         rows = list(questions_of(exam))
     questions = read_questions(rows)
-    if faults := listed(questions):
+    if faults := [*instructions_faults(exam), *listed(questions)]:
         raise Problem(ProblemKind.PAPER_INVALID, f"{exam.slug}: {'; '.join(faults)}", faults=faults)
     return _authored(exam, questions), _images(rows)
 
@@ -72,7 +74,17 @@ def questions_of(exam: Exam) -> QuerySet[Question]:
 
 def read_questions(rows: Iterable[Question]) -> tuple[ReadQuestion, ...]:
     """Read an exam's rows as the questions that the core freezes, each with its faults and warnings."""
-    return tuple(read_question(row, row.choices.all()) for row in rows)
+    return tuple(_with_text_faults(read_question(row, row.choices.all())) for row in rows)
+
+
+def instructions_faults(exam: Exam) -> list[str]:
+    """List what is wrong with an exam's instructions."""
+    return [f"instructions: {reason}" for reason in faults_of(exam.instructions, TextFormat(exam.format))]
+
+
+def _with_text_faults(read: ReadQuestion) -> ReadQuestion:
+    faults = tuple(RowFault(reason=reason, member="text") for reason in text_faults(read.question))
+    return replace(read, faults=(*read.faults, *faults), warnings=() if faults else read.warnings)
 
 
 def part_faults(question: Question) -> dict[int | None, str]:

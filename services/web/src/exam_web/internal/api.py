@@ -6,8 +6,8 @@ from datetime import timedelta
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from exam_core.authoring.exam import read_exam
 from exam_core.documents import decode
+from exam_papers.documents.reading import read_document
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import MultipleRule, Policy
 from exam_core.service_tokens import Caller
@@ -47,7 +47,7 @@ def exam_put(request: HttpRequest, slug: str | None = None, owner: str | None = 
 
     An exam without an author becomes that of `owner`, a Doctor's username.
     """
-    document = read_exam(decode(request.body), DocumentImages())
+    document = read_document(decode(request.body), DocumentImages())
     if slug is not None and document.exam.slug != slug:
         raise Problem(
             ProblemKind.PAPER_INVALID,

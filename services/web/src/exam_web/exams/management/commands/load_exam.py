@@ -6,8 +6,8 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from exam_core.authoring.exam import read_exam
 from exam_core.documents import decode
+from exam_papers.documents.reading import read_document
 from exam_core.problems import Problem
 from exam_web.exams.images import DocumentImages
 from exam_web.exams.selectors import sittings_keeping_papers
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             if doctor is None:
                 raise CommandError(f"Doctor {author!r} does not exist")
         try:
-            document = read_exam(decode(file.read_bytes()), DocumentImages())
+            document = read_document(decode(file.read_bytes()), DocumentImages())
             if create_level:
                 Level.objects.get_or_create(slug=document.level, defaults={"name": document.level})
             exam = exam_import(document=document, author=doctor, holders=namespaces, draft=draft)

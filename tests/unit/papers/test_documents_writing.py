@@ -13,7 +13,7 @@ from exam_core.paper import freeze, plain_text
 from exam_core.questions.model import Authored
 from exam_core.schedule import Attempts
 from exam_harness.strategies.questions import EXAMS
-from exam_papers.exam_document import write_exam
+from exam_papers.documents.writing import write_exam
 
 PICTURES = {"a" * 64: b"a picture", "b" * 64: b"another"}
 

@@ -1,0 +1,1 @@
+"""Exams as YAML documents: read with the rules of their texts, and written."""
