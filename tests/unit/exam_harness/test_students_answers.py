@@ -108,6 +108,19 @@ def test_a_blank_intent_withdraws_the_answer() -> None:
     assert BUILDER.build(5, Intent.BLANK, Random(1)) == {"value": None}
 
 
+def test_an_answer_that_is_meant_is_never_blank() -> None:
+    """If every text is accepted, also an empty one, I still write something."""
+    text = (
+        "{exam: any, title: Any, level: year-1, questions: "
+        "[{id: a, kind: text, text: Say, wildcards: true, accepted: ['*']}]}"
+    )
+    exam = read_exam(text, lambda _: pytest.fail("no images here")).exam
+    paper = freeze(exam, range, plain_text)[0]
+    builder = AnswerBuilder.for_paper(read_document(text), paper.content)
+    for seed in range(30):
+        assert not parse_answer(paper, 0, builder.build(0, Intent.CORRECT, Random(seed))).blank
+
+
 def test_the_oracle_knows_what_the_platform_stores() -> None:
     """If I type a number or a text in any way, the platform stores the one form that the oracle expects."""
     for index in range(60):

@@ -58,7 +58,8 @@ class AnswerBuilder:
             return dict(rng.choice(_BLANK.get(kind, ({"choices": []},))))
         if kind == "essay":
             return {"value": self._essay(number, rng)}
-        plausible = [(self._share(number, body), body) for body in _PLAUSIBLE[kind](self, number, rng)]
+        bodies = [body for body in _PLAUSIBLE[kind](self, number, rng) if parse_content(body, kind)]
+        plausible = [(self._share(number, body), body) for body in bodies]
         shares = [earned for earned, _ in plausible]
         if intent is Intent.CORRECT:
             fitting = {max(shares)}
