@@ -67,4 +67,8 @@ def test_texts_that_are_plain_have_no_formulas() -> None:
 
 def test_all_faults_are_listed_at_once() -> None:
     """Slips of texts are listed together with all other faults."""
-    assert [line for line, _ in faults(document(r"'\(\foo\)'", head=r"instructions: '\(\bar'", kind="drawing"))] == [4, 7, 8]
+    assert [line for line, _ in faults(document(r"'\(\foo\)'", head=r"instructions: '\(\bar'", kind="drawing"))] == [
+        4,
+        7,
+        8,
+    ]

@@ -15,7 +15,13 @@ from exam_web.exams.forms import ExactTextField, NumberField, PositionedFormSet
 from exam_web.exams.interactions import listed, listed_warnings, read_question
 from exam_web.exams.models import Choice, Exam, Image, Question, validate_namespace
 from exam_web.exams.question_forms import PartForm, QuestionForm, QuestionFormSet
-from exam_web.exams.selectors import part_faults, questions_of, read_questions, sittings_keeping_papers
+from exam_web.exams.selectors import (
+    instructions_faults,
+    part_faults,
+    questions_of,
+    read_questions,
+    sittings_keeping_papers,
+)
 from exam_web.exams.services import LISTS, draft_refusal, exam_touch
 from exam_web.users.models import User
 from exam_web.users.selectors import own_rows
@@ -160,7 +166,7 @@ class ExamAdmin(OwnedAdmin):
         """List the faults to correct before a sitting can be created, and warnings."""
         read = read_questions(questions_of(exam))
         warnings = [f"{warning} (a warning)" for warning in listed_warnings(read)]
-        return "\n".join([*selectors.instructions_faults(obj), *listed(read), *warnings]) or "none"
+        return "\n".join([*instructions_faults(exam), *listed(read), *warnings]) or "none"
 
     def get_exclude(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
         """Hide the author from Doctors."""

@@ -1,4 +1,8 @@
-"""What students see of an author's texts: the one function that freezing, comparing and regrading render with."""
+"""What students see of an author's texts: the one function that freezing, comparing and regrading render with.
+
+The grader imports web's services too, and renders nothing: its image has no parsers of texts, which are therefore
+imported when the first text is rendered.
+"""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -7,7 +11,6 @@ from html import escape
 from exam_core.authored import AuthoredQuestion, TextFormat
 from exam_core.paper import plain_text
 from exam_core.questions.model import Rendered
-from exam_papers import texts
 
 _REMEMBERED = 4_000
 """Texts whose rendering is kept: an exam's page compares all of them with the frozen paper each time."""
@@ -22,6 +25,8 @@ def text_faults(question: AuthoredQuestion) -> Iterator[str]:
 
 def faults_of(text: str, form: TextFormat) -> tuple[str, ...]:
     """Return what is wrong with a text, by its lines."""
+    from exam_papers import texts  # noqa: PLC0415 - see the module's docstring
+
     try:
         texts.render(text, form)
     except texts.TextError as error:
@@ -36,6 +41,8 @@ def render_text(text: str, form: TextFormat) -> Rendered:
     A text with faults is shown as it was written: an exam with such a text cannot be frozen, but is compared with its
     frozen paper.
     """
+    from exam_papers import texts  # noqa: PLC0415 - see the module's docstring
+
     if form is TextFormat.PLAIN or not text.strip():
         return plain_text(text, form)
     try:

@@ -7,10 +7,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
 from exam_core.documents import decode
-from exam_papers.documents.reading import read_document
 from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import MultipleRule, Policy
 from exam_core.service_tokens import Caller
+from exam_papers.documents.reading import read_document
 from exam_web.exams.images import DocumentImages
 from exam_web.exams.ownership import check_namespace, owner_named
 from exam_web.exams.selectors import sittings_keeping_papers

@@ -7,8 +7,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from exam_core.documents import decode
-from exam_papers.documents.reading import read_document
 from exam_core.problems import Problem
+from exam_papers.documents.reading import read_document
 from exam_web.exams.images import DocumentImages
 from exam_web.exams.selectors import sittings_keeping_papers
 from exam_web.exams.services import exam_import
