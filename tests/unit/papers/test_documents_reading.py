@@ -14,7 +14,8 @@ def no_image(data: bytes) -> AcceptedImage:
 
 def document(text: str, *, head: str = "", kind: str = "essay") -> str:
     """A document of one question, whose text begins on line 7."""
-    return f"exam: e\ntitle: E\nlevel: one\n{head or 'instructions: Go.'}\nquestions:\n  - id: q\n    text: {text}\n    kind: {kind}\n"
+    question = f"  - id: q\n    text: {text}\n    kind: {kind}\n"
+    return f"exam: e\ntitle: E\nlevel: one\n{head or 'instructions: Go.'}\nquestions:\n{question}"
 
 
 def faults(source: str) -> list[tuple[int, str]]:

@@ -7,7 +7,7 @@ import pytest
 from exam_core.authored import AuthoredQuestion, TextFormat
 from exam_core.questions.choices import MultipleChoice, SingleChoice, TrueFalse
 from exam_core.questions.essay import Essay
-from exam_core.questions.model import Unscored, outcome
+from exam_core.questions.model import Unscored, outcome, split
 from exam_core.questions.numeric import Near, Numeric
 from exam_core.questions.ordering import Ordering
 from exam_core.questions.ordering_rules import OrderingRule
@@ -51,7 +51,7 @@ def faults(read):
 
 def earns(interaction, body):
     """What an answer earns; what is shown keeps the author's order."""
-    half, key = interaction.freeze(range)
+    half, key = split(interaction, range)
     return outcome(key, half.parse(0, body))
 
 

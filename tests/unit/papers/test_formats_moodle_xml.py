@@ -9,7 +9,7 @@ import pytest
 from exam_core.authored import TextFormat
 from exam_core.questions.choices import MultipleChoice, SingleChoice, TrueFalse
 from exam_core.questions.essay import Essay
-from exam_core.questions.model import outcome
+from exam_core.questions.model import outcome, split
 from exam_core.questions.numeric import Near, Numeric, Tolerance
 from exam_core.questions.ordering import Ordering
 from exam_core.questions.ordering_rules import OrderingRule
@@ -56,7 +56,7 @@ def answer(text, fraction="100", inner=""):
 
 def earns(interaction, body):
     """What an answer earns; what is shown keeps the author's order."""
-    half, key = interaction.freeze(range)
+    half, key = split(interaction, range)
     return outcome(key, half.parse(0, body))
 
 

@@ -68,7 +68,7 @@ def test_rows_with_choices_in_columns(read) -> None:
     )
     assert [(c.id, c.credit) for c in one.question.interaction.choices] == [("a", 0), ("b", 0), ("c", 1)]
     assert [c.credit for c in two.question.interaction.choices] == [1, 0, 1]
-    assert two.question.interaction.rule is ChoiceRule.ALL_OR_NOTHING
+    assert two.question.interaction.rule is None
 
 
 def test_rows_for_choices_with_credits(read) -> None:
