@@ -20,7 +20,7 @@ def invalid_answers(shown: Mapping[str, Any]) -> Iterator[Invalid]:
     kind = shown["kind"]
     own = _MEMBER.get(kind, "choices")
     yield "no answer", {}, _WRONG_KIND
-    for other in _VALID.keys() - {own}:
+    for other in (each for each in _VALID if each != own):
         yield f"another kind's {other}", {other: _VALID[other]}, _WRONG_KIND
         yield f"{other} beside its own member", {own: _VALID[own], other: _VALID[other]}, _WRONG_KIND
     match kind:
