@@ -4,7 +4,8 @@ from fractions import Fraction
 from typing import Final
 
 from exam_core.canonical import JsonObject
-from exam_core.questions.choices import ChoiceRule, ChoicesHalf, ChoicesKey
+from exam_core.credits import NO_CREDIT
+from exam_core.questions.choices import ChoicesHalf, ChoicesKey
 from exam_core.questions.model import KeyHalf, KindName, StudentHalf
 from exam_core.questions.numeric import Near, NumericKey
 
@@ -21,9 +22,7 @@ def key_half(question: StudentHalf, entry: JsonObject) -> KeyHalf:
         return NumericKey(accepted=((near.interval, near.credit),))
     size = len(question.choices) if isinstance(question, ChoicesHalf) else 0
     correct = set(entry["choices"])
-    return ChoicesKey(
-        kind=question.kind,
-        credits=tuple(Fraction(number in correct) for number in range(size)),
-        rule=None if question.kind is KindName.MULTIPLE else ChoiceRule.ALL_OR_NOTHING,
-        floor=Fraction(0),
-    )
+    credits_ = tuple(Fraction(number in correct) for number in range(size))
+    if question.kind is KindName.SINGLE:
+        return ChoicesKey(kind=question.kind, credits=credits_)
+    return ChoicesKey(kind=question.kind, credits=credits_, rule=None, floor=NO_CREDIT)
