@@ -262,7 +262,7 @@ def test_a_corrected_key_keeps_the_paper(provision) -> None:
     assert corrected.paper_id == sitting.paper_id
     Question.objects.filter(pk=question.pk).update(text="A mended text")
     assert key_current(sitting).digest == corrected.digest
-    wrong.delete()
+    right.delete()
     detail = raises(ProblemKind.PAPER_CHANGED, key_current, sitting=sitting)
     assert f"question {question.ident} " in detail
     assert "restore the rest of the exam" in detail
