@@ -1,6 +1,6 @@
 """Scoring a sealed bucket agrees with an independent, naive scorer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from uuid import UUID
@@ -15,6 +15,7 @@ from exam_core.fold import SealedBucket, seal_bucket
 from exam_core.instants import from_micros
 from exam_core.paper import Key, Paper, freeze, plain_text
 from exam_core.questions.choices import Choice, MultipleChoice, SingleChoice
+from exam_core.questions.model import Numbering
 from exam_core.questions.numeric import Near, Numeric
 from exam_core.scoring import MultipleRule, Policy
 from exam_grader.grading.score import score_bucket
@@ -166,6 +167,8 @@ def test_answers_without_a_start_count() -> None:
 def test_another_key_gives_other_degrees() -> None:
     """A corrected key changes the degrees of the same seal."""
     bucket = sealed({1: LastAnswers(single=[0], multiple=None, numeric=None)})
-    other = Key.of(paper=PAPER.digest, entries=[KEY.entries[0].__class__(choices=1), *KEY.entries[1:]])
+    first, *rest = KEY.entries(PAPER)
+    half = SingleChoice(choices=choices(True, False, False)).key_half(Numbering(ids=("0", "1", "2")))
+    other = Key.of(paper=PAPER.digest, entries=[replace(first, half=half), *rest])
     totals = [score_bucket(Paper(PAPER.body), key, Policy(), bucket)[0].total for key in (KEY, other)]
     assert totals == [Decimal(0), Decimal("1.5")]
