@@ -85,7 +85,7 @@ def test_a_corrected_key_is_mapped_to_the_papers_numbers(seed: int) -> None:
     """When my teacher corrects the key, the choice that is now correct earns the points."""
     paper, key = freeze(EXAM, permute_by(seed), plain_text)
     swapped = Matching(stems=(replace(STEMS[0], target="2"), replace(STEMS[1], target="1")))
-    now = (_single("c"), _multiple("d"), _number(4, "0.5"), swapped)
+    now: tuple[Authored, ...] = (_single("c"), _multiple("d"), _number(4, "0.5"), swapped)
     corrected = replace(
         EXAM,
         questions=tuple(replace(q, interaction=each) for q, each in zip(EXAM.questions, now, strict=True)),
@@ -204,7 +204,7 @@ def test_a_paper_of_format_1_is_matched_by_its_content() -> None:
     assert compare(FORMAT_1, frozen, corrected, plain_text).detail == "the key of question q0 changed"
     now = _halves(FORMAT_1, rekey(FORMAT_1, frozen, corrected, plain_text))
     assert isinstance(now[0], ChoicesKey)
-    assert now[0].credits == (0, 1, 0, 0)
+    assert [int(credit) for credit in now[0].credits] == [0, 1, 0, 0]
     other = replace(exam, questions=(replace(SINGLE, interaction=SingleChoice(choices=_choices("a")[:3])), NUMERIC))
     with pytest.raises(NotTheSamePaperError, match="the choices of question q0 are not those of the paper"):
         rekey(FORMAT_1, frozen, other, plain_text)

@@ -55,7 +55,7 @@ def test_a_single_choice_earns_its_own_credit(data: st.DataObject, listed: list[
     choices = tuple(Choice(id=f"c{n}", text=str(n), credit=credit) for n, credit in enumerate(listed))
     half, key = split(SingleChoice(choices=choices), lambda _: order)
     for number, authored in enumerate(order):
-        assert half.choices[number].text == str(authored)
+        assert half.contents[number].text == str(authored)
         assert key.share(AnswerValue(choice=1 << number)) == listed[authored]
 
 
