@@ -16,10 +16,16 @@ IMAGES = {"web": "services/web", "solver": "services/solver", "grader": "service
 
 
 def members(member: str) -> list[str]:
-    """Return a member of the workspace and all members that it depends on."""
+    """Return a member of the workspace, and all members that its image has: those that it depends on, with its extras."""
+    return sorted(_members(member, extras=True))
+
+
+def _members(member: str, *, extras: bool = False) -> set[str]:
     project = tomllib.loads((ROOT / member / "pyproject.toml").read_text())["project"]
-    names = [each.removeprefix("exam-") for each in project["dependencies"] if each.startswith("exam-")]
-    return sorted({member}.union(*(members(f"services/{name}") for name in names)))
+    optional = project.get("optional-dependencies", {}).values() if extras else ()
+    required = [*project["dependencies"], *(each for group in optional for each in group)]
+    names = [each.removeprefix("exam-") for each in required if each.startswith("exam-")]
+    return {member}.union(*(_members(f"services/{name}") for name in names))
 
 
 def write_sbom(image: str, tools: Path, *, work: Path = WORK, output: Path = OUTPUT) -> Path:
