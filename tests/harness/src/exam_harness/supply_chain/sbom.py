@@ -16,7 +16,7 @@ IMAGES = {"web": "services/web", "solver": "services/solver", "grader": "service
 
 
 def members(member: str) -> list[str]:
-    """Return a member of the workspace, and all members that its image has: those that it depends on, with its extras."""
+    """Return a member of the workspace, and all members that its image has: its dependencies, and its extras."""
     return sorted(_members(member, extras=True))
 
 
