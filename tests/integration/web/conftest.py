@@ -20,7 +20,7 @@ from exam_core.service_tokens import Caller, sign_service_token
 from exam_harness.environments.processes.paths import REPOSITORY
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_harness.environments.processes.servers.redis import Redis
-from exam_web.exams.images import accept_image
+from exam_papers.images.acceptance import accept_image
 from exam_web.exams.models import Exam
 from exam_web.exams.services import exam_import
 from exam_web.internal import authentication as callers

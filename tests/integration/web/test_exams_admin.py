@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from exam_core.authoring.exam import read_exam
 from exam_core.paper import MAX_QUESTIONS
-from exam_web.exams.images import accept_image
+from exam_papers.images.acceptance import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import
 from exam_web.users.models import User

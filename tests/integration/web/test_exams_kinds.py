@@ -14,7 +14,7 @@ from exam_core.numbers import decimal_text
 from exam_core.paper import Key, Paper
 from exam_core.questions.model import KindName
 from exam_core.rekey import Change
-from exam_web.exams.images import accept_image
+from exam_papers.images.acceptance import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.selectors import exam_authored
 from exam_web.exams.services import exam_import

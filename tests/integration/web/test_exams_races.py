@@ -14,8 +14,8 @@ from django.urls import reverse
 
 from exam_core.authoring.exam import read_exam
 from exam_core.problems import Problem, ProblemKind
+from exam_papers.images.acceptance import accept_image
 from exam_web.exams import admin
-from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.schemas import ExamNew, QuestionNew
 from exam_web.exams.selectors import exam_authored

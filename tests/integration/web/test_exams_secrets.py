@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from exam_core.authoring.exam import read_exam
+from exam_papers.images.acceptance import accept_image
 from exam_web.api import public_api
-from exam_web.exams.images import accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import
 from exam_web.sittings.models import PaperKey, Sitting

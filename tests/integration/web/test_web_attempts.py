@@ -14,7 +14,7 @@ from exam_core.authoring.exam import read_exam
 from exam_core.problems import Problem
 from exam_core.schedule import Attempts, ScheduledSitting, State
 from exam_harness.environments.processes.paths import REPOSITORY
-from exam_web.exams.images import accept_image
+from exam_papers.images.acceptance import accept_image
 from exam_web.exams.models import Exam
 from exam_web.exams.services import exam_import
 from exam_web.sittings.models import Schedule, Sitting

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from exam_core.authoring.exam import read_exam
 from exam_core.problems import Problem
 from exam_harness.environments.processes.paths import REPOSITORY
-from exam_web.exams.images import MAX_BYTES, accept_image
+from exam_papers.images.acceptance import MAX_BYTES, accept_image
 from exam_web.exams.models import Choice, Exam, Question
 from exam_web.exams.services import exam_import
 from exam_web.sittings.models import Sitting

@@ -10,9 +10,10 @@ from ninja.files import UploadedFile
 
 from exam_core.problems import Problem, ProblemKind
 from exam_core.questions.model import KindName
+from exam_papers.images.acceptance import MAX_UPLOAD
 from exam_web.common import cache
 from exam_web.exams import selectors, services
-from exam_web.exams.images import MAX_UPLOAD, image_store
+from exam_web.exams.images import image_store
 from exam_web.exams.interactions import listed, listed_warnings
 from exam_web.exams.kinds import read_settings, stored_value
 from exam_web.exams.models import Choice, Exam, Image, Question

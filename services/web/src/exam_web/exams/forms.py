@@ -8,7 +8,8 @@ from django.forms.formsets import DELETION_FIELD_NAME
 
 from exam_core.numbers import NotANumberError, decimal_text, parse_decimal
 from exam_core.problems import Problem
-from exam_web.exams.images import MAX_UPLOAD, image_store
+from exam_papers.images.acceptance import MAX_UPLOAD
+from exam_web.exams.images import image_store
 
 
 class ExactTextField(forms.CharField):

@@ -62,7 +62,7 @@ def _format_known(name: str) -> models.CheckConstraint:
 
 
 class Image(models.Model):
-    """An image by its digest; `exams/images.py` validates it before it is stored."""
+    """An image by its digest; `exam_papers.images` checks it before it is stored."""
 
     sha256 = models.CharField(primary_key=True, max_length=64)
     content_type = models.CharField(max_length=20)

@@ -11,7 +11,7 @@ from exam_core.problems import Problem, ProblemKind
 from exam_core.scoring import MultipleRule, Policy
 from exam_core.service_tokens import Caller
 from exam_papers.documents.reading import read_document
-from exam_web.exams.images import DocumentImages
+from exam_papers.images.acceptance import DocumentImages
 from exam_web.exams.ownership import check_namespace, owner_named
 from exam_web.exams.selectors import sittings_keeping_papers
 from exam_web.exams.services import exam_import

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from exam_core.documents import decode
 from exam_core.problems import Problem
 from exam_papers.documents.reading import read_document
-from exam_web.exams.images import DocumentImages
+from exam_papers.images.acceptance import DocumentImages
 from exam_web.exams.selectors import sittings_keeping_papers
 from exam_web.exams.services import exam_import
 from exam_web.users.models import Doctor, Level

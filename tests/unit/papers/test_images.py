@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags
 from PIL import Image as Pillow
 
-from exam_web.exams.images import MAX_BYTES, MAX_SIDE, MAX_UPLOAD, DocumentImages, accept_image
+from exam_papers.images.acceptance import MAX_BYTES, MAX_SIDE, MAX_UPLOAD, DocumentImages, accept_image
 
 
 def noise(size: tuple[int, int], kind: str, **options: int) -> bytes:

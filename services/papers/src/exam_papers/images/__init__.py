@@ -1,0 +1,1 @@
+"""Images of questions, as they are stored: checked, upright, without metadata."""
