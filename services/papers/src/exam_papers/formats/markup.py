@@ -26,6 +26,20 @@ ALLOWED_ELEMENTS: Final = frozenset(
     )
 )
 """The elements of HTML that papers show."""
+MATH_ELEMENTS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        math mrow mi mn mo mtext mspace ms mfrac msqrt mroot mstyle merror mpadded mphantom msub msup msubsup munder
+        mover munderover mmultiscripts mprescripts mtable mtr mtd semantics annotation
+        """,
+    )
+)
+"""The elements of MathML in a text; papers show formulas."""
+ITEM_IMAGE: Final = '<img class="exam-image" src="{}" alt="">'
+"""How the image of a question, a choice, a stem or an item is written behind its text."""
+ITEM_IMAGE_AT_END: Final = re.compile(r'<img class="exam-image" src="sha256:([0-9a-f]{64})" alt="">\Z')
+"""Finds it, when it refers to an image by its digest."""
 
 
 class SourceFormat(Enum):
@@ -162,8 +176,8 @@ def _words(text: str) -> str:
 
 def foreign_elements(text: str) -> Iterator[tuple[str, int]]:
     """Yield the elements of an HTML text that papers do not show, with their number; `style` is the attribute too."""
-    scan = _scan(text)
-    found = Counter({name: count for name, count in scan.elements.items() if name not in ALLOWED_ELEMENTS})
+    scan, shown = _scan(text), ALLOWED_ELEMENTS | MATH_ELEMENTS
+    found = Counter({name: count for name, count in scan.elements.items() if name not in shown})
     found["style"] += scan.styled
     yield from sorted((name, count) for name, count in found.items() if count)
 
