@@ -111,7 +111,8 @@ class Collector:
         """
         idents = self._idents()
         if not self._drafts and not self._faults:
-            self.fault(Place(1), "the file contains no question")
+            reasons = sorted({feature for code, feature, _ in self._losses if code is LossCode.NOT_TAKEN})
+            self.fault(Place(1), ": ".join(["the file contains no question", *reasons[:1]]))
         if self._faults:
             raise ImportFaults(tuple(sorted(self._faults, key=self._order)))
         questions = tuple(_question(draft, ident) for draft, ident in zip(self._drafts, idents, strict=True))

@@ -19,7 +19,7 @@ from exam_papers.formats.xml_tree import Node
 
 FOLDER: Final = "images"
 _INSTEAD: Final = dict.fromkeys(
-    ["u", "s", "mark", "ins", "del", "bdi", "bdo", "ruby", "rt", "rp"], "span"
+    ("u", "s", "mark", "ins", "del", "bdi", "bdo", "ruby", "rt", "rp"), "span"
 ) | dict.fromkeys(("figure", "figcaption"), "div")
 """Elements that QTI 2 does not have, and what is written for them."""
 

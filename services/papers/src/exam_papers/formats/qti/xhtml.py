@@ -1,5 +1,6 @@
 """Turns HTML as authors write it into elements that XML can state."""
 
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from typing import Final
@@ -11,22 +12,7 @@ from exam_papers.formats.xml_tree import Node
 XHTML: Final = "xhtml"
 MATHML: Final = "http://www.w3.org/1998/Math/MathML"
 _ATTRIBUTES: Final = frozenset(
-    [
-        "alt",
-        "width",
-        "height",
-        "src",
-        "start",
-        "colspan",
-        "rowspan",
-        "headers",
-        "scope",
-        "lang",
-        "dir",
-        "title",
-        "datetime",
-        "cite",
-    ]
+    re.findall(r"\w+", "alt width height src start colspan rowspan headers scope lang dir title datetime cite")
 )
 _FORBIDDEN_IN_MATH: Final = frozenset({"href", "style", "class", "id"})
 _SILENT: Final = frozenset({"script", "style", "template"})
