@@ -131,7 +131,7 @@ def test_stimuli_stand_before_the_text(read) -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        (manifest(), "the manifest names no item of QTI 2 or 3"),
+        (manifest(), "the manifest names no item of QTI"),
         (manifest(resource("q.xml")), "p.zip, q.xml, line 1: the manifest or a test names this file, and it is not"),
         (manifest(resource("../q.xml")), "p.zip, imsmanifest.xml, line 1: names '../q.xml', which is not in the"),
         (manifest(resource("http://example.org/q.xml")), "which is not in the package"),

@@ -25,6 +25,7 @@ from exam_papers.formats.model import Finding, ImportFaults, Loss, LossCode, Pla
         ("q", pack({"xl/workbook.xml": b""}), "xlsx"),
         ("q", b"<x:assessmentItem/>", "qti"),
         ("q", b"<qti-assessment-item/>", "qti"),
+        ("q", b"<questestinterop/>", "qti"),
         ("q", pack({"imsmanifest.xml": b""}), "qti"),
     ],
 )
@@ -37,7 +38,6 @@ def test_formats_are_recognised(file, data, name) -> None:
     ("data", "reason"),
     [
         (b"exam\n", "the format is not known: known are GIFT (.gift)"),
-        (b"<questestinterop/>", "this is QTI 1.2, which is not read"),
         (b"<x:assessmentTest/>", "this is a QTI test without its package"),
         (b"<html><quiz/></html>", "this is an XML document of the element <html>"),
         (b"< x", "this is markup"),

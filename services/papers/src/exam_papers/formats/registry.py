@@ -51,8 +51,8 @@ FORMATS: Final[Mapping[str, QuestionFormat]] = {
 """The formats by name."""
 
 _XML_ROOT: Final = re.compile(r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*>\s*)*<([\w:.-]+)", re.DOTALL)
-_ROOTS: Final = {"quiz": "moodle-xml", "assessmentItem": "qti", "qti-assessment-item": "qti"}
-_FOREIGN_ROOTS: Final = {"questestinterop": "QTI 1.2", "assessmentTest": "a QTI test without its package"}
+_ROOTS: Final = {"quiz": "moodle-xml", "assessmentItem": "qti", "qti-assessment-item": "qti", "questestinterop": "qti"}
+_FOREIGN_ROOTS: Final = {"assessmentTest": "a QTI test without its package"}
 _AIKEN: Final = re.compile(r"^\s*ANSWER:\s*[A-Z]\s*$", re.MULTILINE)
 _GIFT: Final = re.compile(r"^\s*(::.*::|\$CATEGORY:)|\{[^{}]*\}", re.MULTILINE)
 _SHEET: Final = re.compile(r"\A\s*\"?[\w ]+\"?\s*[,;\t]")

@@ -26,12 +26,12 @@ def choice(part: Part) -> Taken:
     single = _is_single(part)
     if single and most is not None and most != 1:
         part.context.fault(part.node, f"has maxChoices {most} and a response of a single value: write 1, or multiple")
-    part.layout(nodes)
     least = limit_of(part, "minChoices") or 0
     if least > int(single):
         part.context.lose(LossCode.LIMITS, "the least number of selected choices is dropped")
     if single:
         return _single(part, nodes)
+    part.layout(nodes)
     return _multiple(part, nodes, None if most == 0 or (most or 0) > len(nodes) else most)
 
 
@@ -39,9 +39,7 @@ def inline_choice(part: Part) -> Taken:
     """Read choices that are selected in the middle of a sentence."""
     if not _is_single(part):
         part.context.fault(part.response.node, "has a field that takes one choice, and a response of several values")
-    nodes = list(part.node.all("inlineChoice"))
-    part.layout(nodes)
-    return _single(part, nodes)
+    return _single(part, list(part.node.all("inlineChoice")))
 
 
 def _is_single(part: Part) -> bool:
@@ -67,6 +65,7 @@ def _single(part: Part, nodes: list[Node]) -> Taken:
     truth = _true_false(nodes, read, credits_)
     if truth is not None:
         return Taken(truth, weight)
+    part.layout(nodes)
     return Taken(SingleChoice(choices=_choices(part, nodes, read, credits_)), weight, places(nodes))
 
 

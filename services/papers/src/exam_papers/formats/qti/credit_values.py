@@ -1,7 +1,6 @@
 """Credits and weights of scores: what a score is a part of, and exact fractions for the decimals of files."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -47,8 +46,3 @@ def choice_credits(values: Sequence[Fraction], weight: Fraction, floor: Fraction
     if floor == NO_CREDIT and best <= FULL_CREDIT:
         return [max(-FULL_CREDIT, credit) for credit in credits_]
     return credits_
-
-
-def decimal_of(number: Fraction) -> Decimal:
-    """Return a number of a file as a decimal, of at most 30 digits."""
-    return Decimal(number.numerator) / Decimal(number.denominator)

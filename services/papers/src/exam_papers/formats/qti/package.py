@@ -15,7 +15,7 @@ from exam_papers.formats.qti.names import normalise, resolve
 from exam_papers.formats.xml_tree import Node, parse
 
 MANIFEST: Final = "imsmanifest.xml"
-_RESOURCE: Final = re.compile(r"(?:imsqti_)?(item|test|section|assessment)(?:_xml|v\d|\b)")
+_RESOURCE: Final = re.compile(r"(?:imsqti_)?(?:(item|test|section|assessment)(?:_xml|v\d|\b)|xmlv1p\d)")
 _MAX_SECTIONS: Final = 20
 _DROPPED: Final = {
     "timeLimits": (LossCode.LIMITS, "time limits are dropped: a sitting has its own"),
@@ -75,7 +75,7 @@ class Package:
                 self._items[path] = ItemFile(path)
         if manifest is not None and not resources:
             self.collector.file = f"{self.title}, {MANIFEST}"
-            self.collector.fault(Place(1), "the manifest names no item of QTI 2 or 3")
+            self.collector.fault(Place(1), "the manifest names no item of QTI")
         return list(self._items.values())
 
     def _resources(self, manifest: Node) -> Iterator[tuple[str, str]]:
@@ -92,7 +92,7 @@ class Package:
                 if path is None:
                     self.collector.fault(Place(node.line), f"names {href!r}, which is not in the package")
                 else:
-                    yield kind[1], path
+                    yield kind[1] or "item", path
 
     def _test(self, path: str) -> None:
         root = self.parse(path)

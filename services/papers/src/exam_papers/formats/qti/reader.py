@@ -8,6 +8,7 @@ from exam_papers.formats.collector import Collector
 from exam_papers.formats.encoding import refusal
 from exam_papers.formats.model import Imported, LossCode, Place
 from exam_papers.formats.qti.context import Context
+from exam_papers.formats.qti.first import FIRST_ROOT, FirstReader
 from exam_papers.formats.qti.item import ROOT, ItemReader, Placed
 from exam_papers.formats.qti.names import is_known, resolve
 from exam_papers.formats.qti.names import normalise as normalised
@@ -40,6 +41,9 @@ def read(data: bytes, *, file: str, accept_image: AcceptImage) -> Imported:
 
 
 def _item(collector: Collector, root: Node, archive: Archive | None, item: ItemFile, before: tuple[Node, ...]) -> None:
+    if root.name == FIRST_ROOT:
+        FirstReader(collector, archive, item.path).read(root)
+        return
     if root.name != ROOT:
         collector.fault(Place(root.line), f"the root element is <{root.name}> and not <{ROOT}>")
         return

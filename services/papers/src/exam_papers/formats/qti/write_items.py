@@ -185,6 +185,8 @@ class ItemWriter:
             text = self.losses.text(entry.text, self.question.id)
             same = normalised(text) if question.case else folded(normalised(text))
             kept.setdefault(same, AcceptedText(text=text, credit=entry.credit))
+        if all(entry.credit <= 0 for entry in kept.values()):
+            raise NotWritableError("has only texts that earn points after others that accept the same")
         hidden = len(question.accepted) - len(kept)
         self.lose(LossCode.CREDIT, "an accepted text that can never match is dropped", hidden)
         mapping = self.keys.mapping(
