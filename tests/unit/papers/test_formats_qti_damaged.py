@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from copy import deepcopy
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def damage(draw, document) -> bytes:
     if what == "remove" and node is not root:
         node.getparent().remove(node)
     elif what == "twice" and node is not root:
-        node.addnext(etree.fromstring(etree.tostring(node)))
+        node.addnext(deepcopy(node))
     elif what == "empty":
         for child in list(node):
             node.remove(child)

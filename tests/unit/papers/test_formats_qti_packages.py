@@ -52,6 +52,12 @@ def resource(href, kind="item"):
     return f'<resource type="imsqti_{kind}_xmlv2p2" href="{href}"><file href="{href}"/></resource>'
 
 
+def test_metadata_are_named(read) -> None:
+    """If a manifest describes the package or its files, I am told that this is dropped."""
+    files = manifest("<resource><metadata><lom/></metadata></resource>", resource("q.xml")) | {"q.xml": item()}
+    assert [loss.code for loss in read(files).losses] == [LossCode.METADATA]
+
+
 def test_items_without_a_test(read) -> None:
     """If a package has items and no test, they are read in the manifest's order."""
     files = manifest(resource("b/q%201.xml"), resource("a.xml")) | {"b/q 1.xml": item("q1"), "a.xml": item("q2")}

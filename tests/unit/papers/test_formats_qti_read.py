@@ -277,6 +277,17 @@ def test_matching(read) -> None:
         read(item(f"<p>Match.</p>{body}", several, MATCH))
 
 
+def test_scores_of_the_right_answer(read) -> None:
+    """If the right answer earns another score than the stated maximum, its score is the weight, with a warning."""
+    imported = read(item(choices("ab"), response(correct="a"), MATCH, score=SCORE.format(' normalMaximum="5"')))
+    assert [c.credit for c in only(imported).interaction.choices] == [1, 0]
+    assert (only(imported).weight, len(imported.warnings)) == (1, 1)
+    basic = MATCH.replace("match_correct", "CC2_match_basic")
+    most = SCORE.format("").replace("SCORE", "MAXSCORE").replace("/>", "><defaultValue><value>5</value></defaultValue>")
+    imported = read(item(choices("ab"), response(correct="a"), basic, score=most + "</outcomeDeclaration>"))
+    assert (only(imported).weight, imported.warnings) == (5, ())
+
+
 def test_ordering(read) -> None:
     """If items are put in order, all or nothing earns; a rule for each place is understood."""
     body = choices("cab", 'shuffle="true"').replace("choiceInteraction", "orderInteraction")

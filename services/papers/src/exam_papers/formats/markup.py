@@ -124,7 +124,8 @@ def plain(text: str, source: TextFormat) -> tuple[str, bool]:
     return bare, escape(bare, source) == text
 
 
-_FORMULA: Final = re.compile(r"\\\(.+?\\\)|\$\$.+?\$\$", re.DOTALL)
+FORMULA: Final = re.compile(r"\\\(.+?\\\)|\$\$.+?\$\$", re.DOTALL)
+"""TeX between its delimiters."""
 _HELD: Final = re.compile("\ufdde([0-9]+)\ufdde")
 
 
@@ -136,7 +137,7 @@ def _render_markdown(text: str) -> str:
         formulas.append(html.escape(match.group(), quote=False))
         return f"\ufdde{len(formulas) - 1}\ufdde"
 
-    rendered: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(_FORMULA.sub(hold, text))
+    rendered: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(FORMULA.sub(hold, text))
     one = re.fullmatch(r"<p>((?:(?!</?p>).)*)</p>\n", rendered, re.DOTALL)
     bare = one[1] if one else rendered.removesuffix("\n")
     return _HELD.sub(lambda match: formulas[int(match[1])], bare)

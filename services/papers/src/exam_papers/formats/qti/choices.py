@@ -56,9 +56,12 @@ def _single(part: Part, nodes: list[Node]) -> Taken:
         weight = mapped_weight(mapping, part.outcomes, single=True)
         credits_ = [credit_of(mapping.bounded(mapping.value(name)) / weight) for name in identifiers]
     elif isinstance(part.scoring, Chain):
-        weight = part.outcomes.stated or part.scoring.best
+        weight = part.chain_weight(part.scoring)
         credits_ = [credit_of(_chain_score(part, part.scoring, name) / weight) for name in identifiers]
         part.check_identifiers(nodes, part.response.correct)
+        by_key = any(isinstance(branch.test, IsCorrect) for branch in part.scoring.branches)
+        if by_key and len(part.response.correct) != 1:
+            part.context.fault(part.response.node, "needs one correct response")
     else:
         raise NotUnderstoodError
     read = [part.content.read(node) for node in nodes]
@@ -81,8 +84,6 @@ def _chain_score(part: Part, chain: Chain, identifier: str) -> Fraction:
 
     def passed(test: Test) -> bool:
         if isinstance(test, IsCorrect):
-            if len(part.response.correct) != 1:
-                part.context.fault(part.response.node, "needs one correct response")
             return part.response.correct[:1] == (identifier,)
         if isinstance(test, IsValue):
             return test.value == identifier

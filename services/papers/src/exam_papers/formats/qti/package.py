@@ -73,6 +73,8 @@ class Package:
         for kind, path in resources:
             if kind == "item" and path not in self._items:
                 self._items[path] = ItemFile(path)
+        if manifest is not None and has_metadata(manifest):
+            self.collector.lose(LossCode.METADATA, "the metadata of the package are dropped")
         if manifest is not None and not resources:
             self.collector.file = f"{self.title}, {MANIFEST}"
             self.collector.fault(Place(1), "the manifest names no item of QTI")
@@ -168,6 +170,13 @@ class Package:
         for child in node.children:
             if child.name in _DROPPED:
                 self.collector.lose(*_DROPPED[child.name])
+
+
+def has_metadata(manifest: Node) -> bool:
+    """Return whether a manifest describes the package or its files beyond the names of its schema."""
+    owners = [manifest, *(node for group in manifest.all("resources") for node in group.all("resource"))]
+    found = {each.name for owner in owners for node in owner.all("metadata") for each in node.children}
+    return bool(found - {"schema", "schemaversion"})
 
 
 TOOL: Final = "exam papers"

@@ -11,7 +11,7 @@ from exam_papers.formats.qti.content import Body, Content
 from exam_papers.formats.qti.context import Context
 from exam_papers.formats.qti.declarations import Outcomes, Response, is_true
 from exam_papers.formats.qti.names import usable_idents
-from exam_papers.formats.qti.scoring import Scoring
+from exam_papers.formats.qti.scoring import Chain, Scoring
 from exam_papers.formats.xml_tree import Node
 
 
@@ -60,6 +60,10 @@ class Part:
         shuffled = is_true(self.node.attributes.get("shuffle"), default=False)
         if not shuffled or any(is_true(node.attributes.get("fixed"), default=False) for node in nodes):
             self.context.lose_once(LossCode.LAYOUT, "choices in a fixed order are shuffled")
+
+    def chain_weight(self, chain: Chain) -> Fraction:
+        """Return the score that is the whole weight of a chain."""
+        return self.whole(chain.best) if chain.only_correct else self.outcomes.stated or chain.best
 
     def whole(self, earned: Fraction) -> Fraction:
         """Return the score of the complete answer as the weight, with a warning if the file states another one."""

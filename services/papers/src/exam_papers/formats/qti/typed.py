@@ -58,7 +58,7 @@ def _numeric(part: Part) -> Taken:
         entries = [(_exactly(each.key), mapping.bounded(each.value)) for each in mapping.entries]
         otherwise = mapping.bounded(mapping.default)
     elif isinstance(part.scoring, Chain):
-        weight = part.outcomes.stated or part.scoring.best
+        weight = part.chain_weight(part.scoring)
         entries = [(_number(part, branch.test), branch.score) for branch in part.scoring.branches]
         otherwise = part.scoring.otherwise
     else:
@@ -108,7 +108,7 @@ def _text(part: Part) -> Taken:
         found = [(IsText(each.key, each.case), mapping.bounded(each.value)) for each in kept]
         otherwise = mapping.bounded(mapping.default)
     elif isinstance(part.scoring, Chain):
-        weight = part.outcomes.stated or part.scoring.best
+        weight = part.chain_weight(part.scoring)
         found = [(_tested(part, branch.test), branch.score) for branch in part.scoring.branches]
         otherwise = part.scoring.otherwise
     else:

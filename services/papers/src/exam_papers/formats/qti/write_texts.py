@@ -8,7 +8,7 @@ from exam_core.authoring import AcceptedImage
 from exam_core.images import ImageRef
 from exam_papers.formats.collector import Collector
 from exam_papers.formats.losses import Losses, NotWritableError
-from exam_papers.formats.markup import IMAGE_SCHEME, SourceFormat, SourceText, as_html
+from exam_papers.formats.markup import FORMULA, IMAGE_SCHEME, SourceFormat, SourceText, as_html
 from exam_papers.formats.model import LossCode
 from exam_papers.formats.qti.content import Content, shows_something
 from exam_papers.formats.qti.context import Context
@@ -74,6 +74,8 @@ class Texts:
             self._without_html5(root)
         if self.question.format is TextFormat.HTML and self.shown(root) != kept:
             self.lose(LossCode.TEXT_FORMAT, "the HTML is written in another spelling")
+        if self.question.format is not TextFormat.PLAIN:
+            self.lose(LossCode.TEXT_FORMAT, "formulas are written as TeX", len(FORMULA.findall(kept)))
         self._replace_images(root)
         if image is not None and (path := self._file(image.sha256)):
             root.children.append(html_element("img", **{"class": "exam-image", "src": path, "alt": ""}))
