@@ -304,6 +304,20 @@ def test_ordering(read) -> None:
     assert (question.interaction.rule, question.weight) == (OrderingRule.PLACES, 6)
 
 
+def test_sliders_and_partial_orders(read, faults) -> None:
+    """If a number is set by a slider, it is typed here; an order of some items has no place."""
+    body = '<p>How many?</p><sliderInteraction responseIdentifier="R" lowerBound="0" upperBound="9"/>'
+    imported = read(item(body, response(base="integer", correct="7"), MATCH))
+    assert only(imported).interaction == Numeric(accepted=(Near(value=F(7)),))
+    assert codes(imported) == [LossCode.LAYOUT]
+    order = choices("abc", 'shuffle="true"').replace("choiceInteraction", "orderInteraction")
+    assert (
+        "an order of some of its items is not taken" in faults(item(order, response("ordered", correct="ab"), MATCH))[0]
+    )
+    hexadecimal = ENTRY.replace("textEntryInteraction ", 'textEntryInteraction base="16" ')
+    assert "a number that is not decimal" in faults(item(hexadecimal, response(base="integer", correct="7"), MATCH))[0]
+
+
 def test_essays(read) -> None:
     """If a text is marked by hand, it is an essay, with the notes of its scorer."""
     rubric = '<rubricBlock view="scorer"><p>Look for<br/>this.</p></rubricBlock>'

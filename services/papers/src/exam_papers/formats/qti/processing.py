@@ -96,7 +96,9 @@ class _Processing:
             tests: list[Test] = [IsAnything()] if is_else else self.conditions.tests(expressions[0])
             value = self.branch(child, initial)
             if is_else or isinstance(value, Mapped):
-                otherwise = value if tests == [IsAnything()] else Places(0, NO_CREDIT)
+                if tests != [IsAnything()]:
+                    raise NotUnderstoodError
+                otherwise = value
                 break
             branches += self.scored(tests, value)
         if isinstance(otherwise, Mapped) and not branches:

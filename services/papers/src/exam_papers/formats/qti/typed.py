@@ -10,7 +10,7 @@ from exam_core.questions.patterns import folded, normalised
 from exam_core.questions.text import AcceptedText
 from exam_papers.formats.model import LossCode, Place
 from exam_papers.formats.moodle import point_number, short_text
-from exam_papers.formats.qti.context import NotUnderstoodError
+from exam_papers.formats.qti.context import NotTakenError, NotUnderstoodError
 from exam_papers.formats.qti.credit_values import credit_of, mapped_weight
 from exam_papers.formats.qti.declarations import NUMBERS, Entry, Mapping
 from exam_papers.formats.qti.parts import Part, Taken, limit_of
@@ -23,6 +23,8 @@ def text_entry(part: Part) -> Taken:
         part.context.lose(LossCode.LIMITS, "the pattern of answers is dropped")
     if part.response.cardinality != "single":
         part.context.fault(part.response.node, f"has a field and a response {part.response.cardinality!r}")
+    if part.node.attributes.get("base", "10") != "10":
+        raise NotTakenError("a number that is not decimal")
     if part.response.base_type in NUMBERS:
         return _numeric(part)
     if part.response.base_type != "string":
