@@ -72,10 +72,15 @@ def test_a_package_states_a_question_or_names_the_loss(data, questions, pictures
         return
     imported = qti.read(exported.data, file="f", accept_image=accept_image)
     for before, after in zip(stated, imported.questions, strict=True):
-        lost = {loss.feature for loss in exported.losses if loss.question == before.question.id}
+        lost = {loss.code for loss in exported.losses if loss.question == before.question.id}
         event(f"losses: {sorted(lost)}")
         if not lost:
             assert after == before
+        if lost <= {LossCode.LABELS}:
+            assert after.question == before.question
+        if lost <= {LossCode.LABELS, LossCode.TEXT_FORMAT}:
+            shares = [each.question.interaction.freeze(range)[1] for each in (before, after)]
+            assert isinstance(before.question.interaction, Ordering | Matching | ShortText) or shares[0] == shares[1]
     assert {loss.code for loss in exported.losses} <= LIMITED
     assert imported.losses == ()
 
