@@ -98,7 +98,9 @@ def _multiple(draw: st.DrawFn, shape: Shape) -> MultipleChoice:
     if not shape.rules:
         return MultipleChoice(choices=choices, rule=ChoiceRule.SUM_OF_CREDITS)
     if draw(st.booleans()):
-        return MultipleChoice(choices=choices)
+        plain = all(choice.credit in {0, 1} for choice in choices)
+        rules = [ChoiceRule.ALL_OR_NOTHING, None] if plain else [ChoiceRule.ALL_OR_NOTHING]
+        return MultipleChoice(choices=choices, rule=draw(st.sampled_from(rules)))
     return MultipleChoice(
         choices=choices,
         rule=ChoiceRule.SUM_OF_CREDITS,

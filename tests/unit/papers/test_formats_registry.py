@@ -23,6 +23,10 @@ from exam_papers.formats.model import Finding, ImportFaults, Loss, LossCode, Pla
         ("q", "kind\ttext\n".encode("utf-16"), "csv"),
         ("q.zip", pack({"a.csv": b"", "a.png": b""}), "csv"),
         ("q", pack({"xl/workbook.xml": b""}), "xlsx"),
+        ("q", b"<x:assessmentItem/>", "qti"),
+        ("q", b"<qti-assessment-item/>", "qti"),
+        ("q", b"<questestinterop/>", "qti"),
+        ("q", pack({"imsmanifest.xml": b""}), "qti"),
     ],
 )
 def test_formats_are_recognised(file, data, name) -> None:
@@ -35,11 +39,9 @@ def test_formats_are_recognised(file, data, name) -> None:
     [
         (b"exam\n", "the format is not known: known are GIFT (.gift)"),
         (b"exam: x\nquestions: {a: b}", "this is an exam document"),
-        (b"<questestinterop/>", "this is QTI 1.2, which is not read"),
-        (b"<x:assessmentItem/>", "this is a QTI item"),
+        (b"<x:assessmentTest/>", "this is a QTI test without its package"),
         (b"<html><quiz/></html>", "this is an XML document of the element <html>"),
         (b"< x", "this is markup"),
-        (pack({"imsmanifest.xml": b""}), "this is a QTI or IMS package"),
         (pack({"a.txt": b""}), "this is a ZIP archive with a.txt"),
         (b"PK\x03\x04", "is not a readable ZIP archive"),
     ],

@@ -45,6 +45,7 @@ class Collector:
     """What was found so far; `finish` returns it, or raises all faults."""
 
     file: str
+    """The file that is read; readers of archives set it to the file in the archive."""
     accept_image: AcceptImage
     ids_are_ours: bool = False
     """Whether a name that is no id, or given twice, is a fault; in files of other platforms it is a loss."""
@@ -110,12 +111,17 @@ class Collector:
         """
         idents = self._idents()
         if not self._drafts and not self._faults:
-            self.fault(Place(1), "the file contains no question")
+            reasons = sorted({feature for code, feature, _ in self._losses if code is LossCode.NOT_TAKEN})
+            self.fault(Place(1), ": ".join(["the file contains no question", *reasons[:1]]))
         if self._faults:
-            raise ImportFaults(tuple(sorted(self._faults, key=lambda fault: (fault.place.line, fault.place.column))))
+            raise ImportFaults(tuple(sorted(self._faults, key=self._order)))
         questions = tuple(_question(draft, ident) for draft, ident in zip(self._drafts, idents, strict=True))
         losses = tuple(Loss(code, feature, name, count) for (code, feature, name), count in self._losses.items())
         return Imported(questions=questions, images=dict(self._images), losses=losses, warnings=tuple(self._warnings))
+
+    @staticmethod
+    def _order(fault: Finding) -> tuple[str, int, str]:
+        return fault.file, fault.place.line, fault.place.column
 
     def _idents(self) -> list[str]:
         """The ids of all questions: those that the file gives, and q1, q2, … for the others."""

@@ -28,6 +28,20 @@ ALLOWED_ELEMENTS: Final = frozenset(
     )
 )
 """The elements of HTML that papers show."""
+MATH_ELEMENTS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        math mrow mi mn mo mtext mspace ms mfrac msqrt mroot mstyle merror mpadded mphantom msub msup msubsup munder
+        mover munderover mmultiscripts mprescripts mtable mtr mtd semantics annotation
+        """,
+    )
+)
+"""The elements of MathML in a text; papers show formulas."""
+ITEM_IMAGE: Final = '<img class="exam-image" src="{}" alt="">'
+"""How the image of a question, a choice, a stem or an item is written behind its text."""
+ITEM_IMAGE_AT_END: Final = re.compile(r'<img class="exam-image" src="sha256:([0-9a-f]{64})" alt="">\Z')
+"""Finds it, when it refers to an image by its digest."""
 
 
 class SourceFormat(Enum):
@@ -112,7 +126,8 @@ def plain(text: str, source: TextFormat) -> tuple[str, bool]:
     return bare, escape(bare, source) == text
 
 
-_FORMULA: Final = re.compile(r"\\\(.+?\\\)|\$\$.+?\$\$", re.DOTALL)
+FORMULA: Final = re.compile(r"\\\(.+?\\\)|\$\$.+?\$\$", re.DOTALL)
+"""TeX between its delimiters."""
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table")
 _HELD: Final = re.compile("\ufdde([0-9]+)\ufdde")
 
@@ -127,7 +142,7 @@ def _render_markdown(text: str) -> str:
         formulas.append(html.escape(match.group(), quote=False))
         return f"\ufdde{len(formulas) - 1}\ufdde"
 
-    rendered: str = _MARKDOWN.render(_FORMULA.sub(hold, text))
+    rendered: str = _MARKDOWN.render(FORMULA.sub(hold, text))
     one = re.fullmatch(r"<p>((?:(?!</?p>).)*)</p>\n", rendered, re.DOTALL)
     bare = one[1] if one else rendered.removesuffix("\n")
     return _HELD.sub(lambda match: formulas[int(match[1])], bare)
@@ -150,7 +165,7 @@ def foreign_elements(text: str) -> Iterator[tuple[str, int]]:
     """
     found: Counter[str] = Counter()
     for name, attributes in _START_TAG.findall(text):
-        if name.lower() not in ALLOWED_ELEMENTS:
+        if name.lower() not in ALLOWED_ELEMENTS | MATH_ELEMENTS:
             found[name.lower()] += 1
         if _STYLED.search(attributes):
             found["style"] += 1

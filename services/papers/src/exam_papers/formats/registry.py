@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from exam_core.authoring.exam import AcceptedImage, AcceptImage
-from exam_papers.formats import aiken, gift, moodle_xml, sheets
+from exam_papers.formats import aiken, gift, moodle_xml, qti, sheets
 from exam_papers.formats.archives import MAGIC, Archive
 from exam_papers.formats.model import Exported, FileQuestion, Imported, ImportFaults
 
@@ -45,6 +45,7 @@ FORMATS: Final[Mapping[str, QuestionFormat]] = {
         QuestionFormat("moodle-xml", "Moodle XML", (".xml",), moodle_xml.read, moodle_xml.write),
         QuestionFormat("csv", "a CSV sheet", (".csv", ".tsv"), sheets.read, sheets.write_csv),
         QuestionFormat("xlsx", "an XLSX sheet", (".xlsx",), sheets.read, sheets.write_xlsx),
+        QuestionFormat("qti", "a QTI package", (".zip",), qti.read, qti.write),
     )
 }
 """The formats by name."""
@@ -52,12 +53,8 @@ FORMATS: Final[Mapping[str, QuestionFormat]] = {
 _XML_ROOT: Final = re.compile(
     r"\s*(?:<\?[^>]*\?>\s*|<!--(?:(?!-->).)*-->\s*|<!DOCTYPE[^>\[]*>\s*)*<([\w:.-]+)", re.DOTALL
 )
-_ROOTS: Final = {"quiz": "moodle-xml"}
-_FOREIGN_ROOTS: Final = {
-    "questestinterop": "QTI 1.2",
-    "assessmentItem": "a QTI item",
-    "qti-assessment-item": "a QTI item",
-}
+_ROOTS: Final = {"quiz": "moodle-xml", "assessmentItem": "qti", "qti-assessment-item": "qti", "questestinterop": "qti"}
+_FOREIGN_ROOTS: Final = {"assessmentTest": "a QTI test without its package"}
 _AIKEN: Final = re.compile(r"^[ \t]*ANSWER:[ \t]*[A-Z][ \t\r]*$", re.MULTILINE)
 _GIFT: Final = re.compile(r"^[ \t]*(::.*::|\$CATEGORY:)|\{[^{}]*\}", re.MULTILINE)
 _EXAM: Final = re.compile(r"^exam[ \t]*:", re.MULTILINE)
@@ -122,7 +119,7 @@ def _archive(file: str, data: bytes) -> QuestionFormat:
     if "xl/workbook.xml" in archive:
         return FORMATS["xlsx"]
     if "imsmanifest.xml" in archive:
-        raise UnknownFormatError(f"{file}: this is a QTI or IMS package, which is not read: {_known()}")
+        return FORMATS["qti"]
     if any(name.lower().endswith((".csv", ".tsv", ".xlsx")) for name in archive.names):
         return FORMATS["csv"]
     names = ", ".join(archive.names[:3]) or "nothing"

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from exam_core.authored import TextFormat
 from exam_core.images import ImageRef
 from exam_papers.formats.collector import Collector
-from exam_papers.formats.markup import IMAGE_SCHEME, SourceFormat, SourceText, replace_images
+from exam_papers.formats.markup import IMAGE_SCHEME, ITEM_IMAGE_AT_END, SourceFormat, SourceText, replace_images
 from exam_papers.formats.model import LossCode, Place
 from exam_papers.formats.xml_tree import Node
 
@@ -29,9 +29,6 @@ FORMAT_NAMES: Final = {
 }
 WIKI: Final = "wiki_like"
 PLUGIN_FILE: Final = "@@PLUGINFILE@@"
-ITEM_IMAGE: Final = '<img class="exam-image" src="{}" alt="">'
-"""How the image of a choice, a stem or an item is written behind its text."""
-_ITEM_IMAGE: Final = re.compile(r'<img class="exam-image" src="sha256:([0-9a-f]{64})" alt="">\Z')
 _DATA_URI: Final = re.compile(r"data:image/[\w.+-]+;base64,(.*)", re.DOTALL)
 _MAX_BASE64: Final = 20_000_000
 
@@ -68,7 +65,7 @@ class Texts:
         target = text_format.value if isinstance(text_format.value, TextFormat) else TextFormat.HTML
         text = replace_images(text, target, images.reference)
         images.report()
-        if target is not TextFormat.PLAIN and (found := _ITEM_IMAGE.search(text)) and found[1] in images.refs:
+        if target is not TextFormat.PLAIN and (found := ITEM_IMAGE_AT_END.search(text)) and found[1] in images.refs:
             return ReadText(SourceText(text[: found.start()].rstrip(), text_format), images.refs[found[1]])
         return ReadText(SourceText(text, text_format))
 

@@ -20,7 +20,7 @@ from exam_core.questions.numeric import Between, Near, Numeric, Tolerance
 from exam_core.questions.ordering import Ordering
 from exam_core.questions.text import ShortText
 from exam_papers.formats.losses import Losses, NotWritableError, items_of, moodle_credits, percent
-from exam_papers.formats.markup import IMAGE_SCHEME, escape, plain, replace_images
+from exam_papers.formats.markup import IMAGE_SCHEME, ITEM_IMAGE, escape, plain, replace_images
 from exam_papers.formats.model import Exported, FileQuestion, LossCode
 from exam_papers.formats.moodle import (
     RULE_NAMES,
@@ -31,7 +31,7 @@ from exam_papers.formats.moodle import (
     number_text,
     pattern_text,
 )
-from exam_papers.formats.moodle_xml.texts import FORMAT_NAMES, ITEM_IMAGE, PLUGIN_FILE
+from exam_papers.formats.moodle_xml.texts import FORMAT_NAMES, PLUGIN_FILE
 
 SUFFIX: Final = ".xml"
 _PLAIN: Final = FORMAT_NAMES[TextFormat.PLAIN]
