@@ -1,0 +1,1 @@
+"""Check and convert files of questions; needs the parsers of `exam-cli[papers]`."""
