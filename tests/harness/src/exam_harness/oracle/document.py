@@ -66,7 +66,7 @@ class Question:
     cap: Fraction = Fraction(1)
     numbers: tuple[AcceptedNumber, ...] = ()
     texts: tuple[AcceptedText, ...] = ()
-    shown: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def correct(self) -> frozenset[int]:
