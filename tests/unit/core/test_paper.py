@@ -14,6 +14,7 @@ from exam_core.canonical import canonical
 from exam_core.images import ImageRef
 from exam_core.paper import Key, KeyEntry, Paper, freeze, plain_text
 from exam_core.questions.choices import Choice, MultipleChoice, SingleChoice
+from exam_core.questions.essay import Essay
 from exam_core.questions.matching import Matching, Stem
 from exam_core.questions.model import Rendered
 from exam_core.questions.numeric import Near, Numeric
@@ -122,3 +123,13 @@ def test_a_key_is_canonical() -> None:
         b'{"answers":[{"accepted":[{"credit":"1","high":"2","high_open":false,"low":"1","low_open":false}],"id":"q",'
         b'"kind":"numeric"}],"format":2,"paper":"p"}'
     )
+
+
+@pytest.mark.parametrize(("characters", "size"), [(1, 2), (500, 3), (20_000, 42)])
+def test_an_essay_counts_for_its_length(characters: int, size: int) -> None:
+    """Long essays spread a sitting over more partitions, so that none grows with what students write."""
+    exam = _exam(
+        AuthoredQuestion(id="n", text="?", interaction=Numeric(accepted=(Near(value=Fraction(1)),))),
+        AuthoredQuestion(id="e", text="?", interaction=Essay(max_characters=characters)),
+    )
+    assert freeze(exam, range, plain_text)[0].size == size

@@ -17,7 +17,7 @@ def buckets_for(*, candidates: int, questions: int, changes: int = 4) -> int:
 
     Args:
         candidates: the number of students who may attend.
-        questions: the number of questions in the paper.
+        questions: the size of the paper, in which an essay counts for several questions (`exam_core.paper.Paper.size`).
         changes: the average number of rows per answer, with changed answers and retries.
     """
     students, rows = max(1, candidates), max(1, questions) * changes

@@ -16,12 +16,15 @@ from exam_core import format_1
 from exam_core.authored import AuthoredExam, AuthoredQuestion, TextFormat
 from exam_core.canonical import Json, JsonObject, canonical, digest
 from exam_core.numbers import decimal_text
+from exam_core.questions.essay import EssayHalf
 from exam_core.questions.model import Content, KeyHalf, Numbering, Permute, Rendered, StudentHalf
 from exam_core.questions.registry import key_half, student_half
 
 FORMAT: Final = 2
 READABLE: Final = (format_1.FORMAT, FORMAT)
 MAX_QUESTIONS: Final = 500
+ESSAY_UNIT: Final = 500
+"""Characters of an essay that take about as many bytes as the row of another answer, several times over."""
 
 RenderText = Callable[[str, TextFormat], Rendered]
 """Makes a text of an author, in its format, into what students see."""
@@ -62,6 +65,15 @@ class Paper:
             Question(half=student_half(question), weight=Decimal(question["weight"]))
             for question in self.content["questions"]
         )
+
+    @cached_property
+    def size(self) -> int:
+        """The number of questions; an essay counts as one more for each `ESSAY_UNIT` characters that it may have.
+
+        It bounds the rows and bytes that an attempt adds to a partition of the answer log.
+        """
+        essays = (question.half for question in self.questions if isinstance(question.half, EssayHalf))
+        return len(self.questions) + sum(half.max_characters // ESSAY_UNIT for half in essays)
 
     @cached_property
     def images(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from exam_core import bounds
 from exam_core.authored import AuthoredExam
 from exam_core.buckets import buckets_for
 from exam_core.instants import from_micros, rfc3339, to_micros
@@ -82,13 +83,13 @@ def sitting_refreeze(
             level=exam.level,
             frozen_at=frozen_at,
             refreeze=named or row.refreeze,
-            buckets=buckets_for(candidates=row.candidates, questions=question_count(paper)),
+            buckets=bucket_count(paper, row.candidates),
         )
 
 
-def question_count(paper: Paper) -> int:
-    """The number of questions of a frozen paper."""
-    return len(CorePaper(bytes(paper.body)).questions)
+def bucket_count(paper: Paper, candidates: int) -> int:
+    """The number of buckets of a sitting of a frozen paper."""
+    return min(bounds.MAX_BUCKETS, buckets_for(candidates=candidates, questions=CorePaper(bytes(paper.body)).size))
 
 
 def _is_frozen_as(row: Sitting, paper: Paper, key: PaperKey, exam: Exam) -> bool:

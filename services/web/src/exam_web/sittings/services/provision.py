@@ -7,7 +7,6 @@ from uuid import UUID
 from django.db import transaction
 
 from exam_core.bounds import check_candidates, check_name, check_window
-from exam_core.buckets import buckets_for
 from exam_core.instants import from_micros, rfc3339, span_to_micros, to_micros
 from exam_core.problems import Problem, ProblemKind
 from exam_core.questions.model import Permute
@@ -21,7 +20,7 @@ from exam_web.exams.ownership import check_namespace
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.services.adoption import sitting_adopt
-from exam_web.sittings.services.freezing import paper_freeze, question_count, random_permutation
+from exam_web.sittings.services.freezing import bucket_count, paper_freeze, random_permutation
 from exam_web.sittings.services.leases import fixed_at, is_fixed
 from exam_web.sittings.services.locking import compare_and_set, locked_sitting, next_epoch
 from exam_web.sittings.services.window import check_bounds, invalid_field, window_changes
@@ -165,7 +164,7 @@ def _changes(row: Sitting, now: int, *, candidates: int | None, policy: Policy) 
             raise _fixed(row, "the policy (multiple, negative_total)", "students answer by it")
         changes["policy"] = policy.to_json()
     if candidates is not None and candidates != row.candidates:
-        buckets = buckets_for(candidates=candidates, questions=question_count(row.paper))
+        buckets = bucket_count(row.paper, candidates)
         if row.state != State.SCHEDULED.value or (buckets != row.buckets and is_fixed(row, now)):
             raise _fixed(
                 row,
@@ -214,7 +213,7 @@ def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute
             duration=spec.duration,
             extra_past_close=spec.extra_past_close,
             candidates=spec.candidates,
-            buckets=buckets_for(candidates=spec.candidates, questions=question_count(paper)),
+            buckets=bucket_count(paper, spec.candidates),
             policy=spec.policy.to_json(),
             publish=spec.publish,
         )
