@@ -14,6 +14,7 @@ from django.test import RequestFactory
 from exam_core.bounds import MAX_BUCKETS, MAX_CANDIDATES, MAX_INSTANT, MAX_SPAN, MIN_INSTANT
 from exam_web.api import internal_api
 from exam_web.degrees.models import Degree
+from exam_web.exams.models import Question
 from exam_web.sittings.models import Accommodation, Revision, Sitting, SittingPause
 from exam_web.users.models import Revocation
 
@@ -129,14 +130,17 @@ def test_a_long_list_of_rows_is_shortened(rows: Sitting) -> None:
     """If many rows are out of bounds, ten are listed for each constraint and the others are counted."""
     with connection.cursor() as cursor:
         migrate_back("exams")
-        cursor.execute("UPDATE exams_question SET kind = 'essay'")
-    with pytest.raises(CommandError, match=r"exams_question: 10 more \(question_kind_known\)") as raised:
+        cursor.execute("UPDATE exams_question SET kind = 'drawing' RETURNING id")
+        more = len(cursor.fetchall()) - 10
+    assert more > 1
+    with pytest.raises(CommandError, match=rf"exams_question: {more} more \(question_kind_known\)") as raised:
         call_command("migrate", "exams", verbosity=0)
     assert str(raised.value).count("exams_question id ") == 10
 
 
 def migrate_back(app: str) -> None:
-    """Undo an app's migration that adds the constraints, in the test's transaction."""
+    """Undo an app's migration that adds the constraints, in the test's transaction, for the kinds known then."""
+    Question.objects.exclude(kind__in=["single", "multiple", "numeric"]).delete()
     loader = MigrationLoader(connection)
     (bounds,) = [key for key in loader.graph.nodes if key[0] == app and key[1].endswith("_bounds")]
     [(_, before)] = loader.get_migration(*bounds).dependencies
