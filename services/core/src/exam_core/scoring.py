@@ -1,6 +1,6 @@
 """Scoring: compare counted answers with a key under a policy. Exact: fractions internally, decimals in results."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -58,7 +58,8 @@ class Policy:
 class Score:
     """One student's result.
 
-    `points` has one entry per question, None for an unanswered one and for one that is marked by hand.
+    `points` has one entry per question, None for an unanswered one, one that is marked by hand, and one that was not
+    drawn.
     """
 
     points: tuple[Decimal | None, ...]
@@ -72,15 +73,36 @@ class Score:
         return [None if points is None else decimal_text(points) for points in self.points]
 
 
-def score(paper: Paper, key: Key, policy: Policy, answers: Iterable[tuple[int, AnswerValue]]) -> Score:
+def score(
+    paper: Paper,
+    key: Key,
+    policy: Policy,
+    answers: Iterable[tuple[int, AnswerValue]],
+    drawn: Collection[int] | None = None,
+) -> Score:
     """Score the counted answers of one student, given as (question number, answer).
 
     The total is rounded once, half up to the cent, and so are the points of each question: -0.005 is 0.00.
+
+    Args:
+        paper: the paper.
+        key: its key.
+        policy: the rules.
+        answers: the answers that count.
+        drawn: the questions that the student got, None for all. Answers to others do not count.
+
+    Raises:
+        ValueError: the paper draws questions, and it is not known which ones.
     """
+    if drawn is None and paper.draws:
+        raise ValueError("the paper draws questions, and the attempt does not state which ones the student got")
+    got = range(len(paper.questions)) if drawn is None else drawn
     halves = _halves(paper, key, policy)
     earned: list[Fraction | None] = [None] * len(halves)
     answered = 0
     for number, answer in answers:
+        if number not in got:
+            continue
         share = outcome(halves[number], answer)
         answered += share is not Unscored.NOT_ATTEMPTED
         if isinstance(share, Fraction):
@@ -90,7 +112,7 @@ def score(paper: Paper, key: Key, policy: Policy, answers: Iterable[tuple[int, A
         points=tuple(None if points is None else _rounded(points) for points in earned),
         answered=answered,
         total=_rounded(total if policy.negative_total else max(NO_CREDIT, total)),
-        maximum=sum((question.weight for question in paper.questions), Decimal(0)),
+        maximum=sum((paper.questions[number].weight for number in got), Decimal(0)),
     )
 
 

@@ -6,14 +6,17 @@ members are checked where a member is parsed, against `exam_core.limits`.
 
 from collections.abc import Iterator, Sequence
 
-from exam_core.authored import AuthoredQuestion
+from exam_core.authored import AuthoredQuestion, Section
 from exam_core.paper import MAX_QUESTIONS
 from exam_core.questions.model import Fault
+from exam_core.sections import section_faults
 
 
-def exam_faults(questions: Sequence[AuthoredQuestion]) -> list[str]:
-    """List every reason why an exam of these questions cannot be frozen."""
+def exam_faults(questions: Sequence[AuthoredQuestion], sections: Sequence[Section] = ()) -> list[str]:
+    """List every reason why an exam of these questions in these sections cannot be frozen."""
+    weights = [question.weight for question in questions]
     faults = [f"question {each.id} {fault.reason}" for each in questions for fault in question_faults(each)]
+    faults += [f"section {sections[index].id} {reason}" for index, _, reason in section_faults(sections, weights)]
     count = count_fault(len(questions))
     return faults if count is None else [*faults, count]
 

@@ -17,7 +17,8 @@ def score_bucket(paper: Paper, key: Key, policy: Policy, sealed: SealedBucket) -
 
 
 def _score_attempt(paper: Paper, key: Key, policy: Policy, attempt: SealedAttempt) -> DegreeRow:
-    result = score(paper, key, policy, ((answer.question, answer.answer) for answer in attempt.answers))
+    answers = ((answer.question, answer.answer) for answer in attempt.answers)
+    result = score(paper, key, policy, answers, attempt.drawn)
     return DegreeRow(
         student=attempt.student,
         total=result.total,
