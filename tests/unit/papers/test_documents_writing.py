@@ -12,7 +12,7 @@ from exam_core.images import ImageRef
 from exam_core.paper import freeze, plain_text
 from exam_core.questions.model import Authored
 from exam_core.schedule import Attempts
-from exam_harness.strategies.questions import EXAMS
+from exam_harness.strategies.questions import EXAMS, SECTIONED
 from exam_papers.documents.writing import write_exam
 
 PICTURES = {"a" * 64: b"a picture", "b" * 64: b"another"}
@@ -50,7 +50,7 @@ def _images() -> dict[str, AcceptedImage]:
 
 
 @settings(max_examples=200)
-@given(EXAMS, st.none() | st.sampled_from(Attempts))
+@given(EXAMS | SECTIONED, st.none() | st.sampled_from(Attempts))
 def test_what_is_written_is_read_back(exam: AuthoredExam, attempts: Attempts | None) -> None:
     """If I export my exam and import it again, it is the same exam, with every text and credit."""
     pictured = _pictured(exam)
@@ -58,5 +58,7 @@ def test_what_is_written_is_read_back(exam: AuthoredExam, attempts: Attempts | N
     read = read_exam(write_exam(document), accept_image)
     assert (read.level, read.attempts) == ("one", attempts)
     assert _texts(read.exam) == _texts(pictured)
+    assert read.exam.sections == pictured.sections
+    assert [each.shuffle for each in read.exam.questions] == [each.shuffle for each in pictured.questions]
     assert freeze(read.exam, range, plain_text) == freeze(pictured, range, plain_text)
     assert write_exam(read) == write_exam(document)
