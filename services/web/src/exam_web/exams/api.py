@@ -209,12 +209,18 @@ def _for_student(exam: Exam, user: User) -> ExamForStudent:
         instructions=exam.instructions,
         format=cast("Format", exam.format),
         sittings=_sittings(exam, user),
-        paper=None if digest is None else _paper(exam, digest),
+        paper=None if digest is None else _paper_for_all(exam, digest),
     )
 
 
 def _attempts(exam: Exam) -> Attempts:
     return cast("Attempts", exam.attempts)
+
+
+def _paper_for_all(exam: Exam, digest: str) -> dict[str, Any] | None:
+    """Return a paper unless it has pools: of these, no student is shown what was not drawn for them."""
+    paper = _paper(exam, digest)
+    return None if any("draw" in section for section in paper.get("sections", ())) else paper
 
 
 def _paper(exam: Exam, digest: str) -> dict[str, Any]:

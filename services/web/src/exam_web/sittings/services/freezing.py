@@ -87,8 +87,8 @@ def sitting_refreeze(
 
 
 def question_count(paper: Paper) -> int:
-    """The number of questions of a frozen paper."""
-    return len(CorePaper(bytes(paper.body)).questions)
+    """The number of questions of a frozen paper that each student gets."""
+    return CorePaper(bytes(paper.body)).given
 
 
 def _is_frozen_as(row: Sitting, paper: Paper, key: PaperKey, exam: Exam) -> bool:
