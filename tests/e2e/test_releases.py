@@ -13,6 +13,7 @@ from exam_harness.environments.cluster.deploy import (
     RESTRICTED,
     WAIT,
     await_platform,
+    await_rollouts,
     chart_arguments,
 )
 from exam_harness.environments.cluster.diagnostics import await_recovery
@@ -64,9 +65,7 @@ def second(platform, access) -> Iterator[None]:
         small = (f"--set={value}" for value in SMALL)
         cluster.helm("install", SECOND, str(CHART), f"--namespace={SECOND}", *_arguments(platform), *small)
         cluster.kubectl("-n", SECOND, "wait", "--for=condition=complete", "jobs", "--all", WAIT, seconds=300)
-        for kind in ("statefulset", "deployment"):
-            for name in cluster.kubectl("-n", SECOND, "get", kind, "--output=name").split():
-                cluster.kubectl("-n", SECOND, "rollout", "status", name, WAIT, seconds=300)
+        await_rollouts(cluster, seconds=240, namespace=SECOND)
         yield
     finally:
         for name in (SECOND, UNWATCHED):

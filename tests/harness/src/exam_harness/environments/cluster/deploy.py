@@ -82,16 +82,16 @@ def await_platform(cluster: Cluster, echo: Echo) -> None:
     await_rollouts(cluster, seconds=240)
 
 
-def await_rollouts(cluster: Cluster, *, seconds: int) -> None:
-    """Wait until every StatefulSet and Deployment of the platform is rolled out; `seconds` for each of them."""
+def await_rollouts(cluster: Cluster, *, seconds: int, namespace: str = NAMESPACE) -> None:
+    """Wait until every StatefulSet and Deployment of a release is rolled out; `seconds` for each of them."""
     for kind in ("statefulset", "deployment"):
-        for each in cluster.get("-n", NAMESPACE, kind)["items"]:
+        for each in cluster.get("-n", namespace, kind)["items"]:
             name = f"{kind}/{each['metadata']['name']}"
             status = ("rollout", "status", name)
             if each["spec"].get("updateStrategy", {}).get("type") == "OnDelete":
                 # The operator replaces its pods: `rollout status` has nothing to wait for.
                 status = ("wait", name, f"--for=jsonpath={{.status.availableReplicas}}={each['spec']['replicas']}")
-            cluster.kubectl("-n", NAMESPACE, *status, f"--timeout={seconds}s", seconds=seconds + GRACE_SECONDS)
+            cluster.kubectl("-n", namespace, *status, f"--timeout={seconds}s", seconds=seconds + GRACE_SECONDS)
 
 
 def component_selector(name: str) -> str:
