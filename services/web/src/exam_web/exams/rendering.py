@@ -25,29 +25,29 @@ def text_faults(question: AuthoredQuestion) -> Iterator[str]:
 
 def faults_of(text: str, form: TextFormat) -> tuple[str, ...]:
     """Return what is wrong with a text, by its lines."""
-    from exam_papers import texts  # noqa: PLC0415 - see the module's docstring
-
-    try:
-        texts.render(text, form)
-    except texts.TextError as error:
-        return tuple(str(fault) for fault in error.faults)
-    return ()
+    return _rendered(text, form)[1]
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def render_text(text: str, form: TextFormat) -> Rendered:
     """Return a text in its format as students see it; HTML is left out where it says no more than the plain text.
 
     A text with faults is shown as it was written: an exam with such a text cannot be frozen, but is compared with its
     frozen paper.
     """
+    return _rendered(text, form)[0]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _rendered(text: str, form: TextFormat) -> tuple[Rendered, tuple[str, ...]]:
+    """Return what students see of a text, and what is wrong with it."""
     from exam_papers import texts  # noqa: PLC0415 - see the module's docstring
 
-    if form is TextFormat.PLAIN or not text.strip():
-        return plain_text(text, form)
     try:
         rendered = texts.render(text, form)
-    except texts.TextError:
-        return plain_text(text, form)
+    except texts.TextError as error:
+        return plain_text(text, form), tuple(str(fault) for fault in error.faults)
+    if form is TextFormat.PLAIN or not text.strip():
+        return plain_text(text, form), ()
     unmarked = f"<p>{escape(rendered.text, quote=False)}</p>"
-    return Rendered(text=rendered.text, html=None if rendered.html.strip() == unmarked else rendered.html)
+    html = None if rendered.html.strip() == unmarked else rendered.html
+    return Rendered(text=rendered.text, html=html), ()
