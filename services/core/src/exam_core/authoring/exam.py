@@ -55,8 +55,13 @@ def read_exam(text: str, accept_image: AcceptImage) -> ExamDocument:
     Raises:
         Problem: PAPER_INVALID, its `faults` listing every (line, reason).
     """
+    return read_exam_node(compose(text), accept_image)
+
+
+def read_exam_node(root: yaml.Node, accept_image: AcceptImage) -> ExamDocument:
+    """Read a composed exam document; raises as `read_exam`."""
     reader = _Reader(accept_image)
-    document = reader.document(compose(text))
+    document = reader.document(root)
     if reader.nodes.faults or document is None:
         raise invalid(reader.nodes.faults)
     return document

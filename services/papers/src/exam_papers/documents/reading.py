@@ -6,7 +6,7 @@ from typing import Final
 import yaml
 
 from exam_core.authored import TextFormat
-from exam_core.authoring.exam import AcceptImage, ExamDocument, read_exam
+from exam_core.authoring.exam import AcceptImage, ExamDocument, read_exam_node
 from exam_core.documents import Fault, compose, invalid
 from exam_core.problems import Problem
 from exam_papers.texts import TextError, eaten_commands, render
@@ -24,7 +24,7 @@ def read_document(text: str, accept_image: AcceptImage) -> ExamDocument:
     root = compose(text)
     faults = [*_eaten(root, text), *_unrendered(root, TextFormat.MARKDOWN)]
     try:
-        document = read_exam(text, accept_image)
+        document = read_exam_node(root, accept_image)
     except Problem as problem:
         listed = problem.extra["faults"]
         if not faults or not isinstance(listed, list):
