@@ -20,7 +20,7 @@ from exam_core.questions.choices import ChoicesKey
 from exam_core.questions.model import KeyHalf
 from exam_core.questions.numeric import NumericKey
 from exam_core.scoring import Policy, score
-from exam_core.validation import exam_faults
+from exam_core.validation import count_fault, question_faults
 
 GOOD = """\
 exam: algebra-101
@@ -235,7 +235,8 @@ def check_exam(document: ExamDocument) -> None:
     assert len({question.id for question in questions}) == len(questions) >= 1
     for question in questions:
         assert len({item.id for item in question.interaction.items}) == len(question.interaction.items)
-    assert exam_faults(questions) == []
+    assert [fault for question in questions for fault in question_faults(question)] == []
+    assert count_fault(len(questions)) is None
     assert paper.images == document.images.keys()
     best = [best_answer(entry.half) for entry in key.entries(paper)]
     answered = [(number, answer) for number, answer in enumerate(best) if answer is not None]

@@ -22,7 +22,7 @@ from exam_core.questions.model import KindName
 from exam_core.questions.notation import parse_accepted
 from exam_core.questions.numeric import Between, Numeric
 from exam_core.scoring import Policy, score
-from exam_core.validation import exam_faults
+from exam_core.validation import count_fault, question_faults
 from exam_harness.environments.processes.paths import REPOSITORY
 
 PAPERS = REPOSITORY / "k8s/samples/papers"
@@ -138,7 +138,8 @@ def test_the_keys_of_the_samples_are_correct(name: str, level: str, solved: dict
 def test_the_samples_have_no_faults_and_no_warnings(name: str) -> None:
     """If I start from a sample, I get no warning about it."""
     questions = sample(name).exam.questions
-    assert exam_faults(questions) == []
+    assert [fault for question in questions for fault in question_faults(question)] == []
+    assert count_fault(len(questions)) is None
     assert [warning for question in questions for warning in question.interaction.warnings()] == []
 
 

@@ -4,18 +4,11 @@ YAML import, admin and API all apply these rules. Their reasons tell nothing of 
 members are checked where a member is parsed, against `exam_core.limits`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from exam_core.authored import AuthoredQuestion
 from exam_core.paper import MAX_QUESTIONS
 from exam_core.questions.model import Fault
-
-
-def exam_faults(questions: Sequence[AuthoredQuestion]) -> list[str]:
-    """List every reason why an exam of these questions cannot be frozen."""
-    faults = [f"question {each.id} {fault.reason}" for each in questions for fault in question_faults(each)]
-    count = count_fault(len(questions))
-    return faults if count is None else [*faults, count]
 
 
 def count_fault(questions: int) -> str | None:
