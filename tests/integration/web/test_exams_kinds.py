@@ -12,6 +12,7 @@ from exam_core.authoring.exam import read_exam
 from exam_core.canonical import Json, canonical, digest_of
 from exam_core.numbers import decimal_text
 from exam_core.paper import Key, Paper
+from exam_core.problems import Problem
 from exam_core.questions.model import KindName
 from exam_core.rekey import Change
 from exam_papers.images.acceptance import accept_image
@@ -21,6 +22,7 @@ from exam_web.exams.services import exam_import
 from exam_web.sittings.models import Paper as StoredPaper
 from exam_web.sittings.models import PaperKey, Sitting
 from exam_web.sittings.selectors import content_comparison
+from exam_web.sittings.services.freezing import paper_freeze
 from exam_web.sittings.services.revisions import key_current
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -183,6 +185,40 @@ def test_rows_that_cannot_be_read_are_faults(log_in, people, kinds: Exam, client
         assert client.get(f"/admin/exams/question/{question.pk}/change/").status_code == 200
     page = client.get(f"/admin/exams/exam/{kinds.pk}/change/").content.decode()
     assert "question single has a with a credit that is neither" in page
+
+
+def test_texts_are_frozen_as_they_are_rendered(kinds: Exam) -> None:
+    """If my texts have emphasis or formulas, the paper has them as HTML with MathML, and as plain text."""
+    Question.objects.filter(ident="word").update(text=r"Who *found* \(x^2\)?")
+    frozen, _ = paper_freeze(exam=kinds, permute=range)
+    content = Paper(bytes(frozen.body)).content
+    assert (content["instructions"], content["instructions_html"]) == (
+        "Read first.",
+        "<p><strong>Read</strong> first.</p>",
+    )
+    (word,) = [each for each in content["questions"] if each["kind"] == "text"]
+    assert word["text"] == r"Who found \(x^2\)?"
+    assert word["html"].startswith("<p>Who <em>found</em> <math><semantics><mrow><msup><mi>x</mi><mn>2</mn></msup>")
+
+
+def test_formulas_with_faults_are_listed(log_in, people, kinds: Exam, client) -> None:
+    """If a formula of a text, a choice or the instructions has a fault, I read where, and no paper is frozen."""
+    Exam.objects.update(instructions=r"\(\foo\)")
+    Question.objects.filter(ident="word").update(text="One.\n\n" + r"\(\bar{x}\) and \(\baz\)")
+    Choice.objects.filter(question__ident="single", ident="a").update(text=r"\(\frac{1}\)")
+    faults = log_in(people.doctor).get("/api/exams/kinds").json()["faults"]
+    places = [
+        "instructions: line 1: ",
+        "question single has a fault in 'a': line 1: ",
+        "question word has a fault in text: line 3: ",
+    ]
+    assert [fault.startswith(place) for fault, place in zip(faults, places, strict=True)] == [True] * 3, faults
+    with pytest.raises(Problem, match="question word has a fault in text: line 3: "):
+        paper_freeze(exam=Exam.objects.get(), permute=range)
+    client.force_login(people.doctor)
+    question = Question.objects.get(ident="word")
+    page = client.get(f"/admin/exams/question/{question.pk}/change/").content.decode()
+    assert "has a fault in text: line 3: " in page
 
 
 def test_warnings_are_listed(log_in, people, kinds: Exam) -> None:

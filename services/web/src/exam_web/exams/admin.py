@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from exam_web.common import cache
 from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
 from exam_web.exams.forms import ExactTextField, NumberField, PositionedFormSet
-from exam_web.exams.interactions import listed, listed_warnings, read_question
+from exam_web.exams.interactions import listed, listed_warnings
 from exam_web.exams.models import Choice, Exam, Image, Question, validate_namespace
 from exam_web.exams.question_forms import PartForm, QuestionForm, QuestionFormSet
 from exam_web.exams.selectors import (
@@ -20,6 +20,7 @@ from exam_web.exams.selectors import (
     part_faults,
     questions_of,
     read_questions,
+    read_row,
     sittings_keeping_papers,
 )
 from exam_web.exams.services import LISTS, draft_refusal, exam_touch
@@ -229,7 +230,7 @@ class QuestionAdmin(OwnedAdmin):
     @admin.display(description="Faults")
     def faults(self, question: Question) -> str:
         """List what is to be corrected before a sitting can be created, and warnings; parts show their own."""
-        read = read_question(question, question.choices.select_related("image"))
+        read = read_row(question, question.choices.select_related("image"))
         warnings = [f"{warning.reason} (a warning)" for warning in read.warnings]
         return "\n".join([*(fault.reason for fault in read.faults), *warnings]) or "none"
 

@@ -74,7 +74,14 @@ def questions_of(exam: Exam) -> QuerySet[Question]:
 
 def read_questions(rows: Iterable[Question]) -> tuple[ReadQuestion, ...]:
     """Read an exam's rows as the questions that the core freezes, each with its faults and warnings."""
-    return tuple(_with_text_faults(read_question(row, row.choices.all())) for row in rows)
+    return tuple(read_row(row, row.choices.all()) for row in rows)
+
+
+def read_row(row: Question, parts: Iterable[Choice]) -> ReadQuestion:
+    """Read a question and its parts, in their order, with the faults of its texts."""
+    read = read_question(row, parts)
+    faults = tuple(RowFault(reason=reason, member="text") for reason in text_faults(read.question))
+    return replace(read, faults=(*read.faults, *faults), warnings=() if faults else read.warnings)
 
 
 def instructions_faults(exam: Exam) -> list[str]:
@@ -82,15 +89,10 @@ def instructions_faults(exam: Exam) -> list[str]:
     return [f"instructions: {reason}" for reason in faults_of(exam.instructions, TextFormat(exam.format))]
 
 
-def _with_text_faults(read: ReadQuestion) -> ReadQuestion:
-    faults = tuple(RowFault(reason=reason, member="text") for reason in text_faults(read.question))
-    return replace(read, faults=(*read.faults, *faults), warnings=() if faults else read.warnings)
-
-
 def part_faults(question: Question) -> dict[int | None, str]:
     """Return the faults and warnings of a question's parts by their primary keys."""
     parts = list(question.choices.select_related("image").order_by("position"))
-    read = read_question(question, parts)
+    read = read_row(question, parts)
     found: dict[int | None, str] = {}
     for fault in (*read.faults, *read.warnings):
         if fault.part is not None:
