@@ -178,7 +178,7 @@ def _resume_a_leader_of_the_past(world, replicas: Replicas) -> list[str]:
     def is_past(moment: datetime) -> bool:
         return datetime.fromisoformat(world.sitting("due")["now"]) > moment
 
-    eventually(lambda: is_past(ends_at - timedelta(seconds=1.5)), "the sitting is about to end")
+    eventually(lambda: is_past(ends_at - timedelta(seconds=4)), "the sitting is about to end")
     standby.service.kill()
     eventually(lambda: is_past(ends_at), "the sitting is to be closed")
     assert world.sitting("due")["state"] == "scheduled"
