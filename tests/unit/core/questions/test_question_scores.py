@@ -246,7 +246,7 @@ def test_folding_makes_no_text_longer_and_is_final(text: str) -> None:
 
 SMALL = [text for size in range(7) for text in map("".join, product("ab", repeat=size))]
 PATTERNS = st.text("ab*", min_size=1, max_size=4)
-"""Two of these that overlap match a text of `SMALL`: at most three letters and a run in each, or four letters in one."""
+"""Two that overlap match a text of `SMALL`: each has at most three letters beside a run, or one has four and no run."""
 
 
 @given(st.text("ab*", min_size=1, max_size=6))
