@@ -68,7 +68,7 @@ down: packages ## delete the cluster, and stop the Docker engine if `make up` st
 	@$(BIN)/python -m exam_harness.environments.cluster.down
 
 .PHONY: test-e2e
-test-e2e: packages ## test the platform in a cluster of its own: pods killed, release upgraded, machine down
+test-e2e: packages ## test the platform in a cluster of its own: pods killed, release upgraded, a second release, machine down
 	@$(BIN)/pytest -m e2e tests/e2e $(PYTEST_ARGS)
 
 .PHONY: test-e2e-full

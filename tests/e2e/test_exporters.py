@@ -1,9 +1,6 @@
 """Exporters of the stores in a cluster: their images, users and connections."""
 
-import os
-
 import httpx
-import pytest
 
 from exam_harness.environments.cluster.deploy import (
     CHART,
@@ -18,8 +15,6 @@ from exam_harness.environments.cluster.diagnostics import await_recovery
 from exam_harness.waiting import eventually
 
 UP = {"postgres": (9187, "pg_up 1"), "redis": (9121, "redis_up 1"), "cassandra": (9142, "exam_cassandra_up{")}
-
-pytestmark = pytest.mark.skipif(os.environ.get("EXAM_E2E") != "all", reason="exporters are part of test-e2e-full")
 
 
 def test_every_store_is_up(platform, access) -> None:

@@ -1,7 +1,6 @@
 """Two releases in one cluster: each operator minds its own namespaces, and removing one leaves the other as it was."""
 
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -40,8 +39,6 @@ EXAM = {
         "window": {"opensAt": "2090-01-15T09:00:00Z", "closesAt": "2090-01-15T11:00:00Z", "duration": "90m"},
     },
 }
-
-pytestmark = pytest.mark.skipif(os.environ.get("EXAM_E2E") != "all", reason="two releases are part of test-e2e-full")
 
 
 def _arguments(platform) -> list[str]:

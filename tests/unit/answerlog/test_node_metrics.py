@@ -18,7 +18,7 @@ from exam_answerlog.node_metrics import (
 
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     POOLS: [("ReadStage", 2, 7, 0, 100, 1)],
-    READS: [("exam", "papers", 5, 1.5, 20.0), ("system", "local", 9, 1.0, 1.0)],
+    READS: [("exam", "papers", 5, 0.0015, 0.02), ("system", "local", 9, 0.1, 0.1)],
     WRITES: [("exam", "answers", 0, None, None)],
     DISK: [("exam", "answers", 3), ("system", "local", 1)],
     HINTS: [(2,), (3,)],

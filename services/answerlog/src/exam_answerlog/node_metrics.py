@@ -94,7 +94,7 @@ class _Families:
         )
         self._latency = GaugeMetricFamily(
             f"{prefix}_request_latency_seconds",
-            "Quantiles of the latency of coordinated requests, of recent minutes.",
+            "Quantiles of the latency of coordinated requests, of recent minutes, to the millisecond.",
             labels=("node", "table", "operation", "quantile"),
         )
         self._disk = GaugeMetricFamily(
@@ -138,14 +138,18 @@ class _Families:
             self._pool_blocked.add_metric((node, pool), blocked_ever)
 
     def _add_requests(self, node: str, operation: str, rows: Iterable[Row]) -> None:
-        """Add the tables of the keyspace that were ever asked for."""
-        for table, count, *milliseconds in rows:
+        """Add the tables of the keyspace that were ever asked for.
+
+        The columns are named after milliseconds, and Cassandra 5.0 fills them with seconds: its timers count
+        microseconds, which the virtual table scales as if they were nanoseconds.
+        """
+        for table, count, *seconds in rows:
             if not count:
                 continue
             self._requests.add_metric((node, table, operation), count)
-            for quantile, value in zip(("0.5", "0.99"), milliseconds, strict=True):
+            for quantile, value in zip(("0.5", "0.99"), seconds, strict=True):
                 if value is not None:
-                    self._latency.add_metric((node, table, operation, quantile), value / 1000)
+                    self._latency.add_metric((node, table, operation, quantile), value)
 
     def all(self) -> Iterator[Metric]:
         """Return every family, also those without samples."""
