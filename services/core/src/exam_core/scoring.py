@@ -48,6 +48,14 @@ class Policy:
         """The inverse of `to_json`."""
         return cls(multiple=MultipleRule(body["multiple"]), negative_total=body.get("negative_total", False))
 
+    def with_rules(self, *, multiple: MultipleRule | None = None, negative_total: bool | None = None) -> Self:
+        """Return it with other rules; None keeps one."""
+        return replace(
+            self,
+            multiple=self.multiple if multiple is None else multiple,
+            negative_total=self.negative_total if negative_total is None else negative_total,
+        )
+
     @property
     def digest(self) -> str:
         """The digest of the stored form, which names the policy."""

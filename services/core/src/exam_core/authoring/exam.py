@@ -17,11 +17,15 @@ from exam_core.authoring.nodes import Members, NodeReader
 from exam_core.documents import compose, invalid
 from exam_core.images import ImageRef
 from exam_core.questions.model import KindName
+from exam_core.review import Review
 from exam_core.schedule import Attempts
+from exam_core.scoring import MultipleRule, Policy
 from exam_core.validation import count_fault, question_faults
 
 _REQUIRED: Final = frozenset({"id", "kind", "text"})
+_OF_EXAM: Final = frozenset({"instructions", "attempts", "format", "scoring", "review"})
 _OPTIONAL: Final = frozenset({"weight", "image", "format"})
+_RULES: Final = {"multiple", "negative_total"}
 _LISTS: Final = frozenset({"choices", "stems", "items", "accepted"})
 """Members on whose items the other rules of a question depend."""
 
@@ -47,6 +51,10 @@ class ExamDocument:
     images: Mapping[str, AcceptedImage]
     attempts: Attempts | None = None
     """How often a student may take the exam; None leaves it as it is, at first one."""
+    scoring: Policy | None = None
+    """The scoring policy; None leaves it as it is, at first the default one."""
+    review: Review | None = None
+    """What students may see afterwards; None leaves it as it is, at first the paper."""
 
 
 def read_exam(text: str, accept_image: AcceptImage) -> ExamDocument:
@@ -77,7 +85,7 @@ class _Reader:
 
     def document(self, root: yaml.Node) -> ExamDocument | None:
         """Read the whole document."""
-        required, optional = {"exam", "title", "level", "questions"}, {"instructions", "attempts", "format"}
+        required, optional = {"exam", "title", "level", "questions"}, {*_OF_EXAM}
         members = self.nodes.mapping(root, required=required, optional=optional)
         if members is None:
             return None
@@ -98,7 +106,18 @@ class _Reader:
             level=self.nodes.slug(members.get("level"), "level"),
             images=self.images,
             attempts=self.nodes.member_of(Attempts, members.get("attempts"), "attempts"),
+            scoring=self.scoring(members.get("scoring")),
+            review=self.nodes.member_of(Review, members.get("review"), "review"),
         )
+
+    def scoring(self, node: yaml.Node | None) -> Policy | None:
+        """Read a scoring policy; a rule that it leaves out has its default."""
+        members = None if node is None else self.nodes.mapping(node, required=set(), optional=_RULES)
+        if members is None:
+            return None
+        multiple = self.nodes.member_of(MultipleRule, members.get("multiple"), "multiple")
+        negative = self.nodes.boolean(members.get("negative_total"), "negative_total")
+        return Policy(negative_total=negative).with_rules(multiple=multiple)
 
     def question(self, node: yaml.Node, idents: dict[str, int]) -> AuthoredQuestion | None:
         """Read one question and apply the rules of `validation` to it.

@@ -44,6 +44,10 @@ def write_exam(document: ExamDocument) -> str:
     body |= _given(format=(exam.format.value, TextFormat.MARKDOWN.value))
     body |= _given(instructions=(exam.instructions, ""))
     body |= _given(attempts=(document.attempts.value if document.attempts else None, None))
+    if document.scoring is not None:
+        rules = {"multiple": document.scoring.multiple.value, "negative_total": document.scoring.negative_total}
+        body["scoring"] = rules
+    body |= _given(review=(document.review.value if document.review else None, None))
     body["questions"] = [_question(question, exam.format, image) for question in exam.questions]
     return yaml.dump(body, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=_WIDTH)
 

@@ -8,7 +8,7 @@ from ninja import Router
 
 from exam_core.documents import decode
 from exam_core.problems import Problem, ProblemKind
-from exam_core.scoring import MultipleRule, Policy
+from exam_core.scoring import MultipleRule
 from exam_core.service_tokens import Caller
 from exam_papers.documents.reading import read_document
 from exam_papers.images.acceptance import DocumentImages
@@ -77,7 +77,8 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody, former: 
         candidates=body.candidates,
         publish=Sitting.Publish(body.publish),
         extra_past_close=body.extra_past_close,
-        policy=Policy(multiple=MultipleRule(body.multiple), negative_total=body.negative_total),
+        multiple=None if body.multiple is None else MultipleRule(body.multiple),
+        negative_total=body.negative_total,
     )
     sitting = services.sitting_provision(
         name=name,

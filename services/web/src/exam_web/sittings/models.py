@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from exam_core import bounds
 from exam_core.instants import span_to_micros, to_micros
 from exam_core.schedule import State
+from exam_core.scoring import Policy
 from exam_core.windows import Pause as CorePause
 from exam_core.windows import Window
 from exam_web.common.constraints import instant_bounded
@@ -131,6 +132,9 @@ class Sitting(models.Model):
     buckets = models.PositiveIntegerField()
     candidates = models.PositiveIntegerField()
     policy = models.JSONField(default=dict)
+    own_policy = models.BooleanField(default=False, db_default=True)
+    """Whether the policy was given to this sitting; otherwise it is the exam's when the paper was frozen. The
+    database's default is for rows of a release without policies of exams: theirs stay."""
     publish = models.CharField(max_length=10, choices=Publish.choices, default=Publish.MANUAL)
     published_revision = models.PositiveIntegerField(default=0)
     published_at = models.DateTimeField(null=True, blank=True)
@@ -168,6 +172,11 @@ class Sitting(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def scoring(self) -> Policy:
+        """The scoring policy as a core value."""
+        return Policy.from_json(self.policy)
 
     @property
     def window(self) -> Window:

@@ -75,8 +75,8 @@ class SittingSpecBody(RequestBody):
     candidates: Candidates = 1000
     publish: Literal["manual", "automatic"] = "manual"
     extra_past_close: bool = True
-    multiple: MultipleName = "all-or-nothing"
-    negative_total: bool = False
+    multiple: MultipleName | None = Field(None, description="Without this rule and the next, the exam's policy applies")
+    negative_total: bool | None = None
 
 
 class WindowChange(RequestBody):

@@ -65,10 +65,12 @@ def key_latest(sitting: Sitting) -> PaperKey:
 
 
 def content_comparison(sitting: Sitting) -> Comparison:
-    """The exam's present content against the paper, the level and the latest key of a sitting."""
+    """The exam's present content against the paper, the level, the policy and the latest key of a sitting."""
     exam = sitting.exam
     if exam.level_id != sitting.level_id:
         return Comparison(change=Change.PAPER, detail=f"the level changed from {sitting.level} to {exam.level}")
+    if not sitting.own_policy and exam.scoring != sitting.scoring:
+        return Comparison(change=Change.PAPER, detail="the scoring policy changed")
     key = key_latest(sitting)
     return compare(CorePaper(bytes(sitting.paper.body)), Key(bytes(key.body)), exam_content(exam), render_text)
 

@@ -5,7 +5,6 @@ from django.db.models import Count, Sum
 from exam_core.instants import from_micros, span_to_micros
 from exam_core.problems import Problem
 from exam_core.schedule import State
-from exam_core.scoring import Policy
 from exam_core.statements import sign
 from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting
@@ -23,7 +22,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         .get(id=sitting.id)
     )
     window = sitting.window
-    policy = Policy.from_json(sitting.policy)
+    policy = sitting.scoring
     now = database_now()
     end = sitting_ends_at(sitting)
     draining = sitting.state == State.CLOSING.value and sitting.drained_at is None
