@@ -51,6 +51,7 @@ class ProblemKind(Enum):
     EXAM_DRAFT = Kind("exam-draft", 409, "The exam is a draft")
     # Degrees
     POINTS_WITHHELD = Kind("points-withheld", 409, "The points of the questions are not shown yet")
+    REVIEW_WITHHELD = Kind("review-withheld", 403, "The exam's review policy does not show this")
     # Sittings
     WRONG_LEVEL = Kind("wrong-level", 403, "This sitting is for another level")
     NOT_OPEN_YET = Kind("not-open-yet", 409, "The sitting has not opened yet")

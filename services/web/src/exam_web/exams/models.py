@@ -164,6 +164,11 @@ class Exam(models.Model):
         """The scoring policy as a core value."""
         return Policy.from_json(self.policy)
 
+    @property
+    def review_policy(self) -> Review:
+        """The review policy as a core value."""
+        return Review(self.review)
+
 
 class Question(models.Model):
     """A question of an exam, with its key; `exam_web.exams.interactions` reads it and its parts.

@@ -87,6 +87,10 @@ class SittingQuerySet(models.QuerySet["Sitting"]):
         """Sittings that have neither closed nor been cancelled."""
         return self.filter(state=State.SCHEDULED.value)
 
+    def sharing(self, *, exam: object, paper: object) -> "SittingQuerySet":
+        """Scheduled sittings of an exam or with a paper: until they are over, nothing is shown that would help them."""
+        return self.scheduled().filter(Q(exam=exam) | Q(paper=paper))
+
     def names(self) -> list[str]:
         """The names of the sittings that were not cancelled."""
         return list(self.exclude(state=State.CANCELLED.value).values_list("name", flat=True))
