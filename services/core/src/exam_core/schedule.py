@@ -66,7 +66,7 @@ class ScheduledSitting:
     """The data of one sitting that a solver needs.
 
     `exam` is None while the database has the schema of a release without it. `accommodations` maps a student to extra
-    time in µs. `paper` and `buckets` are fixed before the opening.
+    time in µs, that of the sitting and that of all exams together. `paper` and `buckets` are fixed before the opening.
     """
 
     id: UUID

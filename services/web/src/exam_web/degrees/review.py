@@ -23,7 +23,7 @@ def review_of(sitting: Sitting, student: int) -> ReviewShown:
     """Return what a student may see of the own attempt in a sealed sitting.
 
     The right answers are those of the published revision. The key leaves web here alone, and only to students who took
-    part: whoever did not may yet be granted a make-up.
+    part: others may yet be granted a make-up.
 
     Raises:
         Problem: NOT_FOUND before degrees are published or when the student has none, REVIEW_WITHHELD if the policy

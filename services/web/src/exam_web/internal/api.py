@@ -23,11 +23,13 @@ from exam_web.sittings import selectors, services
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.schemas import (
+    ExtraPercent,
     ExtraTime,
     RefreezeRequest,
     SittingChange,
     SittingSpecBody,
     SittingStatus,
+    StudentExtraTime,
     WindowChange,
 )
 from exam_web.sittings.status import sitting_status
@@ -180,12 +182,18 @@ def drain(request: HttpRequest, name: str) -> SittingStatus:
 
 @router.put("/sittings/{name}/accommodations/{username}", auth=SUPPORT, response=SittingStatus)
 def accommodation_put(request: HttpRequest, name: str, username: str, body: ExtraTime) -> SittingStatus:
-    """Set a student's extra time."""
-    student = Student.objects.named(username)
-    if student is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"student {username!r} not found")
+    """Set a student's extra time in a sitting, beside the one in all exams."""
+    student = _student(username)
     extra = timedelta(microseconds=body.extra_us)
     return _change(request, name, services.accommodation_set, student=student, extra=extra)
+
+
+@router.put("/students/{username}/extra-time", auth=SUPPORT, response=StudentExtraTime)
+def extra_time_put(request: HttpRequest, username: str, body: ExtraPercent) -> StudentExtraTime:
+    """Set a student's extra time in all exams."""
+    del request
+    student = services.extra_percent_set(student=_student(username), percent=body.percent)
+    return StudentExtraTime(username=student.username, percent=student.extra_percent)
 
 
 @router.put("/sittings/{name}/revisions/{number}", auth=OPERATION, response=SittingStatus)
@@ -217,6 +225,13 @@ def _change(request: HttpRequest, name: str, service: Callable[..., Sitting], **
     """Change a sitting by a service, on the condition in the request's If-Match."""
     sitting = _commanded(request, name)
     return sitting_status(service(sitting=sitting.id, epoch=expected_epoch(request), **arguments))
+
+
+def _student(username: str) -> Student:
+    student = Student.objects.named(username)
+    if student is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"student {username!r} not found")
+    return student
 
 
 def _commanded(request: HttpRequest, name: str) -> Sitting:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from ninja import Field, Schema
 from pydantic import BeforeValidator, ConfigDict
 
-from exam_core.bounds import MAX_CANDIDATES, MAX_SPAN_US, read_instant
+from exam_core.bounds import MAX_CANDIDATES, MAX_EXTRA_PERCENT, MAX_SPAN_US, read_instant
 from exam_web.sittings.models import MAX_REFREEZE
 
 
@@ -105,6 +105,19 @@ class ExtraTime(RequestBody):
     """A student's extra time, in microseconds."""
 
     extra_us: int = Field(strict=True, ge=0, le=MAX_SPAN_US)
+
+
+class ExtraPercent(RequestBody):
+    """A student's extra time in all exams, in percent of the duration of an attempt."""
+
+    percent: int = Field(strict=True, ge=0, le=MAX_EXTRA_PERCENT)
+
+
+class StudentExtraTime(Schema):
+    """A student with the extra time in all exams."""
+
+    username: str
+    percent: int
 
 
 class WindowStatus(Schema):
