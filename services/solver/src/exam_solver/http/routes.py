@@ -24,8 +24,9 @@ from exam_solver.attempts.plan import AnswerRequest
 from exam_solver.attempts.start import StartedAttempt
 from exam_solver.container import Solver
 from exam_solver.http import schemas
+from exam_solver.http.addresses import client_address
 from exam_solver.http.authentication import require_attempt, require_student, require_student_or_attempt
-from exam_solver.http.bodies import parse_answers, parse_question_number, read_object
+from exam_solver.http.bodies import parse_answers, parse_question_number, read_access_code, read_object
 from exam_solver.http.conditional import accepts_gzip, etag_matches
 from exam_solver.http.openapi import ACCESS, ATTEMPT, json_body, media_type_of, path_parameters, security
 
@@ -44,15 +45,19 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.post(
     SITTING + "/attempt",
     responses={200: {"model": schemas.AttemptBody}, 201: {"model": schemas.AttemptBody}, **PROBLEM_RESPONSES},
-    openapi_extra=path_parameters("sitting") | security(ACCESS),
+    openapi_extra=path_parameters("sitting") | security(ACCESS) | json_body(schemas.StartBody, required=False),
     tags=["student"],
 )
 async def start(request: Request) -> Response:
-    """Start the attempt (201) or resume it (200): the paper, the saved answers, the deadline, the attempt token."""
+    """Start the attempt (201) or resume it (200): the paper, the saved answers, the deadline, the attempt token.
+
+    A start needs the access code of a sitting that has one.
+    """
     solver = _solver(request)
     access = require_student(request)
     sitting = request.path_params["sitting"]
-    started = await solver.starts.start_or_resume(access, sitting)
+    code = await read_access_code(request)
+    started = await solver.starts.start_or_resume(access, sitting, address=client_address(request), code=code)
     attempt = Attempt(
         student=access.subject,
         sitting=sitting,

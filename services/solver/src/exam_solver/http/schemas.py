@@ -67,6 +67,12 @@ class SavedAnswer(Described):
     order: list[int] | None = None
 
 
+class StartBody(Described):
+    """What a start may need; nothing for most sittings, and nothing to resume."""
+
+    access_code: str | None = Field(None, max_length=64, description="that of a sitting which has one")
+
+
 class AttemptBody(Described):
     """An attempt in progress."""
 

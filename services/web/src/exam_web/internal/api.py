@@ -23,6 +23,7 @@ from exam_web.sittings import selectors, services
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.schemas import (
+    EntryRulesChange,
     ExtraPercent,
     ExtraTime,
     RefreezeRequest,
@@ -186,6 +187,13 @@ def accommodation_put(request: HttpRequest, name: str, username: str, body: Extr
     student = _student(username)
     extra = timedelta(microseconds=body.extra_us)
     return _change(request, name, services.accommodation_set, student=student, extra=extra)
+
+
+@router.patch("/sittings/{name}/entry", auth=SUPPORT, response=SittingStatus)
+def entry_patch(request: HttpRequest, name: str, body: EntryRulesChange) -> SittingStatus:
+    """Change who may start in a sitting: named students, an access code, networks."""
+    change = services.EntryChange(**body.model_dump(exclude_unset=True))
+    return _change(request, name, services.entry_change, change=change)
 
 
 @router.put("/students/{username}/extra-time", auth=SUPPORT, response=StudentExtraTime)

@@ -21,7 +21,7 @@ from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.common.clock import database_now
 from exam_web.exams.admin import ExamAdmin
 from exam_web.exams.models import Exam
-from exam_web.sittings import extra_time_admin, selectors, services
+from exam_web.sittings import entry_admin, extra_time_admin, selectors, services
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import (
     LedgerEntry,
@@ -38,8 +38,8 @@ from exam_web.sittings.services.leases import fixed_at, is_fixed
 from exam_web.users.models import User
 from exam_web.users.selectors import own_rows
 
-EXTRA_TIME = extra_time_admin
-"""Django imports this module alone."""
+MODULES = (entry_admin, extra_time_admin)
+"""Further modules of the admin: Django imports this one alone."""
 MAX_SITTINGS = 20
 """How many sittings an exam's page shows."""
 

@@ -8,7 +8,15 @@ from exam_core.schedule import State
 from exam_core.statements import sign
 from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.schemas import ContentStatus, LiveLease, RevisionStatus, SealStatus, SittingStatus, WindowStatus
+from exam_web.sittings.schemas import (
+    ContentStatus,
+    EntryStatus,
+    LiveLease,
+    RevisionStatus,
+    SealStatus,
+    SittingStatus,
+    WindowStatus,
+)
 from exam_web.sittings.selectors import content_comparison, sitting_ends_at
 from exam_web.sittings.services.leases import LEASES
 from exam_web.sittings.statements import seal_statement, statement_keys
@@ -52,6 +60,11 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         extra_past_close=sitting.extra_past_close,
         multiple=policy.multiple.value,
         negative_total=policy.negative_total,
+        entry=EntryStatus(
+            students=sitting.named_students.count() if sitting.named_only else None,
+            code=bool(sitting.access_code),
+            networks=sitting.networks,
+        ),
         drained=sitting.drained_at is not None,
         waiting_for=[
             LiveLease(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(now + w.expires_in))
