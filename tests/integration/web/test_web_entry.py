@@ -101,7 +101,7 @@ def test_what_is_not_named_stays_and_what_is_the_same_changes_nothing(internal, 
 @pytest.mark.parametrize(
     ("rules", "fault"),
     [
-        ({"students": ["sara", "nobody"]}, "'nobody' not found"),
+        ({"students": ["sara", "nada"]}, "'nada' not found"),
         ({"students": ["omar"]}, "omar are not in the level"),
         ({"students": [f"s{each}" for each in range(MAX_NAMED + 1)]}, "2000"),
         ({"code": "abc"}, "4 to 64"),
@@ -131,7 +131,7 @@ def test_rules_change_until_the_close(internal, people, open_now) -> None:
 
 
 def test_a_deleted_student_opens_no_sitting(internal, people, provision, entries) -> None:
-    """If the only named student is deleted, the sitting is for nobody, and not for all."""
+    """If the only named student is deleted, the sitting is for none, and not for all."""
     provision("midterm")
     patch(internal, students=["sara"])
     User.objects.get(pk=people.student.pk).delete()
@@ -158,7 +158,7 @@ def test_a_doctor_sets_the_rules_in_the_admin(client, people, provision, entries
     assert rules.code is not None
     assert client.post(page, {"remove_code": "on"}).status_code == 302
     assert entries()[0]["entry"] is None
-    refused = client.post(page, {"only_named": "on", "students": "nobody"})
+    refused = client.post(page, {"only_named": "on", "students": "nada"})
     assert "not found" in refused.content.decode()
 
 

@@ -100,7 +100,7 @@ def test_it_may_only_grow_while_a_sitting_is_open(internal, people, open_now, ex
 
 
 def test_an_end_that_has_passed_does_not_move(internal, people, over) -> None:
-    """If every deadline of a sitting has passed, extra time waits until it is closed: nobody's attempt opens again."""
+    """If every deadline of a sitting has passed, extra time waits until it is closed: no attempt opens again."""
     refused = grant(internal, 50)
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "window-frozen")
     assert "once it is closed" in refused.json()["detail"]

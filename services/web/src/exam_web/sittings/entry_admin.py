@@ -60,10 +60,8 @@ class EntryForm(forms.ModelForm[SittingEntry]):
         rules = self.cleaned_data
         if self.errors:
             return cleaned
-        change = services.EntryChange(
-            students=rules["students"].split() if rules["only_named"] else None,
-            networks=rules["allowed_networks"].split(),
-        )
+        students = rules["students"].split() if rules["only_named"] else None
+        change = services.EntryChange(students=students, networks=rules["allowed_networks"].split())
         if rules["remove_code"] or rules["code"]:
             change = services.EntryChange(
                 students=change.students,
