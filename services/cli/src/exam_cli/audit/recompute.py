@@ -13,7 +13,7 @@ from exam_core.fold import SealedAttempt, SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot, buckets_root
 from exam_core.numbers import decimal_text
 from exam_core.paper import Key, Paper
-from exam_core.scoring import Policy, score
+from exam_core.scoring import Policy, Scorer, scorer
 from exam_core.statements import DegreesStatement, SealStatement
 
 UNREADABLE: Final = (ArithmeticError, LookupError, TypeError, ValueError)
@@ -81,9 +81,9 @@ class Audit:
     def degrees(self, revision: RevisionRecord) -> dict[int, DegreeContent]:
         """The degrees that follow from seal, key and policy, by student, of students who have an account."""
         paper, key = Paper(self.sitting.paper_body), Key(self.sitting.keys[revision.key])
-        policy = Policy.from_json(revision.policy)
+        shared = scorer(paper, key, Policy.from_json(revision.policy))
         return {
-            attempt.student: _degree(paper, key, policy, attempt)
+            attempt.student: _degree(shared, attempt)
             for attempt in self.attempts
             if attempt.student in self.sitting.students
         }
@@ -193,8 +193,8 @@ class Audit:
         ]
 
 
-def _degree(paper: Paper, key: Key, policy: Policy, attempt: SealedAttempt) -> DegreeContent:
-    result = score(paper, key, policy, ((answer.question, answer.answer) for answer in attempt.answers))
+def _degree(shared: Scorer, attempt: SealedAttempt) -> DegreeContent:
+    result = shared.score((answer.question, answer.answer) for answer in attempt.answers)
     return DegreeContent(
         student=attempt.student,
         total=decimal_text(result.total),
