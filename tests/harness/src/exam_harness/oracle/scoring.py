@@ -91,6 +91,9 @@ def _choices_share(question: Question, chosen: frozenset[int], multiple: str) ->
     correct = question.correct
     if question.rule or multiple == ALL_OR_NOTHING:
         return Fraction(chosen == correct)
+    if not correct:
+        # A revision may make every choice wrong and accept an answer by itself.
+        return Fraction(0)
     return max(Fraction(0), Fraction(len(chosen & correct) - len(chosen - correct), len(correct)))
 
 
