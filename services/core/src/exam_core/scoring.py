@@ -19,8 +19,8 @@ from exam_core.questions.model import Unscored
 
 __all__ = ["MultipleRule", "Policy", "Score", "Scorer", "score", "scorer"]
 
-REMEMBERED_ANSWERS: Final = 256
-"""How many different answers to a question are scored once for all students."""
+REMEMBERED_ANSWERS: Final = 2**16
+"""How many different answers are scored once for all students, of all questions of a paper together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,8 @@ class Scorer:
             for number, (question, entry) in enumerate(zip(paper.questions, key.entries(paper), strict=True))
         ]
         self._negative_total = rules.negative_total
-        self._earned = [_remembering(question) for question in questions]
+        room = REMEMBERED_ANSWERS // max(1, len(questions))
+        self._earned = [_remembering(question, room) for question in questions]
         self._unanswered = [_earned(question, None) for question in questions]
         self.maximum = sum((each.weight for each in questions if not each.left_out), Decimal(0))
         """The most that a student can earn."""
@@ -142,16 +143,16 @@ class Scorer:
         earned = self._unanswered.copy()
         for number, answer in answers:
             earned[number] = self._earned[number](answer.choice, answer.value)
+        attempted, points, numerators, denominators = zip(*earned, strict=True) if earned else ((), (), (), ())
         sums: dict[int, int] = {}
-        for _, _, numerator, denominator in earned:
-            if numerator:
-                sums[denominator] = sums.get(denominator, 0) + numerator
+        for numerator, denominator in zip(numerators, denominators, strict=True):
+            sums[denominator] = sums.get(denominator, 0) + numerator
         total, unit = 0, 1
         for denominator, numerator in sums.items():
             total, unit = total * denominator + numerator * unit, unit * denominator
         return Score(
-            points=tuple([each.points for each in earned]),
-            answered=sum([each.attempted for each in earned]),
+            points=points,
+            answered=sum(attempted),
             total=_rounded(total if self._negative_total else max(0, total), unit),
             maximum=self.maximum,
         )
@@ -166,8 +167,8 @@ def score(paper: Paper, key: Key, policy: Policy, answers: Iterable[tuple[int, A
     return scorer(paper, key, policy).score(answers)
 
 
-def _remembering(question: AdjustedQuestion) -> Callable[[int | None, str | None], _Earned]:
-    @lru_cache(maxsize=REMEMBERED_ANSWERS)
+def _remembering(question: AdjustedQuestion, room: int) -> Callable[[int | None, str | None], _Earned]:
+    @lru_cache(maxsize=room)
     def earned(choice: int | None, value: str | None) -> _Earned:
         return _earned(question, AnswerValue(choice=choice, value=value))
 
