@@ -25,7 +25,7 @@ class Adjustments:
     """The adjustments of a revision, in the order in which they were written, which changes no score.
 
     The digest of a policy is published with the degrees, and an accepted answer could be guessed from it. `salt` is any
-    secret text that prevents this; web derives it from the sitting's secret.
+    secret text that prevents this, such as one derived from the sitting's secret.
     """
 
     entries: tuple[Adjustment, ...] = ()
