@@ -84,6 +84,7 @@ def sealed(over: Sitting, answers: list[Answer], internal, cassandra: Cassandra)
         seal_bucket(
             sitting=over.id,
             bucket=number,
+            paper=None,
             answers=[a for a in answers if bucket_of(a.student, over.buckets) == number],
             starts=[],
             submissions=[],

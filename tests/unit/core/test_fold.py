@@ -76,7 +76,7 @@ SUBMISSIONS = st.lists(
 
 def sealed(answers: list[Answer], starts: list[Start], submissions: list[Submission]) -> SealedBucket:
     """The seal of a bucket."""
-    return seal_bucket(sitting=SITTING, bucket=3, answers=answers, starts=starts, submissions=submissions)
+    return seal_bucket(sitting=SITTING, bucket=3, paper=None, answers=answers, starts=starts, submissions=submissions)
 
 
 @given(ANSWERS)

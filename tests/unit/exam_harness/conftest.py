@@ -141,7 +141,12 @@ class FakePlatform:
     def bucket(self) -> SealedBucket:
         """The sitting's only bucket, sealed from the current rows."""
         return seal_bucket(
-            sitting=SITTING, bucket=0, answers=self.rows, starts=self.starts, submissions=self.submissions
+            sitting=SITTING,
+            bucket=0,
+            paper=self.paper,
+            answers=self.rows,
+            starts=self.starts,
+            submissions=self.submissions,
         )
 
     def seal(self) -> Seal:

@@ -1,6 +1,6 @@
 """Scoring: compare counted answers with a key under a policy. Exact: fractions internally, decimals in results."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -86,7 +86,7 @@ class Policy:
 class Score:
     """One student's result.
 
-    `points` has one entry per question, None for one that was not answered, that is marked by hand or left out.
+    `points` has one entry per question, None for one that was not drawn, not answered, is marked by hand or left out.
     """
 
     points: tuple[Decimal | None, ...]
@@ -107,6 +107,10 @@ class _Earned(NamedTuple):
     points: Decimal | None
     numerator: int
     denominator: int
+
+
+_NOTHING: Final = _Earned(attempted=False, points=None, numerator=0, denominator=1)
+"""What a student earns for a question that was not drawn."""
 
 
 class Scorer:
@@ -132,17 +136,31 @@ class Scorer:
         room = REMEMBERED_ANSWERS // max(1, len(questions))
         self._earned = [_remembering(question, room) for question in questions]
         self._unanswered = [_earned(question, None) for question in questions]
-        self.maximum = sum((each.weight for each in questions if not each.left_out), Decimal(0))
-        """The most that a student can earn."""
+        self._weights = [Decimal(0) if each.left_out else each.weight for each in questions]
+        self._draws = paper.draws
 
-    def score(self, answers: Iterable[tuple[int, AnswerValue]]) -> Score:
-        """Score the counted answers of one student, given as (question number, answer), one for a question.
+    def score(self, answers: Iterable[tuple[int, AnswerValue]], drawn: Collection[int] | None = None) -> Score:
+        """Score the counted answers of one student.
 
         The total is rounded once, half up to the cent, and so are the points of each question: -0.005 is 0.00.
+
+        Args:
+            answers: (question number, answer), one for a question.
+            drawn: the questions that the student got, None for all. Answers to others do not count, and an adjustment
+                of another one gives nothing.
+
+        Raises:
+            ValueError: the paper draws questions, and it is not known which ones.
         """
-        earned = self._unanswered.copy()
+        if drawn is None and self._draws:
+            raise ValueError("the paper draws questions, and the attempt does not state which ones the student got")
+        got = range(len(self._weights)) if drawn is None else drawn
+        earned = [_NOTHING] * len(self._weights)
+        for number in got:
+            earned[number] = self._unanswered[number]
         for number, answer in answers:
-            earned[number] = self._earned[number](answer.choice, answer.value)
+            if number in got:
+                earned[number] = self._earned[number](answer.choice, answer.value)
         attempted, points, numerators, denominators = zip(*earned, strict=True) if earned else ((), (), (), ())
         sums: dict[int, int] = {}
         for numerator, denominator in zip(numerators, denominators, strict=True):
@@ -154,7 +172,7 @@ class Scorer:
             points=points,
             answered=sum(attempted),
             total=_rounded(total if self._negative_total else max(0, total), unit),
-            maximum=self.maximum,
+            maximum=sum((self._weights[number] for number in got), Decimal(0)),
         )
 
 
@@ -162,9 +180,15 @@ scorer = lru_cache(maxsize=4)(Scorer)
 """Returns the scorer of a paper, a key and a policy; all students of a sitting have the same."""
 
 
-def score(paper: Paper, key: Key, policy: Policy, answers: Iterable[tuple[int, AnswerValue]]) -> Score:
+def score(
+    paper: Paper,
+    key: Key,
+    policy: Policy,
+    answers: Iterable[tuple[int, AnswerValue]],
+    drawn: Collection[int] | None = None,
+) -> Score:
     """Score the counted answers of one student, as `Scorer.score`."""
-    return scorer(paper, key, policy).score(answers)
+    return scorer(paper, key, policy).score(answers, drawn)
 
 
 def _remembering(question: AdjustedQuestion, room: int) -> Callable[[int | None, str | None], _Earned]:

@@ -33,12 +33,23 @@ class Audit:
         return tuple(_readable(stored.seal) or folded for stored, folded in pairs)
 
     @cached_property
+    def paper(self) -> Paper | None:
+        """The paper; None if it cannot be read, which is reported by itself."""
+        paper = Paper(self.sitting.paper_body)
+        try:
+            _ = paper.draws
+        except (*UNREADABLE, AttributeError):
+            return None
+        return paper
+
+    @cached_property
     def folded(self) -> tuple[SealedBucket, ...]:
         """The buckets as the answer log gives them now."""
         return tuple(
             seal_bucket(
                 sitting=self.sitting.id,
                 bucket=number,
+                paper=self.paper,
                 answers=bucket.answers,
                 starts=bucket.starts,
                 submissions=bucket.submissions,
@@ -108,7 +119,7 @@ class Audit:
     def faults(self) -> Iterator[str]:
         """Everything that contradicts the answer log, the seal, or what follows from them, as sentences."""
         yield from guarded("the paper or a key", self._content_faults())
-        yield from self._seal_faults()
+        yield from guarded("the paper or the seal", self._seal_faults())
         for revision in self.sitting.revisions:
             at = f"revision {revision.number}"
             yield from guarded(f"{at}: its policy", self._policy_faults(at, revision))
@@ -194,7 +205,8 @@ class Audit:
 
 
 def _degree(shared: Scorer, attempt: SealedAttempt) -> DegreeContent:
-    result = shared.score((answer.question, answer.answer) for answer in attempt.answers)
+    answers = ((answer.question, answer.answer) for answer in attempt.answers)
+    result = shared.score(answers, attempt.drawn)
     return DegreeContent(
         student=attempt.student,
         total=decimal_text(result.total),

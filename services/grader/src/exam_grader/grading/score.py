@@ -18,7 +18,8 @@ def score_bucket(paper: Paper, key: Key, policy: Policy, sealed: SealedBucket) -
 
 
 def _score_attempt(shared: Scorer, attempt: SealedAttempt) -> DegreeRow:
-    result = shared.score((answer.question, answer.answer) for answer in attempt.answers)
+    answers = ((answer.question, answer.answer) for answer in attempt.answers)
+    result = shared.score(answers, attempt.drawn)
     return DegreeRow(
         student=attempt.student,
         total=result.total,

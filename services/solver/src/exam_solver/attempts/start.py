@@ -1,6 +1,6 @@
 """Start an attempt, or resume it on another device or after a crash.
 
-The latest start holds, whichever process recorded it; the deadline and the order of questions follow from it.
+The latest start holds, whichever process recorded it; the deadline, the questions and their order follow from it.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ from exam_solver.attempts.claims import ExamClaims
 from exam_solver.attempts.codes import CodeChecker
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.snapshot import Admitted, no_lease
-from exam_solver.papers.loader import LoadedPaper, PaperLoader
+from exam_solver.papers.loader import PaperLoader
+from exam_solver.papers.shown import LoadedPaper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
