@@ -208,5 +208,5 @@ def test_an_answer_admitted_before_the_solver_read_of_a_stop_counts() -> None:
 
 def test_a_seal_of_another_format_is_rejected() -> None:
     """A release that cannot read a seal does not grade from it."""
-    with pytest.raises(ValueError, match="seal format 2"):
-        _ = SealedBucket(json.dumps({"format": 2, "students": []}).encode()).students
+    with pytest.raises(ValueError, match="seal format 3"):
+        _ = SealedBucket(json.dumps({"format": 3, "students": []}).encode()).students

@@ -15,7 +15,7 @@ from exam_core.questions.model import Authored
 from exam_core.review import Review
 from exam_core.schedule import Attempts
 from exam_core.scoring import MultipleRule, Policy
-from exam_harness.strategies.questions import EXAMS
+from exam_harness.strategies.questions import EXAMS, SECTIONED
 from exam_papers.documents.writing import write_exam
 
 SETTINGS = st.fixed_dictionaries(
@@ -60,7 +60,7 @@ def _images() -> dict[str, AcceptedImage]:
 
 
 @settings(max_examples=200)
-@given(EXAMS, SETTINGS)
+@given(EXAMS | SECTIONED, SETTINGS)
 def test_what_is_written_is_read_back(exam: AuthoredExam, own: dict[str, Any]) -> None:
     """If I export my exam and import it again, it is the same exam, with every text, credit and setting."""
     pictured = _pictured(exam)
@@ -69,5 +69,7 @@ def test_what_is_written_is_read_back(exam: AuthoredExam, own: dict[str, Any]) -
     assert read.level == "one"
     assert {name: getattr(read, name) for name in own} == own
     assert _texts(read.exam) == _texts(pictured)
+    assert read.exam.sections == pictured.sections
+    assert [each.shuffle for each in read.exam.questions] == [each.shuffle for each in pictured.questions]
     assert freeze(read.exam, range, plain_text) == freeze(pictured, range, plain_text)
     assert write_exam(read) == write_exam(document)

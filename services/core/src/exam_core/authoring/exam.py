@@ -146,11 +146,11 @@ class _Reader:
         self, node: yaml.Node, names: dict[str, int], idents: dict[str, int]
     ) -> tuple[tuple[AuthoredQuestion, ...], int, Section] | None:
         """Read a section with its questions, and how many it lists."""
+        before = len(self.nodes.faults)
         optional = {"title", "instructions", "draw", "shuffle"}
         members = self.nodes.mapping(node, required={"id", "questions"}, optional=optional)
         if members is None:
             return None
-        before = len(self.nodes.faults)
         questions, count = self._questions(members.get("questions"), idents)
         section = Section(
             id=self.nodes.ident(members.get("id"), "section", names),

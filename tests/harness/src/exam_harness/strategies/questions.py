@@ -141,7 +141,6 @@ QUESTIONS = st.builds(
     image=IMAGES,
     format=st.sampled_from(TextFormat),
     interaction=AUTHORED,
-    shuffle=st.booleans(),
 )
 EXAMS = st.builds(
     lambda questions, instructions: AuthoredExam(
@@ -157,9 +156,9 @@ EXAMS = st.builds(
 
 @st.composite
 def sectioned(draw: st.DrawFn) -> AuthoredExam:
-    """Exams in sections, of which some are pools, whose questions have one weight each."""
+    """Exams in sections, of which some are pools, whose questions have one weight each; some are not shuffled."""
     exam = draw(EXAMS)
-    questions = list(exam.questions)
+    questions = [replace(question, shuffle=draw(st.booleans())) for question in exam.questions]
     sections: list[Section] = []
     while sum(section.size for section in sections) < len(questions):
         first = sum(section.size for section in sections)
