@@ -13,36 +13,44 @@ from exam_core.answers import parse_answer
 from exam_core.questions.ordering_rules import OrderingRule, share_of
 from exam_core.scoring import MultipleRule, Policy
 from exam_core.scoring import score as core_score
+from exam_core.shuffle import drawn
+from exam_harness.oracle.checker import draw_fault
 from exam_harness.oracle.content import parse_content, stored_content
 from exam_harness.oracle.document import read_document
 from exam_harness.oracle.history import SentAnswer
 from exam_harness.oracle.ordering import order_share
-from exam_harness.oracle.paper import match_paper
+from exam_harness.oracle.paper import drawn_of, match_paper
 from exam_harness.oracle.scoring import score
-from exam_harness.strategies.documents import DOCUMENTS, frozen_document, random_body
+from exam_harness.strategies.documents import DOCUMENTS, SECTIONED_DOCUMENTS, frozen_document, random_body
 from exam_harness.students.answer_builder import AnswerBuilder
 from exam_harness.students.plan import Intent
 
 POLICIES = st.builds(Policy, multiple=st.sampled_from(MultipleRule), negative_total=st.booleans())
 
 
-@given(DOCUMENTS, POLICIES, st.randoms(use_true_random=False), st.data())
+@given(DOCUMENTS | SECTIONED_DOCUMENTS, POLICIES, st.randoms(use_true_random=False), st.data())
 def test_both_scorers_agree(document: dict[str, Any], policy: Policy, rng: Random, data: st.DataObject) -> None:
     """If engine and oracle score my answers under the same policy, they give the same degree, question by question."""
     text, paper, key = frozen_document(document, rng)
     shown = json.loads(paper.body)
-    matched = match_paper(read_document(text), shown)
+    got = drawn(paper, rng.getrandbits(63)) if paper.draws else None
+    shown["questions"] = [each if got is None or n in got else None for n, each in enumerate(shown["questions"])]
+    authored = read_document(text)
+    assert draw_fault(authored, got, drawn_of(shown)) == ""
+    matched = match_paper(authored, shown)
     builder = AnswerBuilder(matched)
     answers: dict[int, dict[str, Any]] = {}
-    for number, question in enumerate(shown["questions"]):
+    for number in drawn_of(shown):
+        question = shown["questions"][number]
         if data.draw(st.booleans()):
             answers[number] = random_body(question, data)
         else:
             answers[number] = builder.build(number, data.draw(st.sampled_from(Intent)), rng)
     saved = {number: parse_answer(paper, number, body) for number, body in answers.items()}
-    platform = core_score(paper, key, policy, saved.items())
+    platform = core_score(paper, key, policy, saved.items(), got)
     contents = {number: parse_content(body, matched.questions[number].kind) for number, body in answers.items()}
-    oracle = score(matched, contents, policy.multiple.value, negative_total=policy.negative_total)
+    oracle = score(matched, contents, policy.multiple.value, negative_total=policy.negative_total, drawn=got)
+    assert oracle.maximum == authored.maximum
     assert oracle.points == tuple(None if points is None else Fraction(points) for points in platform.points)
     assert (oracle.total, oracle.maximum) == (Fraction(platform.total), Fraction(platform.maximum))
     assert oracle.answered == platform.answered

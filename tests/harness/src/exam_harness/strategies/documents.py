@@ -125,6 +125,26 @@ DOCUMENTS = st.lists(st.tuples(QUESTIONS, st.sampled_from(["1", "2.5", "0.10", "
 )
 
 
+@st.composite
+def _sectioned(draw: st.DrawFn) -> dict[str, Any]:
+    document = dict(draw(DOCUMENTS))
+    rest = [{**each, "shuffle": draw(st.sampled_from(["true", "false"]))} for each in document.pop("questions")]
+    sections = []
+    while rest:
+        size = draw(st.integers(1, len(rest)))
+        part, rest = rest[:size], rest[size:]
+        section: dict[str, Any] = {"id": f"s{len(sections)}", "shuffle": draw(st.sampled_from(["true", "false"]))}
+        if draw(st.booleans()):
+            section |= {"draw": str(draw(st.integers(1, size))), "instructions": "Some *of* them."}
+            part = [{**each, "weight": part[0]["weight"]} for each in part]
+        sections.append({**section, "questions": part})
+    return {**document, "sections": sections}
+
+
+SECTIONED_DOCUMENTS = _sectioned()
+"""Documents in sections, whose pools have questions of one weight; some are not shuffled."""
+
+
 class _Quoted(yaml.SafeDumper):
     """Writes texts as the reader has to see them: booleans bare, everything else as it is."""
 
