@@ -92,7 +92,7 @@ def test_a_fault_of_a_section_has_its_line(old: str, new: str, line: int, reason
     ],
 )
 def test_missing_questions_are_a_fault(text: str, line: int, reason: str) -> None:
-    """If there are no questions, in sections or not, I am told once."""
+    """If there are no questions, in sections or not, I read so once."""
     assert faults(text) == [(line, reason)]
 
 

@@ -233,7 +233,7 @@ def test_a_draw_that_is_not_known_is_not_scored() -> None:
 
 
 def test_an_answer_to_a_question_that_was_not_drawn_is_refused() -> None:
-    """If I answer a question that was not drawn for me, I am told so; one that was drawn is accepted."""
+    """If I answer a question that was not drawn for me, I read so; one that was drawn is accepted."""
     paper, _ = frozen(exam_of(*pools((4, 2))))
     assert parse_answer(paper, 1, {"choices": [0]}, drawn=(1, 3)).choice == 1
     with pytest.raises(Problem, match="question 2 was not drawn for this attempt") as caught:
@@ -255,7 +255,7 @@ def test_an_answer_to_a_question_that_was_not_drawn_is_refused() -> None:
 def test_sections_that_cannot_be_drawn_from_are_faults(
     sections: tuple[Section, ...], weights: tuple[int, ...], fault: str
 ) -> None:
-    """If a section draws more than it has, or questions of different weights, its author is told."""
+    """If a section draws more than it has, or questions of different weights, its author reads so."""
     faults = faults_of(exam_of(*sections, weights=weights))
     assert len(faults) == 1
     assert faults[0].startswith(fault)

@@ -76,12 +76,15 @@ class Paper:
 
     @cached_property
     def size(self) -> int:
-        """The number of questions; an essay counts as one more for each `ESSAY_UNIT` characters that it may have.
+        """The number of questions of a student; an essay counts as one more for each `ESSAY_UNIT` characters of it.
 
         It bounds the rows and bytes that an attempt adds to a partition of the answer log.
         """
-        essays = (question.half for question in self.questions if isinstance(question.half, EssayHalf))
-        return len(self.questions) + sum(half.max_characters // ESSAY_UNIT for half in essays)
+        sizes = [_size(question.half) for question in self.questions]
+        if not self.draws:
+            return sum(sizes)
+        parts = ((sorted((sizes[n] for n in part.questions), reverse=True), part.given) for part in self.sections)
+        return sum(sum(largest[:given]) for largest, given in parts)
 
     @cached_property
     def sections(self) -> tuple[PaperSection, ...]:
@@ -217,6 +220,10 @@ def plain_text(text: str, form: TextFormat) -> Rendered:
     """Show a text as it was written, whatever its format."""
     del form
     return Rendered(text=text)
+
+
+def _size(half: StudentHalf) -> int:
+    return 1 + (half.max_characters // ESSAY_UNIT if isinstance(half, EssayHalf) else 0)
 
 
 def _content(body: bytes, name: str) -> JsonObject:

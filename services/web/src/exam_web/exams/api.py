@@ -215,7 +215,7 @@ def _for_student(exam: Exam, user: User) -> ExamForStudent:
         instructions=exam.instructions,
         format=cast("Format", exam.format),
         sittings=_sittings(exam, user),
-        paper=None if digest is None else _paper(exam, digest),
+        paper=None if digest is None else _paper_for_all(exam, digest),
     )
 
 
@@ -226,6 +226,12 @@ def _attempts(exam: Exam) -> Attempts:
 def _scoring(exam: Exam) -> Scoring:
     policy = exam.scoring
     return Scoring(multiple=policy.multiple.value, negative_total=policy.negative_total)
+
+
+def _paper_for_all(exam: Exam, digest: str) -> dict[str, Any] | None:
+    """Return a paper unless it has pools: of these, no student is shown what was not drawn for them."""
+    paper = _paper(exam, digest)
+    return None if any("draw" in section for section in paper.get("sections", ())) else paper
 
 
 def _paper(exam: Exam, digest: str) -> dict[str, Any]:

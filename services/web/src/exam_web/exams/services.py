@@ -167,9 +167,11 @@ def exam_import(
 
     Raises:
         Problem: INVALID when the level is unknown, CONFLICT when the exam is another Doctor's, NAMESPACE_NOT_ALLOWED,
-            OWNER_REQUIRED.
+            OWNER_REQUIRED, PAPER_INVALID when it has sections or lists that are not shuffled, which have no columns.
     """
     authored = document.exam
+    if authored.sections or any(question.in_order for question in authored.questions):
+        raise Problem(ProblemKind.PAPER_INVALID, f"{authored.slug}: sections and 'shuffle' cannot be stored", faults=[])
     with transaction.atomic():
         exam = Exam.objects.select_for_update(of=("self",)).filter(slug=authored.slug).first()
         if exam is None:
