@@ -136,6 +136,11 @@ def test_without_sections_nothing_changes(exam: AuthoredExam, seed: int) -> None
     assert "sections" not in order_of(paper, seed).to_json()
 
 
+def test_a_paper_of_an_earlier_release_keeps_its_bytes(paper: Paper) -> None:
+    """If an exam without sections is frozen again, its paper is named as an earlier release named it."""
+    assert paper.digest == "d106ab18b34ba55a6e1e4db9122e13ff29713ae00b46b4633a12e8dfa57a34b6"
+
+
 @given(SECTIONED, st.integers(0, 99))
 def test_sections_and_shuffling_are_optional_members_of_a_paper(exam: AuthoredExam, permutation: int) -> None:
     """A paper with sections is the paper without them and their members, so that older readers' rules still hold."""
