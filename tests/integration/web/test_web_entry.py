@@ -18,7 +18,7 @@ from exam_web.users.models import User
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 NETWORKS = ["10.0.0.0/8", "2001:db8::/32"]
-NO_RULES = {"students": None, "code": False, "networks": []}
+NO_RULES: dict[str, Any] = {"students": None, "code": False, "networks": []}
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Scores with the adjustments of a revision, against a plain reference."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
@@ -86,7 +86,7 @@ def reference(paper: Paper, key: Key, policy: Policy, given_: Mapping[int, Answe
 
 
 def reference_share(
-    changes: list[object], half: KeyHalf, multiple: MultipleRule, answer: AnswerValue | None
+    changes: Sequence[object], half: KeyHalf, multiple: MultipleRule, answer: AnswerValue | None
 ) -> Fraction | None:
     """The share of an answer; None without one, and for one that is marked by hand."""
     for each in changes:
@@ -103,7 +103,7 @@ def reference_share(
     return max([part, *(each for each in others if each)])
 
 
-def key_share(changes: list[object], half: KeyHalf, multiple: MultipleRule, answer: AnswerValue) -> Fraction | None:
+def key_share(changes: Sequence[object], half: KeyHalf, multiple: MultipleRule, answer: AnswerValue) -> Fraction | None:
     """The share by the key, with the credits and targets that changed."""
     if isinstance(half, ChoicesKey):
         new = {each.choice: each.credit for each in changes if isinstance(each, SetChoiceCredit)}

@@ -29,7 +29,7 @@ from exam_core.adjustments.model import (
     SetWeight,
 )
 from exam_core.authored import AuthoredExam, AuthoredQuestion
-from exam_core.canonical import canonical
+from exam_core.canonical import Json, canonical
 from exam_core.paper import Key, Paper, freeze, plain_text
 from exam_core.questions.choices import Choice, MultipleChoice, MultipleRule, SingleChoice, TrueFalse
 from exam_core.questions.essay import Essay
@@ -316,12 +316,17 @@ def test_adjustments_of_another_paper_have_reasons_or_none(exam: AuthoredExam, s
     paper, key = freeze(exam, permute_by(seed), plain_text)
     assume(listed)
     found = adjustment_faults(listed, paper, key)
-    assert all(isinstance(each, str) and each for each in found)
+    assert all(found)
 
 
 def test_adjustments_of_papers_of_format_1() -> None:
     """If a paper was frozen by an earlier release, its questions are adjusted too."""
-    question = {"kind": "multiple", "text": "?", "weight": "1", "choices": [{"text": "a"}, {"text": "b"}]}
+    question: dict[str, Json] = {
+        "kind": "multiple",
+        "text": "?",
+        "weight": "1",
+        "choices": [{"text": "a"}, {"text": "b"}],
+    }
     paper = Paper(canonical({"format": 1, "questions": [question | {"max_choices": 2}]}))
     key = Key(canonical({"format": 1, "paper": paper.digest, "answers": [{"choices": [0]}]}))
     half = SetChoiceCredit(question=0, choice=1, credit=HALF, reason=WHY)

@@ -19,6 +19,7 @@ from exam_core.problems import Problem, ProblemKind
 from exam_core.questions.choices import Choice, SingleChoice
 from exam_core.questions.items import Item
 from exam_core.questions.matching import Matching, Stem
+from exam_core.questions.model import Authored
 from exam_core.questions.ordering import Ordering
 from exam_core.scoring import Policy, score
 from exam_core.sections import section_faults
@@ -165,7 +166,7 @@ def test_a_section_that_draws_all_of_its_questions_is_no_pool() -> None:
 
 @given(AUTHORED, st.integers(0, 99), SEEDS)
 def test_a_question_that_is_not_shuffled_is_shown_as_its_author_wrote_it(
-    interaction: SingleChoice, permutation: int, seed: int
+    interaction: Authored, permutation: int, seed: int
 ) -> None:
     """If a question is not shuffled, I see its choices or stems in the author's order; orderings stay shuffled."""
     question = AuthoredQuestion(id="q", text="?", interaction=interaction, shuffle=False)

@@ -64,7 +64,7 @@ def shown_to(world: World, student: int = STUDENT) -> dict[str, Any]:
     """The paper as a student has to see it."""
     questions = world.paper.content["questions"]
     got = drawn_for(world, student)
-    return world.paper.content | {"questions": [q if n in got else None for n, q in enumerate(questions)]}
+    return {**world.paper.content, "questions": [q if n in got else None for n, q in enumerate(questions)]}
 
 
 async def test_a_student_is_shown_the_drawn_questions_alone(world: World, solver: Process) -> None:
@@ -200,7 +200,7 @@ def test_a_shown_paper_is_canonical_however_it_is_sent(exam: AuthoredExam, seeds
         got = drawn(paper, seed)
         body = loaded.body(seed)
         questions = [question if n in got else None for n, question in enumerate(paper.content["questions"])]
-        assert json.loads(body) == paper.content | {"questions": questions}
+        assert json.loads(body) == {**paper.content, "questions": questions}
         assert body == canonical(json.loads(body))
         assert gzip.decompress(loaded.gzipped(seed)) == body
         assert loaded.images(seed) == frozenset().union(*(paper.question_images[number] for number in got))

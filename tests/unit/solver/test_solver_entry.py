@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from exam_core.entry import RESTRICTED, EntryRules, hash_code, read_networks
+from exam_core.entry import RESTRICTED, EntryRules, code_matches, hash_code, read_networks
 from exam_core.instants import MINUTE, SECOND
 from exam_core.schedule import ScheduledSitting
 from exam_solver.attempts import codes
@@ -98,7 +98,7 @@ async def test_wrong_codes_are_limited(world: World, solver: Process) -> None:
 async def test_the_slow_hash_is_computed_once(world: World, solver: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a hall starts at once, the code is hashed slowly once, not for every student; a new code is compared anew."""
     compared: list[str] = []
-    matches = codes.code_matches
+    matches = code_matches
 
     def counted(stored: str, code: str) -> bool:
         compared.append(code)

@@ -6,10 +6,9 @@ members are checked where a member is parsed, against `exam_core.limits`.
 
 from collections.abc import Iterator
 
-from exam_core.authored import AuthoredQuestion, Section
+from exam_core.authored import AuthoredQuestion
 from exam_core.paper import MAX_QUESTIONS
 from exam_core.questions.model import Fault
-from exam_core.sections import section_faults
 
 
 def count_fault(questions: int) -> str | None:

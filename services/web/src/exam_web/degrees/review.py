@@ -9,7 +9,7 @@ from exam_core.fold import SealedAttempt
 from exam_core.paper import Key
 from exam_core.paper import Paper as CorePaper
 from exam_core.problems import Problem, ProblemKind
-from exam_core.review import Review, right_answers
+from exam_core.review import Review, paper_of, right_answers
 from exam_core.scoring import Policy
 from exam_web.degrees.models import Degree
 from exam_web.degrees.schemas import ReviewShown
@@ -41,9 +41,11 @@ def review_of(sitting: Sitting, student: int) -> ReviewShown:
         return not held_back and policy.shows(part)
 
     paper = CorePaper(bytes(sitting.paper.body))
+    attempt = _sealed(sitting, student) if shows(Review.PAPER) else None
+    drawn = attempt.drawn if attempt else None
     key = None
     if shows(Review.KEY):
-        key = right_answers(paper, Key(bytes(revision.key.body)), Policy.from_json(revision.policy))
+        key = right_answers(paper, Key(bytes(revision.key.body)), Policy.from_json(revision.policy), drawn)
     return ReviewShown(
         sitting=sitting.name,
         review=policy.value,
@@ -52,19 +54,16 @@ def review_of(sitting: Sitting, student: int) -> ReviewShown:
         maximum=degree.maximum,
         answered=degree.answered,
         points=degree.points if shows(Review.POINTS) else None,
-        paper=cast("dict[str, Any]", paper.content) if shows(Review.PAPER) else None,
-        answers=_answers(sitting, student, paper) if shows(Review.PAPER) else None,
+        paper=cast("dict[str, Any]", paper_of(paper, drawn)) if attempt else None,
+        answers=[_shown(paper, each.question, each.answer) for each in attempt.answers] if attempt else None,
         key=key,
     )
 
 
-def _answers(sitting: Sitting, student: int, paper: CorePaper) -> list[dict[str, Json]]:
-    """Return the counted answers of a student, in the members in which they were sent."""
+def _sealed(sitting: Sitting, student: int) -> SealedAttempt:
+    """Return a student's attempt as the seal has it."""
     members = sealed_members(sitting, bucket_of(student, sitting.buckets))
-    own = next((member.content for member in members if member.student == student), None)
-    if own is None:
-        return []
-    return [_shown(paper, answer.question, answer.answer) for answer in SealedAttempt.from_json(own).answers]
+    return SealedAttempt.from_json(next(member.content for member in members if member.student == student))
 
 
 def _shown(paper: CorePaper, question: int, answer: AnswerValue) -> dict[str, Json]:

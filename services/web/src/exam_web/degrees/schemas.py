@@ -39,7 +39,8 @@ class ReviewShown(Schema):
     """What a student may see of an own attempt, by the exam's review policy.
 
     Numbers of questions, choices, stems, targets and items are those of the paper. All but the degree is null while
-    another sitting of the exam is open or to come, and where the policy does not show it.
+    another sitting of the exam is open or to come, and where the policy does not show it. In paper and key, a question
+    that was not drawn for the student is null.
     """
 
     sitting: str
@@ -51,9 +52,9 @@ class ReviewShown(Schema):
     points: list[Decimal | None] | None
     paper: dict[str, Any] | None
     answers: list[dict[str, Any]] | None = Field(description="The counted answers, as the student sent them")
-    key: list[dict[str, Any]] | None = Field(
+    key: list[dict[str, Any] | None] | None = Field(
         description="What scored each question: the credits of choices by number, accepted answers, the numbers of the"
-        " stems' targets, or the order of the items"
+        " stems' targets, or the order of the items; with the adjustments of the revision and their reasons"
     )
 
 

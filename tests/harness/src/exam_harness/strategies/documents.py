@@ -127,9 +127,11 @@ DOCUMENTS = st.lists(st.tuples(QUESTIONS, st.sampled_from(["1", "2.5", "0.10", "
 
 @st.composite
 def _sectioned(draw: st.DrawFn) -> dict[str, Any]:
-    document = dict(draw(DOCUMENTS))
-    rest = [{**each, "shuffle": draw(st.sampled_from(["true", "false"]))} for each in document.pop("questions")]
-    sections = []
+    document: dict[str, Any] = dict(draw(DOCUMENTS))
+    rest: list[dict[str, Any]] = [
+        {**each, "shuffle": draw(st.sampled_from(["true", "false"]))} for each in document.pop("questions")
+    ]
+    sections: list[dict[str, Any]] = []
     while rest:
         size = draw(st.integers(1, len(rest)))
         part, rest = rest[:size], rest[size:]
