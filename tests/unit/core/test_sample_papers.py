@@ -217,7 +217,8 @@ def table(text: str, heading: str) -> set[str]:
 def test_the_documentation_lists_every_field() -> None:
     """If the reader accepts a field, it is documented, for its kind alone."""
     text = DESCRIPTION.read_text()
-    exam = {"exam", "title", "level", "instructions", "format", "attempts", "questions", "sections"}
+    exam = {"exam", "title", "level", "instructions", "format", "attempts", "review", "scoring"}
+    exam |= {"questions", "sections"}
     assert table(text, "## The exam") == exam
     assert table(text, "## A question") == {"id", "kind", "text", "weight", "image", "format", "shuffle"}
     section = {"id", "title", "instructions", "draw", "shuffle", "questions"}
