@@ -1,6 +1,7 @@
 """Scores with the adjustments of a revision, against a plain reference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
@@ -26,6 +27,7 @@ from exam_core.adjustments.model import (
     SetWeight,
 )
 from exam_core.answer_value import AnswerValue, mask_of
+from exam_core.authored import AuthoredExam, Section
 from exam_core.paper import Key, Paper, freeze, plain_text
 from exam_core.questions.choices import ChoicesKey, MultipleRule
 from exam_core.questions.matching import MatchingKey, pairs_of
@@ -37,6 +39,7 @@ from exam_core.questions.ordering_rules import share_of
 from exam_core.questions.patterns import Pattern, folded
 from exam_core.questions.text import ShortTextKey
 from exam_core.scoring import Policy, Score, score
+from exam_core.shuffle import order_of as shown_order
 from exam_harness.strategies.adjustments import adjustments, answers
 from exam_harness.strategies.questions import EXAMS, permute_by
 
@@ -45,9 +48,20 @@ Sitting = tuple[Paper, Key, Policy, dict[int, AnswerValue]]
 
 
 @st.composite
-def sittings(draw: st.DrawFn) -> Sitting:
+def pools(draw: st.DrawFn) -> AuthoredExam:
+    """Exams of which every student gets some questions, but not all."""
+    exam = draw(EXAMS.filter(lambda exam: len(exam.questions) > 1))
+    size = len(exam.questions)
+    questions = tuple(replace(question, weight=exam.questions[0].weight) for question in exam.questions)
+    return replace(
+        exam, questions=questions, sections=(Section(id="s", size=size, draw=draw(st.integers(1, size - 1))),)
+    )
+
+
+@st.composite
+def sittings(draw: st.DrawFn, exams: st.SearchStrategy[AuthoredExam] = EXAMS) -> Sitting:
     """A frozen exam, a policy with adjustments, and one student's answers."""
-    paper, key = freeze(draw(EXAMS), permute_by(draw(st.integers(0, 1000))), plain_text)
+    paper, key = freeze(draw(exams), permute_by(draw(st.integers(0, 1000))), plain_text)
     policy = draw(POLICIES)
     adjusted = Policy(
         multiple=policy.multiple, negative_total=policy.negative_total, adjustments=draw(adjustments(paper, key))
@@ -56,8 +70,11 @@ def sittings(draw: st.DrawFn) -> Sitting:
     return paper, key, adjusted, given_
 
 
-def reference(paper: Paper, key: Key, policy: Policy, given_: Mapping[int, AnswerValue]) -> Score:
-    """Score an attempt question by question, as the rules say it, in fractions."""
+def reference(
+    paper: Paper, key: Key, policy: Policy, given_: Mapping[int, AnswerValue], got: Collection[int] | None = None
+) -> Score:
+    """Score an attempt question by question, as the rules say it, in fractions; `got` are the drawn questions."""
+    got = range(len(paper.questions)) if got is None else got
     rules = [each for each in policy.adjustments.entries if isinstance(each, SetPolicy)]
     multiple, negative_total = policy.multiple, policy.negative_total
     for rule in rules:
@@ -67,7 +84,7 @@ def reference(paper: Paper, key: Key, policy: Policy, given_: Mapping[int, Answe
     maximum = Decimal(0)
     for number, (question, entry) in enumerate(zip(paper.questions, key.entries(paper), strict=True)):
         changes = [e for e in policy.adjustments.entries if not isinstance(e, SetPolicy) and e.question == number]
-        if any(isinstance(each, LeaveOut) for each in changes):
+        if number not in got or any(isinstance(each, LeaveOut) for each in changes):
             exact.append(None)
             continue
         weight = question.weight
@@ -79,7 +96,7 @@ def reference(paper: Paper, key: Key, policy: Policy, given_: Mapping[int, Answe
     total = sum((points for points in exact if points is not None), Fraction(0))
     return Score(
         points=tuple(None if points is None else cents(points) for points in exact),
-        answered=sum(not answer.blank for answer in given_.values()),
+        answered=sum(not answer.blank for number, answer in given_.items() if number in got),
         total=cents(total if negative_total else max(Fraction(0), total)),
         maximum=maximum,
     )
@@ -166,6 +183,14 @@ def test_a_score_with_adjustments_equals_the_reference(sitting: Sitting) -> None
     """If a revision adjusts questions, my score is the one that its adjustments say, question by question."""
     paper, key, policy, given_ = sitting
     assert score(paper, key, policy, given_.items()) == reference(paper, key, policy, given_)
+
+
+@given(sittings(pools()), st.integers(0, 2**63 - 1))
+def test_adjustments_of_questions_that_were_not_drawn_change_nothing(sitting: Sitting, seed: int) -> None:
+    """If questions are drawn, my adjusted score is that of those that I was shown, whatever becomes of the others."""
+    paper, key, policy, given_ = sitting
+    shown = shown_order(paper, seed).questions
+    assert score(paper, key, policy, given_.items(), shown) == reference(paper, key, policy, given_, shown)
 
 
 @given(sittings(), st.randoms(use_true_random=False))

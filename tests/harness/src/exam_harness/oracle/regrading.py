@@ -3,7 +3,7 @@
 The adjustments of a question change the authored question; its answers are then scored as if it had been written so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -27,9 +27,18 @@ class Rules:
 
 
 def adjusted_score(
-    paper: MatchedPaper, answers: Mapping[int, Content], rules: Rules, adjustments: Sequence[Entry]
+    paper: MatchedPaper,
+    answers: Mapping[int, Content],
+    rules: Rules,
+    adjustments: Sequence[Entry],
+    *,
+    drawn: Collection[int] | None = None,
 ) -> Score:
-    """Score one student's answers by question number under a list of adjustments."""
+    """Score one student's answers by question number under a list of adjustments; of a paper with pools, to the drawn.
+
+    Whatever a question that the student did not get is changed to, it gives nothing and is not in the maximum.
+    """
+    got = range(len(paper.questions)) if drawn is None else drawn
     for each in adjustments:
         if each["change"] == "policy":
             multiple = each.get("multiple", rules.multiple)
@@ -38,7 +47,7 @@ def adjusted_score(
     maximum = Fraction(0)
     for number, question in enumerate(paper.questions):
         listed = [each for each in adjustments if each.get("question") == number]
-        if any(each["change"] == "leave-out" for each in listed):
+        if number not in got or any(each["change"] == "leave-out" for each in listed):
             earned.append(None)
             continue
         weight = next((Fraction(each["weight"]) for each in listed if each["change"] == "weight"), question.weight)
@@ -52,7 +61,7 @@ def adjusted_score(
         total=round_to_cents(total),
         maximum=maximum,
         points=tuple(None if points is None else round_to_cents(points) for points in earned),
-        answered=sum(bool(content) for content in answers.values()),
+        answered=sum(bool(content) for number, content in answers.items() if number in got),
     )
 
 
