@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +17,7 @@ from django.utils import timezone
 from exam_core.deadlines import extra_time
 from exam_core.instants import MINUTE, span_to_micros, to_micros
 from exam_core.schedule import ScheduledSitting
+from exam_web.common import locks
 from exam_web.sittings import selectors
 from exam_web.sittings.models import Accommodation, Schedule, Sitting
 from exam_web.users.models import User
@@ -34,6 +37,24 @@ def extras(as_owner: Callable[[], AbstractContextManager[None]]) -> Callable[[st
         return dict(found[Sitting.objects.get(name=name).id].accommodations)
 
     return read
+
+
+@pytest.fixture
+def load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Loads a list of people with extra time; returns what the command prints."""
+
+    def run(*lines: str, header: str = "username,kind,level,password,extra_percent") -> str:
+        path = tmp_path / "people.csv"
+        path.write_text("\n".join((header, *lines)) + "\n")
+        call_command("load_people", str(path))
+        return capsys.readouterr().out
+
+    return run
+
+
+def percent_of(username: str) -> int:
+    """A student's extra time in all exams."""
+    return User.objects.get(username=username).extra_percent
 
 
 def epoch() -> int:
@@ -177,3 +198,87 @@ def test_the_time_of_a_sitting_that_is_to_come_can_shrink(internal, people, prov
     assert grant(internal, 50).status_code == 200
     assert grant(internal, 10).status_code == 200
     assert extras("midterm") == {people.student.pk: 3 * MINUTE}
+
+
+def test_a_list_of_people_sets_extra_time(people, provision, extras, load) -> None:
+    """If a list has a column for extra time, it is that of new and of existing students; empty cells change nothing."""
+    provision("midterm")
+    User.objects.filter(username="omar").update(extra_percent=30)
+    before = epoch()
+    printed = load(
+        "SARA,student,year-1,,25",
+        "omar,student,year-2,,",
+        "new,student,year-1,long pass phrase,50",
+        "other,student,year-1,long pass phrase,",
+        "lovelace,doctor,,long pass phrase,",
+    )
+    assert "sara: extra time 0 % -> 25 %\nnew: extra time 0 % -> 50 %\n" in printed
+    assert [percent_of(name) for name in ("sara", "omar", "new", "other", "lovelace")] == [25, 30, 50, 0, 0]
+    new = User.objects.get(username="new").pk
+    assert extras("midterm") == {people.student.pk: 450_000_000, new: 900_000_000}
+    assert epoch() > before
+    assert load("sara,student,year-1,,0").endswith("sara: extra time 25 % -> 0 %\n")
+    assert load("new,student,year-1,", header="username,kind,level,password").count("->") == 0
+    assert (percent_of("sara"), percent_of("new")) == (0, 50)
+
+
+def test_a_list_with_wrong_extra_time_names_the_lines(people, load) -> None:
+    """If extra time in a list is no whole number from 0 to 300, or a Doctor's, each line is named."""
+    cells = ("301", "-1", "12.5", "25%", "²")
+    lines = [f"sara{n},student,year-1,long pass phrase,{cell}" for n, cell in enumerate(cells)]
+    with pytest.raises(CommandError) as refused:
+        load("sara,student,year-1,,25", *lines, "lovelace,doctor,,long pass phrase,25", "short,student,year-1,")
+    for line, cell in enumerate(cells, start=3):
+        assert f"line {line}: extra_percent must be empty or a whole number from 0 to 300, not {cell!r}" in str(
+            refused.value
+        )
+    assert "line 8: extra_percent must be empty, as only students have extra time" in str(refused.value)
+    assert "line 9: 4 cells instead of 5" in str(refused.value)
+    assert "line 2: " not in str(refused.value)
+    assert percent_of("sara") == 0
+    with pytest.raises(CommandError, match="level,password or username,kind,level,password,extra_percent"):
+        load("sara,student,year-1,,25", header="username,kind,level,password,extra")
+
+
+def test_a_list_follows_the_rules_of_sittings(people, open_now, load) -> None:
+    """If a sitting is open, a list can raise extra time; if one of its lines lowers it, nothing is loaded."""
+    load("sara,student,year-1,,25")
+    with pytest.raises(CommandError, match="line 3: extra_percent: open is open or about to open"):
+        load("new,student,year-1,long pass phrase,10", "sara,student,year-1,,5")
+    assert percent_of("sara") == 25
+    assert not User.objects.filter(username="new").exists()
+    load("sara,student,year-1,,50")
+    assert percent_of("sara") == 50
+
+
+def test_a_list_does_not_move_an_end_that_has_passed(people, over, load) -> None:
+    """If every deadline of a sitting has passed, a list cannot set extra time of its students until it is closed."""
+    with pytest.raises(CommandError, match=r"line 2: extra_percent: .* once it is closed"):
+        load("sara,student,year-1,,50")
+    assert percent_of("sara") == 0
+
+
+@pytest.mark.parametrize("by", ["list", "page"])
+def test_a_new_level_takes_the_locks_in_the_order_of_renewals(
+    client, people, log_in, load, monkeypatch, by: str
+) -> None:
+    """If a student with extra time gets another level, the locks are taken as renewals take them, so none deadlocks."""
+    taken: list[int] = []
+    take = locks.lock_exclusively
+
+    def noted(key: int) -> None:
+        taken.append(key)
+        take(key)
+
+    monkeypatch.setattr(locks, "lock_exclusively", noted)
+    log_in(people.student)
+    User.objects.filter(username="sara").update(extra_percent=25)
+    if by == "list":
+        load("sara,student,year-2,", header="username,kind,level,password")
+    else:
+        client.force_login(people.admin)
+        form = {"username": "sara", "level": people.year_2.pk, "is_active": "on", "extra_percent": 25}
+        address = reverse("admin:users_student_change", args=[people.student.pk])
+        assert client.post(address, form | {"kind": "student"}).status_code == 302
+    assert User.objects.get(username="sara").level == people.year_2
+    assert taken == [locks.SCHEDULE, locks.REVOCATIONS]

@@ -12,7 +12,7 @@ from exam_web.sittings import selectors
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.services.leases import is_fixed
 from exam_web.sittings.services.window import invalid_field
-from exam_web.users.models import Student
+from exam_web.users.models import Student, User
 
 
 def extra_percent_set(*, student: Student, percent: int) -> Student:
@@ -36,7 +36,7 @@ def extra_percent_set(*, student: Student, percent: int) -> Student:
         return row
 
 
-def check_percent_change(student: Student, percent: int) -> None:
+def check_percent_change(student: User, percent: int) -> None:
     """Check that a student's extra time in all exams may change now; the caller holds the schedule's lock.
 
     Raises:
