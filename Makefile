@@ -55,6 +55,10 @@ demo-operator: setup kube ## apply the sample Exams to a real API server and let
 bench-operator: setup kube ## measure the operator's latency when 200 Exams open and close in one second
 	@$(BIN)/python -m exam_harness.scenarios.bench.operator
 
+.PHONY: bench-regrade
+bench-regrade: setup ## measure how long the difference of two revisions takes for 100,000 students and 50 questions
+	@$(BIN)/python -m exam_harness.scenarios.bench.regrade
+
 .PHONY: up
 up: packages ## create a local Kubernetes cluster and install the platform (HTTP_PORT=8080)
 	@$(BIN)/python -m exam_harness.environments.cluster.up $(PORT)

@@ -13,6 +13,7 @@ from kubernetes import client
 
 from exam_core.canonical import JsonObject
 from exam_core.schedule import State
+from exam_core.scoring import Policy
 from exam_harness.environments.control_plane.api_access import REQUEST_SECONDS
 from exam_harness.environments.control_plane.control_plane import ControlPlane
 from exam_harness.environments.control_plane.exam_crd import CRD, install_crd
@@ -138,6 +139,8 @@ def test_defaults_are_filled_in(api: Api) -> None:
         {"solver": {"minReplicas": 20}},
         {"solver": {"minReplicas": 1000, "maxReplicas": 1000, "candidatesPerReplica": 100_000, "prewarm": "24h"}},
         {"solver": {"prewarm": "0s"}},
+        {"scoring": {}},
+        {"scoring": {"multiple": "Proportional", "negativeTotal": True}},
         {"grading": {"parallelism": 1}},
         {"grading": {"parallelism": 100, "revision": 1, "publish": "Automatic"}},
         {"paperFrom": {"secretKeyRef": {"name": "p.7-" + "a" * 249}}},
@@ -212,6 +215,8 @@ def test_values_at_the_bounds_are_accepted(api: Api, changes: JsonObject) -> Non
         ({"grading": {"revision": 1001}}, "spec.grading.revision in body should be less than or equal to 1000"),
         ({"grading": {"revision": 2}}, "a new Exam begins with revision 1"),
         ({"grading": {"publish": "Never"}}, 'supported values: "Manual", "Automatic"'),
+        ({"scoring": {"multiple": "half"}}, 'supported values: "AllOrNothing", "Proportional"'),
+        ({"scoring": {"negativeTotal": "yes"}}, "spec.scoring.negativeTotal in body must be of type boolean"),
         ({"deletionPolicy": "Delete"}, 'supported values: "Retain"'),
         ({"owner": "noether"}, "an exam without paperFrom is its author's; remove owner"),
         ({"owner": "", "paperFrom": {"secretKeyRef": {"name": "x"}}}, "spec.owner in body should be at least 1 chars"),
@@ -268,6 +273,8 @@ def test_a_name_has_63_characters_at_most(api: Api) -> None:
     [
         ({}, {"window": {"closesAt": "2027-01-15T12:00:00Z"}}),
         ({}, {"candidates": 5}),
+        ({}, {"scoring": {"multiple": "Proportional"}}),
+        ({"scoring": {"negativeTotal": True}}, {}),
         ({}, {"grading": {"revision": 2}}),
         ({"grading": {"revision": 2}}, {"grading": {"revision": 2, "publish": "Automatic"}}),
         ({"grading": {"revision": 2}}, {"grading": {"revision": 3}}),
@@ -407,6 +414,7 @@ def _observed(phase: str, exam: Exam, now: int) -> ObservedState:
             refreeze="typo",
             content=Content(change=Change.NONE, detail=""),
             candidates=exam.spec.candidates,
+            scoring=Policy(negative_total=True),
             distributed=True,
             drained=ended,
             seal=Seal(at=now, answers=5, students=2, digest="b" * 64, statement="c" * 900) if ended else None,

@@ -61,7 +61,12 @@ def submission(student: int = 7) -> Submission:
 def sealed(sitting: UUID, bucket: int, rows: Rows) -> SealedBucket:
     """The seal of rows that were read."""
     return seal_bucket(
-        sitting=sitting, bucket=bucket, answers=rows.answers, starts=rows.starts, submissions=rows.submissions
+        sitting=sitting,
+        bucket=bucket,
+        paper=None,
+        answers=rows.answers,
+        starts=rows.starts,
+        submissions=rows.submissions,
     )
 
 
@@ -252,7 +257,7 @@ async def test_concurrent_seals_agree_on_one_winner(log: AnswerLog) -> None:
     """Two coordinators seal the same bucket at once: one set of answers counts, and both receive it."""
     sitting = uuid4()
     seals = [
-        seal_bucket(sitting=sitting, bucket=0, answers=[answer(student)], starts=[], submissions=[])
+        seal_bucket(sitting=sitting, bucket=0, paper=None, answers=[answer(student)], starts=[], submissions=[])
         for student in range(4)
     ]
 
@@ -266,8 +271,8 @@ async def test_concurrent_seals_agree_on_one_winner(log: AnswerLog) -> None:
 async def test_a_seal_is_never_replaced(log: AnswerLog) -> None:
     """Sealing again, with any content, returns the stored seal."""
     sitting = uuid4()
-    first = seal_bucket(sitting=sitting, bucket=0, answers=[answer()], starts=[start()], submissions=[])
-    empty = seal_bucket(sitting=sitting, bucket=0, answers=[], starts=[], submissions=[])
+    first = seal_bucket(sitting=sitting, bucket=0, paper=None, answers=[answer()], starts=[start()], submissions=[])
+    empty = seal_bucket(sitting=sitting, bucket=0, paper=None, answers=[], starts=[], submissions=[])
 
     assert await log.seal(sitting, 0, first) == first
     assert await log.seal(sitting, 0, empty) == first
@@ -277,7 +282,7 @@ async def test_a_seal_is_never_replaced(log: AnswerLog) -> None:
 async def test_an_altered_seal_is_rejected(log: AnswerLog, tamper: Tamper) -> None:
     """A seal that was changed in the store can be neither read nor replaced."""
     sitting = uuid4()
-    honest = seal_bucket(sitting=sitting, bucket=0, answers=[answer()], starts=[], submissions=[])
+    honest = seal_bucket(sitting=sitting, bucket=0, paper=None, answers=[answer()], starts=[], submissions=[])
     await log.seal(sitting, 0, honest)
     await tamper(sitting, 0, honest.data.replace(b'"student":7', b'"student":8'))
 

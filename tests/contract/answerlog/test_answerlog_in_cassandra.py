@@ -51,7 +51,7 @@ async def use_everything(log: CassandraAnswerLog, sitting: UUID) -> None:
     await log.read_student(sitting, 0, 1)
     rows = await log.read_bucket(sitting, 0)
     seal = seal_bucket(
-        sitting=sitting, bucket=0, answers=rows.answers, starts=rows.starts, submissions=rows.submissions
+        sitting=sitting, bucket=0, paper=None, answers=rows.answers, starts=rows.starts, submissions=rows.submissions
     )
     await log.seal(sitting, 0, seal)
     await log.read_sealed(sitting, 0)

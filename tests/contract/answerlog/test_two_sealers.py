@@ -62,10 +62,10 @@ async def seal_twice(log: AnswerLog) -> tuple[SealedBucket, SealedBucket, Sealed
     sitting = uuid4()
     await log.append_answers(sitting, 0, [answer(1)])
     slow = SlowSealer(log)
-    sealing = asyncio.create_task(seal_one(cast("AnswerLog", slow), sitting, 0))
+    sealing = asyncio.create_task(seal_one(cast("AnswerLog", slow), sitting, 0, None))
     await slow.has_read.wait()
     await log.append_answers(sitting, 0, [answer(2)])
-    quick = await seal_one(log, sitting, 0)
+    quick = await seal_one(log, sitting, 0, None)
     slow.may_seal.set()
     return await sealing, quick, await log.read_sealed(sitting, 0)
 

@@ -113,7 +113,7 @@ def test_no_component_changes_schema_or_roles(session: Session, statement: str) 
 
 def test_a_solver_writes_no_seal(cassandra: Cassandra) -> None:
     """A solver reads seals, to decide by them after the seal, and cannot write one; a grader can."""
-    empty = seal_bucket(sitting=SITTING, bucket=0, answers=[], starts=[], submissions=[])
+    empty = seal_bucket(sitting=SITTING, bucket=0, paper=None, answers=[], starts=[], submissions=[])
     with pytest.raises(AnswerLogUnavailableError, match=r"exam_solver has no MODIFY permission.*exam\.sealed"):
         _call(cassandra, "solver", lambda log: log.seal(SITTING, 0, empty))
     assert _call(cassandra, "grader", lambda log: log.seal(SITTING, 0, empty)).digest == empty.digest

@@ -119,6 +119,22 @@ def test_an_author_names_namespaces_in_the_admin(client, people, question: Quest
     assert Exam.objects.get().namespaces == []
 
 
+def test_an_author_selects_policies_in_the_admin(client, people, question: Question) -> None:
+    """If I select rules of scoring, and what students may see, on my exam's page, they are stored, and kept."""
+    client.force_login(people.doctor)
+    address = reverse("admin:exams_exam_change", args=[question.exam_id])
+    save(client, address, multiple="proportional", negative_total="on", review="degree")
+    policy = {"format": 1, "multiple": "proportional", "negative_total": True}
+    assert Exam.objects.values_list("policy", "review").get() == (policy, "degree")
+    save(client, address, title="Other", multiple="all-or-nothing")
+    policy = {"format": 1, "multiple": "all-or-nothing", "negative_total": True}
+    assert Exam.objects.values_list("policy", "review").get() == (policy, "degree")
+    viewer = User.objects.create(username="viewer", kind=User.Kind.STAFF, is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_exam"))
+    client.force_login(viewer)
+    assert "all-or-nothing" in client.get(address).content.decode()
+
+
 @pytest.mark.parametrize(
     ("typed", "stored"),
     [

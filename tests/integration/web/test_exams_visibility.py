@@ -4,14 +4,17 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from exam_core.authoring.exam import read_exam
 from exam_core.problems import Problem, ProblemKind
+from exam_core.review import Review
 from exam_harness.environments.processes.paths import REPOSITORY
+from exam_papers.images.acceptance import accept_image
 from exam_web.degrees.models import Degree
 from exam_web.exams.models import Exam
-from exam_web.exams.services import exam_update
+from exam_web.exams.services import exam_import, exam_update
 from exam_web.sittings.models import Revision, Sitting
 from exam_web.users.models import Level
 
@@ -85,6 +88,64 @@ def test_points_are_withheld_while_another_sitting_is_to_come(log_in, people, se
     assert after["points"] == ["1", None]
 
 
+@pytest.mark.parametrize("to_come", [False, True])
+@pytest.mark.parametrize("policy", list(Review))
+def test_the_review_policy_decides_what_students_see(log_in, people, sealed, provision, policy, to_come) -> None:
+    """If I select what students may see afterwards, they see that, and points and paper after the last sitting only."""
+    doctor, student = log_in(people.doctor), log_in(people.student)
+    assert doctor.send("PATCH", EXAM, {"review": policy.value}).json()["review"] == policy.value
+    if to_come:
+        provision("make-up")
+    degrees = student.get("/api/degrees").json()["results"]
+    assert [each["total"] for each in degrees] == (["1.00"] if policy.shows(Review.DEGREE) else [])
+    points = policy.shows(Review.POINTS) and not to_come
+    assert [each["points"] for each in degrees if each["points"]] == ([["1", None]] if points else [])
+    paper = policy.shows(Review.PAPER) and not to_come
+    assert (student.get(EXAM).json()["paper"] is not None) == paper
+    proof = student.get(f"/api/sittings/{sealed.name}/degrees/proof")
+    kind = proof.json().get("type", "").rsplit("/", 1)[-1]
+    if not policy.shows(Review.POINTS):
+        assert (proof.status_code, kind) == (403, "review-withheld")
+        assert f"is '{policy.value}'" in proof.json()["detail"]
+    else:
+        assert (kind == "points-withheld") == to_come
+    [own] = doctor.get("/api/degrees").json()["results"]
+    assert own["points"] == ["1", None]
+
+
+def test_a_policy_of_nothing_shows_no_review(log_in, people, sealed) -> None:
+    """If students may see nothing, the review of an attempt says why; one without a degree has no review anyway."""
+    Exam.objects.update(review="nothing")
+    path = f"/api/sittings/{sealed.name}/review"
+    refused = log_in(people.student).get(path)
+    assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[-1]) == (403, "review-withheld")
+    assert log_in(people.other_student).get(path).status_code == 404
+    assert log_in(people.doctor).get(path).status_code == 404
+
+
+def test_a_sitting_that_shares_the_paper_hides_it(log_in, people, sealed, provision) -> None:
+    """If a sitting of another exam with the same paper is to come, points and paper are shown when it is over."""
+    other = Exam.objects.create(slug="other", title="Other", level=people.year_2, policy={"format": 1})
+    make_up = provision("make-up")
+    Sitting.objects.filter(id=make_up.id).update(exam=other)
+    student = log_in(people.student)
+    assert student.get(EXAM).json()["paper"] is None
+    assert student.get("/api/degrees").json()["results"][0]["points"] is None
+    Sitting.objects.filter(id=make_up.id).update(state="sealed")
+    assert student.get(EXAM).json()["paper"] is not None
+
+
+def test_only_known_review_policies_are_stored(log_in, people, algebra) -> None:
+    """If I send another policy, the API and the database reject it; a document may name one, and keeps it otherwise."""
+    assert log_in(people.doctor).send("PATCH", EXAM, {"review": "all"}).status_code == 422
+    with pytest.raises(IntegrityError, match="exam_review_known"), transaction.atomic():
+        Exam.objects.update(review="all")
+    paper = (SAMPLES / "algebra-101.yaml").read_text()
+    for text, review in ((paper.replace("title:", "review: key\ntitle:", 1), "key"), (paper, "key")):
+        exam_import(document=read_exam(text, accept_image), author=None)
+        assert Exam.objects.get().review == review
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_draft_is_visible_to_its_author_alone(log_in, people) -> None:
     """A new exam is a draft: its level sees neither title nor instructions until its author publishes it."""
@@ -129,6 +190,8 @@ def test_an_exam_with_sittings_stays_published(people, algebra, provision, log_i
         "title": "New",
         "instructions": "",
         "attempts": "one",
+        "multiple": "all-or-nothing",
+        "review": "paper",
         "format": "plain",
         "level": people.year_1.pk,
     }

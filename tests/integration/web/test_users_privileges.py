@@ -56,6 +56,7 @@ def form_of(user: User, **more: Any) -> dict[str, Any]:
         "last_name": "",
         "email": "",
         "is_active": "on",
+        "extra_percent": user.extra_percent,
     }
     form |= {"level": user.level_id or "", "kind": user.kind}
     return form | more

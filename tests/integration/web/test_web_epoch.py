@@ -26,6 +26,7 @@ CHANGES: dict[str, tuple[str, str, Any]] = {
     "stop": ("POST", "/stop", None),
     "cancel": ("POST", "/cancel", None),
     "accommodation": ("PUT", "/accommodations/sara", {"extra_us": 60_000_000}),
+    "entry": ("PATCH", "/entry", {"students": ["sara"]}),
 }
 
 Change = Callable[..., Any]

@@ -39,7 +39,7 @@ def raises(kind: ProblemKind, call, **arguments: object) -> None:
 
 def empty(sitting: Sitting, bucket: int) -> SealedBucket:
     """The seal of a bucket without answers."""
-    return seal_bucket(sitting=sitting.id, bucket=bucket, answers=[], starts=[], submissions=[])
+    return seal_bucket(sitting=sitting.id, bucket=bucket, paper=None, answers=[], starts=[], submissions=[])
 
 
 def degree(student: int, total: str) -> DegreeRow:
@@ -82,7 +82,7 @@ def test_sealing_needs_the_drain(over: Sitting) -> None:
     sitting_drain(sitting=over.id)
     for _ in range(2):
         sealed_bucket_record(sitting=over.id, bucket=0, sealed=empty(over, 0))
-    other = seal_bucket(sitting=uuid4(), bucket=0, answers=[], starts=[], submissions=[])
+    other = seal_bucket(sitting=uuid4(), bucket=0, paper=None, answers=[], starts=[], submissions=[])
     raises(ProblemKind.CONFLICT, sealed_bucket_record, sitting=over.id, bucket=0, sealed=other)
 
 

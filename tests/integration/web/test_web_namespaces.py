@@ -28,6 +28,7 @@ COMMANDS = {
     "stop": ("POST", "/stop", None),
     "cancel": ("POST", "/cancel", None),
     "accommodation": ("PUT", "/accommodations/sara", {"extra_us": 60_000_000}),
+    "entry": ("PATCH", "/entry", {"students": ["sara"]}),
 }
 
 

@@ -84,6 +84,7 @@ def sealed(over: Sitting, answers: list[Answer], internal, cassandra: Cassandra)
         seal_bucket(
             sitting=over.id,
             bucket=number,
+            paper=None,
             answers=[a for a in answers if bucket_of(a.student, over.buckets) == number],
             starts=[],
             submissions=[],
@@ -191,6 +192,27 @@ def test_a_damaged_seal_proves_nothing(sealed: Sitting, people, log_in) -> None:
     response = log_in(people.student).get(f"/api/sittings/{sealed.id}/seal/proof")
     assert response.status_code == 503
     assert "differs from the one that was recorded" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("policy", ["degree", "points", "paper", "key"])
+def test_a_student_reviews_the_own_attempt(graded: Sitting, people, log_in, provision, policy: str) -> None:
+    """If the policy allows it, I see paper, own and right answers, numbered alike, once no sitting is to come."""
+    graded.exam.review = policy
+    graded.exam.save()
+    path = f"/api/sittings/{graded.name}/review"
+    student = log_in(people.student)
+    body = student.get(path).json()
+    assert (body["review"], body["revision"], body["total"]) == (policy, 1, "7.50")
+    shown = {name for name in ("points", "paper", "answers", "key") if body[name] is not None}
+    expected = {"points": {"points"}, "paper": {"points", "paper", "answers"}}
+    assert shown == expected.get(policy, set() if policy == "degree" else expected["paper"] | {"key"})
+    if policy == "key":
+        assert [answer["question"] for answer in body["answers"]] == [0]
+        assert body["key"][0]["kind"] == body["paper"]["questions"][0]["kind"]
+        assert len(body["key"][0]["credits"]) == len(body["paper"]["questions"][0]["choices"])
+    provision("make-up")
+    body = student.get(path).json()
+    assert (body["total"], [body[name] for name in ("points", "paper", "answers", "key")]) == ("7.50", [None] * 4)
 
 
 def test_a_degree_is_verified_with_what_is_published(graded: Sitting, people, log_in) -> None:

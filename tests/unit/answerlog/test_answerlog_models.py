@@ -123,7 +123,7 @@ def test_late_answers_have_a_table_of_the_same_columns() -> None:
 
 def test_a_seal_is_read_unless_it_was_altered() -> None:
     """Graders read the sealed bytes, or get an error that they were altered."""
-    seal = seal_bucket(sitting=UUID(int=1), bucket=0, answers=[], starts=[], submissions=[])
+    seal = seal_bucket(sitting=UUID(int=1), bucket=0, paper=None, answers=[], starts=[], submissions=[])
     row = SealedRow.of(UUID(int=1), 0, seal)
     assert SEALED.row(SEALED.values(row)).sealed() == seal
     for altered in (replace(row, data=row.data + b" "), replace(row, digest=bytes(32))):

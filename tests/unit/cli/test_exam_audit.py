@@ -71,7 +71,7 @@ def stored_bucket(number: int) -> StoredBucket:
     ours = [student for student in STUDENTS if bucket_of(student, BUCKETS) == number]
     answers = [saved_answer(student, seq, (student + seq) % 3) for student in ours for seq in (1, 2)]
     starts = [Start(student=student, started_at=1, solver=UUID(int=1), epoch=1, seed=1) for student in ours]
-    seal = seal_bucket(sitting=SITTING, bucket=number, answers=answers, starts=starts, submissions=[])
+    seal = seal_bucket(sitting=SITTING, bucket=number, paper=None, answers=answers, starts=starts, submissions=[])
     return StoredBucket(answers=answers, starts=starts, submissions=[], seal=seal.data)
 
 

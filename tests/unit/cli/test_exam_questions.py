@@ -43,6 +43,33 @@ def test_every_sample_is_exported_with_its_losses(name, tmp_path, capsys) -> Non
         assert main(["check", str(file), "--format", name]) == 0
 
 
+def test_sections_and_fixed_orders_are_listed_as_losses(tmp_path, capsys) -> None:
+    """I export an exam with a pool and a question in a fixed order: I read that no file of questions states them."""
+    document = tmp_path / "pool.yaml"
+    document.write_text("""
+exam: pool
+title: Pool
+level: year-1
+sections:
+  - id: pool
+    draw: 1
+    questions:
+      - id: one
+        kind: single
+        shuffle: false
+        text: "1?"
+        choices: [{id: a, text: "1", correct: true}, {id: b, text: "2"}]
+      - {id: two, kind: text, shuffle: false, text: "2?", accepted: ["2"]}
+""")
+    assert main(["export", str(document), "--format", "gift", "-o", str(tmp_path / "pool.gift")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == [
+        f"{document}: not written: sections, and how many of their questions are drawn",
+        f"{document}: not written: the order of what question one lists, which is not shuffled",
+    ]
+    assert not [line for line in lines if "question two lists" in line]
+
+
 def test_all_faults_are_listed_and_nothing_is_written(gift, tmp_path, capsys) -> None:
     """If a file has faults, I read each with its line, and no half of it is written."""
     gift.write_text(GIFT + "\n::Odd:: How many? {#abc}\n\n::Bad:: Which? {~%33%a ~b}\n")

@@ -52,7 +52,7 @@ FIRST, SECOND = saved_answer(1, 1), saved_answer(2, 2)
 
 def seal_documents(*answers: Answer) -> dict[str, Any]:
     """What is published of a sitting with these answers, by file name."""
-    attempts = seal_bucket(sitting=SITTING, bucket=0, answers=answers, starts=[], submissions=[]).students
+    attempts = seal_bucket(sitting=SITTING, bucket=0, paper=None, answers=answers, starts=[], submissions=[]).students
     members = [attempt_member(SECRET, SITTING, attempt) for attempt in attempts]
     statement = SealStatement(
         sitting=SITTING,

@@ -13,6 +13,8 @@ from exam_core.images import ImageRef
 from exam_core.problems import Problem, ProblemKind
 from exam_core.questions.choices import Choice, MultipleChoice, SingleChoice
 from exam_core.questions.numeric import Near, Numeric
+from exam_core.review import Review
+from exam_core.scoring import MultipleRule, Policy
 
 IMAGE = base64.b64encode(b"a picture").decode()
 
@@ -95,6 +97,26 @@ def test_a_valid_document_is_read() -> None:
     assert document.images == {accepted.ref.sha256: accepted}
 
 
+@pytest.mark.parametrize(
+    ("scoring", "policy"),
+    [
+        ("", None),
+        ("scoring: {}\n", Policy()),
+        ("scoring: {multiple: proportional}\n", Policy(multiple=MultipleRule.PROPORTIONAL)),
+        ("scoring: {negative_total: true}\n", Policy(negative_total=True)),
+    ],
+)
+def test_a_document_may_name_the_scoring_policy(scoring: str, policy: Policy | None) -> None:
+    """If my document has `scoring`, a rule that it leaves out has its default; without it, no policy is named."""
+    assert read_exam(changed("level:", f"{scoring}level:"), accept_image).scoring == policy
+
+
+def test_a_document_may_name_the_review_policy() -> None:
+    """If my document says what students may see afterwards, it is read; without it, none is named."""
+    assert read_exam(GOOD, accept_image).review is None
+    assert read_exam(changed("level:", "review: degree\nlevel:"), accept_image).review is Review.DEGREE
+
+
 def changed(old: str, new: str, *, times: int = 1) -> str:
     """Return the valid document with a change."""
     assert old in GOOD
@@ -122,6 +144,11 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         (changed("title: Algebra 101", "[title]: Algebra 101"), 2, "this member is not known here"),
         (changed("title: Algebra 101", "? {a: b}\n: c"), 2, "this member is not known here"),
         (changed("level: year-1\n", ""), 1, "'level' is missing"),
+        (changed("level:", "scoring: proportional\nlevel:"), 3, "expected a mapping with multiple, negative_total"),
+        (changed("level:", "scoring: {multiple: half}\nlevel:"), 3, "multiple is not one of all-or-nothing, prop"),
+        (changed("level:", "scoring: {negative_total: 1}\nlevel:"), 3, "negative_total must be true or false"),
+        (changed("level:", "scoring: {floor: 0}\nlevel:"), 3, "known are multiple, negative_total"),
+        (changed("level:", "review: all\nlevel:"), 3, "review is not one of nothing, degree, points, paper, key"),
         (changed("level: year-1", "exam: again"), 3, "'exam' is given twice"),
         (changed("level: year-1", "<<: {level: year-1}"), 3, "this member is not known here"),
         # Unsupported YAML

@@ -76,7 +76,7 @@ SUBMISSIONS = st.lists(
 
 def sealed(answers: list[Answer], starts: list[Start], submissions: list[Submission]) -> SealedBucket:
     """The seal of a bucket."""
-    return seal_bucket(sitting=SITTING, bucket=3, answers=answers, starts=starts, submissions=submissions)
+    return seal_bucket(sitting=SITTING, bucket=3, paper=None, answers=answers, starts=starts, submissions=submissions)
 
 
 @given(ANSWERS)
@@ -208,5 +208,5 @@ def test_an_answer_admitted_before_the_solver_read_of_a_stop_counts() -> None:
 
 def test_a_seal_of_another_format_is_rejected() -> None:
     """A release that cannot read a seal does not grade from it."""
-    with pytest.raises(ValueError, match="seal format 2"):
-        _ = SealedBucket(json.dumps({"format": 2, "students": []}).encode()).students
+    with pytest.raises(ValueError, match="seal format 3"):
+        _ = SealedBucket(json.dumps({"format": 3, "students": []}).encode()).students

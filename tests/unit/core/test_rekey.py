@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.authored import AuthoredExam, AuthoredQuestion
+from exam_core.authored import AuthoredExam, AuthoredQuestion, Section
 from exam_core.canonical import Json, canonical
 from exam_core.images import ImageRef
 from exam_core.paper import Key, Paper, freeze, plain_text
@@ -18,7 +18,7 @@ from exam_core.questions.matching import Matching, Stem
 from exam_core.questions.model import Authored
 from exam_core.questions.numeric import Near, Numeric
 from exam_core.rekey import Change, Comparison, NotTheSamePaperError, compare, rekey
-from exam_harness.strategies.questions import EXAMS, permute_by
+from exam_harness.strategies.questions import EXAMS, SECTIONED, permute_by
 
 
 def _choices(*right: str) -> tuple[Choice, ...]:
@@ -64,7 +64,7 @@ def _rearranged(interaction: Authored, order: list[int]) -> Authored:
     return interaction
 
 
-@given(EXAMS, st.integers(0, 1000))
+@given(EXAMS | SECTIONED, st.integers(0, 1000))
 def test_an_exam_of_any_kinds_gives_its_frozen_key(exam: AuthoredExam, seed: int) -> None:
     """Grading again with the same key gives the same key, whatever the questions are."""
     paper, key = freeze(exam, permute_by(seed), plain_text)
@@ -247,6 +247,8 @@ def _compared(exam: AuthoredExam) -> tuple[Change, str]:
         (_changed(0, SingleChoice(choices=_choices("a")[:3])), "the choices of question q0 are not those of the paper"),
         (_changed(1, _multiple("a", "b", most=3)), "the max_choices of question q1 changed from 2 to 3"),
         (_changed(1, _multiple("a", "b", most=None)), "the max_choices of question q1 changed from 2 to 4"),
+        (_changed(0, shuffle=False), "the shuffle of question q0 changed"),
+        (replace(EXAM, sections=(Section(id="s", size=4),)), "the sections and their questions changed"),
     ],
 )
 def test_a_change_that_students_would_see_is_a_change_of_the_paper(exam: AuthoredExam, detail: str) -> None:
@@ -277,3 +279,36 @@ def test_a_change_that_students_would_see_is_a_change_of_the_paper(exam: Authore
 def test_a_change_of_correct_answers_is_a_change_of_the_key(exam: AuthoredExam, detail: str) -> None:
     """When I correct only the key, I read that the paper is the same and whose key differs."""
     assert _compared(exam) == (Change.KEY, detail)
+
+
+PARTS = (Section(id="first", size=1), Section(id="rest", size=3, title="Rest", draw=2))
+
+
+@pytest.mark.parametrize(
+    ("changed", "detail"),
+    [
+        ({"size": 2}, "the sections and their questions changed"),
+        ({"title": "The rest"}, "the title of section rest changed"),
+        ({"instructions": "Think."}, "the instructions of section rest changed"),
+        ({"draw": 1}, "the draw of section rest changed"),
+        ({"draw": None}, "the draw of section rest changed"),
+        ({"shuffle_questions": False}, "the shuffling of section rest changed"),
+    ],
+)
+def test_a_change_of_a_section_is_a_change_of_the_paper(changed: dict[str, Any], detail: str) -> None:
+    """If I change a section after its paper was frozen, I read what differs; another id is no difference."""
+    paper, key = freeze(replace(EXAM, sections=PARTS), range, plain_text)
+    other = replace(EXAM, sections=(PARTS[0], replace(PARTS[1], **changed)))
+    assert compare(paper, key, other, plain_text) == Comparison(change=Change.PAPER, detail=detail)
+    renamed = replace(EXAM, sections=(replace(PARTS[0], id="one"), PARTS[1]))
+    assert compare(paper, key, renamed, plain_text).change is Change.NONE
+
+
+def test_the_order_of_choices_that_are_not_shuffled_is_a_part_of_the_paper() -> None:
+    """If choices are shown as I wrote them, moving them changes the paper; the key of the frozen one stays as it is."""
+    frozen = _changed(0, shuffle=False)
+    paper, key = freeze(frozen, range, plain_text)
+    moved = _changed(0, _rearranged(SINGLE.interaction, [1, 0, 2, 3]), shuffle=False)
+    detail = "the order of what question q0 lists changed"
+    assert compare(paper, key, moved, plain_text) == Comparison(change=Change.PAPER, detail=detail)
+    assert rekey(paper, key, moved, plain_text) == key

@@ -27,6 +27,7 @@ from exam_harness.environments.processes.paths import REPOSITORY
 
 PAPERS = REPOSITORY / "k8s/samples/papers"
 DESCRIPTION = REPOSITORY / "docs/papers.md"
+HEAD = "exam: example\ntitle: Example\nlevel: year-1\n"
 
 
 def png(data: bytes) -> AcceptedImage:
@@ -172,7 +173,7 @@ def test_the_precision_that_a_sample_asks_for_decides() -> None:
 
 
 def examples() -> list[str]:
-    """The documentation's examples: first a whole document, then one question of each kind."""
+    """The documentation's examples: a whole document, sections, and one question of each kind."""
     return re.findall(r"```yaml\n(.*?)```", DESCRIPTION.read_text(), re.DOTALL)
 
 
@@ -185,12 +186,21 @@ def test_the_documented_example_is_valid() -> None:
     assert [question.weight for question in document.exam.questions] == [1, 2, Decimal("1.5")]
 
 
+def test_the_documented_sections_are_valid() -> None:
+    """If I copy the documentation's sections into a document, one is for all, in its order, and one is a pool."""
+    exam = read_exam(HEAD + examples()[1], png).exam
+    assert [(each.size, each.is_pool, each.shuffle_questions) for each in exam.sections] == [
+        (2, False, False),
+        (3, True, True),
+    ]
+    assert freeze(exam, range, plain_text)[0].given == 4
+
+
 def test_there_is_a_valid_example_of_each_kind() -> None:
     """If I copy the example of a kind into a document, it is a question without faults that uses the kind's members."""
-    head = "exam: example\ntitle: Example\nlevel: year-1\nquestions:\n"
     used: dict[KindName, set[str]] = {}
-    for example in examples()[1:]:
-        [question] = read_exam(head + example, png).exam.questions
+    for example in examples()[2:]:
+        [question] = read_exam(f"{HEAD}questions:\n{example}", png).exam.questions
         used[question.interaction.kind] = set(re.findall(r"^  (\w+):", example, re.MULTILINE))
     assert list(used) == list(KindName)
     assert used[KindName.MATCHING] >= MEMBERS[KindName.MATCHING]
@@ -207,9 +217,12 @@ def table(text: str, heading: str) -> set[str]:
 def test_the_documentation_lists_every_field() -> None:
     """If the reader accepts a field, it is documented, for its kind alone."""
     text = DESCRIPTION.read_text()
-    exam = {"exam", "title", "level", "instructions", "format", "attempts", "questions"}
+    exam = {"exam", "title", "level", "instructions", "format", "attempts", "review", "scoring"}
+    exam |= {"questions", "sections"}
     assert table(text, "## The exam") == exam
-    assert table(text, "## A question") == {"id", "kind", "text", "weight", "image", "format"}
+    assert table(text, "## A question") == {"id", "kind", "text", "weight", "image", "format", "shuffle"}
+    section = {"id", "title", "instructions", "draw", "shuffle", "questions"}
+    assert table(text, "## Sections and pools") == section
     assert table(text, "## A choice, a stem or an item") == {"id", "text", "image", "correct", "credit", "target"}
     assert {kind: table(text, f"### `{kind}`") for kind in KindName} == MEMBERS
 

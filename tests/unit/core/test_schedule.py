@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from exam_core.entry import RESTRICTED, EntryRules, read_networks
 from exam_core.schedule import ScheduledSitting, State
 from exam_core.windows import Pause, Window
 
@@ -40,6 +41,18 @@ def test_a_sitting_is_read_from_the_lease_functions_result() -> None:
         buckets=3,
         accommodations={17: 600_000_000},
     )
+
+
+def test_the_rules_of_starts_are_read() -> None:
+    """The solver reads who of the level may start; the level outside of the rules is for releases without them."""
+    entry = {"level": "year-1", "students": [3, 4], "code": "scrypt$00$00", "networks": ["10.0.0.0/8", "2001:db8::/32"]}
+    sitting = ScheduledSitting.from_json(BODY | {"level": RESTRICTED, "entry": entry})
+    assert sitting.level == "year-1"
+    networks = read_networks(["10.0.0.0/8", "2001:db8::/32"])
+    assert sitting.entry == EntryRules(students=frozenset({3, 4}), code="scrypt$00$00", networks=networks)
+    assert ScheduledSitting.from_json(BODY | {"entry": None}).entry == EntryRules()
+    with pytest.raises(ValueError, match="network"):
+        ScheduledSitting.from_json(BODY | {"entry": entry | {"networks": ["somewhere"]}})
 
 
 def test_an_unknown_state_is_rejected() -> None:

@@ -101,7 +101,7 @@ def proof_of(student: int, members: list[Member]) -> InclusionProof:
 
 def sealed(answers: list[Answer]) -> tuple[SealStatement, list[Member]]:
     """The statement about these answers, and the members of its tree."""
-    attempts = seal_bucket(sitting=SITTING, bucket=0, answers=answers, starts=[], submissions=[]).students
+    attempts = seal_bucket(sitting=SITTING, bucket=0, paper=None, answers=answers, starts=[], submissions=[]).students
     members = [attempt_member(SECRET, SITTING, attempt) for attempt in attempts]
     return replace(STATEMENT, root=buckets_root(trees(members)[1])), members
 

@@ -21,6 +21,7 @@ from exam_core.numbers import decimal_text
 from exam_core.paper import Key, Paper, freeze, plain_text
 from exam_core.receipts import Receipt
 from exam_core.scoring import Policy, score
+from exam_core.shuffle import drawn
 from exam_core.statements import DegreesStatement, SealStatement
 from exam_harness.oracle.checker import (
     Mismatch,
@@ -72,6 +73,30 @@ questions:
   - {id: q5, kind: essay, weight: 5, text: "Why?"}
 """
 """The kinds whose answers are stored as texts, and true or false."""
+POOLS = """
+exam: pools
+title: Pools
+level: year-1
+sections:
+  - id: all
+    title: For all
+    instructions: Answer **it**.
+    shuffle: false
+    questions:
+      - id: q1
+        kind: single
+        text: "One?"
+        shuffle: false
+        choices: [{id: a, text: "1", correct: true}, {id: b, text: "2"}]
+  - id: pool
+    draw: 2
+    questions:
+      - {id: q2, kind: numeric, weight: 2, text: "Two?", answer: {value: "2"}}
+      - {id: q3, kind: numeric, weight: 2, text: "Three?", answer: {value: "3"}}
+      - {id: q4, kind: numeric, weight: 2, text: "Four?", answer: {value: "4"}}
+      - {id: q5, kind: numeric, weight: 2, text: "Five?", answer: {value: "5"}}
+"""
+"""A question for all, and two of four others."""
 
 
 def _no_image(_: bytes) -> NoReturn:
@@ -104,10 +129,16 @@ class FakePlatform:
         )
 
     def start(self, student: int, at: int = 1_000) -> None:
-        """Record a student's start."""
-        self.starts.append(Start(student=student, started_at=at, solver=SOLVER, epoch=1, seed=1))
-        self.history.record_paper(str(SITTING), json.loads(self.paper.body))
+        """Record a student's start, whose seed is the student's id."""
+        self.starts.append(Start(student=student, started_at=at, solver=SOLVER, epoch=1, seed=student))
+        self.history.record_paper(str(SITTING), student, self.shown(student))
         self.history.record_start(str(SITTING), student, AttemptStart(at, at + 5_000))
+
+    def shown(self, student: int) -> dict[str, Any]:
+        """The paper as a student is shown it."""
+        got = drawn(self.paper, student)
+        body = json.loads(self.paper.body)
+        return body | {"questions": [each if number in got else None for number, each in enumerate(body["questions"])]}
 
     def sent(self, student: int, question: int, seq: int, body: dict[str, Any]) -> SentAnswer:
         """An answer as in the oracle's history."""
@@ -141,7 +172,12 @@ class FakePlatform:
     def bucket(self) -> SealedBucket:
         """The sitting's only bucket, sealed from the current rows."""
         return seal_bucket(
-            sitting=SITTING, bucket=0, answers=self.rows, starts=self.starts, submissions=self.submissions
+            sitting=SITTING,
+            bucket=0,
+            paper=self.paper,
+            answers=self.rows,
+            starts=self.starts,
+            submissions=self.submissions,
         )
 
     def seal(self) -> Seal:
@@ -222,7 +258,8 @@ class FakePlatform:
 
     def _degree(self, student: int) -> ObservedDegree:
         sealed = next(sealed for sealed in self.bucket.students if sealed.student == student)
-        result = score(self.paper, self.key, Policy(), [(row.question, row.answer) for row in sealed.answers])
+        answers = [(row.question, row.answer) for row in sealed.answers]
+        result = score(self.paper, self.key, Policy(), answers, sealed.drawn)
         return ObservedDegree(
             source="database",
             student=student,
@@ -279,4 +316,16 @@ def other_kinds(new_platform: Callable[..., FakePlatform]) -> FakePlatform:
     platform.answer(1, 3, 4, {"order": [2, 0, 1]}, at=2_300)
     platform.answer(1, 3, 5, {"order": [2, 1, 0]}, at=2_400)
     platform.answer(1, 4, 6, {"value": "Weil\r\ne\u0301"}, at=2_500)
+    return platform
+
+
+@pytest.fixture
+def pools(new_platform: Callable[..., FakePlatform]) -> FakePlatform:
+    """Five students, who each answered all that they got: the first one wrong, the others right."""
+    platform = new_platform(POOLS)
+    for student in range(1, 6):
+        platform.start(student)
+        for seq, question in enumerate(drawn(platform.paper, student), start=1):
+            right = {"choices": [0]} if question == 0 else {"value": str(question + 1)}
+            platform.answer(student, question, seq, {"choices": [1]} if student == 1 == seq else right)
     return platform

@@ -172,6 +172,15 @@ def test_a_platform_that_keeps_its_word_has_no_mismatches(run: Run) -> None:
     assert run.kinds() == set()
 
 
+def test_a_question_that_a_student_is_not_shown_is_reported(run: Run) -> None:
+    """If I am not shown every question of an exam without pools, it is reported; if I am, it is not."""
+    body = {"started_at": rfc3339(STARTED), "answers": (), "highest_seq": 0}
+    run.call(START, 200, body | {"drawn": (0, 1, 2)}, at=1_500)
+    assert run.kinds() == set()
+    run.call(START, 200, body | {"drawn": (0, 2)}, at=1_600)
+    assert run.kinds() == {"draw"}
+
+
 def test_an_acknowledged_answer_missing_from_the_seal_is_lost(run: Run) -> None:
     """If I have a receipt and nothing is sealed for the question, it is reported."""
     run.acknowledge(run.platform.row(1, 0, 1, ONE), ONE, at=2_000)

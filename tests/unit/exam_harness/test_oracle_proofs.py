@@ -36,6 +36,7 @@ def sealed_buckets(students: list[int], buckets: int) -> list[SealedBucket]:
         seal_bucket(
             sitting=SITTING,
             bucket=number,
+            paper=None,
             answers=[],
             starts=[
                 Start(student=student, started_at=student, solver=UUID(int=1), epoch=1, seed=1)

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from exam_core.instants import MINUTE, SECOND
 from exam_core.schedule import State
+from exam_core.scoring import Policy
 from exam_operator.decide.phase import phase_of
 from exam_operator.decide.plan import Plan, Verb, next_revision, plan
 from exam_operator.decide.status import status_of
@@ -208,6 +209,12 @@ class Life(RuleBasedStateMachine):
         self.edit_spec(candidates=candidates)
 
     @precondition(lambda self: self.world.exam is not None)
+    @rule(scoring=st.sampled_from([None, Policy(), Policy(negative_total=True)]))
+    def change_scoring(self, scoring: Policy | None) -> None:
+        """A user names another scoring policy, or none."""
+        self.edit_spec(scoring=scoring)
+
+    @precondition(lambda self: self.world.exam is not None)
     @rule(automatic=st.booleans(), again=st.booleans())
     def edit_grading(self, automatic: bool, again: bool) -> None:  # noqa: FBT001 - drawn
         """A user asks for another revision, or switches automatic publishing."""
@@ -352,6 +359,8 @@ class Life(RuleBasedStateMachine):
             raise HarmError(f"the request {exam.spec.refreeze!r} is not applied although there is time")
         if world.candidates != exam.spec.candidates:
             raise HarmError("the candidates are not applied although there is time")
+        if exam.spec.scoring not in (None, world.scoring):
+            raise HarmError("the scoring policy is not applied although there is time")
 
     def check_the_refreeze(self, exam: Exam) -> None:
         """A request is applied, has nothing to replace, or the Exam says that it came too late."""

@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY
 
 from exam_core.instants import HOUR, SECOND
 from exam_core.schedule import State
+from exam_core.scoring import Policy
 from exam_operator.clients.errors import (
     API_SERVER,
     WEB,
@@ -191,6 +192,7 @@ async def test_a_foreign_job_is_reported(reconcile, kube, web) -> None:
         refreeze="",
         content=Content(change=Change.NONE, detail=""),
         candidates=10,
+        scoring=Policy(),
         distributed=True,
         drained=True,
         seal=None,

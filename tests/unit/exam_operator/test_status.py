@@ -7,6 +7,7 @@ import pytest
 
 from exam_core.instants import HOUR, MINUTE, SECOND
 from exam_core.schedule import State
+from exam_core.scoring import MultipleRule, Policy
 from exam_operator.decide.events import events_for
 from exam_operator.decide.phase import phase_of
 from exam_operator.decide.plan import Verb, plan
@@ -46,6 +47,7 @@ SITTING = Sitting(
     refreeze="",
     content=Content(change=Change.NONE, detail=""),
     candidates=100,
+    scoring=Policy(),
     distributed=True,
     drained=False,
     seal=None,
@@ -53,6 +55,7 @@ SITTING = Sitting(
     published_revision=0,
     published_at=None,
 )
+NEGATIVE = Policy(negative_total=True)
 SEALED = replace(
     SITTING,
     state=State.SEALED,
@@ -130,8 +133,8 @@ def test_absent_values_are_omitted() -> None:
     """If a value does not exist yet, its field is absent, not empty."""
     body = status(ObservedState(sitting=SITTING))
     assert body.keys() == {
-        "phase", "sitting", "sittingId", "epoch", "paperDigest", "paperFrozenAt", "window", "observedGeneration",
-        "conditions",
+        "phase", "sitting", "sittingId", "epoch", "paperDigest", "paperFrozenAt", "window", "scoring",
+        "observedGeneration", "conditions",
     }  # fmt: skip
     assert body["window"] == {
         "opensAt": "2027-01-15T08:10:00Z",
@@ -235,7 +238,9 @@ def test_a_request_to_freeze_anew_that_came_too_late_is_not_accepted(sitting: Si
 def test_content_is_changed_while_the_window_is_furthest(earlier: bool) -> None:  # noqa: FBT001 - parametrised
     """If I move the window and freeze anew in one edit, the order leaves the most time before the opening."""
     opens_at = OPENS - 5 * MINUTE if earlier else OPENS + 5 * MINUTE
-    exam = edited(window=replace(EXAM.spec.window, opens_at=opens_at), refreeze="typo", candidates=5000)
+    exam = edited(
+        window=replace(EXAM.spec.window, opens_at=opens_at), refreeze="typo", candidates=5000, scoring=NEGATIVE
+    )
     exam = replace(exam, finalizers=(FINALIZER,))
     verbs = []
     sitting = replace(SITTING, content=CORRECTED[Change.PAPER])
@@ -245,10 +250,38 @@ def test_content_is_changed_while_the_window_is_furthest(earlier: bool) -> None:
             Verb.CHANGE_WINDOW: {"window": exam.spec.window},
             Verb.REFREEZE: {"refreeze": "typo"},
             Verb.CHANGE_CANDIDATES: {"candidates": 5000},
+            Verb.CHANGE_SCORING: {"scoring": NEGATIVE},
         }
         sitting = replace(sitting, **applied[action.verb])
-    content = [Verb.REFREEZE, Verb.CHANGE_CANDIDATES]
+    content = [Verb.REFREEZE, Verb.CHANGE_CANDIDATES, Verb.CHANGE_SCORING]
     assert verbs == ([*content, Verb.CHANGE_WINDOW] if earlier else [Verb.CHANGE_WINDOW, *content])
+
+
+def test_the_scoring_policy_of_the_sitting_is_shown() -> None:
+    """If I look at an Exam, I see by which policy its answers will be scored, also if that is the exam's."""
+    assert status(ObservedState(sitting=SITTING))["scoring"] == {"multiple": "AllOrNothing", "negativeTotal": False}
+    proportional = replace(SITTING, scoring=Policy(multiple=MultipleRule.PROPORTIONAL))
+    body = status(ObservedState(sitting=proportional))
+    assert body["scoring"] == {"multiple": "Proportional", "negativeTotal": False}
+    assert condition(body, "Accepted")[:2] == ("True", "Accepted")
+
+
+@pytest.mark.parametrize(
+    ("sitting", "now", "accepted"),
+    [(SITTING, NOW, "True"), (SITTING, OPENS, "False"), (SEALED, CLOSES, "False")],
+    ids=["before", "open", "sealed"],
+)
+def test_a_scoring_policy_that_comes_too_late_is_reported(sitting: Sitting, now: int, accepted: str) -> None:
+    """If I name another scoring policy once students answer by one, I read that it stays and which one it is."""
+    exam = replace(edited(scoring=NEGATIVE), finalizers=(FINALIZER,))
+    holds, reason, message = condition(status(ObservedState(sitting=sitting), exam, now=now), "Accepted")
+    assert holds == accepted
+    if accepted == "False":
+        assert (reason, "multiple AllOrNothing, negativeTotal false" in message) == ("ScoringFixed", True)
+        action = plan(exam, ObservedState(sitting=sitting), now).action
+        assert action is None or action.verb is not Verb.CHANGE_SCORING
+    same = replace(sitting, scoring=NEGATIVE)
+    assert condition(status(ObservedState(sitting=same), exam, now=now), "Accepted")[0] == "True"
 
 
 def test_an_undistributed_paper_is_not_provisioned() -> None:

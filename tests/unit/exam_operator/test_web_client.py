@@ -32,6 +32,7 @@ COMMANDS: dict[str, Callable[[WebClient], Awaitable[object]]] = {
     "distribute": lambda client: client.distribute(KEY),
     "change_window": lambda client: client.change_window(KEY, EXAM, epoch=3),
     "change_candidates": lambda client: client.change_candidates(KEY, EXAM, epoch=3),
+    "change_scoring": lambda client: client.change_scoring(KEY, EXAM, epoch=3),
     "refreeze": lambda client: client.refreeze(KEY, EXAM, epoch=3),
     "pause": lambda client: client.pause(KEY, epoch=3),
     "resume": lambda client: client.resume(KEY, epoch=3),

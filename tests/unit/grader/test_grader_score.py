@@ -109,7 +109,9 @@ def sealed(last_answers: dict[int, LastAnswers], *, absent: bool = False) -> Sea
                 )
             )
     starts = [Start(student=student, started_at=NOON, solver=SOLVER, epoch=1, seed=1) for student in last_answers]
-    return seal_bucket(sitting=SITTING, bucket=0, answers=answers, starts=[] if absent else starts, submissions=[])
+    return seal_bucket(
+        sitting=SITTING, bucket=0, paper=None, answers=answers, starts=[] if absent else starts, submissions=[]
+    )
 
 
 LAST_ANSWERS = st.builds(
@@ -134,10 +136,10 @@ def test_totals_agree_with_a_naive_scorer(last_answers: dict[int, LastAnswers], 
 def test_an_absent_student_has_no_degree_and_a_blank_one_has_zero_points() -> None:
     """A student who never started has no degree; one who answered nothing has a degree of zero points."""
     start = Start(student=5, started_at=NOON, solver=SOLVER, epoch=1, seed=1)
-    bucket = seal_bucket(sitting=SITTING, bucket=0, answers=[], starts=[start], submissions=[])
+    bucket = seal_bucket(sitting=SITTING, bucket=0, paper=None, answers=[], starts=[start], submissions=[])
     (blank,) = score_bucket(PAPER, KEY, Policy(), bucket)
     assert (blank.student, blank.total, blank.answered, blank.points) == (5, Decimal(0), 0, [None, None, None])
-    empty = seal_bucket(sitting=SITTING, bucket=0, answers=[], starts=[], submissions=[])
+    empty = seal_bucket(sitting=SITTING, bucket=0, paper=None, answers=[], starts=[], submissions=[])
     assert score_bucket(PAPER, KEY, Policy(), empty) == []
 
 
@@ -152,7 +154,7 @@ def test_a_degree_has_the_times_of_start_and_submission() -> None:
     """A degree shows when its attempt started and, if it was submitted, when."""
     start = Start(student=5, started_at=NOON, solver=SOLVER, epoch=1, seed=1)
     submission = Submission(student=5, submitted_at=NOON + 7, solver=SOLVER, epoch=1)
-    bucket = seal_bucket(sitting=SITTING, bucket=0, answers=[], starts=[start], submissions=[submission])
+    bucket = seal_bucket(sitting=SITTING, bucket=0, paper=None, answers=[], starts=[start], submissions=[submission])
     (degree,) = score_bucket(PAPER, KEY, Policy(), bucket)
     assert (degree.started_at, degree.submitted_at) == (from_micros(NOON), from_micros(NOON + 7))
 

@@ -91,6 +91,7 @@ def seal(
     seal_sitting(
         sitting=SITTING,
         buckets=BUCKETS,
+        paper=None,
         answerlog=answerlog,
         records=records,
         parallelism=parallelism,

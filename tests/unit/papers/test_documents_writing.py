@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,10 +12,19 @@ from exam_core.authoring.exam import AcceptedImage, ExamDocument, read_exam
 from exam_core.images import ImageRef
 from exam_core.paper import freeze, plain_text
 from exam_core.questions.model import Authored
+from exam_core.review import Review
 from exam_core.schedule import Attempts
-from exam_harness.strategies.questions import EXAMS
+from exam_core.scoring import MultipleRule, Policy
+from exam_harness.strategies.questions import EXAMS, SECTIONED
 from exam_papers.documents.writing import write_exam
 
+SETTINGS = st.fixed_dictionaries(
+    {
+        "attempts": st.none() | st.sampled_from(Attempts),
+        "scoring": st.none() | st.builds(Policy, multiple=st.sampled_from(MultipleRule), negative_total=st.booleans()),
+        "review": st.none() | st.sampled_from(Review),
+    }
+)
 PICTURES = {"a" * 64: b"a picture", "b" * 64: b"another"}
 
 
@@ -50,13 +60,16 @@ def _images() -> dict[str, AcceptedImage]:
 
 
 @settings(max_examples=200)
-@given(EXAMS, st.none() | st.sampled_from(Attempts))
-def test_what_is_written_is_read_back(exam: AuthoredExam, attempts: Attempts | None) -> None:
-    """If I export my exam and import it again, it is the same exam, with every text and credit."""
+@given(EXAMS | SECTIONED, SETTINGS)
+def test_what_is_written_is_read_back(exam: AuthoredExam, own: dict[str, Any]) -> None:
+    """If I export my exam and import it again, it is the same exam, with every text, credit and setting."""
     pictured = _pictured(exam)
-    document = ExamDocument(exam=pictured, level="one", images=_images(), attempts=attempts)
+    document = ExamDocument(exam=pictured, level="one", images=_images(), **own)
     read = read_exam(write_exam(document), accept_image)
-    assert (read.level, read.attempts) == ("one", attempts)
+    assert read.level == "one"
+    assert {name: getattr(read, name) for name in own} == own
     assert _texts(read.exam) == _texts(pictured)
+    assert read.exam.sections == pictured.sections
+    assert [each.shuffle for each in read.exam.questions] == [each.shuffle for each in pictured.questions]
     assert freeze(read.exam, range, plain_text) == freeze(pictured, range, plain_text)
     assert write_exam(read) == write_exam(document)

@@ -22,6 +22,7 @@ async def sealed_seqs(world: World) -> set[int]:
         seal = seal_bucket(
             sitting=world.sitting,
             bucket=bucket,
+            paper=None,
             answers=rows.answers,
             starts=rows.starts,
             submissions=rows.submissions,

@@ -83,6 +83,7 @@ class WebClient:
             "exam": spec.exam,
             **_window_json(spec.window),
             "candidates": spec.candidates,
+            **_scoring_json(spec),
             # The operator publishes, so that `spec.grading.publish` may change until there is something to publish.
             "publish": "manual",
         }
@@ -105,6 +106,10 @@ class WebClient:
     async def change_candidates(self, key: ExamKey, spec: ExamSpec, *, epoch: int) -> Sitting:
         """Set the expected candidates to the spec's, unless the sitting has changed since `epoch`."""
         return await self._command("PATCH", key, "", {"candidates": spec.candidates}, epoch=epoch)
+
+    async def change_scoring(self, key: ExamKey, spec: ExamSpec, *, epoch: int) -> Sitting:
+        """Set the scoring policy to the spec's, unless the sitting has changed since `epoch`."""
+        return await self._command("PATCH", key, "", _scoring_json(spec), epoch=epoch)
 
     async def refreeze(self, key: ExamKey, spec: ExamSpec, *, epoch: int) -> Sitting:
         """Freeze the exam's present content for the sitting, once for each value in the spec."""
@@ -245,6 +250,12 @@ def _window_json(window: Window) -> JsonObject:
         "closes_at": rfc3339(window.closes_at),
         "duration_us": window.duration,
     }
+
+
+def _scoring_json(spec: ExamSpec) -> JsonObject:
+    """The rules of the spec's scoring policy; empty if it has none, so that the exam's applies."""
+    policy = spec.scoring
+    return {} if policy is None else {"multiple": policy.multiple.value, "negative_total": policy.negative_total}
 
 
 def _error_of(response: httpx.Response) -> Exception:

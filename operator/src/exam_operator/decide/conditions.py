@@ -7,10 +7,11 @@ from exam_core.instants import SECOND
 from exam_core.schedule import State
 from exam_operator.decide.demand import solvers_for_candidates
 from exam_operator.decide.phase import phase_of
-from exam_operator.decide.plan import is_refreeze_due, next_revision
+from exam_operator.decide.plan import has_other_scoring, is_refreeze_due, next_revision
 from exam_operator.model.exam import DesiredState, Exam
 from exam_operator.model.instants import format_instant
 from exam_operator.model.observed import Change, JobState, ObservedState, Sitting, SolverCapacity
+from exam_operator.model.scoring import multiple_name
 from exam_operator.model.status import WARM_PHASES, Phase
 
 SKEW_BOUND = 2 * SECOND
@@ -131,13 +132,26 @@ def _accepted(exam: Exam, observed: ObservedState, now: int) -> Holds:
     if sitting is not None and _refreeze_too_late(exam, sitting, now):
         text = f"refreeze {exam.spec.refreeze!r} came too late: the sitting was opened or ended with its frozen paper"
         return Holds("False", "PaperFrozen", text)
+    if sitting is not None and _is_fixed(sitting, now) and has_other_scoring(exam, sitting):
+        text = f"the scoring policy cannot change any more: {_scoring_text(sitting)} applies, as at the opening"
+        return Holds("False", "ScoringFixed", text)
     return Holds("True", "Accepted", "spec applied")
 
 
 def _refreeze_too_late(exam: Exam, sitting: Sitting, now: int) -> bool:
     """Whether a request to freeze anew can no longer be applied and would have replaced something."""
-    fixed = sitting.has_opened(now) or sitting.state in (State.CLOSING, State.SEALED)
-    return fixed and is_refreeze_due(exam, sitting) and sitting.content.change is not Change.NONE
+    due = is_refreeze_due(exam, sitting) and sitting.content.change is not Change.NONE
+    return due and _is_fixed(sitting, now)
+
+
+def _is_fixed(sitting: Sitting, now: int) -> bool:
+    """Whether what students answer by can no longer change: the sitting has opened, or it has ended."""
+    return sitting.has_opened(now) or sitting.state in (State.CLOSING, State.SEALED)
+
+
+def _scoring_text(sitting: Sitting) -> str:
+    negative = str(sitting.scoring.negative_total).lower()
+    return f"multiple {multiple_name(sitting.scoring)}, negativeTotal {negative}"
 
 
 def _too_late(exam: Exam, sitting: Sitting) -> str:

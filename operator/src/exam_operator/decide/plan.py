@@ -30,6 +30,7 @@ class Verb(StrEnum):
     DISTRIBUTE = "distribute"
     CHANGE_WINDOW = "change-window"
     CHANGE_CANDIDATES = "change-candidates"
+    CHANGE_SCORING = "change-scoring"
     REFREEZE = "refreeze"
     PAUSE = "pause"
     RESUME = "resume"
@@ -90,6 +91,11 @@ def is_refreeze_due(exam: Exam, sitting: Sitting) -> bool:
     return bool(exam.spec.refreeze) and exam.spec.refreeze != sitting.refreeze
 
 
+def has_other_scoring(exam: Exam, sitting: Sitting) -> bool:
+    """Whether the spec names a scoring policy that the sitting does not have."""
+    return exam.spec.scoring is not None and exam.spec.scoring != sitting.scoring
+
+
 def _without_sitting(exam: Exam, observed: ObservedState, now: int) -> Plan:
     if exam.deleting:
         return _do(Verb.REMOVE_FINALIZER)
@@ -133,7 +139,7 @@ def _desired_changes(exam: Exam, sitting: Sitting, now: int) -> list[Verb]:
 
 
 def _changes_before_opening(exam: Exam, sitting: Sitting, now: int) -> list[Verb]:
-    """Changes of the window, the paper and the candidates; the last two are possible only before the opening.
+    """Changes of the window, and of paper, candidates and scoring policy, which are possible only before the opening.
 
     So the window is changed after them if it opens earlier, and before them if it opens later. A request that finds
     nothing to replace is recorded at any time.
@@ -145,6 +151,8 @@ def _changes_before_opening(exam: Exam, sitting: Sitting, now: int) -> list[Verb
         content.append(Verb.REFREEZE)
     if spec.candidates != sitting.candidates and not sitting.has_opened(now):
         content.append(Verb.CHANGE_CANDIDATES)
+    if has_other_scoring(exam, sitting) and not sitting.has_opened(now):
+        content.append(Verb.CHANGE_SCORING)
     return content + moved if spec.window.opens_at < window.opens_at else moved + content
 
 

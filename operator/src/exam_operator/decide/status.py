@@ -14,6 +14,7 @@ from exam_operator.decide.phase import phase_of
 from exam_operator.decide.plan import next_revision
 from exam_operator.model.exam import Exam
 from exam_operator.model.observed import ObservedState, Sitting, SolverCapacity
+from exam_operator.model.scoring import multiple_name
 from exam_operator.model.status import (
     WARM_PHASES,
     CapacityStatus,
@@ -21,6 +22,7 @@ from exam_operator.model.status import (
     ExamStatus,
     GradingStatus,
     Phase,
+    ScoringStatus,
     SealStatus,
     WindowStatus,
 )
@@ -50,6 +52,9 @@ def status_of(exam: Exam, observed: ObservedState, capacity: SolverCapacity | No
             refreeze=sitting.refreeze or None,
             window=WindowStatus(
                 opens_at=sitting.window.opens_at, closes_at=sitting.window.closes_at, ends_at=sitting.ends_at
+            ),
+            scoring=ScoringStatus(
+                multiple=multiple_name(sitting.scoring), negative_total=sitting.scoring.negative_total
             ),
             seal=_seal(exam, sitting),
             grading=_grading(exam, sitting, observed),

@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from exam_core.canonical import JsonObject
+from exam_core.scoring import Policy
 from exam_operator.model.durations import parse_duration
 from exam_operator.model.instants import parse_instant
+from exam_operator.model.scoring import policy_of
 from exam_operator.model.status import ExamStatus
 
 GROUP = "examplatform.dev"
@@ -99,6 +101,8 @@ class ExamSpec:
     desired_state: DesiredState
     candidates: int
     refreeze: str
+    scoring: Policy | None
+    """The scoring policy; None is that of the exam."""
     solver: SolverSpec
     grading: GradingSpec
 
@@ -123,6 +127,7 @@ class ExamSpec:
             desired_state=DesiredState(spec["desiredState"]),
             candidates=spec["candidates"],
             refreeze=spec.get("refreeze", ""),
+            scoring=policy_of(spec["scoring"]) if "scoring" in spec else None,
             solver=SolverSpec(
                 min_replicas=solver["minReplicas"],
                 max_replicas=solver["maxReplicas"],

@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 
 from exam_core.canonical import JsonObject
 from exam_core.schedule import State
+from exam_core.scoring import MultipleRule, Policy
 from exam_operator.model.exam import Window
 from exam_operator.model.instants import parse_instant
 
@@ -68,6 +69,7 @@ class Sitting:
     refreeze: str
     content: Content
     candidates: int
+    scoring: Policy
     distributed: bool
     drained: bool
     seal: Seal | None
@@ -96,6 +98,10 @@ class Sitting:
             refreeze=body["refreeze"],
             content=Content(change=Change(body["content"]["change"]), detail=body["content"]["detail"]),
             candidates=body["candidates"],
+            scoring=Policy(
+                multiple=MultipleRule(body.get("multiple", MultipleRule.ALL_OR_NOTHING)),
+                negative_total=body.get("negative_total", False),
+            ),
             distributed=body["distributed"],
             drained=body["drained"],
             seal=None

@@ -50,6 +50,14 @@ class WindowStatus(JsonFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringStatus(JsonFields):
+    """The scoring policy of the sitting."""
+
+    multiple: str | None = None
+    negative_total: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityStatus(JsonFields):
     """Solver pods: what this sitting wants, and how many are ready for all sittings."""
 
@@ -108,6 +116,7 @@ class ExamStatus(JsonFields):
     paper_frozen_at: int | None = field(default=None, metadata=INSTANT)
     refreeze: str | None = None
     window: WindowStatus | None = field(default=None, metadata=nested(WindowStatus))
+    scoring: ScoringStatus | None = field(default=None, metadata=nested(ScoringStatus))
     capacity: CapacityStatus | None = field(default=None, metadata=nested(CapacityStatus))
     seal: SealStatus | None = field(default=None, metadata=nested(SealStatus))
     grading: GradingStatus | None = field(default=None, metadata=nested(GradingStatus))

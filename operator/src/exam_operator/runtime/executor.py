@@ -41,6 +41,7 @@ class Executor:
             Verb.DISTRIBUTE: self._distribute,
             Verb.CHANGE_WINDOW: self._change_window,
             Verb.CHANGE_CANDIDATES: self._change_candidates,
+            Verb.CHANGE_SCORING: self._change_scoring,
             Verb.REFREEZE: self._refreeze,
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
@@ -86,6 +87,9 @@ class Executor:
 
     async def _change_candidates(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
         return await self._web.change_candidates(exam.key, exam.spec, epoch=_sitting(observed).epoch)
+
+    async def _change_scoring(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
+        return await self._web.change_scoring(exam.key, exam.spec, epoch=_sitting(observed).epoch)
 
     async def _refreeze(self, exam: Exam, observed: ObservedState, _action: Action) -> Sitting:
         # An exam as code was corrected in its Secret.

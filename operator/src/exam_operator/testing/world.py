@@ -12,6 +12,7 @@ from exam_core.deadlines import ends_at
 from exam_core.instants import MINUTE, SECOND
 from exam_core.problems import Problem
 from exam_core.schedule import State
+from exam_core.scoring import Policy
 from exam_core.windows import Pause, check_change, opening_fixed
 from exam_core.windows import Window as CoreWindow
 from exam_operator.decide.plan import Action, Verb
@@ -108,6 +109,7 @@ class World:
         self.frozen_at = self.now
         self.refreeze = ""
         self.candidates = 0
+        self.scoring = Policy()
         self.distributed = self.drained = False
         self.in_flight = True
         self.sealed_at: int | None = None
@@ -143,6 +145,7 @@ class World:
             refreeze=self.refreeze,
             content=Content(change=Change.NONE if self.paper == self.content else Change.PAPER, detail=""),
             candidates=self.candidates,
+            scoring=self.scoring,
             distributed=self.distributed,
             drained=self.drained,
             seal=None
@@ -204,6 +207,7 @@ class World:
             opens_at=spec.window.opens_at, closes_at=spec.window.closes_at, duration=spec.window.duration
         )
         self.paper, self.frozen_at, self.candidates = self.content, self.now, spec.candidates
+        self.scoring = Policy() if spec.scoring is None else spec.scoring
         self._record_generation(exam)
 
     def _change_sitting(self, action: Action, exam: Exam, seen: Sitting) -> None:
@@ -228,6 +232,8 @@ class World:
             self._refreeze(exam)
         elif verb is Verb.CHANGE_CANDIDATES:
             self._change_candidates(exam)
+        elif verb is Verb.CHANGE_SCORING:
+            self._change_scoring(exam)
         elif self.state is not State.SCHEDULED:
             raise ConflictError
         else:
@@ -284,6 +290,13 @@ class World:
             raise RejectedError
         if self.candidates != exam.spec.candidates:
             self.candidates = exam.spec.candidates
+            self._record_generation(exam)
+
+    def _change_scoring(self, exam: Exam) -> None:
+        if self.is_fixed():
+            raise RejectedError
+        if exam.spec.scoring is not None and exam.spec.scoring != self.scoring:
+            self.scoring = exam.spec.scoring
             self._record_generation(exam)
 
     def _change_state(self, verb: Verb, exam: Exam) -> None:
@@ -382,6 +395,7 @@ def make_exam(now: int) -> Exam:
             desired_state=DesiredState.SCHEDULED,
             candidates=100,
             refreeze="",
+            scoring=None,
             solver=SolverSpec(min_replicas=1, max_replicas=20, candidates_per_replica=500, prewarm=5 * MINUTE),
             grading=GradingSpec(parallelism=1, revision=1, automatic=False),
         ),

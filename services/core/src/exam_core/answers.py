@@ -5,7 +5,7 @@ whichever solver takes it, and another body is another answer.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -104,10 +104,18 @@ def parse_seq(body: Mapping[str, Any]) -> int:
     return seq
 
 
-def parse_answer(paper: Paper, question: int, body: Mapping[str, Any]) -> AnswerValue:
+def parse_answer(
+    paper: Paper, question: int, body: Mapping[str, Any], *, drawn: Collection[int] | None = None
+) -> AnswerValue:
     """Validate what a client sent for a question, in the form of its kind, like ``{"choices": [...]}``.
 
     An empty list or object and a null value are a blank answer. Every JSON value gives an answer or a Problem.
+
+    Args:
+        paper: the paper.
+        question: the question's number.
+        body: what the client sent.
+        drawn: the questions that the student got, None for all.
 
     Raises:
         Problem: UNKNOWN_QUESTION, UNKNOWN_CHOICE, TOO_MANY_CHOICES, BAD_NUMBER, WRONG_ANSWER_KIND, INVALID, or
@@ -119,4 +127,6 @@ def parse_answer(paper: Paper, question: int, body: Mapping[str, Any]) -> Answer
             ProblemKind.UNKNOWN_QUESTION,
             f"question {shown(question)} is not in this paper: it has questions 0 to {len(paper.questions) - 1}",
         )
+    if drawn is not None and question not in drawn:
+        raise Problem(ProblemKind.UNKNOWN_QUESTION, f"question {question} was not drawn for this attempt")
     return paper.questions[question].half.parse(question, body)

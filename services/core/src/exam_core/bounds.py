@@ -14,6 +14,8 @@ MAX_INSTANT: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """The first instant that is too late."""
 MAX_SPAN: Final = timedelta(hours=24)
 """The maximum duration of an attempt, and of an accommodation."""
+MAX_EXTRA_PERCENT: Final = 300
+"""The most extra time of a student in all exams, in percent of the duration of an attempt."""
 MAX_SPAN_US: Final = span_to_micros(MAX_SPAN)
 MAX_WINDOW: Final = timedelta(hours=720)
 """The maximum length of a window: 30 days."""
@@ -45,6 +47,13 @@ def check_extra(span: timedelta) -> timedelta:
     if not timedelta(0) <= span <= MAX_SPAN:
         raise ValueError(f"extra time must be between 0 and 24 hours, not {span}")
     return span
+
+
+def check_percent(percent: int) -> int:
+    """Return extra time of 0 to 300 percent unchanged; any other raises ValueError."""
+    if not 0 <= percent <= MAX_EXTRA_PERCENT:
+        raise ValueError(f"extra time in all exams must be from 0 to {MAX_EXTRA_PERCENT} percent, not {percent}")
+    return percent
 
 
 def check_window(opens_at: datetime, closes_at: datetime) -> None:

@@ -23,7 +23,7 @@ class Deadline:
         duration: the window's duration of an attempt.
         closes_at: the close that applies to this start, moved by earlier pauses.
         limited_by: ``duration`` or ``closes_at``, whichever came first.
-        extra: the time that the student's accommodation added.
+        extra: the extra time of the student, that of the sitting and that of all exams together.
         paused: the time that pauses after the start have added so far.
         stopped_at: the instant of an early stop that limits it, or None.
     """
@@ -59,7 +59,7 @@ def personal_deadline(window: Window, *, started_at: int, extra: int = 0) -> Dea
     Args:
         window: the sitting's window, pauses included.
         started_at: when the attempt began (µs); the caller checked `check_start`.
-        extra: the student's accommodation (µs, ≥ 0).
+        extra: the student's extra time (µs, ≥ 0).
     """
     closes_at = _closes_at(window, before=started_at)
     by_duration = started_at + window.duration
@@ -88,12 +88,25 @@ def personal_deadline(window: Window, *, started_at: int, extra: int = 0) -> Dea
     )
 
 
+def extra_time(*, duration: int, percent: int, granted: int = 0) -> int:
+    """Compute a student's extra time in a sitting (µs).
+
+    The database does the same for solvers, so that they and web derive the same deadlines.
+
+    Args:
+        duration: the window's duration of an attempt (µs).
+        percent: the student's extra time in all exams, in percent of it.
+        granted: the extra time that was granted for this sitting (µs).
+    """
+    return granted + duration * percent // 100
+
+
 def ends_at(window: Window, *, max_extra: int = 0) -> int | None:
     """Compute the latest personal deadline that any attempt can have; None during a pause that moves it.
 
     Args:
         window: the sitting's window.
-        max_extra: the largest accommodation of any student (µs).
+        max_extra: the most extra time of any student (µs).
     """
     at = window.closes_at + (max_extra if window.extra_past_close else 0)
     for pause in window.pauses:

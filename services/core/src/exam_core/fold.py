@@ -1,20 +1,26 @@
 """The fold: reduces all rows of a bucket to the set of answers that counts, and encodes that set as a seal.
 
-Independent of order: the same rows in any order, with any repetitions, give the same bytes.
+Independent of order: the same rows in any order, with any repetitions, give the same bytes. Where a paper draws
+questions, the seal states which ones each student got, so that grading and its verification need no seed.
 """
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from exam_core.answer_value import AnswerValue
 from exam_core.answers import Answer, Start, Submission
 from exam_core.canonical import Json, JsonObject, canonical, digest, digest_of
+from exam_core.paper import Paper
+from exam_core.shuffle import drawn
 
-FORMAT = 1
+FORMAT: Final = 1
+FORMAT_OF_DRAWS: Final = 2
+"""The format of a bucket with drawn questions; a release that grades every question of the paper refuses it."""
+READABLE: Final = (FORMAT, FORMAT_OF_DRAWS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +65,18 @@ class SealedAttempt:
     started_at: int | None
     submitted_at: int | None
     answers: tuple[CountedAnswer, ...]
+    drawn: tuple[int, ...] | None = None
+    """The questions that the student got, in ascending order; None where the paper draws none."""
 
     def to_json(self) -> dict[str, Json]:
         """The member that the seal holds."""
-        return {
+        body: dict[str, Json] = {
             "student": self.student,
             "started_at": self.started_at,
             "submitted_at": self.submitted_at,
             "answers": [answer.to_json() for answer in self.answers],
         }
+        return body if self.drawn is None else body | {"drawn": list(self.drawn)}
 
     @classmethod
     def from_json(cls, body: JsonObject) -> Self:
@@ -77,6 +86,7 @@ class SealedAttempt:
             started_at=body["started_at"],
             submitted_at=body["submitted_at"],
             answers=tuple(map(CountedAnswer.from_json, body["answers"])),
+            drawn=tuple(body["drawn"]) if "drawn" in body else None,
         )
 
 
@@ -92,7 +102,7 @@ class SealedBucket:
         sealed = cls(
             canonical(
                 {
-                    "format": FORMAT,
+                    "format": FORMAT if all(attempt.drawn is None for attempt in students) else FORMAT_OF_DRAWS,
                     "sitting": str(sitting),
                     "bucket": bucket,
                     "students": [attempt.to_json() for attempt in students],
@@ -111,8 +121,9 @@ class SealedBucket:
     def students(self) -> tuple[SealedAttempt, ...]:
         """The attempts in the bucket, in the order of the students' ids."""
         content = json.loads(self.data)
-        if content["format"] != FORMAT:
-            raise ValueError(f"seal format {content['format']!r} is not {FORMAT}: this release cannot read it")
+        if content["format"] not in READABLE:
+            known = " or ".join(map(str, READABLE))
+            raise ValueError(f"seal format {content['format']!r} is not {known}: this release cannot read it")
         return tuple(SealedAttempt.from_json(attempt) for attempt in content["students"])
 
     @cached_property
@@ -144,12 +155,22 @@ def latest_start(starts: Iterable[Start]) -> Start | None:
 
 
 def seal_bucket(
-    *, sitting: UUID, bucket: int, answers: Iterable[Answer], starts: Iterable[Start], submissions: Iterable[Submission]
+    *,
+    sitting: UUID,
+    bucket: int,
+    paper: Paper | None,
+    answers: Iterable[Answer],
+    starts: Iterable[Start],
+    submissions: Iterable[Submission],
 ) -> SealedBucket:
-    """Fold one bucket into the form that is written once and graded from."""
-    started: dict[int, int] = {}
+    """Fold one bucket into the form that is written once and graded from.
+
+    The start that holds decides which questions its student got; answers to others do not count. Without a paper, every
+    student got all of them.
+    """
+    started: dict[int, list[Start]] = {}
     for start in starts:
-        started[start.student] = max(start.started_at, started.get(start.student, start.started_at))
+        started.setdefault(start.student, []).append(start)
     submitted: dict[int, int] = {}
     for submission in submissions:
         submitted[submission.student] = min(
@@ -170,14 +191,25 @@ def seal_bucket(
         sitting=sitting,
         bucket=bucket,
         students=tuple(
-            SealedAttempt(
-                student=student,
-                started_at=started.get(student),
-                submitted_at=submitted.get(student),
-                answers=tuple(kept),
-            )
+            _sealed(paper, student, latest_start(started.get(student, ())), submitted.get(student), kept)
             for student, kept in sorted(counted.items())
         ),
+    )
+
+
+def _sealed(
+    paper: Paper | None, student: int, start: Start | None, submitted_at: int | None, kept: Sequence[CountedAnswer]
+) -> SealedAttempt:
+    got = None
+    if paper is not None and paper.draws:
+        # Without a start, what was accepted is all that is known to have been drawn.
+        got = drawn(paper, start.seed) if start else tuple(answer.question for answer in kept)
+    return SealedAttempt(
+        student=student,
+        started_at=start.started_at if start else None,
+        submitted_at=submitted_at,
+        answers=tuple(answer for answer in kept if got is None or answer.question in got),
+        drawn=got,
     )
 
 

@@ -2,7 +2,8 @@
 
 The two halves are never sent together. Both are content-addressed: `Paper.digest` and `Key.digest` are the SHA-256 of
 their canonical form. Choices, stems, targets and items are identified by their number in the frozen paper; freezing
-permutes those numbers, so that the order in which the author wrote them tells nothing. ADR 53 has the format.
+permutes those numbers, so that the order in which the author wrote them tells nothing, unless the author wants it to be
+shown. ADR 53 has the format, ADR 56 its sections.
 """
 
 import json
@@ -19,6 +20,7 @@ from exam_core.numbers import decimal_text
 from exam_core.questions.essay import EssayHalf
 from exam_core.questions.model import Content, KeyHalf, Numbering, Permute, Rendered, StudentHalf
 from exam_core.questions.registry import key_half, student_half
+from exam_core.sections import PaperSection, frozen_sections
 
 FORMAT: Final = 2
 READABLE: Final = (format_1.FORMAT, FORMAT)
@@ -36,6 +38,8 @@ class Question:
 
     half: StudentHalf
     weight: Decimal
+    shuffle: bool = True
+    """Whether each student sees what it lists in an order of the own."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +66,50 @@ class Paper:
     def questions(self) -> tuple[Question, ...]:
         """What parsing and scoring need of each question."""
         return tuple(
-            Question(half=student_half(question), weight=Decimal(question["weight"]))
+            Question(
+                half=student_half(question),
+                weight=Decimal(question["weight"]),
+                shuffle=question.get("shuffle", True),
+            )
             for question in self.content["questions"]
         )
 
     @cached_property
     def size(self) -> int:
-        """The number of questions; an essay counts as one more for each `ESSAY_UNIT` characters that it may have.
+        """The number of questions of a student; an essay counts as one more for each `ESSAY_UNIT` characters of it.
 
         It bounds the rows and bytes that an attempt adds to a partition of the answer log.
         """
-        essays = (question.half for question in self.questions if isinstance(question.half, EssayHalf))
-        return len(self.questions) + sum(half.max_characters // ESSAY_UNIT for half in essays)
+        sizes = [_size(question.half) for question in self.questions]
+        if not self.draws:
+            return sum(sizes)
+        parts = ((sorted((sizes[n] for n in part.questions), reverse=True), part.given) for part in self.sections)
+        return sum(sum(largest[:given]) for largest, given in parts)
+
+    @cached_property
+    def sections(self) -> tuple[PaperSection, ...]:
+        """Its sections; without any, all questions are one part."""
+        return tuple(map(PaperSection.from_json, self.content.get("sections", ())))
+
+    @cached_property
+    def draws(self) -> bool:
+        """Whether students get different questions of it."""
+        return any(section.draw is not None for section in self.sections)
+
+    @cached_property
+    def given(self) -> int:
+        """How many of its questions each student gets."""
+        return sum(section.given for section in self.sections) if self.draws else len(self.content["questions"])
+
+    @cached_property
+    def question_images(self) -> tuple[frozenset[str], ...]:
+        """The digests of the images in each question."""
+        return tuple(frozenset(_images_in(question)) for question in self.content["questions"])
 
     @cached_property
     def images(self) -> frozenset[str]:
         """The digests of all images in the paper."""
-        return frozenset(_images_in(self.content["questions"]))
+        return frozenset().union(*self.question_images)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +182,8 @@ def freeze(exam: AuthoredExam, permute: Permute, render: RenderText) -> tuple[Pa
     questions: list[Json] = []
     entries: list[KeyEntry] = []
     for question in exam.questions:
-        numbering = question.interaction.numbering(permute)
+        # Numbers are the order of display where nothing is shuffled.
+        numbering = question.interaction.numbering(range if question.in_order else permute)
         questions.append(frozen_question(question, numbering, render))
         half = question.interaction.key_half(numbering)
         entries.append(KeyEntry(id=question.id, half=half, items=numbering.ids))
@@ -165,6 +197,8 @@ def freeze(exam: AuthoredExam, permute: Permute, render: RenderText) -> tuple[Pa
     }
     if instructions.html is not None:
         body["instructions_html"] = instructions.html
+    if exam.sections:
+        body["sections"] = frozen_sections(exam.sections, lambda text: render(text, exam.format))
     paper = Paper(canonical(body))
     return paper, Key.of(paper=paper.digest, entries=entries)
 
@@ -178,13 +212,18 @@ def frozen_question(question: AuthoredQuestion, numbering: Numbering, render: Re
     shown = rendered(question.text)
     content = Content(text=shown.text, html=shown.html, image=question.image)
     half = question.interaction.student_half(numbering, rendered)
-    return content.to_json() | half.to_json() | {"weight": decimal_text(question.weight)}
+    body = content.to_json() | half.to_json() | {"weight": decimal_text(question.weight)}
+    return body | {"shuffle": False} if question.in_order else body
 
 
 def plain_text(text: str, form: TextFormat) -> Rendered:
     """Show a text as it was written, whatever its format."""
     del form
     return Rendered(text=text)
+
+
+def _size(half: StudentHalf) -> int:
+    return 1 + (half.max_characters // ESSAY_UNIT if isinstance(half, EssayHalf) else 0)
 
 
 def _content(body: bytes, name: str) -> JsonObject:

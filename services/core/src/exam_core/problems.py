@@ -51,8 +51,13 @@ class ProblemKind(Enum):
     EXAM_DRAFT = Kind("exam-draft", 409, "The exam is a draft")
     # Degrees
     POINTS_WITHHELD = Kind("points-withheld", 409, "The points of the questions are not shown yet")
+    REVIEW_WITHHELD = Kind("review-withheld", 403, "The exam's review policy does not show this")
     # Sittings
     WRONG_LEVEL = Kind("wrong-level", 403, "This sitting is for another level")
+    NOT_NAMED = Kind("not-named", 403, "This sitting is for named students")
+    ADDRESS_NOT_ALLOWED = Kind("address-not-allowed", 403, "This sitting is not taken at this address")
+    ACCESS_CODE_REQUIRED = Kind("access-code-required", 403, "This sitting has an access code")
+    ACCESS_CODE_WRONG = Kind("access-code-wrong", 403, "The access code is wrong")
     NOT_OPEN_YET = Kind("not-open-yet", 409, "The sitting has not opened yet")
     STARTS_OVER = Kind("starts-over", 409, "The sitting no longer accepts starts")
     ALREADY_ATTEMPTED = Kind("already-attempted", 409, "The exam was begun in another sitting")

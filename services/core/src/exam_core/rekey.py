@@ -10,6 +10,7 @@ changes them.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any, Final
 
 from exam_core.authored import AuthoredExam, AuthoredQuestion
 from exam_core.canonical import Json, JsonObject
@@ -18,9 +19,17 @@ from exam_core.questions.choices import ChoicesHalf, MultipleChoice
 from exam_core.questions.items import content_of
 from exam_core.questions.matching import Matching, MatchingHalf
 from exam_core.questions.model import KindName, Numbering, StudentHalf
+from exam_core.sections import frozen_sections
 
 NAMED_CHANGES = 5
 """How many differences a comparison names; of more it gives the number."""
+_SECTION_MEMBERS: Final = {
+    "title": ("title",),
+    "instructions": ("instructions", "instructions_html"),
+    "draw": ("draw",),
+    "shuffling": ("shuffle",),
+}
+"""What may differ between a section and the frozen one, by its name for a reader."""
 
 
 class NotTheSamePaperError(Exception):
@@ -147,6 +156,7 @@ def _changes(paper: Paper, entries: Sequence[KeyEntry], exam: AuthoredExam, rend
     frozen = (content["instructions"], content.get("instructions_html"))
     if _visible([instructions.text, instructions.html]) != _visible(list(frozen)):
         yield "the instructions changed"
+    yield from _section_changes(content.get("sections", []), exam, render)
     try:
         questions = _matched(paper, entries, exam)
     except NotTheSamePaperError as error:
@@ -159,6 +169,17 @@ def _changes(paper: Paper, entries: Sequence[KeyEntry], exam: AuthoredExam, rend
         yield from _question_changes(question, half, before, entries[number], render)
 
 
+def _section_changes(frozen: Sequence[JsonObject], exam: AuthoredExam, render: RenderText) -> Iterator[str]:
+    now: list[Any] = frozen_sections(exam.sections, lambda text: render(text, exam.format))
+    if [section["questions"] for section in now] != [section["questions"] for section in frozen]:
+        yield "the sections and their questions changed"
+        return
+    for section, before, after in zip(exam.sections, frozen, now, strict=True):
+        for name, members in _SECTION_MEMBERS.items():
+            if any(_visible(after.get(each)) != _visible(before.get(each)) for each in members):
+                yield f"the {name} of section {section.id} changed"
+
+
 def _question_changes(
     question: AuthoredQuestion, half: StudentHalf, frozen: JsonObject, entry: KeyEntry, render: RenderText
 ) -> Iterator[str]:
@@ -169,6 +190,8 @@ def _question_changes(
     if numbering is None:
         yield _other_list(question)
         return
+    if question.in_order and numbering.ids != tuple(item.id for item in question.interaction.items):
+        yield f"the order of what question {question.id} lists changed"
     now = frozen_question(question, numbering, render)
     names = dict.fromkeys(name.replace("html", "text") for name in sorted({*now, *frozen}))
     for name in names:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 from uuid import UUID
 
 from exam_core.canonical import JsonObject
+from exam_core.entry import EntryRules
 from exam_core.windows import Window
+
+NO_RULES: Final = EntryRules()
 
 
 class State(StrEnum):
@@ -66,7 +69,7 @@ class ScheduledSitting:
     """The data of one sitting that a solver needs.
 
     `exam` is None while the database has the schema of a release without it. `accommodations` maps a student to extra
-    time in µs. `paper` and `buckets` are fixed before the opening.
+    time in µs, that of the sitting and that of all exams together. `paper` and `buckets` are fixed before the opening.
     """
 
     id: UUID
@@ -78,18 +81,25 @@ class ScheduledSitting:
     buckets: int
     accommodations: Mapping[int, int]
     exam: ScheduledExam | None = None
+    entry: EntryRules = NO_RULES
+    """Who of the level may start."""
 
     @classmethod
     def from_json(cls, body: JsonObject) -> Self:
-        """Read one entry of the lease function's result (`docs/architecture.md`, «The lease»)."""
+        """Read one entry of the lease function's result (`docs/architecture.md`, «The lease»).
+
+        Where `entry` restricts the starts, the level is in it.
+        """
+        entry = body.get("entry")
         return cls(
             id=UUID(body["id"]),
             state=State(body["state"]),
             epoch=body["epoch"],
-            level=body["level"],
+            level=body["level"] if entry is None else entry["level"],
             window=Window.from_json(body["window"]),
             paper=body["paper"],
             buckets=body["buckets"],
             accommodations={int(student): extra for student, extra in body["accommodations"].items()},
             exam=ScheduledExam.from_json(body["exam"]) if "exam" in body else None,
+            entry=NO_RULES if entry is None else EntryRules.from_json(entry),
         )

@@ -11,6 +11,7 @@ from exam_core.keys import SigningKeys
 from exam_runtime.boot_clock import BootClock, boot_clock
 from exam_solver.attempts.answers import AnswerService
 from exam_solver.attempts.cache import AttemptCache
+from exam_solver.attempts.codes import CodeChecker
 from exam_solver.attempts.start import StartService
 from exam_solver.auth.authenticator import Authenticator
 from exam_solver.auth.web_client import WebClient
@@ -87,6 +88,7 @@ class Solver:
                 log=log,
                 papers=papers,
                 attempts=attempts,
+                codes=CodeChecker(clock),
                 seed_secret=dependencies.keys.derived("exam-shuffle"),
             ),
             answers=AnswerService(

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exam_core.adjustments.apply import under
 from exam_core.answer_value import AnswerValue
 from exam_core.canonical import canonical
 from exam_core.problems import Problem
-from exam_core.questions.choices import Choice, ChoiceRule, MultipleChoice, SingleChoice, TrueFalse
+from exam_core.questions.choices import Choice, ChoiceRule, MultipleChoice, MultipleRule, SingleChoice, TrueFalse
 from exam_core.questions.essay import Essay
 from exam_core.questions.items import Item
 from exam_core.questions.matching import Matching, Stem
@@ -21,7 +22,6 @@ from exam_core.questions.numeric import Near, Numeric
 from exam_core.questions.ordering import Ordering
 from exam_core.questions.registry import key_half, student_half
 from exam_core.questions.text import AcceptedText, ShortText
-from exam_core.scoring import Policy, under
 from exam_harness.strategies.questions import AUTHORED, KINDS, NUMERICS, SHORT_TEXTS, orderings, permute_by
 
 HUGE = 10**5_000
@@ -55,7 +55,7 @@ def halves(authored: Authored, seed: int = 0) -> tuple[StudentHalf, KeyHalf]:
     """Freeze a question without faults; what it leaves to a policy has the usual one."""
     assert list(authored.faults()) == []
     half, key = split(authored, permute_by(seed))
-    return half, under(key, Policy())
+    return half, under(key, MultipleRule.ALL_OR_NOTHING)
 
 
 @pytest.mark.parametrize("kind", KindName)

@@ -13,7 +13,7 @@ from exam_core.fold import SealedAttempt, SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import BucketRoot, buckets_root
 from exam_core.numbers import decimal_text
 from exam_core.paper import Key, Paper
-from exam_core.scoring import Policy, score
+from exam_core.scoring import Policy, Scorer, scorer
 from exam_core.statements import DegreesStatement, SealStatement
 
 UNREADABLE: Final = (ArithmeticError, LookupError, TypeError, ValueError)
@@ -33,12 +33,23 @@ class Audit:
         return tuple(_readable(stored.seal) or folded for stored, folded in pairs)
 
     @cached_property
+    def paper(self) -> Paper | None:
+        """The paper; None if it cannot be read, which is reported by itself."""
+        paper = Paper(self.sitting.paper_body)
+        try:
+            _ = paper.draws
+        except (*UNREADABLE, AttributeError):
+            return None
+        return paper
+
+    @cached_property
     def folded(self) -> tuple[SealedBucket, ...]:
         """The buckets as the answer log gives them now."""
         return tuple(
             seal_bucket(
                 sitting=self.sitting.id,
                 bucket=number,
+                paper=self.paper,
                 answers=bucket.answers,
                 starts=bucket.starts,
                 submissions=bucket.submissions,
@@ -81,9 +92,9 @@ class Audit:
     def degrees(self, revision: RevisionRecord) -> dict[int, DegreeContent]:
         """The degrees that follow from seal, key and policy, by student, of students who have an account."""
         paper, key = Paper(self.sitting.paper_body), Key(self.sitting.keys[revision.key])
-        policy = Policy.from_json(revision.policy)
+        shared = scorer(paper, key, Policy.from_json(revision.policy))
         return {
-            attempt.student: _degree(paper, key, policy, attempt)
+            attempt.student: _degree(shared, attempt)
             for attempt in self.attempts
             if attempt.student in self.sitting.students
         }
@@ -108,7 +119,7 @@ class Audit:
     def faults(self) -> Iterator[str]:
         """Everything that contradicts the answer log, the seal, or what follows from them, as sentences."""
         yield from guarded("the paper or a key", self._content_faults())
-        yield from self._seal_faults()
+        yield from guarded("the paper or the seal", self._seal_faults())
         for revision in self.sitting.revisions:
             at = f"revision {revision.number}"
             yield from guarded(f"{at}: its policy", self._policy_faults(at, revision))
@@ -193,8 +204,9 @@ class Audit:
         ]
 
 
-def _degree(paper: Paper, key: Key, policy: Policy, attempt: SealedAttempt) -> DegreeContent:
-    result = score(paper, key, policy, ((answer.question, answer.answer) for answer in attempt.answers))
+def _degree(shared: Scorer, attempt: SealedAttempt) -> DegreeContent:
+    answers = ((answer.question, answer.answer) for answer in attempt.answers)
+    result = shared.score(answers, attempt.drawn)
     return DegreeContent(
         student=attempt.student,
         total=decimal_text(result.total),

@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from exam_cli.questions.files import FaultyFileError, read_bytes, read_exam_document, read_questions, write_bytes
@@ -59,9 +59,18 @@ def export(arguments: argparse.Namespace) -> int:
     except UnknownFormatError as error:
         raise FaultyFileError(str(error)) from error
     exported = form.write([FileQuestion(question=each) for each in document.exam.questions], document.images)
-    _report(f"{arguments.file}: not written: {loss}" for loss in exported.losses)
+    _report(f"{arguments.file}: not written: {loss}" for loss in (*_not_stated(document.exam), *exported.losses))
     write_bytes(exported.data, arguments.output)
     return 0
+
+
+def _not_stated(exam: AuthoredExam) -> Iterator[str]:
+    """Yield what of an exam no file of questions states."""
+    if exam.sections:
+        yield "sections, and how many of their questions are drawn"
+    for question in exam.questions:
+        if question.in_order:
+            yield f"the order of what question {question.id} lists, which is not shuffled"
 
 
 def _checked(file: str, data: bytes, name: str | None) -> int:

@@ -137,7 +137,7 @@ class NodeReader:
     def mapping(self, node: yaml.Node, *, required: set[str], optional: set[str]) -> Members | None:
         """Read a mapping's members; unknown, missing and repeated ones are faults."""
         if not isinstance(node, yaml.MappingNode):
-            self.fault(node, f"expected a mapping with {', '.join(sorted(required))}")
+            self.fault(node, f"expected a mapping with {', '.join(sorted(required or optional))}")
             return None
         known = required | optional
         members: Members = {}

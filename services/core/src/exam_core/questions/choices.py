@@ -33,6 +33,15 @@ class ChoiceRule(StrEnum):
     """1 for exactly the choices with a positive credit, else 0."""
 
 
+class MultipleRule(StrEnum):
+    """How a multiple-choice question that names no rule is scored; the policy of a revision says which."""
+
+    ALL_OR_NOTHING = "all-or-nothing"
+    """Exactly the correct choices earn the weight."""
+    PROPORTIONAL = "proportional"
+    """Each correct choice earns a share, each wrong one deducts a share, down to zero."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """A choice as its author wrote it; a correct one has credit 1, a wrong one 0 or less."""

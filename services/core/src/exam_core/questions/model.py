@@ -171,18 +171,22 @@ class StudentHalf(Protocol):
         ...
 
 
-class KeyHalf(Protocol):
+class Scoring(Protocol):
     """What scores the answers to a question."""
-
-    def to_json(self) -> dict[str, Json]:
-        """Return the question's entry in a key."""
-        ...
 
     def share(self, answer: AnswerValue) -> Fraction | None:
         """Return the part of the weight, -1 … 1, that an answer earns which is not blank.
 
         None is an answer that is marked by hand. An answer of another kind's form earns 0.
         """
+        ...
+
+
+class KeyHalf(Scoring, Protocol):
+    """What scores the answers to a question, as keys contain it."""
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the question's entry in a key."""
         ...
 
 
@@ -194,7 +198,7 @@ class Unscored(Enum):
     BY_HAND = "marked by hand"
 
 
-def outcome(key: KeyHalf, answer: AnswerValue | None) -> Fraction | Unscored:
+def outcome(key: Scoring, answer: AnswerValue | None) -> Fraction | Unscored:
     """Return the share that an answer earns, or why it has none."""
     if answer is None or answer.blank:
         return Unscored.NOT_ATTEMPTED

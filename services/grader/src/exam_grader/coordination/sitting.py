@@ -17,6 +17,7 @@ from exam_grader.broker.celery_app import GRADE_CHUNK
 from exam_grader.broker.redis_broker import CHUNKS, RedisBroker
 from exam_grader.coordination.next_step import RevisionSnapshot, SittingSnapshot
 from exam_grader.grading.chunk import grade_chunk
+from exam_grader.grading.revision_inputs import read_paper
 from exam_grader.sealing.seal import seal_sitting, verify_buckets
 from exam_web.common.clock import database_now
 from exam_web.sittings import selectors, services
@@ -86,9 +87,11 @@ class DjangoSitting:
 
     def seal(self, on_progress: Callable[[int, int], None], stop_requested: Callable[[], bool]) -> None:
         """Seal every bucket, then the sitting."""
+        buckets, paper = Sitting.objects.values_list("buckets", "paper_id").get(id=self._sitting)
         seal_sitting(
             sitting=self._sitting,
-            buckets=Sitting.objects.values_list("buckets", flat=True).get(id=self._sitting),
+            buckets=buckets,
+            paper=read_paper(paper),
             answerlog=self._dependencies.answerlog,
             records=DjangoSealRecords(self._sitting),
             parallelism=self._dependencies.seal_parallelism,

@@ -7,17 +7,19 @@ answered nothing gets a degree of zero points.
 from exam_core.fold import SealedAttempt, SealedBucket
 from exam_core.instants import from_micros
 from exam_core.paper import Key, Paper
-from exam_core.scoring import Policy, score
+from exam_core.scoring import Policy, Scorer, scorer
 from exam_web.degrees.services import DegreeRow
 
 
 def score_bucket(paper: Paper, key: Key, policy: Policy, sealed: SealedBucket) -> list[DegreeRow]:
     """The degrees of all students in a sealed bucket, in the order of their ids."""
-    return [_score_attempt(paper, key, policy, attempt) for attempt in sealed.students]
+    shared = scorer(paper, key, policy)
+    return [_score_attempt(shared, attempt) for attempt in sealed.students]
 
 
-def _score_attempt(paper: Paper, key: Key, policy: Policy, attempt: SealedAttempt) -> DegreeRow:
-    result = score(paper, key, policy, ((answer.question, answer.answer) for answer in attempt.answers))
+def _score_attempt(shared: Scorer, attempt: SealedAttempt) -> DegreeRow:
+    answers = ((answer.question, answer.answer) for answer in attempt.answers)
+    result = shared.score(answers, attempt.drawn)
     return DegreeRow(
         student=attempt.student,
         total=result.total,

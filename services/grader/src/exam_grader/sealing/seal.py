@@ -16,6 +16,7 @@ import structlog
 
 from exam_answerlog.log import AnswerLog
 from exam_core.fold import SealedBucket, root_digest, seal_bucket
+from exam_core.paper import Paper
 from exam_grader.answerlog import SyncAnswerLog
 from exam_grader.errors import SealDamagedError, StopRequestedError
 
@@ -38,10 +39,11 @@ class SealRecords(Protocol):
         """Declare the sitting sealed under its root digest."""
 
 
-def seal_sitting(
+def seal_sitting(  # noqa: PLR0913 - a sitting, the stores, and how far and fast to go
     *,
     sitting: UUID,
     buckets: int,
+    paper: Paper | None,
     answerlog: SyncAnswerLog,
     records: SealRecords,
     parallelism: int,
@@ -54,6 +56,7 @@ def seal_sitting(
     Args:
         sitting: the sitting's id.
         buckets: how many buckets it has.
+        paper: its paper, which may draw questions; None is one that draws none.
         answerlog: the answer log.
         records: where digests are recorded.
         parallelism: how many buckets are processed concurrently.
@@ -73,7 +76,7 @@ def seal_sitting(
     on_progress(len(digests), buckets)
     for group in _groups((b for b in range(buckets) if b not in digests), parallelism):
         _check_stop(stop_requested)
-        sealed = answerlog.run(partial(_seal_group, sitting=sitting, buckets=group, observe=observe))
+        sealed = answerlog.run(partial(_seal_group, sitting=sitting, buckets=group, paper=paper, observe=observe))
         for bucket, winner in zip(group, sealed, strict=True):
             records.record(bucket, winner)
             digests[bucket] = winner.digest
@@ -81,11 +84,16 @@ def seal_sitting(
     records.complete(root_digest(sitting, (digests[bucket] for bucket in range(buckets))))
 
 
-async def seal_one(answers: AnswerLog, sitting: UUID, bucket: int) -> SealedBucket:
+async def seal_one(answers: AnswerLog, sitting: UUID, bucket: int, paper: Paper | None) -> SealedBucket:
     """Fold and seal one bucket; returns the effective seal, which may be an earlier sealer's."""
     rows = await answers.read_bucket(sitting, bucket)
     folded = seal_bucket(
-        sitting=sitting, bucket=bucket, answers=rows.answers, starts=rows.starts, submissions=rows.submissions
+        sitting=sitting,
+        bucket=bucket,
+        paper=paper,
+        answers=rows.answers,
+        starts=rows.starts,
+        submissions=rows.submissions,
     )
     winner = await answers.seal(sitting, bucket, folded)
     if winner.digest != folded.digest:
@@ -119,11 +127,11 @@ async def verify_buckets(answers: AnswerLog, sitting: UUID, digests: Mapping[int
 
 
 async def _seal_group(
-    answers: AnswerLog, sitting: UUID, buckets: Sequence[int], observe: Callable[[Seconds], None]
+    answers: AnswerLog, sitting: UUID, buckets: Sequence[int], paper: Paper | None, observe: Callable[[Seconds], None]
 ) -> list[SealedBucket]:
     async def timed(bucket: int) -> SealedBucket:
         started = time.monotonic()
-        sealed = await seal_one(answers, sitting, bucket)
+        sealed = await seal_one(answers, sitting, bucket, paper)
         observe(time.monotonic() - started)
         return sealed
 

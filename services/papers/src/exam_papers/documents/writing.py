@@ -1,13 +1,14 @@
 """Write an exam as the YAML document that `exam_core.authoring` reads, images included."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Final
 
 import yaml
 
-from exam_core.authored import DEFAULT_WEIGHT, AuthoredQuestion, TextFormat
+from exam_core.authored import DEFAULT_WEIGHT, AuthoredQuestion, Section, TextFormat
 from exam_core.authoring.exam import ExamDocument
 from exam_core.credits import FULL_CREDIT, NO_CREDIT, fraction_text
 from exam_core.images import ImageRef
@@ -44,8 +45,32 @@ def write_exam(document: ExamDocument) -> str:
     body |= _given(format=(exam.format.value, TextFormat.MARKDOWN.value))
     body |= _given(instructions=(exam.instructions, ""))
     body |= _given(attempts=(document.attempts.value if document.attempts else None, None))
-    body["questions"] = [_question(question, exam.format, image) for question in exam.questions]
+    if document.scoring is not None:
+        rules = {"multiple": document.scoring.multiple.value, "negative_total": document.scoring.negative_total}
+        body["scoring"] = rules
+    body |= _given(review=(document.review.value if document.review else None, None))
+    questions = [_question(question, exam.format, image) for question in exam.questions]
+    if exam.sections:
+        body["sections"] = _sections(exam.sections, questions)
+    else:
+        body["questions"] = questions
     return yaml.dump(body, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=_WIDTH)
+
+
+def _sections(sections: Sequence[Section], questions: Sequence[Body]) -> list[Body]:
+    """The sections with their questions."""
+    remaining = iter(questions)
+    return [
+        {"id": section.id}
+        | _given(
+            title=(section.title, ""),
+            instructions=(section.instructions, ""),
+            draw=(section.draw, None),
+            shuffle=(section.shuffle_questions, True),
+        )
+        | {"questions": list(islice(remaining, section.size))}
+        for section in sections
+    ]
 
 
 def _question(question: AuthoredQuestion, default: TextFormat, image: WriteImage) -> Body:
@@ -53,7 +78,7 @@ def _question(question: AuthoredQuestion, default: TextFormat, image: WriteImage
     body |= _given(weight=(question.weight, DEFAULT_WEIGHT))
     if "weight" in body:
         body["weight"] = decimal_text(question.weight)
-    body |= _given(format=(question.format.value, default.value))
+    body |= _given(format=(question.format.value, default.value), shuffle=(question.shuffle, True))
     body["text"] = question.text
     if question.image:
         body["image"] = image(question.image)

@@ -5,7 +5,7 @@ cached attempt, the decision and the admission it derives the outcome of each an
 around it: the paper and the attempt are read before the admission, the append follows it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -23,6 +23,7 @@ from exam_solver.attempts.plan import AnswerRequest, CandidateAnswer, Plan, not_
 from exam_solver.lease.keeper import LeaseKeeper
 from exam_solver.lease.snapshot import Admitted
 from exam_solver.papers.loader import PaperLoader
+from exam_solver.papers.shown import LoadedPaper
 
 MAX_ANSWERS: Final = 100
 """Answers in one request."""
@@ -86,15 +87,16 @@ class AnswerService:
         Raises:
             Problem: a refusal that concerns all of them: unknown or cancelled sitting, no lease.
         """
-        paper = (await self._papers.paper(self._keeper.sitting(attempt.sitting).paper)).paper
+        loaded = await self._papers.paper(self._keeper.sitting(attempt.sitting).paper)
+        drawn = await self._drawn(attempt, loaded)
         outcomes: dict[int, Answer | Problem] = {}
         candidates: list[CandidateAnswer] = []
         for index, request in enumerate(requests):
             try:
-                candidates.append(validate(paper, attempt, index, request))
+                candidates.append(validate(loaded.paper, attempt, index, request, drawn=drawn))
             except Problem as problem:
                 outcomes[index] = problem
-        judged = await self._judge(attempt, candidates, max_rows=self._rows_per_question * len(paper.questions))
+        judged = await self._judge(attempt, candidates, max_rows=self._rows_per_question * loaded.paper.given)
         # Since the admission nothing was awaited, and nothing is until the answers are registered as in flight.
         planned, decision = judged.planned, judged.decision
         judged.cached.seqs = planned.seqs
@@ -105,6 +107,13 @@ class AnswerService:
         elif planned.late:
             outcomes |= await self._append_late(judged, planned.late)
         return AnswerResults([outcomes[index] for index in range(len(requests))], decision.deadline)
+
+    async def _drawn(self, attempt: Attempt, loaded: LoadedPaper) -> Collection[int] | None:
+        """The questions that the attempt got, None for all: by the start that holds, by which the seal counts."""
+        if not loaded.paper.draws:
+            return None
+        start = (await self._cached(attempt)).start
+        return loaded.drawn(attempt.seed if start is None else start.seed)
 
     async def _judge(self, attempt: Attempt, candidates: Sequence[CandidateAnswer], *, max_rows: int) -> Judged:
         """Admit and plan; read the log first where the cached attempt does not suffice."""

@@ -1,6 +1,6 @@
 """Plan a batch of answers: which are acknowledged again, refused, or written. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -61,14 +61,16 @@ class Plan:
     unread: set[int] = field(default_factory=set)
 
 
-def validate(paper: Paper, attempt: Attempt, index: int, request: AnswerRequest) -> CandidateAnswer:
-    """Validate one answer against the paper.
+def validate(
+    paper: Paper, attempt: Attempt, index: int, request: AnswerRequest, *, drawn: Collection[int] | None
+) -> CandidateAnswer:
+    """Validate one answer against the paper, of which the attempt got the questions `drawn`, or all (None).
 
     Raises:
         Problem: the answer is not valid.
     """
     seq = parse_seq(request.body)
-    value = parse_answer(paper, request.question, request.body)
+    value = parse_answer(paper, request.question, request.body, drawn=drawn)
     answer_id = answer_id_of(
         sitting=attempt.sitting, student=attempt.student, question=request.question, seq=seq, answer=value
     )

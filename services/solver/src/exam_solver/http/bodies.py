@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from starlette.requests import Request
 
+from exam_core.entry import MAX_CODE
 from exam_core.problems import Problem, ProblemKind
 from exam_solver.attempts.answers import MAX_ANSWERS
 from exam_solver.attempts.plan import AnswerRequest
@@ -23,6 +24,20 @@ async def read_object(request: Request) -> dict[str, Any]:
     if media_type.strip().lower() != "application/json" or "content-encoding" in request.headers:
         raise Problem(ProblemKind.UNSUPPORTED_MEDIA_TYPE, "send application/json without a content encoding")
     return parse_object(await request.body())
+
+
+async def read_access_code(request: Request) -> str | None:
+    """Read the access code of a start, whose body is optional: ``{"access_code": "…"}``.
+
+    Raises:
+        Problem: as `read_object` for a body that is not empty, INVALID when the code is no text or too long.
+    """
+    if not await request.body():
+        return None
+    code = (await read_object(request)).get("access_code")
+    if code is not None and (not isinstance(code, str) or len(code) > MAX_CODE):
+        raise Problem(ProblemKind.INVALID, f"access_code must be a text of at most {MAX_CODE} characters")
+    return code
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from exam_solver.http import schemas
 ACCESS = "access"
 ATTEMPT = "attempt"
 _REFERENCE = "#/components/schemas/{model}"
+_BODIES = (schemas.StartBody, schemas.AnswerBody, schemas.AnswersBody)
 _SECURITY_SCHEMES = {
     ACCESS: "The access token that logging in at web returns.",
     ATTEMPT: "The attempt token that starting or resuming the attempt returns.",
@@ -34,9 +35,9 @@ def media_type_of(model: type[schemas.Described]) -> dict[str, Any]:
     return {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
 
 
-def json_body(model: type[schemas.Described]) -> dict[str, Any]:
+def json_body(model: type[schemas.Described], *, required: bool = True) -> dict[str, Any]:
     """The request body of a route."""
-    return {"requestBody": {"required": True, "content": {"application/json": media_type_of(model)}}}
+    return {"requestBody": {"required": required, "content": {"application/json": media_type_of(model)}}}
 
 
 def security(*tokens: str) -> dict[str, Any]:
@@ -49,8 +50,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         _, definitions = models_json_schema(
-            [(model, "validation") for model in (schemas.Problem, schemas.AnswerBody, schemas.AnswersBody)],
-            ref_template=_REFERENCE,
+            [(model, "validation") for model in (schemas.Problem, *_BODIES)], ref_template=_REFERENCE
         )
         components = document.setdefault("components", {})
         components["schemas"] = components.get("schemas", {}) | definitions["$defs"]

@@ -24,8 +24,9 @@ from exam_solver.attempts.plan import AnswerRequest
 from exam_solver.attempts.start import StartedAttempt
 from exam_solver.container import Solver
 from exam_solver.http import schemas
+from exam_solver.http.addresses import client_address
 from exam_solver.http.authentication import require_attempt, require_student, require_student_or_attempt
-from exam_solver.http.bodies import parse_answers, parse_question_number, read_object
+from exam_solver.http.bodies import parse_answers, parse_question_number, read_access_code, read_object
 from exam_solver.http.conditional import accepts_gzip, etag_matches
 from exam_solver.http.openapi import ACCESS, ATTEMPT, json_body, media_type_of, path_parameters, security
 
@@ -44,15 +45,19 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.post(
     SITTING + "/attempt",
     responses={200: {"model": schemas.AttemptBody}, 201: {"model": schemas.AttemptBody}, **PROBLEM_RESPONSES},
-    openapi_extra=path_parameters("sitting") | security(ACCESS),
+    openapi_extra=path_parameters("sitting") | security(ACCESS) | json_body(schemas.StartBody, required=False),
     tags=["student"],
 )
 async def start(request: Request) -> Response:
-    """Start the attempt (201) or resume it (200): the paper, the saved answers, the deadline, the attempt token."""
+    """Start the attempt (201) or resume it (200): the paper, the saved answers, the deadline, the attempt token.
+
+    A start needs the access code of a sitting that has one.
+    """
     solver = _solver(request)
     access = require_student(request)
     sitting = request.path_params["sitting"]
-    started = await solver.starts.start_or_resume(access, sitting)
+    code = await read_access_code(request)
+    started = await solver.starts.start_or_resume(access, sitting, address=client_address(request), code=code)
     attempt = Attempt(
         student=access.subject,
         sitting=sitting,
@@ -62,8 +67,8 @@ async def start(request: Request) -> Response:
         issued_at=started.now,
     )
     body = json.dumps(_attempt_body(started, attempt, sign_attempt(attempt, solver.keys)), separators=(",", ":"))
-    # The paper is canonical JSON: it is inserted without being parsed.
-    content = b'%s,"paper":%s}' % (body[:-1].encode(), started.paper.paper.body)
+    # The paper is canonical JSON: it is inserted without being parsed. Questions that were not drawn are null.
+    content = b'%s,"paper":%s}' % (body[:-1].encode(), started.paper.body(attempt.seed))
     return _bytes_response(content, status=201 if started.created else 200)
 
 
@@ -74,17 +79,20 @@ async def start(request: Request) -> Response:
     tags=["student"],
 )
 async def paper(request: Request) -> Response:
-    """Return the paper in its canonical form; its ETag is its digest."""
+    """Return the paper in its canonical form; without drawn questions, its ETag is its digest."""
     solver = _solver(request)
-    scheduled = solver.keeper.sitting(require_attempt(request).sitting)
+    attempt = require_attempt(request)
+    scheduled = solver.keeper.sitting(attempt.sitting)
     check_not_cancelled(scheduled)
     loaded = await solver.papers.paper(scheduled.paper)
-    headers = {"ETag": f'"{scheduled.paper}"', "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
-    if etag_matches(request.headers.get("if-none-match"), scheduled.paper):
+    tag = loaded.tag(attempt.seed)
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
+    if etag_matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     if accepts_gzip(request.headers.get("accept-encoding")):
-        return Response(loaded.gzipped, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
-    return Response(loaded.paper.body, media_type="application/json", headers=headers)
+        content = loaded.gzipped(attempt.seed)
+        return Response(content, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
+    return Response(loaded.body(attempt.seed), media_type="application/json", headers=headers)
 
 
 @router.get(
@@ -97,9 +105,10 @@ async def image(request: Request) -> Response:
     """Return an image of the paper; it never changes."""
     solver = _solver(request)
     sha256: str = request.path_params["sha256"]
-    scheduled = solver.keeper.sitting(require_attempt(request).sitting)
+    attempt = require_attempt(request)
+    scheduled = solver.keeper.sitting(attempt.sitting)
     check_not_cancelled(scheduled)
-    part = await solver.papers.image(scheduled.paper, sha256)
+    part = await solver.papers.image(scheduled.paper, sha256, seed=attempt.seed)
     headers = {
         "ETag": f'"{sha256}"',
         "Cache-Control": "private, max-age=31536000, immutable",
@@ -223,6 +232,7 @@ def _solver(request: Request) -> Solver:
 
 def _attempt_body(started: StartedAttempt, attempt: Attempt, token: str) -> dict[str, Any]:
     cached, questions = started.cached, started.paper.paper.questions
+    drawn = started.paper.drawn(attempt.seed)
     return {
         "sitting": str(attempt.sitting),
         "student": attempt.student,
@@ -235,6 +245,7 @@ def _attempt_body(started: StartedAttempt, attempt: Attempt, token: str) -> dict
         "answers": [
             {"question": question, "seq": answer.seq, **questions[question].half.shown(answer.answer)}
             for question, answer in sorted(cached.saved.items())
+            if drawn is None or question in drawn
         ],
         "highest_seq": cached.highest_seq,
         "submitted_at": None if cached.submitted_at is None else rfc3339(cached.submitted_at),

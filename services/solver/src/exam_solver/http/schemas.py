@@ -48,12 +48,14 @@ class Order(Described):
     """The display order: `questions[i]` is the number of the question shown i-th, and likewise for its lists.
 
     `choices[q]` has the order of question q's choices, stems or items, `targets[q]` that of its targets; without any
-    targets in the paper it is left out.
+    targets in the paper it is left out. `sections[s]` has the questions of section s, in the order of `questions`;
+    without sections in the paper it is left out.
     """
 
-    questions: list[int]
+    questions: list[int] = Field(description="the questions of this attempt, which may not be all of the paper's")
     choices: list[list[int]]
     targets: list[list[int]] | None = None
+    sections: list[list[int]] | None = None
 
 
 class SavedAnswer(Described):
@@ -67,6 +69,12 @@ class SavedAnswer(Described):
     order: list[int] | None = None
 
 
+class StartBody(Described):
+    """What a start may need; nothing for most sittings, and nothing to resume."""
+
+    access_code: str | None = Field(None, max_length=64, description="that of a sitting which has one")
+
+
 class AttemptBody(Described):
     """An attempt in progress."""
 
@@ -77,8 +85,8 @@ class AttemptBody(Described):
     now: str
     deadline: Deadline
     order: Order
-    paper_digest: str
-    paper: dict[str, Any]
+    paper_digest: str = Field(description="of the whole paper, with the questions of all attempts")
+    paper: dict[str, Any] = Field(description="its questions that are not for this attempt are null")
     answers: list[SavedAnswer]
     highest_seq: int = Field(description="the seq of the next answer must be above it")
     submitted_at: str | None

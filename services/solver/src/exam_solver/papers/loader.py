@@ -4,9 +4,6 @@ Redis is an optimisation: without it a first read takes longer, and nothing else
 and every body is checked against it, so that no paper other than the frozen one is ever shown.
 """
 
-import gzip
-from dataclasses import dataclass
-
 import structlog
 
 from exam_answerlog.log import AnswerLog, PaperPart
@@ -16,19 +13,12 @@ from exam_core.problems import Problem, ProblemKind
 from exam_solver.caching.lru import Lru
 from exam_solver.caching.single_flight import SingleFlight
 from exam_solver.papers.cache import PaperCache
+from exam_solver.papers.shown import LoadedPaper
 
 logger = structlog.get_logger(__name__)
 
 CACHED_PAPERS = 64
 PAPER_PART = "paper"
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedPaper:
-    """A parsed paper, and its body compressed once for all students."""
-
-    paper: Paper
-    gzipped: bytes
 
 
 class PaperLoader:
@@ -54,13 +44,13 @@ class PaperLoader:
             loaded = await self._paper_fetches.run(digest, lambda: self._fetch_paper(digest))
         return loaded
 
-    async def image(self, digest: str, sha256: str) -> PaperPart:
-        """An image of a paper.
+    async def image(self, digest: str, sha256: str, *, seed: int) -> PaperPart:
+        """An image of a paper, as an attempt with this seed is shown it.
 
         Raises:
             Problem: NOT_FOUND when the paper has no such image, UNAVAILABLE while the store does not have it.
         """
-        if sha256 not in (await self.paper(digest)).paper.images:
+        if sha256 not in (await self.paper(digest)).images(seed):
             raise Problem(ProblemKind.NOT_FOUND, "the paper has no such image")
         key = (digest, sha256)
         part = self._images.get(key)
@@ -83,9 +73,7 @@ class PaperLoader:
             if digest_of_bytes(body) != digest:
                 logger.error("stored_paper_rejected", digest=digest)
                 raise _missing(PAPER_PART)
-        paper = Paper(body)
-        _ = paper.questions, paper.digest  # parsed now, not while an answer is being saved
-        loaded = LoadedPaper(paper, gzip.compress(body, mtime=0))
+        loaded = LoadedPaper(Paper(body))
         self._papers.put(digest, loaded)
         return loaded
 

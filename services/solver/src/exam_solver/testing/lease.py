@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from exam_core.entry import RESTRICTED, EntryRules
 from exam_core.instants import MILLISECOND, SECOND
 from exam_core.lease_watch import LeaseRow, LeaseWatch
 from exam_core.schedule import ScheduledSitting, State
@@ -180,5 +181,15 @@ def _sitting_to_json(sitting: ScheduledSitting) -> dict[str, Any]:
                 {"id": str(other.id), "state": other.state.value, "buckets": other.buckets}
                 for other in sitting.exam.others
             ],
+        }
+    rules = sitting.entry
+    if rules != EntryRules():
+        # As solvers of releases without these rules read it: no student has such a level.
+        body["level"] = RESTRICTED
+        body["entry"] = {
+            "level": sitting.level,
+            "students": None if rules.students is None else sorted(rules.students),
+            "code": rules.code,
+            "networks": [str(network) for network in rules.networks],
         }
     return body

@@ -206,6 +206,7 @@ class World:
             sealed = seal_bucket(
                 sitting=self.sitting,
                 bucket=bucket,
+                paper=self.paper,
                 answers=rows.answers,
                 starts=rows.starts,
                 submissions=rows.submissions,

@@ -7,7 +7,8 @@ from ninja import Query, Router
 
 from exam_core.statements import sign
 from exam_web.degrees.models import Degree
-from exam_web.degrees.schemas import DegreeListed, DegreePage, Filters
+from exam_web.degrees.review import review_of
+from exam_web.degrees.schemas import DegreeListed, DegreePage, Filters, ReviewShown
 from exam_web.degrees.selectors import degrees_for, require_points_shown
 from exam_web.degrees.statements import degree_proof, degrees_statement, published_revision
 from exam_web.http.paging import Paging, page_of
@@ -35,12 +36,21 @@ def degrees(request: HttpRequest, name: str) -> SignedStatement:
 
 @router.get("/sittings/{name}/degrees/proof", response=SignedProof)
 def degree_proof_own(request: HttpRequest, name: str) -> SignedProof:
-    """The proof that your degree is the one that was graded, once no other sitting of the exam is to come."""
+    """The proof that your degree is the one that was graded, once no other sitting of the exam is to come.
+
+    It contains the points of each question, which the exam's review policy must show.
+    """
     sitting = sealed_sitting(name)
     revision = published_revision(sitting)
     require_points_shown(sitting)
     statement = sign(degrees_statement(revision), statement_keys())
     return SignedProof(statement=statement, proof=degree_proof(revision, person_of(request).user.pk).to_json())
+
+
+@router.get("/sittings/{name}/review", response=ReviewShown)
+def review_own(request: HttpRequest, name: str) -> ReviewShown:
+    """What you may see of your attempt, by the exam's review policy, once degrees are published."""
+    return review_of(sealed_sitting(name), person_of(request).user.pk)
 
 
 def _listed(degree: Degree) -> DegreeListed:

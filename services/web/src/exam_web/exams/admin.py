@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from exam_core.scoring import MultipleRule, Policy
 from exam_web.common import cache
 from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
 from exam_web.exams.forms import ExactTextField, NumberField, PositionedFormSet
@@ -29,7 +30,32 @@ from exam_web.users.selectors import own_rows
 
 
 class ExamForm(forms.ModelForm[Exam]):
-    """An exam's form: an exam with sittings cannot become a draft."""
+    """An exam's form: the scoring policy by its rules; an exam with sittings cannot become a draft."""
+
+    multiple = forms.ChoiceField(
+        choices=[
+            (MultipleRule.ALL_OR_NOTHING.value, "all or nothing"),
+            (MultipleRule.PROPORTIONAL.value, "proportional"),
+        ],
+        label="Multiple choice",
+        help_text="How multiple-choice questions without a rule of their own are scored. A scheduled sitting keeps the"
+        " policy that was frozen with its paper",
+    )
+    negative_total = forms.BooleanField(required=False, help_text="A total may be below 0")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
+        super().__init__(*args, **kwargs)
+        policy = self.instance.scoring
+        self.initial = {**self.initial, "multiple": policy.multiple.value, "negative_total": policy.negative_total}
+
+    def clean(self) -> dict[str, Any] | None:
+        """Set the policy by its rules."""
+        cleaned = super().clean()
+        rules = self.cleaned_data
+        if "multiple" in rules:
+            policy = Policy(multiple=MultipleRule(rules["multiple"]), negative_total=rules["negative_total"])
+            self.instance.policy = policy.to_json()
+        return cleaned
 
     def clean_published(self) -> bool:
         """Check against the sittings, under the lock that scheduling one takes; it lasts until the form is saved."""
@@ -169,10 +195,20 @@ class ExamAdmin(OwnedAdmin):
         warnings = [f"{warning} (a warning)" for warning in listed_warnings(read)]
         return "\n".join([*instructions_faults(exam), *listed(read), *warnings]) or "none"
 
+    @admin.display(description="Multiple choice")
+    def multiple(self, exam: Exam) -> str:
+        """The rule of multiple-choice questions, for those who may not change it."""
+        return exam.scoring.multiple.value
+
+    @admin.display(description="Negative total", boolean=True)
+    def negative_total(self, exam: Exam) -> bool:
+        """Whether a total may be below 0, for those who may not change it."""
+        return exam.scoring.negative_total
+
     def get_exclude(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
-        """Hide the author from Doctors."""
+        """Hide the policy's stored form, and the author from Doctors."""
         del obj
-        return ("author",) if cast("User", request.user).kind == User.Kind.DOCTOR else ()
+        return ("policy", "author") if cast("User", request.user).kind == User.Kind.DOCTOR else ("policy",)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ANN401 - Django's signature
         """Validate namespaces in the form, which otherwise shows the number of a faulty item without the reason."""

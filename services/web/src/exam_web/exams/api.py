@@ -33,6 +33,8 @@ from exam_web.exams.schemas import (
     QuestionFields,
     QuestionKept,
     QuestionNew,
+    Review,
+    Scoring,
     SittingShown,
 )
 from exam_web.http.paging import Paging, page_of
@@ -191,6 +193,8 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
     return ExamForAuthor(
         **_listed(exam, questions=len(questions)).model_dump(),
         attempts=_attempts(exam),
+        scoring=_scoring(exam),
+        review=cast("Review", exam.review),
         instructions=exam.instructions,
         format=cast("Format", exam.format),
         namespaces=exam.namespaces,
@@ -206,15 +210,28 @@ def _for_student(exam: Exam, user: User) -> ExamForStudent:
     return ExamForStudent(
         **_listed(exam, questions=exam.questions.count()).model_dump(),
         attempts=_attempts(exam),
+        scoring=_scoring(exam),
+        review=cast("Review", exam.review),
         instructions=exam.instructions,
         format=cast("Format", exam.format),
         sittings=_sittings(exam, user),
-        paper=None if digest is None else _paper(exam, digest),
+        paper=None if digest is None else _paper_for_all(exam, digest),
     )
 
 
 def _attempts(exam: Exam) -> Attempts:
     return cast("Attempts", exam.attempts)
+
+
+def _scoring(exam: Exam) -> Scoring:
+    policy = exam.scoring
+    return Scoring(multiple=policy.multiple.value, negative_total=policy.negative_total)
+
+
+def _paper_for_all(exam: Exam, digest: str) -> dict[str, Any] | None:
+    """Return a paper unless it has pools: of these, no student is shown what was not drawn for them."""
+    paper = _paper(exam, digest)
+    return None if any("draw" in section for section in paper.get("sections", ())) else paper
 
 
 def _paper(exam: Exam, digest: str) -> dict[str, Any]:

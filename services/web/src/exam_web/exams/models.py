@@ -13,10 +13,13 @@ from django.db.models.lookups import Exact
 
 from exam_core import limits
 from exam_core.authored import TextFormat
+from exam_core.canonical import Json
 from exam_core.credits import CreditError, parse_credit
 from exam_core.questions.model import KindName
 from exam_core.questions.notation import AcceptedNumberError, parse_accepted
+from exam_core.review import Review
 from exam_core.schedule import Attempts
+from exam_core.scoring import Policy
 from exam_web.users.models import Doctor, Level
 
 _NAMESPACE = re.compile(limits.NAMESPACE_PATTERN)
@@ -41,6 +44,21 @@ def validate_credit(text: str) -> None:
         parse_credit(text)
     except CreditError as error:
         raise ValidationError(str(error)) from error
+
+
+def validate_policy(body: object) -> None:
+    """Raise ValidationError unless a stored form is one of a scoring policy."""
+    try:
+        valid = isinstance(body, dict) and Policy.from_json(body).to_json() == body
+    except (KeyError, ValueError, TypeError):
+        valid = False
+    if not valid:
+        raise ValidationError("this is no scoring policy")
+
+
+def default_policy() -> dict[str, Json]:
+    """Return the stored form of the default scoring policy."""
+    return Policy().to_json()
 
 
 def _format_field(help_text: str) -> "models.CharField[str, str]":
@@ -107,6 +125,22 @@ class Exam(models.Model):
         " missed one",
     )
     """Solvers learn of a change with their next renewal: a trigger raises the schedule's epoch."""
+    policy = models.JSONField(default=default_policy, db_default=Policy().to_json(), validators=[validate_policy])
+    """The scoring policy of its sittings, which each takes when its paper is frozen, unless it was given its own."""
+    review = models.CharField(
+        max_length=10,
+        choices=[
+            (Review.NOTHING.value, "nothing"),
+            (Review.DEGREE.value, "the degree"),
+            (Review.POINTS.value, "the degree and the points of each question"),
+            (Review.PAPER.value, "points, the paper and the own answers"),
+            (Review.KEY.value, "points, the paper, the own answers and the right ones"),
+        ],
+        default=Review.PAPER.value,
+        db_default=Review.PAPER.value,
+        help_text="What students may see afterwards: the degree once it is published, the rest once no sitting of the"
+        " exam is open or to come",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -119,10 +153,21 @@ class Exam(models.Model):
                 condition=Q(attempts__in=[each.value for each in Attempts]), name="exam_attempts_known"
             ),
             _format_known("exam_format_known"),
+            models.CheckConstraint(condition=Q(review__in=[each.value for each in Review]), name="exam_review_known"),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def scoring(self) -> Policy:
+        """The scoring policy as a core value."""
+        return Policy.from_json(self.policy)
+
+    @property
+    def review_policy(self) -> Review:
+        """The review policy as a core value."""
+        return Review(self.review)
 
 
 class Question(models.Model):

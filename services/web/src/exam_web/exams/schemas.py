@@ -30,6 +30,8 @@ Rule = Literal[
     "distances",
 ]
 Attempts = Literal["one", "each-sitting"]
+Multiple = Literal["all-or-nothing", "proportional"]
+Review = Literal["nothing", "degree", "points", "paper", "key"]
 
 
 def _read_number(value: object) -> object:
@@ -47,6 +49,22 @@ Credit = Annotated[str, Field(max_length=MAX_CREDIT, examples=["1/3", "0.25", "-
 """A part of a question's weight, -1 to 1: a fraction or an exact decimal."""
 
 
+class Scoring(Schema):
+    """A scoring policy."""
+
+    multiple: Multiple = Field(
+        "all-or-nothing", description="The rule of the multiple-choice questions that name none of their own"
+    )
+    negative_total: bool = Field(False, description="Whether a total may be below 0")
+
+
+class ScoringChange(Schema):
+    """Changes of a scoring policy; omitted rules stay."""
+
+    multiple: Multiple | None = None
+    negative_total: bool | None = None
+
+
 class ExamNew(Schema):
     """A new exam."""
 
@@ -62,6 +80,15 @@ class ExamNew(Schema):
     )
     published: bool = False
     attempts: Attempts = Field("one", description="How often a student may take the exam if it has several sittings")
+    scoring: Scoring = Field(
+        default_factory=lambda: Scoring(multiple="all-or-nothing", negative_total=False),
+        description="The policy of its sittings; each takes it when its paper is frozen, unless it is given its own",
+    )
+    review: Review = Field(
+        "paper",
+        description="What students may see afterwards: the degree once it is published, the rest once no sitting of"
+        " the exam is open or to come; each value shows what those before it show",
+    )
 
 
 class ExamChange(Schema):
@@ -74,6 +101,8 @@ class ExamChange(Schema):
     namespaces: list[Namespace] | None = Field(None, max_length=limits.MAX_NAMESPACES)
     published: bool | None = None
     attempts: Attempts | None = None
+    scoring: ScoringChange | None = None
+    review: Review | None = None
 
 
 class ChoiceFields(Schema):
@@ -297,6 +326,8 @@ class ExamForAuthor(ExamListed):
     """An exam for its author."""
 
     attempts: Attempts
+    scoring: Scoring
+    review: Review
     instructions: str
     namespaces: list[str]
     sittings: list[SittingShown]
@@ -307,10 +338,15 @@ class ExamForAuthor(ExamListed):
 
 
 class ExamForStudent(ExamListed):
-    """An exam for a student; `paper` is null until the exam's last sitting is over, and never contains a key."""
+    """An exam for a student; `paper` never contains a key.
+
+    It is null until the exam's last sitting is over, and if the exam's review policy does not show it.
+    """
 
     # A response that a release before cached lacks it.
     attempts: Attempts = "one"
+    scoring: Scoring = Field(default_factory=lambda: Scoring(multiple="all-or-nothing", negative_total=False))
+    review: Review = "paper"
     instructions: str
     format: Format = "plain"
     sittings: list[SittingShown]

@@ -8,6 +8,7 @@ from django.db.models import Prefetch, QuerySet
 
 from exam_core.authored import AuthoredExam, TextFormat
 from exam_core.problems import Problem, ProblemKind
+from exam_core.review import Review
 from exam_web.exams.interactions import ReadQuestion, RowFault, listed, read_question
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.exams.rendering import faults_of, text_faults
@@ -28,11 +29,15 @@ def paper_shown_to(user: User, exam: Exam) -> str | None:
     """Return the digest of the paper of an exam's latest sitting that is over for a user, once no other is to come.
 
     Until the last sitting of an exam has closed, of whichever level, only the solver shows papers, to students whose
-    deadline is running: shown elsewhere, those who sit it later would know the questions.
+    deadline is running: shown elsewhere, those who sit it later would know the questions. The same holds for sittings
+    of another exam that share the paper. Afterwards, it depends on the exam's review policy.
     """
-    if exam.sittings.scheduled().exists():
+    if not exam.review_policy.shows(Review.PAPER) or exam.sittings.scheduled().exists():
         return None
-    return exam.sittings.visible_to(user).over().order_by("-opens_at").values_list("paper_id", flat=True).first()
+    over = exam.sittings.visible_to(user).over()
+    digest = over.order_by("-opens_at").values_list("paper_id", flat=True).first()
+    # Not of this exam alone: after a slug was given to another exam, that one can have the same paper.
+    return None if exam.sittings.model.objects.scheduled().filter(paper_id=digest).exists() else digest
 
 
 def sittings_keeping_papers(exam: Exam) -> list[str]:

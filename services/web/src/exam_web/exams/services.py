@@ -10,7 +10,9 @@ from django.db.models.functions import Now
 
 from exam_core.authored import AuthoredQuestion
 from exam_core.authoring.exam import ExamDocument
+from exam_core.canonical import Json
 from exam_core.problems import Problem, ProblemKind
+from exam_core.scoring import MultipleRule, Policy
 from exam_web.common import cache
 from exam_web.exams.images import image_keep
 from exam_web.exams.interactions import part_rows, question_row
@@ -32,14 +34,16 @@ def exam_create(*, author: Doctor, exam: ExamNew) -> Exam:
     with transaction.atomic():
         if Exam.objects.filter(slug=exam.slug).exists():
             raise Problem(ProblemKind.CONFLICT, f"exam {exam.slug!r} already exists")
-        row = Exam(author=author, **exam.model_dump(exclude={"level"}), level=level_named(exam.level))
+        columns = exam.model_dump(exclude={"level", "scoring"})
+        row = Exam(author=author, **columns, level=level_named(exam.level))
+        row.policy = _policy(Policy(), exam.scoring.model_dump())
         _save(row)
         cache.invalidate_on_commit(LISTS)
     return row
 
 
 def exam_update(*, exam: Exam, changes: Mapping[str, Any]) -> Exam:
-    """Change title, instructions, level, namespaces, attempts, or whether it is published.
+    """Change title, instructions, level, namespaces, attempts, policies, or whether it is published.
 
     Raises:
         Problem: INVALID with the field, CONFLICT when an exam with sittings would become a draft.
@@ -51,7 +55,10 @@ def exam_update(*, exam: Exam, changes: Mapping[str, Any]) -> Exam:
         if changes.get("published") is False and (names := exam.sittings.names()):
             raise Problem(ProblemKind.CONFLICT, draft_refusal(names))
         for name, value in changes.items():
-            setattr(exam, name, level_named(value) if name == "level" else value)
+            if name == "scoring":
+                exam.policy = _policy(exam.scoring, value or {})
+            else:
+                setattr(exam, name, level_named(value) if name == "level" else value)
         _save(exam)
         cache.invalidate_on_commit(LISTS)
     return exam
@@ -160,9 +167,11 @@ def exam_import(
 
     Raises:
         Problem: INVALID when the level is unknown, CONFLICT when the exam is another Doctor's, NAMESPACE_NOT_ALLOWED,
-            OWNER_REQUIRED.
+            OWNER_REQUIRED, PAPER_INVALID when it has sections or lists that are not shuffled, which have no columns.
     """
     authored = document.exam
+    if authored.sections or any(question.in_order for question in authored.questions):
+        raise Problem(ProblemKind.PAPER_INVALID, f"{authored.slug}: sections and 'shuffle' cannot be stored", faults=[])
     with transaction.atomic():
         exam = Exam.objects.select_for_update(of=("self",)).filter(slug=authored.slug).first()
         if exam is None:
@@ -182,6 +191,10 @@ def exam_import(
         exam.format = authored.format.value
         if document.attempts is not None:
             exam.attempts = document.attempts.value
+        if document.scoring is not None:
+            exam.policy = document.scoring.to_json()
+        if document.review is not None:
+            exam.review = document.review.value
         _save(exam)
         _import_parts(_import_questions(exam, document), authored.questions)
         cache.invalidate_on_commit(LISTS)
@@ -238,6 +251,15 @@ def level_named(slug: str) -> Level:
         existing = ", ".join(Level.objects.values_list("slug", flat=True)) or "none"
         raise Problem(ProblemKind.INVALID, f"level {slug!r} does not exist; levels are: {existing}")
     return level
+
+
+def _policy(policy: Policy, rules: Mapping[str, Any]) -> dict[str, Json]:
+    """Return the stored form of a scoring policy with other rules; None keeps one."""
+    multiple = rules.get("multiple")
+    changed = policy.with_rules(
+        multiple=None if multiple is None else MultipleRule(multiple), negative_total=rules.get("negative_total")
+    )
+    return changed.to_json()
 
 
 def _save_fields(row: Question | Choice, fields: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from ninja import Router
 
 from exam_core.documents import decode
 from exam_core.problems import Problem, ProblemKind
-from exam_core.scoring import MultipleRule, Policy
+from exam_core.scoring import MultipleRule
 from exam_core.service_tokens import Caller
 from exam_papers.documents.reading import read_document
 from exam_papers.images.acceptance import DocumentImages
@@ -23,11 +23,14 @@ from exam_web.sittings import selectors, services
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import Sitting
 from exam_web.sittings.schemas import (
+    EntryRulesChange,
+    ExtraPercent,
     ExtraTime,
     RefreezeRequest,
     SittingChange,
     SittingSpecBody,
     SittingStatus,
+    StudentExtraTime,
     WindowChange,
 )
 from exam_web.sittings.status import sitting_status
@@ -77,7 +80,8 @@ def sitting_put(request: HttpRequest, name: str, body: SittingSpecBody, former: 
         candidates=body.candidates,
         publish=Sitting.Publish(body.publish),
         extra_past_close=body.extra_past_close,
-        policy=Policy(multiple=MultipleRule(body.multiple), negative_total=body.negative_total),
+        multiple=None if body.multiple is None else MultipleRule(body.multiple),
+        negative_total=body.negative_total,
     )
     sitting = services.sitting_provision(
         name=name,
@@ -179,12 +183,25 @@ def drain(request: HttpRequest, name: str) -> SittingStatus:
 
 @router.put("/sittings/{name}/accommodations/{username}", auth=SUPPORT, response=SittingStatus)
 def accommodation_put(request: HttpRequest, name: str, username: str, body: ExtraTime) -> SittingStatus:
-    """Set a student's extra time."""
-    student = Student.objects.named(username)
-    if student is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"student {username!r} not found")
+    """Set a student's extra time in a sitting, beside the one in all exams."""
+    student = _student(username)
     extra = timedelta(microseconds=body.extra_us)
     return _change(request, name, services.accommodation_set, student=student, extra=extra)
+
+
+@router.patch("/sittings/{name}/entry", auth=SUPPORT, response=SittingStatus)
+def entry_patch(request: HttpRequest, name: str, body: EntryRulesChange) -> SittingStatus:
+    """Change who may start in a sitting: named students, an access code, networks."""
+    change = services.EntryChange(**body.model_dump(exclude_unset=True))
+    return _change(request, name, services.entry_change, change=change)
+
+
+@router.put("/students/{username}/extra-time", auth=SUPPORT, response=StudentExtraTime)
+def extra_time_put(request: HttpRequest, username: str, body: ExtraPercent) -> StudentExtraTime:
+    """Set a student's extra time in all exams."""
+    del request
+    student = services.extra_percent_set(student=_student(username), percent=body.percent)
+    return StudentExtraTime(username=student.username, percent=student.extra_percent)
 
 
 @router.put("/sittings/{name}/revisions/{number}", auth=OPERATION, response=SittingStatus)
@@ -216,6 +233,13 @@ def _change(request: HttpRequest, name: str, service: Callable[..., Sitting], **
     """Change a sitting by a service, on the condition in the request's If-Match."""
     sitting = _commanded(request, name)
     return sitting_status(service(sitting=sitting.id, epoch=expected_epoch(request), **arguments))
+
+
+def _student(username: str) -> Student:
+    student = Student.objects.named(username)
+    if student is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"student {username!r} not found")
+    return student
 
 
 def _commanded(request: HttpRequest, name: str) -> Sitting:

@@ -21,10 +21,9 @@ from exam_web.common.admin import ReadOnlyAdmin
 from exam_web.common.clock import database_now
 from exam_web.exams.admin import ExamAdmin
 from exam_web.exams.models import Exam
-from exam_web.sittings import selectors, services
+from exam_web.sittings import entry_admin, extra_time_admin, selectors, services
 from exam_web.sittings.distribution import paper_distribute
 from exam_web.sittings.models import (
-    Accommodation,
     LedgerEntry,
     Paper,
     PaperKey,
@@ -39,6 +38,8 @@ from exam_web.sittings.services.leases import fixed_at, is_fixed
 from exam_web.users.models import User
 from exam_web.users.selectors import own_rows
 
+MODULES = (entry_admin, extra_time_admin)
+"""Further modules of the admin: Django imports this one alone."""
 MAX_SITTINGS = 20
 """How many sittings an exam's page shows."""
 
@@ -245,11 +246,3 @@ class SittingPauseAdmin(ReadOnlyAdmin[SittingPause]):
 
     list_display = ("sitting", "began_at", "ended_at")
     list_select_related = ("sitting",)
-
-
-@admin.register(Accommodation)
-class AccommodationAdmin(ReadOnlyAdmin[Accommodation]):
-    """Extra time."""
-
-    list_display = ("sitting", "student", "extra")
-    list_select_related = ("sitting", "student")

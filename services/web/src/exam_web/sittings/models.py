@@ -7,19 +7,26 @@ from datetime import timedelta
 from typing import ClassVar
 from uuid import uuid4
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from exam_core import bounds
+from exam_core.entry import MAX_NETWORKS
 from exam_core.instants import span_to_micros, to_micros
 from exam_core.schedule import State
+from exam_core.scoring import Policy
 from exam_core.windows import Pause as CorePause
 from exam_core.windows import Window
 from exam_web.common.constraints import instant_bounded
 from exam_web.exams.models import Exam, Image
 from exam_web.users.models import Level, Student, User
 
+MAX_STORED_CODE = 200
+"""Characters of a stored access code."""
+MAX_NETWORK = 49
+"""Characters of a network in CIDR notation."""
 MAX_REFREEZE = 63
 """The maximum length of a named request to freeze anew."""
 
@@ -86,6 +93,10 @@ class SittingQuerySet(models.QuerySet["Sitting"]):
         """Sittings that have neither closed nor been cancelled."""
         return self.filter(state=State.SCHEDULED.value)
 
+    def sharing(self, *, exam: object, paper: object) -> "SittingQuerySet":
+        """Scheduled sittings of an exam or with a paper: until they are over, nothing is shown that would help them."""
+        return self.scheduled().filter(Q(exam=exam) | Q(paper=paper))
+
     def names(self) -> list[str]:
         """The names of the sittings that were not cancelled."""
         return list(self.exclude(state=State.CANCELLED.value).values_list("name", flat=True))
@@ -131,6 +142,17 @@ class Sitting(models.Model):
     buckets = models.PositiveIntegerField()
     candidates = models.PositiveIntegerField()
     policy = models.JSONField(default=dict)
+    own_policy = models.BooleanField(default=False, db_default=True)
+    """Whether the policy was given to this sitting; otherwise it is the exam's when the paper was frozen. The
+    database's default is for rows of a release without policies of exams: theirs stay."""
+    named_only = models.BooleanField(default=False, db_default=False)
+    """Whether only the students who are named for it may start: see `NamedStudent`."""
+    access_code = models.CharField(max_length=MAX_STORED_CODE, blank=True, default="", db_default="", editable=False)
+    """The hash of the code that a start needs (`exam_core.entry`); empty without one."""
+    networks = ArrayField(
+        models.CharField(max_length=MAX_NETWORK), size=MAX_NETWORKS, blank=True, default=list, db_default=[]
+    )
+    """The networks in which an attempt may be started or resumed, in CIDR notation; everywhere if empty."""
     publish = models.CharField(max_length=10, choices=Publish.choices, default=Publish.MANUAL)
     published_revision = models.PositiveIntegerField(default=0)
     published_at = models.DateTimeField(null=True, blank=True)
@@ -168,6 +190,11 @@ class Sitting(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def scoring(self) -> Policy:
+        """The scoring policy as a core value."""
+        return Policy.from_json(self.policy)
 
     @property
     def window(self) -> Window:
@@ -231,6 +258,32 @@ class Accommodation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.student} +{self.extra} in {self.sitting}"
+
+
+class NamedStudent(models.Model):
+    """A student who may start in a sitting that is for named students."""
+
+    sitting = models.ForeignKey(Sitting, on_delete=models.CASCADE, related_name="named_students")
+    student = models.ForeignKey(Student, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        """Named once."""
+
+        constraints: ClassVar = [models.UniqueConstraint(fields=("sitting", "student"), name="student_named_once")]
+
+    def __str__(self) -> str:
+        return f"{self.student} in {self.sitting}"
+
+
+class SittingEntry(Sitting):
+    """A sitting, as the page about who may start in it shows it."""
+
+    class Meta:
+        """The same rows as `Sitting`."""
+
+        proxy = True
+        verbose_name = "rules of starts"
+        verbose_name_plural = "rules of starts"
 
 
 class SolverLease(models.Model):

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from ninja import Field, Schema
 from pydantic import BeforeValidator, ConfigDict
 
-from exam_core.bounds import MAX_CANDIDATES, MAX_SPAN_US, read_instant
+from exam_core.bounds import MAX_CANDIDATES, MAX_EXTRA_PERCENT, MAX_SPAN_US, read_instant
+from exam_core.entry import MAX_CODE, MAX_NAMED, MAX_NETWORKS
 from exam_web.sittings.models import MAX_REFREEZE
 
 
@@ -23,6 +24,7 @@ Duration = Annotated[int, Field(strict=True, gt=0, le=MAX_SPAN_US)]
 """A duration that a request sets, in microseconds."""
 Candidates = Annotated[int, Field(strict=True, ge=1, le=MAX_CANDIDATES)]
 """An expected number of students that a request sets."""
+Username = Annotated[str, Field(max_length=150)]
 MultipleName = Literal["all-or-nothing", "proportional"]
 
 
@@ -75,8 +77,8 @@ class SittingSpecBody(RequestBody):
     candidates: Candidates = 1000
     publish: Literal["manual", "automatic"] = "manual"
     extra_past_close: bool = True
-    multiple: MultipleName = "all-or-nothing"
-    negative_total: bool = False
+    multiple: MultipleName | None = Field(None, description="Without this rule and the next, the exam's policy applies")
+    negative_total: bool | None = None
 
 
 class WindowChange(RequestBody):
@@ -105,6 +107,39 @@ class ExtraTime(RequestBody):
     """A student's extra time, in microseconds."""
 
     extra_us: int = Field(strict=True, ge=0, le=MAX_SPAN_US)
+
+
+class EntryRulesChange(RequestBody):
+    """Changes of who may start in a sitting; omitted members stay."""
+
+    students: list[Username] | None = Field(
+        None, max_length=MAX_NAMED, description="The usernames of the students who may start; null for all of the level"
+    )
+    code: str | None = Field(None, max_length=MAX_CODE, description="The access code; null for none")
+    networks: list[str] = Field(
+        default_factory=list, max_length=MAX_NETWORKS, description="In CIDR notation; none for everywhere"
+    )
+
+
+class EntryStatus(Schema):
+    """Who may start: how many named students, null for all of the level; whether there is a code; the networks."""
+
+    students: int | None
+    code: bool
+    networks: list[str]
+
+
+class ExtraPercent(RequestBody):
+    """A student's extra time in all exams, in percent of the duration of an attempt."""
+
+    percent: int = Field(strict=True, ge=0, le=MAX_EXTRA_PERCENT)
+
+
+class StudentExtraTime(Schema):
+    """A student with the extra time in all exams."""
+
+    username: str
+    percent: int
 
 
 class WindowStatus(Schema):
@@ -173,6 +208,7 @@ class SittingStatus(Schema):
     extra_past_close: bool
     multiple: str
     negative_total: bool
+    entry: EntryStatus
     drained: bool
     waiting_for: list[LiveLease]
     seal: SealStatus | None

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import F, Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from exam_core.deadlines import ends_at
+from exam_core.deadlines import ends_at, extra_time
 from exam_core.instants import from_micros, span_to_micros, to_micros
 from exam_core.paper import Key
 from exam_core.paper import Paper as CorePaper
@@ -20,7 +20,7 @@ from exam_web.exams.models import Exam
 from exam_web.exams.rendering import render_text
 from exam_web.exams.selectors import exam_content
 from exam_web.sittings.models import PaperKey, Revision, Sitting
-from exam_web.users.models import User
+from exam_web.users.models import Student, User
 
 DUE_FOR_PUBLICATION = Q(
     state=Revision.State.GRADED,
@@ -48,9 +48,20 @@ def sitting_named(name: str) -> Sitting:
 
 
 def max_extra(sitting: Sitting) -> int:
-    """The largest accommodation in a sitting (µs)."""
-    extra = sitting.accommodations.aggregate(most=Max("extra"))["most"]
-    return span_to_micros(extra or timedelta(0))
+    """The most extra time of a student in a sitting (µs): what was granted for it, and for all exams."""
+    granted = sitting.accommodations.aggregate(most=Max("extra"))["most"]
+    with_percent = Student.objects.filter(level=sitting.level_id, extra_percent__gt=0)
+    percent = with_percent.aggregate(most=Max("extra_percent"))["most"]
+    both = with_percent.filter(accommodations__sitting=sitting.id)
+    duration = span_to_micros(sitting.duration)
+    return max(
+        span_to_micros(granted or timedelta(0)),
+        extra_time(duration=duration, percent=percent or 0),
+        *(
+            extra_time(duration=duration, percent=percent, granted=span_to_micros(extra))
+            for percent, extra in both.values_list("extra_percent", "accommodations__extra")
+        ),
+    )
 
 
 def sitting_ends_at(sitting: Sitting) -> int | None:
@@ -65,10 +76,12 @@ def key_latest(sitting: Sitting) -> PaperKey:
 
 
 def content_comparison(sitting: Sitting) -> Comparison:
-    """The exam's present content against the paper, the level and the latest key of a sitting."""
+    """The exam's present content against the paper, the level, the policy and the latest key of a sitting."""
     exam = sitting.exam
     if exam.level_id != sitting.level_id:
         return Comparison(change=Change.PAPER, detail=f"the level changed from {sitting.level} to {exam.level}")
+    if not sitting.own_policy and exam.scoring != sitting.scoring:
+        return Comparison(change=Change.PAPER, detail="the scoring policy changed")
     key = key_latest(sitting)
     return compare(CorePaper(bytes(sitting.paper.body)), Key(bytes(key.body)), exam_content(exam), render_text)
 

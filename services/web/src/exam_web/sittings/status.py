@@ -5,11 +5,18 @@ from django.db.models import Count, Sum
 from exam_core.instants import from_micros, span_to_micros
 from exam_core.problems import Problem
 from exam_core.schedule import State
-from exam_core.scoring import Policy
 from exam_core.statements import sign
 from exam_web.common.clock import database_now
 from exam_web.sittings.models import Sitting
-from exam_web.sittings.schemas import ContentStatus, LiveLease, RevisionStatus, SealStatus, SittingStatus, WindowStatus
+from exam_web.sittings.schemas import (
+    ContentStatus,
+    EntryStatus,
+    LiveLease,
+    RevisionStatus,
+    SealStatus,
+    SittingStatus,
+    WindowStatus,
+)
 from exam_web.sittings.selectors import content_comparison, sitting_ends_at
 from exam_web.sittings.services.leases import LEASES
 from exam_web.sittings.statements import seal_statement, statement_keys
@@ -23,7 +30,7 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         .get(id=sitting.id)
     )
     window = sitting.window
-    policy = Policy.from_json(sitting.policy)
+    policy = sitting.scoring
     now = database_now()
     end = sitting_ends_at(sitting)
     draining = sitting.state == State.CLOSING.value and sitting.drained_at is None
@@ -53,6 +60,11 @@ def sitting_status(sitting: Sitting) -> SittingStatus:
         extra_past_close=sitting.extra_past_close,
         multiple=policy.multiple.value,
         negative_total=policy.negative_total,
+        entry=EntryStatus(
+            students=sitting.named_students.count() if sitting.named_only else None,
+            code=bool(sitting.access_code),
+            networks=sitting.networks,
+        ),
         drained=sitting.drained_at is not None,
         waiting_for=[
             LiveLease(holder=str(w.holder), acknowledged=w.acknowledged, expires_at=from_micros(now + w.expires_in))

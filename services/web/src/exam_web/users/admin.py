@@ -16,6 +16,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from exam_core.problems import Problem
+from exam_web.common import locks
 from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
 from exam_web.common.clock import database_now
 from exam_web.users import services
@@ -155,6 +156,9 @@ class PersonAdmin(ListAdmin[User], UserAdmin[User]):
         Clearing «active» also revokes all tokens; another kind or level ends the logins, whose tokens have the former.
         """
         obj.is_staff = obj.kind == User.Kind.DOCTOR or (obj.is_staff and obj.kind == User.Kind.STAFF)
+        if change and obj.extra_percent and {"kind", "level"} & set(form.changed_data):
+            # The schedule changes when this transaction ends; renewals take its lock before that of revocations.
+            locks.lock_exclusively(locks.SCHEDULE)
         super().save_model(request, obj, form, change)
         if change and {"kind", "level"} & set(form.changed_data):
             services.logins_revoke(user=obj, now=database_now())

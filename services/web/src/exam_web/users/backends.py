@@ -13,6 +13,8 @@ DOCTOR_PERMISSIONS = frozenset(
         for model in ("exam", "question", "choice")
         for verb in ("add", "change", "delete", "view")
     }
+    | {f"sittings.{verb}_accommodation" for verb in ("add", "change", "view")}
+    | {f"sittings.{verb}_sittingentry" for verb in ("change", "view")}
     | {"sittings.view_sitting", "sittings.view_revision", "degrees.view_degree"}
 )
 """The pages of the admin restrict them to the Doctor's own objects."""

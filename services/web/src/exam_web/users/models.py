@@ -6,10 +6,12 @@ from uuid import uuid4
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
 
+from exam_core.bounds import MAX_EXTRA_PERCENT
 from exam_web.common.constraints import instant_bounded
 from exam_web.users.names import MAX_KEY, name_key, validate_username
 
@@ -66,17 +68,31 @@ class User(AbstractUser):
     name_key = models.CharField(max_length=MAX_KEY, unique=True, null=True, editable=False)  # noqa: DJ001
     """See `name_key`; null, of which there may be many, in rows of a release without it: they have exact names only."""
 
+    extra_percent = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(MAX_EXTRA_PERCENT)],
+        help_text="Extra time in all exams, in percent of the duration of an attempt; 0 for none",
+    )
+    """Of students. `exam_web.sittings.services` changes it: solvers learn of it with their next renewal."""
+
     objects: ClassVar[NamedManager[Self]] = NamedManager()
 
     class Meta(AbstractUser.Meta):
         """The database checks that students and only students have a level."""
 
+        indexes: ClassVar = [
+            models.Index(fields=("level",), condition=Q(extra_percent__gt=0), name="user_with_extra_time"),
+        ]
         constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(extra_percent__lte=MAX_EXTRA_PERCENT), name="user_extra_percent_bounded"
+            ),
             models.CheckConstraint(
                 name="student_has_level",
                 condition=Q(kind="student", level__isnull=False) | (~Q(kind="student") & Q(level__isnull=True)),
                 violation_error_message="Students have a level; other users have none.",
-            )
+            ),
         ]
 
     @classmethod

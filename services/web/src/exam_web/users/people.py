@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,7 +11,9 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from exam_core.bounds import MAX_EXTRA_PERCENT
 from exam_core.problems import Problem, ProblemKind
+from exam_web.common import locks
 from exam_web.common.clock import database_now
 from exam_web.users import services
 from exam_web.users.models import Level, User
@@ -19,6 +21,8 @@ from exam_web.users.names import name_key
 
 ROWS = 1000
 """Rows that one statement writes."""
+DIGITS = 3
+"""Digits of a percentage."""
 KINDS = (User.Kind.STUDENT, User.Kind.DOCTOR)
 
 
@@ -31,6 +35,8 @@ class NewPerson:
     kind: str
     level: str
     password: str
+    extra_percent: str = ""
+    """A student's extra time in all exams; empty for the present one, which is none for a new student."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,26 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """A student whose extra time in all exams a list changed, in percent."""
+
+    username: str
+    before: int
+    after: int
+
+
+CheckPercent = Callable[[User, int], None]
+"""Raises a `Problem` if a student's extra time in all exams may not become this now; needs the schedule's lock."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
-    """How many users of a list were created, how many existed, and which of these got another level."""
+    """How many users of a list were created, how many existed, which of these got another level, and extra time."""
 
     created: int
     existing: int
     moved: tuple[Move, ...] = ()
+    grants: tuple[Grant, ...] = ()
 
 
 class Existing:
@@ -63,13 +83,20 @@ class Existing:
         return self._exact.get(username) or self._by_key.get(name_key(username))
 
 
-def people_load(*, people: Sequence[NewPerson], create_levels: bool = False, unread: Sequence[str] = ()) -> Loaded:
-    """Create the users who do not exist and move students who do to their levels, in one transaction.
+def people_load(
+    *,
+    people: Sequence[NewPerson],
+    check_percent: CheckPercent,
+    create_levels: bool = False,
+    unread: Sequence[str] = (),
+) -> Loaded:
+    """Create the users who do not exist; move students who do to their levels, and set extra time; in one transaction.
 
     Passwords of existing users stay.
 
     Args:
         people: the list.
+        check_percent: the rules of sittings for a change of extra time.
         create_levels: whether to create levels that do not exist; otherwise they are faults.
         unread: faults of lines that are not in the list because they could not be read.
 
@@ -89,8 +116,13 @@ def people_load(*, people: Sequence[NewPerson], create_levels: bool = False, unr
             passwords = list(pool.map(make_password, (person.password for person in new)))
         users = [_user(person, levels, password) for person, password in zip(new, passwords, strict=True)]
         User.objects.bulk_create(users)
+        known_users = (existing.find(person.username) for person in people)
+        if any(person.extra_percent for person in people) or any(user and user.extra_percent for user in known_users):
+            # After the hashes, as renewals wait for it; before moves, as renewals take it before that of revocations.
+            locks.lock_exclusively(locks.SCHEDULE)
         moved = tuple(_move(people, existing, levels))
-    return Loaded(created=len(new), existing=len(people) - len(new), moved=moved)
+        grants = _grant([person for person in people if person.extra_percent], check_percent)
+    return Loaded(created=len(new), existing=len(people) - len(new), moved=moved, grants=grants)
 
 
 def _user(person: NewPerson, levels: Mapping[str, Level], password: str) -> User:
@@ -119,6 +151,30 @@ def _move(people: Sequence[NewPerson], existing: Existing, levels: Mapping[str, 
     return moves
 
 
+def _grant(people: Sequence[NewPerson], check_percent: CheckPercent) -> tuple[Grant, ...]:
+    """Set the extra time of people who exist by now; the caller holds the schedule's lock."""
+    if not people:
+        return ()
+    # Read again: until the lock was taken, others may have set extra time.
+    present = Existing(User.objects.filter(kind=User.Kind.STUDENT).order_by("pk"))
+    grants, users, faults = [], [], []
+    for person in people:
+        user, percent = present.find(person.username), int(person.extra_percent)
+        if user is None or user.extra_percent == percent:
+            continue
+        try:
+            check_percent(user, percent)
+        except Problem as problem:
+            faults.append(f"{person.place}: extra_percent: {problem.detail}")
+        grants.append(Grant(user.username, user.extra_percent, percent))
+        user.extra_percent = percent
+        users.append(user)
+    if faults:
+        raise Problem(ProblemKind.INVALID, "; ".join(faults), faults=faults)
+    User.objects.bulk_update(users, ["extra_percent"], batch_size=ROWS)
+    return tuple(grants)
+
+
 def _level(slug: str) -> Level:
     level, _ = Level.objects.get_or_create(slug=slug, defaults={"name": slug})
     return level
@@ -144,6 +200,7 @@ def _faults_of(person: NewPerson, existing: User | None, known: Mapping[str, Lev
         yield "a student must have a level, a doctor must not"
     elif existing is not None and existing.kind != person.kind:
         yield f"{existing.username} exists and is a {existing.kind}, not a {person.kind}"
+    yield from _percent_faults(person)
     if existing is None:
         yield from _field_faults(User(username=User.normalize_username(person.username)), "username")
         yield from _password_faults(person)
@@ -152,6 +209,14 @@ def _faults_of(person: NewPerson, existing: User | None, known: Mapping[str, Lev
         if known is not None and person.level not in known:
             levels = ", ".join(known) or "none"
             yield f"level {person.level!r} does not exist (--create-levels creates it); levels are: {levels}"
+
+
+def _percent_faults(person: NewPerson) -> Iterable[str]:
+    text = person.extra_percent
+    if text and person.kind != User.Kind.STUDENT:
+        yield "extra_percent must be empty, as only students have extra time"
+    elif text and not (text.isascii() and text.isdigit() and len(text) <= DIGITS and int(text) <= MAX_EXTRA_PERCENT):
+        yield f"extra_percent must be empty or a whole number from 0 to {MAX_EXTRA_PERCENT}, not {text!r}"
 
 
 def _password_faults(person: NewPerson) -> Iterable[str]:

@@ -145,7 +145,13 @@ def check_degrees(
             yield Mismatch("degree", sitting.name, detail)
             continue
         answers = expected_answers(history, sitting, seal, degree.student)
-        expected = score(paper, answers, sitting.multiple, negative_total=sitting.negative_total)
+        expected = score(
+            paper,
+            answers,
+            sitting.multiple,
+            negative_total=sitting.negative_total,
+            drawn=history.drawn[sitting.id, degree.student] if sitting.document.draws else None,
+        )
         if differences := list(degree_differences(expected, degree)):
             detail = f"student {degree.student} ({degree.source}): {'; '.join(differences)}"
             yield Mismatch("degree", sitting.name, detail)
@@ -213,7 +219,7 @@ def _same_answer(answer: SentAnswer, sealed: SealedAnswer) -> bool:
 
 
 def _check_attempts(history: History, sitting: SittingParameters, seal: Seal) -> Iterator[Mismatch]:
-    """Every attempt is sealed with its start and its submission."""
+    """Every attempt is sealed with its start, its submission, and the questions that were drawn."""
     for (in_sitting, student), start in history.starts.items():
         if in_sitting != sitting.id:
             continue
@@ -224,9 +230,19 @@ def _check_attempts(history: History, sitting: SittingParameters, seal: Seal) ->
         if sealed.started_at != start.started_at:
             detail = f"student {student} started at {start.started_at}, sealed as {sealed.started_at}"
             yield Mismatch("time", sitting.name, detail)
+        if fault := draw_fault(sitting.document, sealed.drawn, history.drawn.get((in_sitting, student), ())):
+            yield Mismatch("draw", sitting.name, f"student {student}: {fault}")
         submitted = history.submissions.get((in_sitting, student))
         if submitted is not None and (sealed.submitted_at is None or sealed.submitted_at > submitted):
             yield Mismatch("lost", sitting.name, f"student {student}'s submission at {submitted} is not sealed")
+
+
+def draw_fault(document: Document, sealed: tuple[int, ...] | None, shown: tuple[int, ...]) -> str:
+    """What is wrong with the questions that a student was shown, and that are sealed as drawn; empty if nothing."""
+    expected = shown if document.draws else None
+    if sealed != expected:
+        return f"questions {sealed} are sealed as drawn, shown were {shown}"
+    return document.draw_fault(shown)
 
 
 def degree_differences(expected: Score, degree: ObservedDegree) -> Iterator[str]:

@@ -5,7 +5,7 @@ Every scalar is read as text, so that `0.10` stays the number its author wrote a
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
@@ -20,6 +20,8 @@ SUM_OF_CREDITS: Final = "sum-of-credits"
 _TRUE: Final = {"true", "yes", "on"}
 _LISTS: Final = {"single": "choices", "multiple": "choices", "matching": "stems", "ordering": "items"}
 """The member with what a question lists beside its text, by kind."""
+_SHUFFLED: Final = {"single", "multiple", "matching"}
+"""The kinds that need not be shuffled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Question:
         numbers: the accepted numbers, of which the first that matches counts.
         texts: the accepted texts, likewise.
         shown: the members that students see as they were written, such as a unit.
+        in_order: whether choices or stems are shown as they were written, and targets by the alphabet.
     """
 
     kind: str
@@ -67,11 +70,31 @@ class Question:
     numbers: tuple[AcceptedNumber, ...] = ()
     texts: tuple[AcceptedText, ...] = ()
     shown: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    in_order: bool = False
 
     @property
     def correct(self) -> frozenset[int]:
         """The indices of the choices with a positive credit in the authored list."""
         return frozenset(index for index, item in enumerate(self.items) if item.credit > 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of an exam.
+
+    Attributes:
+        title: its title, which may be empty.
+        instructions: as authored, in the format of the exam.
+        numbers: the numbers of its questions.
+        draw: how many of them each student gets.
+        shuffle: whether each student sees them in an order of the own.
+    """
+
+    title: str
+    instructions: str
+    numbers: range
+    draw: int
+    shuffle: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,22 +104,61 @@ class Document:
     exam: str
     level: str
     questions: tuple[Question, ...]
+    sections: tuple[Section, ...] = ()
+    format: str = MARKDOWN
+    """Of the instructions of sections."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether students get different questions."""
+        return any(section.draw < len(section.numbers) for section in self.sections)
 
     @property
     def maximum(self) -> Fraction:
-        """The maximum total."""
-        return sum((question.weight for question in self.questions), Fraction(0))
+        """The maximum total, which is the same for every draw."""
+        if not self.sections:
+            return sum((question.weight for question in self.questions), Fraction(0))
+        # Where fewer are drawn than there are, all have one weight.
+        firsts = (self.questions[number] for section in self.sections for number in section.numbers[: section.draw])
+        return sum((question.weight for question in firsts), Fraction(0))
+
+    def draw_fault(self, drawn: Sequence[int]) -> str:
+        """Why these questions cannot be what a student gets; empty if they can."""
+        for section in self.sections:
+            got = [number for number in drawn if number in section.numbers]
+            if len(got) != section.draw or len(set(got)) != len(got):
+                return f"of questions {section.numbers} {section.draw} are drawn, not {got}"
+        expected = sum(section.draw for section in self.sections) if self.sections else len(self.questions)
+        return "" if len(drawn) == expected else f"{expected} questions are drawn, not {len(drawn)}"
 
 
 def read_document(text: str) -> Document:
     """Parse an exam document; it does not validate, because the oracle only reads documents that web has accepted."""
     root = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - the base loader makes texts, lists and mappings alone
     form = root.get("format", MARKDOWN)
+    parts = root.get("sections", ())
+    questions = [question for part in parts for question in part["questions"]] or root["questions"]
     return Document(
         exam=root["exam"],
         level=root["level"],
-        questions=tuple(_question(question, form) for question in root["questions"]),
+        questions=tuple(_question(question, form) for question in questions),
+        sections=tuple(_sections(parts)),
+        format=form,
     )
+
+
+def _sections(parts: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
+    first = 0
+    for part in parts:
+        numbers = range(first, first + len(part["questions"]))
+        yield Section(
+            title=part.get("title", ""),
+            instructions=part.get("instructions", ""),
+            numbers=numbers,
+            draw=int(part.get("draw", len(numbers))),
+            shuffle=part.get("shuffle", "true").lower() in _TRUE,
+        )
+        first = numbers.stop
 
 
 def _question(body: Mapping[str, Any], form: str) -> Question:
@@ -117,6 +179,7 @@ def _question(body: Mapping[str, Any], form: str) -> Question:
         numbers=tuple(_numbers(body)) if kind == "numeric" else (),
         texts=tuple(_texts(body)) if kind == "text" else (),
         shown=_shown(kind, body, len(items)),
+        in_order=kind in _SHUFFLED and body.get("shuffle", "true").lower() not in _TRUE,
     )
 
 

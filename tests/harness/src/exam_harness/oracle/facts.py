@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from exam_harness.oracle.document import Document, read_document
 from exam_harness.oracle.receipts import Keys, parse_keys
 from exam_harness.oracle.seal import Seal, SealedAnswer, parse_seal
 from exam_harness.oracle.transcript import Call, Transcript
@@ -50,6 +51,7 @@ class Facts:
     def __init__(self, transcript: Transcript, *, tolerance: int = CLOCK_TOLERANCE) -> None:
         self.transcript = transcript
         self.tolerance = tolerance
+        self.document: Document = read_document(transcript.document)
         self.seal: Seal = parse_seal(
             transcript.sitting, transcript.sealed, buckets=transcript.buckets, root=transcript.root
         )

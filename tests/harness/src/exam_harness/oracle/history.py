@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exam_harness.oracle.content import Content, content_json, describe
+from exam_harness.oracle.paper import PaperMismatchError, drawn_of, merge_papers
 
 AnswerKey = tuple[str, int, int]
 """Sitting, student, question."""
@@ -63,6 +64,9 @@ class History:
     """Every answer and response in all sittings of a run."""
 
     papers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By sitting, with the questions that any student was shown."""
+    drawn: dict[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
+    """The questions that each student was shown, by sitting and student."""
     starts: dict[tuple[str, int], AttemptStart] = field(default_factory=dict)
     submissions: dict[tuple[str, int], int] = field(default_factory=dict)
     acknowledged: dict[AnswerKey, list[Acknowledgement]] = field(default_factory=lambda: defaultdict(list))
@@ -76,10 +80,15 @@ class History:
     counts: Counter[str] = field(default_factory=Counter)
     """Event counts: retries, resumes, refusals …"""
 
-    def record_paper(self, sitting: str, paper: Mapping[str, Any]) -> None:
-        """Record a paper as shown; every student of a sitting must be shown the same one."""
-        if self.papers.setdefault(sitting, paper) != paper:
+    def record_paper(self, sitting: str, student: int, paper: Mapping[str, Any]) -> None:
+        """Record a paper as shown to a student, always with the same questions; another one may see others of it."""
+        try:
+            self.papers[sitting] = merge_papers(self.papers.get(sitting, paper), paper)
+        except PaperMismatchError:
             self.record_violation(f"sitting {sitting} shows different papers to different students")
+        shown = drawn_of(paper)
+        if (first := self.drawn.setdefault((sitting, student), shown)) != shown:
+            self.record_violation(f"student {student} was shown questions {first}, then {shown}")
 
     def record_start(self, sitting: str, student: int, start: AttemptStart) -> None:
         """Record the start of an attempt; resuming must not change `started_at`."""

@@ -6,9 +6,8 @@ Pure. Each check yields a `Mismatch` per statement that is not true, so that a f
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from exam_harness.oracle.checker import Mismatch, ObservedDegree, degree_differences
+from exam_harness.oracle.checker import Mismatch, ObservedDegree, degree_differences, draw_fault
 from exam_harness.oracle.content import describe, parse_content
-from exam_harness.oracle.document import read_document
 from exam_harness.oracle.facts import CLOCK_TOLERANCE, Finding
 from exam_harness.oracle.history import Acknowledgement, SentAnswer
 from exam_harness.oracle.instants import parse_rfc3339
@@ -131,6 +130,15 @@ class Judgement(Refusals):
             elif sealed.started_at != started_at and not self._started_later(call, started_at, sealed.started_at):
                 yield "untrue", f"{call}: started at {started_at}, sealed as {sealed.started_at}"
             yield from self._check_shown(call)
+            yield from self._check_drawn(call)
+
+    def _check_drawn(self, call: Call) -> Iterator[Finding]:
+        """The seal states the questions that the student was shown, as many as each section draws."""
+        sealed = self.seal.students.get(call.student)
+        if sealed is None or "drawn" not in call.body:
+            return
+        if fault := draw_fault(self.document, sealed.drawn, tuple(call.body["drawn"])):
+            yield "draw", f"{call}: {fault}"
 
     def _started_later(self, call: Call, shown: int, sealed: int) -> bool:
         """Whether another start, which had not arrived when this one was shown, holds and gives the student time."""
@@ -184,13 +192,13 @@ class Judgement(Refusals):
             yield "degree", f"students {surplus} have a degree and never started"
         if self.transcript.paper is None:
             return
-        paper = match_paper(read_document(self.transcript.document), self.transcript.paper)
+        paper = match_paper(self.document, self.transcript.paper)
         for observed in self._observed_degrees():
             sealed = self.seal.students.get(observed.student)
             if sealed is None or sealed.started_at is None:
                 continue
             answers = {question: answer.content for question, answer in sealed.answers.items()}
-            if differences := list(degree_differences(score(paper, answers), observed)):
+            if differences := list(degree_differences(score(paper, answers, drawn=sealed.drawn), observed)):
                 yield "degree", f"student {observed.student} ({observed.source}): {'; '.join(differences)}"
 
     def _observed_degrees(self) -> Iterator[ObservedDegree]:

@@ -5,6 +5,7 @@ beside it, and uses no mapping that the platform computed.
 """
 
 import html
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from typing import Any, Final
 
 from exam_harness.oracle.document import Document, Item, Question
 
-_PAPER: Final = {"format", "exam", "title", "instructions", "instructions_html", "questions"}
-_QUESTION: Final = {"kind", "text", "html", "weight", "image"}
+_PAPER: Final = {"format", "exam", "title", "instructions", "instructions_html", "questions", "sections"}
+_SECTION: Final = {"title", "instructions", "instructions_html", "questions", "draw", "shuffle"}
+_QUESTION: Final = {"kind", "text", "html", "weight", "image", "shuffle"}
 _ITEM: Final = {"text", "html", "image"}
 _LIST: Final = {"single": "choices", "multiple": "choices", "matching": "stems", "ordering": "items"}
 """The member with what a question shows beside its text, by kind."""
@@ -30,6 +32,8 @@ class PaperMismatchError(Exception):
 @dataclass(frozen=True, slots=True)
 class MatchedPaper:
     """The authored question for each number, and what the numbers in its answers mean.
+
+    Of a question that was not shown, which is null, neither items nor targets are known.
 
     Attributes:
         questions: the authored questions.
@@ -53,11 +57,21 @@ def match_paper(document: Document, paper: Mapping[str, Any]) -> MatchedPaper:
         PaperMismatchError: something is missing, duplicated, unknown, or belongs to the key.
     """
     _check_members(paper, _PAPER, "the paper")
+    _check_sections(document, paper.get("sections", ()))
+    surplus = len(paper["questions"]) - len(document.questions)
+    if surplus:
+        what = "questions are shown that are not authored" if surplus > 0 else "authored questions are not shown"
+        raise PaperMismatchError(f"{abs(surplus)} {what}")
     unmatched = list(document.questions)
     questions: list[Question] = []
     items: list[tuple[int, ...]] = []
     targets: list[tuple[str, ...]] = []
     for number, shown in enumerate(paper["questions"]):
+        if shown is None:
+            questions.append(document.questions[number])
+            items.append(())
+            targets.append(())
+            continue
         found = [question for question in unmatched if _looks_like(question, shown)]
         if len(found) != 1:
             raise PaperMismatchError(
@@ -68,14 +82,31 @@ def match_paper(document: Document, paper: Mapping[str, Any]) -> MatchedPaper:
         questions.append(found[0])
         items.append(_match_items(number, found[0], shown))
         targets.append(_match_targets(number, found[0], shown.get("targets", ())))
-    if unmatched:
-        raise PaperMismatchError(f"{len(unmatched)} authored questions are not shown, first {unmatched[0].text!r}")
     return MatchedPaper(tuple(questions), tuple(items), tuple(targets))
 
 
 def kinds_of(paper: Mapping[str, Any]) -> tuple[str, ...]:
-    """The kind of each question of a paper as shown."""
-    return tuple(question["kind"] for question in paper["questions"])
+    """The kind of each question of a paper as shown; empty if it was not shown."""
+    return tuple("" if question is None else question["kind"] for question in paper["questions"])
+
+
+def drawn_of(paper: Mapping[str, Any]) -> tuple[int, ...]:
+    """The numbers of the questions that a student was shown."""
+    return tuple(number for number, question in enumerate(paper["questions"]) if question is not None)
+
+
+def merge_papers(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The questions that two students were shown of one paper.
+
+    Raises:
+        PaperMismatchError: they were not shown the same paper.
+    """
+    pairs = list(itertools.zip_longest(one["questions"], other["questions"]))
+    questions = [theirs if ours is None else ours for ours, theirs in pairs]
+    frames = [{**paper, "questions": len(paper["questions"])} for paper in (one, other)]
+    if frames[0] != frames[1] or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        raise PaperMismatchError("two students were shown different papers")
+    return {**one, "questions": questions}
 
 
 def shown_text(text: str, form: str = "plain") -> str:
@@ -90,6 +121,30 @@ def _looks_like(question: Question, shown: Mapping[str, Any]) -> bool:
     return appearance == (shown["kind"], shown_text(shown["text"]), _sha256(shown))
 
 
+def _check_sections(document: Document, shown: Sequence[Mapping[str, Any]]) -> None:
+    """The sections are those of the author."""
+    if len(shown) != len(document.sections):
+        raise PaperMismatchError(f"{len(shown)} sections are shown, not {len(document.sections)}")
+    for number, (section, part) in enumerate(zip(document.sections, shown, strict=True)):
+        _check_members(part, _SECTION, f"section {number}")
+        found = (
+            part["title"],
+            shown_text(part["instructions"]),
+            part["questions"],
+            part.get("draw", len(part["questions"])),
+            part.get("shuffle", True),
+        )
+        expected = (
+            section.title,
+            shown_text(section.instructions, document.format),
+            list(section.numbers),
+            section.draw,
+            section.shuffle,
+        )
+        if found != expected:
+            raise PaperMismatchError(f"section {number} is shown as {found}, not {expected}")
+
+
 def _check_question(number: int, question: Question, shown: Mapping[str, Any]) -> None:
     lists = {_LIST[question.kind]} if question.kind in _LIST else set()
     as_written = {"max_choices", "unit", "max_length", "max_characters", "min_words", "max_words", "template"}
@@ -98,6 +153,8 @@ def _check_question(number: int, question: Question, shown: Mapping[str, Any]) -
     found = {name: shown[name] for name in as_written & shown.keys()}
     if found != question.shown or Fraction(shown["weight"]) != question.weight:
         raise PaperMismatchError(f"question {number} shows {found} and weight {shown['weight']}, not {question.shown}")
+    if shown.get("shuffle", True) is question.in_order:
+        raise PaperMismatchError(f"question {number} is shuffled, or is not, unlike the author wants")
 
 
 def _match_items(number: int, question: Question, shown: Mapping[str, Any]) -> tuple[int, ...]:
@@ -112,7 +169,10 @@ def _match_items(number: int, question: Question, shown: Mapping[str, Any]) -> t
     appearances = [(shown_text(item["text"]), _sha256(item)) for item in listed]
     if sorted(map(str, appearances)) != sorted(map(str, authored)):
         raise PaperMismatchError(f"question {number} does not show the authored choices, stems or items")
-    return tuple(authored[appearance] for appearance in appearances)
+    found = tuple(authored[appearance] for appearance in appearances)
+    if question.in_order and list(found) != sorted(found):
+        raise PaperMismatchError(f"question {number} does not show its choices or stems in the author's order")
+    return found
 
 
 def _match_targets(number: int, question: Question, shown: Sequence[str]) -> tuple[str, ...]:

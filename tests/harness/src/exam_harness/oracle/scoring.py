@@ -1,6 +1,6 @@
 """Plain scoring in exact fractions, rounded once at the end."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -19,7 +19,7 @@ PROPORTIONAL: Final = "proportional"
 class Score:
     """One student's expected degree, rounded to cents.
 
-    `points` is None for a question without an answer, and for one that is marked by hand.
+    `points` is None for a question without an answer, for one that is marked by hand, and for one that was not drawn.
     """
 
     total: Fraction
@@ -35,9 +35,11 @@ def score(
     multiple: str = ALL_OR_NOTHING,
     *,
     negative_total: bool = False,
+    drawn: Collection[int] | None = None,
 ) -> Score:
-    """Score one student's answers by question number."""
-    given = {number: content for number, content in answers.items() if content}
+    """Score one student's answers by question number; of a paper with pools, those to the drawn questions."""
+    got = range(len(paper.questions)) if drawn is None else drawn
+    given = {number: content for number, content in answers.items() if content and number in got}
     shares = {number: share(paper, number, content, multiple) for number, content in given.items()}
     earned = {n: paper.questions[n].weight * part for n, part in shares.items() if part is not None}
     total = sum(earned.values(), Fraction(0))
@@ -45,7 +47,7 @@ def score(
         total = Fraction(0)
     return Score(
         total=round_to_cents(total),
-        maximum=sum((question.weight for question in paper.questions), Fraction(0)),
+        maximum=sum((paper.questions[number].weight for number in got), Fraction(0)),
         points=tuple(round_to_cents(earned[n]) if n in earned else None for n in range(len(paper.questions))),
         answered=len(given),
     )
@@ -91,6 +93,9 @@ def _choices_share(question: Question, chosen: frozenset[int], multiple: str) ->
     correct = question.correct
     if question.rule or multiple == ALL_OR_NOTHING:
         return Fraction(chosen == correct)
+    if not correct:
+        # A revision may make every choice wrong and accept an answer by itself.
+        return Fraction(0)
     return max(Fraction(0), Fraction(len(chosen & correct) - len(chosen - correct), len(correct)))
 
 

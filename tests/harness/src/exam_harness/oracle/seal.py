@@ -36,6 +36,8 @@ class SealedStudent:
     started_at: int | None
     submitted_at: int | None
     answers: Mapping[int, SealedAnswer]
+    drawn: tuple[int, ...] | None = None
+    """The questions that the student got, if the paper has pools."""
 
 
 @dataclass
@@ -74,7 +76,10 @@ def parse_seal(sitting: str, rows: Iterable[RawBucket], *, buckets: int, root: s
 
 def _parse_bucket(seal: Seal, row: RawBucket) -> None:
     body = json.loads(row.data)
-    if (body["format"], body["sitting"], body["bucket"]) != (1, seal.sitting, row.bucket):
+    form = 2 if any("drawn" in student for student in body["students"]) else 1
+    if body["format"] != form:
+        seal.integrity_errors.append(f"bucket {row.bucket} has format {body['format']}, not {form}")
+    if (body["sitting"], body["bucket"]) != (seal.sitting, row.bucket):
         seal.integrity_errors.append(f"bucket {row.bucket} holds bucket {body['bucket']} of sitting {body['sitting']}")
     for student in body["students"]:
         if student["student"] in seal.students:
@@ -84,6 +89,7 @@ def _parse_bucket(seal: Seal, row: RawBucket) -> None:
             started_at=student["started_at"],
             submitted_at=student["submitted_at"],
             answers={answer[0]: _answer(answer) for answer in student["answers"]},
+            drawn=tuple(student["drawn"]) if "drawn" in student else None,
         )
 
 

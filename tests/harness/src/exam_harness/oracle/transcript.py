@@ -106,7 +106,7 @@ class Transcript:
     Attributes:
         sitting: the sitting's id.
         document: the authored exam's YAML.
-        paper: the paper as shown, or None if no attempt was started.
+        paper: the paper, with all questions that any student was shown, or None if no attempt was started.
         first: the window as provisioned.
         last: the window in the end.
         operations: the accepted changes of the window, in order.
@@ -156,8 +156,8 @@ class Transcript:
         return (call for call in self.calls if call.verb == ANSWER)
 
     def kind(self, question: int) -> str:
-        """The kind of a question as shown; if no paper was shown, no answer of the run can count, whatever its kind."""
-        return "text" if self.paper is None else kinds_of(self.paper)[question]
+        """The kind of a question as shown; no answer can count to one that no one was shown, whatever its kind."""
+        return "text" if self.paper is None else kinds_of(self.paper)[question] or "text"
 
     def content(self, call: Call) -> Content:
         """The content of a call with an answer."""

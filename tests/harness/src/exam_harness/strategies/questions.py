@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from exam_core.authored import AuthoredExam, AuthoredQuestion, TextFormat
+from exam_core.authored import AuthoredExam, AuthoredQuestion, Section, TextFormat
 from exam_core.images import ImageRef
 from exam_core.questions.choices import Choice, ChoiceRule, MultipleChoice, SingleChoice, TrueFalse
 from exam_core.questions.essay import Essay
@@ -152,6 +152,33 @@ EXAMS = st.builds(
     st.lists(QUESTIONS, min_size=1, max_size=5),
     st.sampled_from(["", "Think first."]),
 )
+
+
+@st.composite
+def sectioned(draw: st.DrawFn) -> AuthoredExam:
+    """Exams in sections, of which some are pools, whose questions have one weight each; some are not shuffled."""
+    exam = draw(EXAMS)
+    questions = [replace(question, shuffle=draw(st.booleans())) for question in exam.questions]
+    sections: list[Section] = []
+    while sum(section.size for section in sections) < len(questions):
+        first = sum(section.size for section in sections)
+        size = draw(st.integers(1, len(questions) - first))
+        section = Section(
+            id=f"s{len(sections)}",
+            size=size,
+            title=draw(st.sampled_from(["", "Part"])),
+            instructions=draw(st.sampled_from(["", "Choose well."])),
+            draw=draw(st.none() | st.integers(1, size)),
+            shuffle_questions=draw(st.booleans()),
+        )
+        if section.is_pool:
+            for number in range(first, first + size):
+                questions[number] = replace(questions[number], weight=questions[first].weight)
+        sections.append(section)
+    return replace(exam, questions=tuple(questions), sections=tuple(sections))
+
+
+SECTIONED = sectioned()
 
 
 def permute_by(seed: int) -> Callable[[int], Sequence[int]]:

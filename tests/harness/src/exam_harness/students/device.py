@@ -8,6 +8,7 @@ from typing import Any
 from exam_harness.oracle.content import parse_content
 from exam_harness.oracle.history import Acknowledgement, AttemptStart, History, SentAnswer
 from exam_harness.oracle.instants import parse_rfc3339
+from exam_harness.oracle.paper import drawn_of
 from exam_harness.students.clock import CLOCK_TOLERANCE, SECOND, ServerClock
 from exam_harness.students.http import NoResponseError
 from exam_harness.students.network import (
@@ -57,6 +58,11 @@ class Device:
         """The sitting's path at the solver."""
         return f"/v1/sittings/{self.sitting}"
 
+    @property
+    def questions(self) -> list[int]:
+        """The numbers of the questions that the student got."""
+        return list(drawn_of(self.paper))
+
     async def start(self, access: str, *, second_device: bool = False) -> None:
         """Start the attempt, or resume it on a second device; waits for the opening as long as the platform asks."""
         reply = await call_with_retries(self._network, "POST", SOLVER, f"{self.path}/attempt", token=access)
@@ -68,7 +74,9 @@ class Device:
         if body["deadline"]["at"] is None:
             raise StudentError("the sitting is paused at the start; simulated students do not support pauses")
         self._update_deadline(body["deadline"])
-        self._history.record_paper(self.sitting, body["paper"])
+        self._history.record_paper(self.sitting, self.student, body["paper"])
+        if sorted(order := body["order"]["questions"]) != self.questions:
+            self._history.record_violation(f"student {self.student} was shown {self.questions} in the order {order}")
         start = AttemptStart(parse_rfc3339(body["started_at"]), self.deadline)
         if reply.status == 200:
             self._record_resume(body)

@@ -21,6 +21,8 @@ _ATTEMPTS = 10
 _SAMPLE: Final = 10
 """How many invalid answers one student sends."""
 _RETRY_DELAY: Final = 0.5
+_NOT_DRAWN: Final = ("not drawn", {"choices": [0]}, "unknown-question")
+"""An answer to a question that the student did not get."""
 
 
 def forged_tokens(token: str, other_student: int) -> Iterator[tuple[str, str]]:
@@ -87,7 +89,11 @@ async def send_invalid_answers(
     rng: Random,
 ) -> None:
     """Send some answers that their questions do not accept; none of them may be saved."""
-    every = [(number, invalid) for number, shown in enumerate(paper["questions"]) for invalid in invalid_answers(shown)]
+    every = [
+        (number, invalid)
+        for number, shown in enumerate(paper["questions"])
+        for invalid in ((_NOT_DRAWN,) if shown is None else invalid_answers(shown))
+    ]
     for offset, (number, (reason, answer, problem)) in enumerate(rng.sample(every, min(_SAMPLE, len(every)))):
         description = f"student {student}, question {number}, {reason}"
         path = f"/v1/sittings/{sitting}/answers/{number}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from dataclasses import dataclass, field
 from random import Random
 
@@ -86,7 +87,7 @@ class Student:
             await self._check_paper_and_images(device)
         started_at = self.clock.now()
         duration = device.deadline - started_at
-        for action in plan_actions(self.seed, self.account.index, self.profile, len(builder.paper.questions)):
+        for action in plan_actions(self.seed, self.account.index, self.profile, len(device.questions)):
             await self.clock.sleep_until(started_at + int(action.at * duration))
             if self.clock.now() > device.deadline:
                 break
@@ -105,7 +106,9 @@ class Student:
     async def _send_answers(
         self, device: Device, builder: AnswerBuilder, answers: tuple[tuple[int, Intent], ...]
     ) -> None:
-        outgoing = [device.new_answer(number, builder.build(number, intent, self._rng)) for number, intent in answers]
+        """Send planned answers; a plan names questions by their places among those that the student got."""
+        planned = [(device.questions[place], intent) for place, intent in answers]
+        outgoing = [device.new_answer(number, builder.build(number, intent, self._rng)) for number, intent in planned]
         if self._rng.random() < self.profile.duplicates:
             self.history.counts["duplicates"] += len(outgoing)
             await asyncio.gather(device.send(outgoing), device.send(outgoing))
@@ -120,7 +123,8 @@ class Student:
         if new.seq < old.seq:
             self.history.counts["resumed_below_old_device"] += 1
         await self._send_answers(new, builder, ((0, Intent.CORRECT),))
-        stale = old.new_answer(0, builder.build(0, Intent.WRONG, self._rng), seq=max(1, old.seq))
+        first = old.questions[0]
+        stale = old.new_answer(first, builder.build(first, Intent.WRONG, self._rng), seq=max(1, old.seq))
         if stale.answer.seq < new.seq:
             await old.send([stale])
         return new
@@ -135,8 +139,8 @@ class Student:
                 sitting=assigned.sitting,
                 student=device.student,
                 token=device.token,
-                answer=builder.build(0, Intent.WRONG, self._rng),
-                kind=builder.kind(0),
+                answer=builder.build(device.questions[0], Intent.WRONG, self._rng),
+                kind=builder.kind(device.questions[0]),
             )
         elif kind is InvalidRequests.INVALID:
             await send_invalid_answers(
@@ -161,14 +165,15 @@ class Student:
     async def _send_late_answers(self, device: Device, builder: AnswerBuilder) -> None:
         """Wait until the platform reports that the deadline has passed, then answer singly and in a batch."""
         await self.clock.wait_until(device.deadline + CLOCK_TOLERANCE, lambda: self._fetch_time(device))
-        planned = plan_late_answers(self.seed, self.account.index, len(builder.paper.questions))
-        answers = [device.new_answer(number, builder.build(number, intent, self._rng)) for number, intent in planned]
+        planned = plan_late_answers(self.seed, self.account.index, len(device.questions))
+        numbered = [(device.questions[place], intent) for place, intent in planned]
+        answers = [device.new_answer(number, builder.build(number, intent, self._rng)) for number, intent in numbered]
         await device.send_late(answers[:1])
         await device.send_late(answers[1:])
 
     async def _check_paper_and_images(self, device: Device) -> None:
-        """Fetch the paper and its images separately and verify their digests."""
-        questions = device.paper["questions"]
+        """Fetch the paper and its images separately and verify their digests, or that it is what the start showed."""
+        questions = [device.paper["questions"][number] for number in device.questions]
         listed = (item for q in questions for name in ("choices", "stems", "items") for item in q.get(name, ()))
         shown = [*questions, *listed]
         for image in (item["image"] for item in shown if "image" in item):
@@ -177,7 +182,10 @@ class Student:
             if content is not None and hashlib.sha256(content).hexdigest() != image["sha256"]:
                 self.history.record_violation(f"image {image['sha256']} does not match its digest")
         paper = await self._fetch(device, f"{device.path}/paper")
-        if paper is not None and hashlib.sha256(paper).hexdigest() != device.paper_digest:
+        whole = len(questions) == len(device.paper["questions"])
+        if paper is not None and json.loads(paper) != device.paper:
+            self.history.record_violation(f"paper {device.paper_digest} is not the one that the start showed")
+        if paper is not None and whole and hashlib.sha256(paper).hexdigest() != device.paper_digest:
             self.history.record_violation(f"paper {device.paper_digest} does not match its digest")
 
     async def _fetch(self, device: Device, path: str) -> bytes | None:

@@ -12,6 +12,8 @@ from exam_web.sittings.services.close import (
     sitting_mark_sealed,
     sitting_stop,
 )
+from exam_web.sittings.services.entry import EntryChange, entry_change
+from exam_web.sittings.services.extra_time import check_percent_change, extra_percent_set
 from exam_web.sittings.services.freezing import sitting_refreeze
 from exam_web.sittings.services.leases import LeaseMonitor, Waiting, leases_delete_expired
 from exam_web.sittings.services.provision import SittingSpec, sitting_change, sitting_provision
@@ -32,10 +34,14 @@ from exam_web.sittings.services.window import (
 
 __all__ = [
     "Drain",
+    "EntryChange",
     "LeaseMonitor",
     "SittingSpec",
     "Waiting",
     "accommodation_set",
+    "check_percent_change",
+    "entry_change",
+    "extra_percent_set",
     "key_current",
     "leases_delete_expired",
     "pause_begin",

@@ -15,6 +15,7 @@ from exam_core.paper import freeze
 from exam_core.problems import Problem, ProblemKind
 from exam_core.questions.model import Permute
 from exam_core.schedule import State
+from exam_core.scoring import Policy
 from exam_web.common.clock import database_now
 from exam_web.exams.models import Exam
 from exam_web.exams.rendering import render_text
@@ -39,6 +40,8 @@ def sitting_refreeze(
     epoch: int | None = None,
 ) -> Sitting:
     """Replace a sitting's paper, key and level by the exam's present ones, before the window opens; idempotent.
+
+    So is the scoring policy, unless the sitting has its own.
 
     The same notice is required as for moving the opening: every solver that lets a student start has read the new
     paper, so that no two students start with different ones. Paper and key are frozen and distributed before the
@@ -81,6 +84,7 @@ def sitting_refreeze(
             paper=paper,
             key=key,
             level=exam.level,
+            policy=_policy(row, exam).to_json(),
             frozen_at=frozen_at,
             refreeze=named or row.refreeze,
             buckets=bucket_count(paper, row.candidates),
@@ -93,7 +97,12 @@ def bucket_count(paper: Paper, candidates: int) -> int:
 
 
 def _is_frozen_as(row: Sitting, paper: Paper, key: PaperKey, exam: Exam) -> bool:
-    return (row.paper_id, row.key_id, row.level_id) == (paper.digest, key.digest, exam.level_id)
+    frozen = (row.paper_id, row.key_id, row.level_id, row.scoring)
+    return frozen == (paper.digest, key.digest, exam.level_id, _policy(row, exam))
+
+
+def _policy(row: Sitting, exam: Exam) -> Policy:
+    return row.scoring if row.own_policy else exam.scoring
 
 
 def _require_before_opening(row: Sitting, now: int) -> None:

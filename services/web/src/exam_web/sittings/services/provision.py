@@ -1,6 +1,6 @@
 """Provisioning: create a sitting of an exam's frozen paper, or adopt an existing one and apply the spec to it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -37,7 +37,18 @@ class SittingSpec:
     candidates: int = 1000
     publish: Sitting.Publish = Sitting.Publish.MANUAL
     extra_past_close: bool = True
-    policy: Policy = field(default_factory=Policy)
+    multiple: MultipleRule | None = None
+    negative_total: bool | None = None
+    """The rules of a scoring policy of its own; the exam's apply where they are None."""
+
+    @property
+    def own_policy(self) -> bool:
+        """Whether it names a rule of scoring."""
+        return self.multiple is not None or self.negative_total is not None
+
+    def policy(self, exam: Exam) -> Policy:
+        """The scoring policy for the exam's present one."""
+        return exam.scoring.with_rules(multiple=self.multiple, negative_total=self.negative_total)
 
 
 def sitting_provision(
@@ -54,7 +65,7 @@ def sitting_provision(
 
     A window that differs is changed by the rules of `window_change`, candidates and policy by those of
     `sitting_change`; exam and `extra_past_close` cannot change. One field that cannot be applied rejects them all. The
-    paper of an existing sitting stays: `sitting_refreeze` replaces it.
+    paper of an existing sitting stays, and the exam's policy that was frozen with it: `sitting_refreeze` replaces both.
 
     Args:
         name: its name.
@@ -127,12 +138,9 @@ def sitting_change(
         with invalid_field("candidates"):
             check_candidates(candidates)
     with locked_sitting(sitting, epoch) as (row, now):
-        policy = Policy.from_json(row.policy)
-        policy = Policy(
-            multiple=policy.multiple if multiple is None else multiple,
-            negative_total=policy.negative_total if negative_total is None else negative_total,
-        )
-        changes = _changes(row, now, candidates=candidates, policy=policy)
+        policy = row.scoring.with_rules(multiple=multiple, negative_total=negative_total)
+        own = row.own_policy or multiple is not None or negative_total is not None
+        changes = _changes(row, now, candidates=candidates, policy=policy, own_policy=own)
         return compare_and_set(row, expected=State.SCHEDULED, **changes) if changes else row
 
 
@@ -147,7 +155,9 @@ def _adopt(sitting: Sitting, spec: SittingSpec, epoch: int | None) -> Sitting:
             )
         changes = window_changes(
             row, now, opens_at=spec.opens_at, closes_at=spec.closes_at, duration=spec.duration
-        ) | _changes(row, now, candidates=spec.candidates, policy=spec.policy)
+        ) | _changes(
+            row, now, candidates=spec.candidates, policy=_adopted_policy(row, spec), own_policy=spec.own_policy
+        )
         changed = compare_and_set(row, expected=State.SCHEDULED, **changes) if changes else row
         if changed.publish != spec.publish:
             # Not part of the schedule: solvers do not use it, so the epoch stays.
@@ -156,10 +166,18 @@ def _adopt(sitting: Sitting, spec: SittingSpec, epoch: int | None) -> Sitting:
         return changed
 
 
-def _changes(row: Sitting, now: int, *, candidates: int | None, policy: Policy) -> dict[str, object]:
+def _adopted_policy(row: Sitting, spec: SittingSpec) -> Policy:
+    """The policy of an existing sitting under a spec: one that was frozen with the paper stays, as the paper does."""
+    frozen = not spec.own_policy and not row.own_policy
+    return row.scoring if frozen else spec.policy(row.exam)
+
+
+def _changes(row: Sitting, now: int, *, candidates: int | None, policy: Policy, own_policy: bool) -> dict[str, object]:
     """The columns to change for other candidates and another policy; raises as `sitting_change`."""
     changes: dict[str, object] = {}
-    if policy != Policy.from_json(row.policy):
+    if own_policy != row.own_policy:
+        changes["own_policy"] = own_policy
+    if policy != row.scoring:
         if is_fixed(row, now):
             raise _fixed(row, "the policy (multiple, negative_total)", "students answer by it")
         changes["policy"] = policy.to_json()
@@ -190,7 +208,8 @@ def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute
     paper, key = paper_freeze(exam=exam, permute=permute)
     with transaction.atomic():
         # Against a concurrent change to a draft; before the schedule's lock, for which renewals of leases wait.
-        _require_published(Exam.objects.select_for_update(of=("self",)).get(pk=exam.pk))
+        locked = Exam.objects.select_for_update(of=("self",)).get(pk=exam.pk)
+        _require_published(locked)
         locks.lock_exclusively(locks.SCHEDULE)
         if Sitting.objects.filter(name=name).exists():
             return None
@@ -214,7 +233,8 @@ def _create(*, name: str, exam: Exam, spec: SittingSpec, window: Window, permute
             extra_past_close=spec.extra_past_close,
             candidates=spec.candidates,
             buckets=bucket_count(paper, spec.candidates),
-            policy=spec.policy.to_json(),
+            policy=spec.policy(locked).to_json(),
+            own_policy=spec.own_policy,
             publish=spec.publish,
         )
 

@@ -11,7 +11,6 @@ from exam_core.paper import Paper as CorePaper
 from exam_core.problems import Problem, ProblemKind
 from exam_core.rekey import NotTheSamePaperError, rekey
 from exam_core.schedule import State
-from exam_core.scoring import Policy
 from exam_web.exams.rendering import render_text
 from exam_web.exams.selectors import exam_authored
 from exam_web.sittings import selectors
@@ -37,7 +36,7 @@ def revision_open(*, sitting: UUID, number: int) -> Revision:
         if number != last + 1:
             raise Problem(ProblemKind.STATE_CONFLICT, f"the next revision of {row.name} is {last + 1}, not {number}")
         key = row.key if number == 1 else key_current(row)
-        policy = Policy.from_json(row.policy)
+        policy = row.scoring
         return Revision.objects.create(
             sitting=row,
             number=number,

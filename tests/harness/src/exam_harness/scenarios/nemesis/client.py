@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final
 
 from exam_harness.oracle.instants import parse_rfc3339
+from exam_harness.oracle.paper import PaperMismatchError, drawn_of, merge_papers
 from exam_harness.oracle.transcript import ANSWER, LOGIN, START, SUBMIT, Call
 from exam_harness.students.http import Connections, NoResponseError, Request, Response
 
@@ -53,10 +54,11 @@ class Recorder:
         return Moment(self.now(), time.monotonic_ns() // 1_000)
 
     def show(self, paper: Mapping[str, Any]) -> None:
-        """Record a paper as shown; all students of a sitting must be shown the same one."""
-        self.paper = self.paper or paper
-        if self.paper != paper:
-            self.remarks.append("two students were shown different papers")
+        """Record a paper as shown; all students of a sitting must be shown questions of the same one."""
+        try:
+            self.paper = merge_papers(self.paper or paper, paper)
+        except PaperMismatchError as error:
+            self.remarks.append(str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Client:
         self.token = ""
         self.seq = 0
         self.deadline: int | None = None
-        self.questions: Sequence[Mapping[str, Any]] = ()
+        self.questions: Sequence[Mapping[str, Any] | None] = ()
         self._path = f"/v1/sittings/{sitting}"
         self._routes = routes
         self._recorder = recorder
@@ -126,7 +128,7 @@ class Client:
             self.questions = body["paper"]["questions"]
             self._recorder.show(body["paper"])
             self._adopt_deadline(body)
-            body = {name: body[name] for name in _STARTED}
+            body = {name: body[name] for name in _STARTED} | {"drawn": drawn_of(body["paper"])}
         return self._record(START, via, exchange, body)
 
     async def put(self, answer: Answer, *, via: str | None = None) -> Call:

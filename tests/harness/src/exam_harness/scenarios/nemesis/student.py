@@ -29,9 +29,10 @@ _BLANK: Final = 0.1
 class Student:
     """One student in one sitting; all that they do follows from `rng`, except for what responses decide."""
 
-    def __init__(self, client: Client, questions: Sequence[Mapping[str, Any]], rng: Random) -> None:
+    def __init__(self, client: Client, questions: Sequence[Mapping[str, Any] | None], rng: Random) -> None:
         self._client = client
-        self._questions = questions
+        self._questions = {number: question for number, question in enumerate(questions) if question is not None}
+        self._numbers = list(self._questions)
         self._rng = rng
         self._confirmed: list[Answer] = []
         self._unknown: dict[tuple[int, int], Answer] = {}
@@ -56,7 +57,7 @@ class Student:
                 pair = [self._new(question), self._new(question)]
                 await asyncio.gather(*(self._put(answer) for answer in pair))
             case "batch":
-                answers = [self._new(question) for question in self._rng.sample(range(len(self._questions)), 3)]
+                answers = [self._new(question) for question in self._rng.sample(self._numbers, 3)]
                 self._note(answers, await self._client.post(answers))
             case "submit":
                 await self._client.submit()
@@ -74,7 +75,7 @@ class Student:
             await self._put(answer)
 
     def _question(self) -> int:
-        return self._rng.randrange(len(self._questions))
+        return self._rng.choice(self._numbers)
 
     def _new(self, question: int | None = None) -> Answer:
         question = self._question() if question is None else question
@@ -125,7 +126,7 @@ async def refresh(client: Client) -> None:
         call = await client.refresh()
 
 
-async def _start(client: Client, *, ends_at: int, now: Callable[[], int]) -> Sequence[Mapping[str, Any]] | None:
+async def _start(client: Client, *, ends_at: int, now: Callable[[], int]) -> Sequence[Mapping[str, Any] | None] | None:
     while now() < ends_at:
         call = await client.start()
         if call.acknowledged:

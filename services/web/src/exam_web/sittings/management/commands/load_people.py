@@ -7,17 +7,25 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from exam_core.problems import Problem
+from exam_web.sittings.services import check_percent_change
 from exam_web.users.people import NewPerson, people_load
 
 COLUMNS = ("username", "kind", "level", "password")
+EXTRA = "extra_percent"
+"""The column that a file may have beside them."""
 
 
 class Command(BaseCommand):
-    """Create users and move students to their levels in one transaction; passwords of existing users stay."""
+    """Create users, move students to their levels and set extra time in one transaction; passwords of existing stay.
+
+    It is a command of sittings, whose rules say when extra time may change.
+    """
 
     help = (
-        "Creates users from a CSV file with the columns username, kind (student or doctor), level, password. "
-        "An existing student gets the level of the file; an existing user's password may be empty and is not changed."
+        "Creates users from a CSV file with the columns username, kind (student or doctor), level, password, and "
+        "extra_percent if students have extra time in all exams: in percent of the duration of an attempt, 0 removes "
+        "it, an empty cell changes nothing. An existing student gets the level of the file; an existing user's "
+        "password may be empty and is not changed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,7 +37,9 @@ class Command(BaseCommand):
         """Create the users, or list the lines that are wrong."""
         people, faults = _read(file)
         try:
-            loaded = people_load(people=people, create_levels=create_levels, unread=faults)
+            loaded = people_load(
+                people=people, create_levels=create_levels, unread=faults, check_percent=check_percent_change
+            )
         except Problem as problem:
             raise CommandError(f"{file}: {problem.detail}") from problem
         self.stdout.write(f"{loaded.created} users created, {loaded.existing} already exist")
@@ -37,6 +47,8 @@ class Command(BaseCommand):
             self.stdout.write("passwords of existing users are not changed")
         for move in loaded.moved:
             self.stdout.write(f"{move.username}: {move.before} -> {move.after}")
+        for grant in loaded.grants:
+            self.stdout.write(f"{grant.username}: extra time {grant.before} % -> {grant.after} %")
 
 
 def _read(file: Path) -> tuple[list[NewPerson], list[str]]:
@@ -46,15 +58,17 @@ def _read(file: Path) -> tuple[list[NewPerson], list[str]]:
         # utf-8-sig: spreadsheets write a byte order mark.
         with file.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.reader(lines)
-            if tuple(next(reader, ())) != COLUMNS:
-                raise CommandError(f"{file}: the first line must be {','.join(COLUMNS)}")
+            columns = tuple(next(reader, ()))
+            if columns not in (COLUMNS, (*COLUMNS, EXTRA)):
+                line = ",".join(COLUMNS)
+                raise CommandError(f"{file}: the first line must be {line} or {line},{EXTRA}")
             for row in filter(None, reader):
                 place = f"line {reader.line_num}"
-                if len(row) == len(COLUMNS):
-                    people.append(NewPerson(place=place, **dict(zip(COLUMNS, row, strict=True))))
+                if len(row) == len(columns):
+                    people.append(NewPerson(place=place, **dict(zip(columns, row, strict=True))))
                 else:
-                    hint = ": put a cell that contains a comma in double quotes" if len(row) > len(COLUMNS) else ""
-                    faults.append(f"{place}: {len(row)} cells instead of {len(COLUMNS)}{hint}")
+                    hint = ": put a cell that contains a comma in double quotes" if len(row) > len(columns) else ""
+                    faults.append(f"{place}: {len(row)} cells instead of {len(columns)}{hint}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CommandError(f"cannot read {file}: {error}") from error
     return people, faults
