@@ -209,6 +209,8 @@ def test_two_forms_with_the_same_position_or_id_are_no_error_500(
         "format": "markdown",
         # A draft would be locked when the form is checked.
         "published": "on",
+        "sections-TOTAL_FORMS": 0,
+        "sections-INITIAL_FORMS": 0,
         "questions-TOTAL_FORMS": 1,
         "questions-INITIAL_FORMS": 0,
         "questions-0-position": 3,

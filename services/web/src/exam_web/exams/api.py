@@ -14,9 +14,9 @@ from exam_papers.images.acceptance import MAX_UPLOAD
 from exam_web.common import cache
 from exam_web.exams import selectors, services
 from exam_web.exams.images import image_store
-from exam_web.exams.interactions import listed, listed_warnings
+from exam_web.exams.interactions import listed_warnings
 from exam_web.exams.kinds import read_settings, stored_value
-from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.models import Choice, Exam, Image, Question, Section
 from exam_web.exams.schemas import (
     Attempts,
     ChoiceFields,
@@ -35,8 +35,10 @@ from exam_web.exams.schemas import (
     QuestionNew,
     Review,
     Scoring,
+    SectionKept,
     SittingShown,
 )
+from exam_web.exams.sections import given_in, given_of, sections_of, with_pools
 from exam_web.http.paging import Paging, page_of
 from exam_web.users.authentication import PersonAuth, person_of
 from exam_web.users.models import User
@@ -172,7 +174,12 @@ def image_retrieve(request: HttpRequest, slug: str, sha256: str) -> HttpResponse
 def _page(user: User, paging: Paging) -> dict[str, Any]:
     # Named: a query that groups rows has no order of its model.
     exams = selectors.exams_visible_to(user).annotate(question_count=Count("questions")).order_by("slug")
-    page = page_of(exams, paging, lambda exam: _listed(exam, questions=cast("Any", exam).question_count))
+
+    def count(exam: Exam) -> int:
+        questions = int(cast("Any", exam).question_count)
+        return given_of(exam, questions) if user.kind == User.Kind.STUDENT else questions
+
+    page = page_of(with_pools(exams), paging, lambda exam: _listed(exam, questions=count(exam)))
     return ExamPage(**page).model_dump(mode="json")
 
 
@@ -188,7 +195,7 @@ def _listed(exam: Exam, *, questions: int) -> ExamListed:
 
 
 def _for_author(exam: Exam, user: User) -> ExamForAuthor:
-    questions = list(selectors.questions_of(exam))
+    questions, sections = list(selectors.questions_of(exam)), sections_of(exam)
     read = selectors.read_questions(questions)
     return ExamForAuthor(
         **_listed(exam, questions=len(questions)).model_dump(),
@@ -199,8 +206,9 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
         format=cast("Format", exam.format),
         namespaces=exam.namespaces,
         sittings=_sittings(exam, user),
+        sections=[_section(section) for section in sections],
         items=[_question(question) for question in questions],
-        faults=[*selectors.instructions_faults(exam), *listed(read)],
+        faults=selectors.exam_faults(exam, sections, questions, read),
         warnings=listed_warnings(read),
     )
 
@@ -208,7 +216,7 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
 def _for_student(exam: Exam, user: User) -> ExamForStudent:
     digest = selectors.paper_shown_to(user, exam)
     return ExamForStudent(
-        **_listed(exam, questions=exam.questions.count()).model_dump(),
+        **_listed(exam, questions=given_in(exam)).model_dump(),
         attempts=_attempts(exam),
         scoring=_scoring(exam),
         review=cast("Review", exam.review),
@@ -255,11 +263,23 @@ def _sittings(exam: Exam, user: User) -> list[SittingShown]:
     ]
 
 
+def _section(section: Section) -> SectionKept:
+    return SectionKept(
+        id=section.ident,
+        title=section.title,
+        instructions=section.instructions,
+        draw=section.draw,
+        shuffle=section.shuffle,
+    )
+
+
 def _question(question: Question) -> QuestionKept:
     # A setting that cannot be read is listed in the exam's faults.
     settings, _ = read_settings(KindName(question.kind), question.settings)
     return QuestionKept(
         id=question.ident,
+        section=question.section.ident if question.section else None,
+        shuffle=question.shuffle,
         kind=question.kind,  # type: ignore[arg-type]  # the column's values are those of the literal
         text=question.text,
         format=cast("Format", question.format),
