@@ -421,7 +421,7 @@ def test_an_author_writes_sections_in_the_admin(client, people, parts: Exam) -> 
     assert "greater than or equal to 1" in answer.content.decode()
 
 
-def test_a_question_is_in_a_section_of_its_own_exam(client, people, parts: Exam, question: Question) -> None:
+def test_a_question_is_in_a_section_of_its_own_exam(client, people, question: Question, parts: Exam) -> None:
     """If a form is forged to put a question in a section of another exam, it is refused."""
     client.force_login(people.doctor)
     foreign = str(Section.objects.get(ident="all").pk)

@@ -223,6 +223,30 @@ def test_a_doctor_puts_questions_in_sections(log_in, people, parts: Exam) -> Non
     assert rows() == before
 
 
+def test_a_doctor_writes_sections(log_in, people, parts: Exam) -> None:
+    """If I add, change and delete sections over the API, the exam has them; a student or another Doctor cannot."""
+    doctor, before = log_in(people.doctor), rows()
+    new = {"id": "new", "title": "New", "instructions": "*Go*", "draw": 2, "shuffle": False}
+    for other, status in ((people.student, 403), (people.other_doctor, 404)):
+        for method, path in (("POST", "sections"), ("PUT", "sections/pool"), ("DELETE", "sections/pool")):
+            assert log_in(other).send(method, f"{EXAM}/{path}", new).status_code == status
+    assert rows() == before
+    made = doctor.send("POST", f"{EXAM}/sections", new)
+    assert (made.status_code, made.json()) == (201, new)
+    assert doctor.get(EXAM).json()["sections"][-1] == new
+    assert doctor.get(EXAM).json()["faults"] == ["section new has no questions"]
+    assert doctor.send("POST", f"{EXAM}/sections", new).status_code == 409
+    changed = doctor.send("PUT", f"{EXAM}/sections/new", {"title": "Other"})
+    assert changed.json() == {"id": "new", "title": "Other", "instructions": "", "draw": None, "shuffle": True}
+    assert doctor.send("DELETE", f"{EXAM}/sections/new").status_code == 204
+    assert doctor.send("DELETE", f"{EXAM}/sections/new").status_code == 404
+    assert rows() == before
+    for fault in ({"draw": 0}, {"draw": 501}, {"title": "t" * 201}, {"id": "a b"}):
+        assert doctor.send("POST", f"{EXAM}/sections", new | fault).status_code == 422
+    assert doctor.send("DELETE", f"{EXAM}/sections/end").status_code == 204
+    assert doctor.get(EXAM).json()["faults"] == ["question last is in no section, though the exam has some"]
+
+
 def test_sections_are_frozen_and_compared(parts: Exam, provision: Callable[..., Sitting]) -> None:
     """If I schedule an exam with sections, its paper has them; a change of them is shown on the sitting's page."""
     sitting = provision(exam="parts")

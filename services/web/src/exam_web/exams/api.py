@@ -35,7 +35,9 @@ from exam_web.exams.schemas import (
     QuestionNew,
     Review,
     Scoring,
+    SectionFields,
     SectionKept,
+    SectionNew,
     SittingShown,
 )
 from exam_web.exams.sections import given_in, given_of, sections_of, with_pools
@@ -89,6 +91,28 @@ def exam_update(request: HttpRequest, slug: str, body: ExamChange) -> ExamForAut
 def exam_delete(request: HttpRequest, slug: str) -> Status[None]:
     """Delete an exam that no sitting used."""
     services.exam_delete(exam=_own(request, slug))
+    return Status(204, None)
+
+
+@router.post("/exams/{slug}/sections", response={201: SectionKept})
+def section_create(request: HttpRequest, slug: str, body: SectionNew) -> Status[SectionKept]:
+    """Add a section after the others; questions are put in it by their `section`."""
+    fields = body.model_dump(exclude={"id"})
+    return Status(201, _section(services.section_save(exam=_own(request, slug), ident=body.id, fields=fields)))
+
+
+@router.put("/exams/{slug}/sections/{ident}", response=SectionKept)
+def section_update(request: HttpRequest, slug: str, ident: str, body: SectionFields) -> SectionKept:
+    """Change a section; its questions stay."""
+    exam = _own(request, slug)
+    section = _section_of(exam, ident)
+    return _section(services.section_save(exam=exam, ident=ident, fields=body.model_dump(), section=section))
+
+
+@router.delete("/exams/{slug}/sections/{ident}", response={204: None})
+def section_delete(request: HttpRequest, slug: str, ident: str) -> Status[None]:
+    """Delete a section; its questions stay, in no section."""
+    services.section_delete(section=_section_of(_own(request, slug), ident))
     return Status(204, None)
 
 
@@ -313,6 +337,13 @@ def _visible(user: User, slug: str) -> Exam:
 def _own(request: HttpRequest, slug: str) -> Exam:
     person = person_of(request)
     return _visible(person.doctor, slug)
+
+
+def _section_of(exam: Exam, ident: str) -> Section:
+    section = exam.sections.filter(ident=ident).first()
+    if section is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"{exam.slug} has no section {ident!r}")
+    return section
 
 
 def _question_of(exam: Exam, ident: str) -> Question:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from exam_core import limits
 from exam_core.credits import parse_credit
 from exam_core.numbers import parse_decimal
+from exam_core.paper import MAX_QUESTIONS
 from exam_core.questions.model import KindName
 from exam_web.exams.kinds import ALL_SETTINGS, MAX_PARTS, SETTINGS, foreign_setting, read_settings
 from exam_web.exams.models import MAX_CREDIT
@@ -255,6 +256,25 @@ class QuestionNew(QuestionFields):
                 f"a question of the kind {self.kind} has " + (f"at most {most} choices" if most else "no choices")
             )
         return self
+
+
+class SectionFields(Schema):
+    """The editable members of a section."""
+
+    title: str = Field("", max_length=limits.MAX_TITLE)
+    instructions: str = Field(
+        "", max_length=limits.MAX_TEXT, description="Shown before its questions, in the exam's format"
+    )
+    draw: int | None = Field(
+        None, ge=1, le=MAX_QUESTIONS, description="How many of its questions each student gets; null is all of them"
+    )
+    shuffle: bool = Field(True, description="Whether each student sees its questions in an own order")
+
+
+class SectionNew(SectionFields):
+    """A new section, after the others."""
+
+    id: str = Field(max_length=limits.MAX_IDENT, pattern=limits.IDENT_PATTERN)
 
 
 class SittingShown(Schema):

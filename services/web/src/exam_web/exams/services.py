@@ -151,6 +151,29 @@ def question_delete(*, question: Question) -> None:
         question.delete()
 
 
+def section_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], section: Section | None = None) -> Section:
+    """Create a section at the end of an exam, or change one.
+
+    Raises:
+        Problem: CONFLICT when the id is taken, INVALID with the field.
+    """
+    with transaction.atomic():
+        exam_touch(exam=exam)
+        if section is None:
+            if exam.sections.filter(ident=ident).exists():
+                raise Problem(ProblemKind.CONFLICT, f"{exam.slug} already has a section {ident!r}")
+            section = Section(exam=exam, ident=ident, position=_next_position(exam.sections.all()))
+        _save_fields(section, fields)
+    return section
+
+
+def section_delete(*, section: Section) -> None:
+    """Delete a section; its questions stay, in no section."""
+    with transaction.atomic():
+        exam_touch(exam=section.exam)
+        section.delete()
+
+
 def choice_save(*, question: Question, ident: str, fields: Mapping[str, Any], choice: Choice | None = None) -> Choice:
     """Create a choice at the end of a question, or change one."""
     with transaction.atomic():
@@ -305,7 +328,7 @@ def _policy(policy: Policy, rules: Mapping[str, Any]) -> dict[str, Json]:
     return changed.to_json()
 
 
-def _save_fields(row: Question | Choice, fields: Mapping[str, Any]) -> None:
+def _save_fields(row: Section | Question | Choice, fields: Mapping[str, Any]) -> None:
     """Assign fields, an image by its digest, and save."""
     for name, value in fields.items():
         setattr(row, name, _image_named(value) if name == "image" else value)
