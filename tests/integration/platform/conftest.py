@@ -20,7 +20,7 @@ from exam_harness.environments.processes.services import Service
 from exam_harness.environments.processes.stack import Stack
 from exam_harness.oracle.content import Content, parse_content
 from exam_harness.oracle.document import Document, read_document
-from exam_harness.oracle.paper import match_paper
+from exam_harness.oracle.paper import drawn_of, match_paper
 from exam_harness.oracle.scoring import Score, score
 from exam_harness.oracle.seal import Seal, parse_seal
 from exam_harness.scenarios.sitting.accounts import Accounts, new_accounts
@@ -118,6 +118,7 @@ class Attempt:
         return score(
             match_paper(self.sitting.document, self.body["paper"]),
             {question: content for question, (_, content) in self.acknowledged.items()},
+            drawn=drawn_of(self.body["paper"]),
         )
 
 

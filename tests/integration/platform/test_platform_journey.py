@@ -12,7 +12,7 @@ import pytest
 
 from exam_harness.environments.processes.process import ChildProcess
 from exam_harness.environments.processes.services import Service
-from exam_harness.oracle.paper import match_paper
+from exam_harness.oracle.paper import drawn_of, match_paper
 from exam_harness.students.answer_builder import AnswerBuilder
 from exam_harness.students.plan import Intent
 
@@ -103,7 +103,7 @@ def _sit(platform, sitting, rng) -> Any:
     attempt = platform.start(sitting)
     builder = AnswerBuilder.for_paper(sitting.document, attempt.body["paper"])
     intents = [Intent.CORRECT, Intent.WRONG, Intent.BLANK]
-    numbers = range(len(attempt.body["paper"]["questions"]))
+    numbers = drawn_of(attempt.body["paper"])
     for number in numbers[:4]:
         attempt.answer(number, {"seq": 1, **builder.build(number, rng.choice(intents), rng)})
     second = platform.start(sitting, attempt.account)

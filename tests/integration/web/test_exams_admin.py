@@ -13,7 +13,7 @@ from django.urls import reverse
 from exam_core.authoring.exam import read_exam
 from exam_core.paper import MAX_QUESTIONS
 from exam_papers.images.acceptance import accept_image
-from exam_web.exams.models import Choice, Exam, Question
+from exam_web.exams.models import Choice, Exam, Question, Section
 from exam_web.exams.services import exam_import
 from exam_web.users.models import User
 
@@ -367,3 +367,83 @@ def test_a_new_question_on_an_exams_page_has_the_exams_format(client, people, qu
     more = {"questions-1-kind": "essay", "questions-1-text": "*Why?*", "questions-1-weight": "1"}
     save(client, reverse("admin:exams_exam_change", args=[question.exam_id]), **new, **more)
     assert Question.objects.get(ident="new").format == "plain"
+
+
+SECTIONS = """
+exam: parts
+title: In parts
+level: year-1
+sections:
+  - id: all
+    title: For all
+    instructions: "Line one.\\n\\n  Line two.\\n"
+    questions: [{id: a, kind: essay, text: A, shuffle: false}]
+  - id: pool
+    draw: 1
+    shuffle: false
+    questions: [{id: b, kind: essay, text: B}, {id: c, kind: essay, text: C}]
+"""
+
+
+@pytest.fixture
+def parts(people) -> Exam:
+    """An exam in two sections, of which one draws."""
+    return exam_import(document=read_exam(SECTIONS, accept_image), author=people.doctor)
+
+
+def test_saving_an_exam_with_sections_changes_nothing_else(client, people, parts: Exam) -> None:
+    """If I correct a title or a question, sections and their questions stay as they were, byte for byte."""
+    client.force_login(people.doctor)
+    before = [list(Section.objects.values()), list(Question.objects.values())]
+    save(client, reverse("admin:exams_exam_change", args=[parts.pk]), title="Corrected")
+    for question in parts.questions.all():
+        save(client, page_of(question.ident))
+    assert [list(Section.objects.values()), list(Question.objects.values())] == before
+
+
+def test_an_author_writes_sections_in_the_admin(client, people, parts: Exam) -> None:
+    """If I add a section on my exam's page and put a question in it, the exam has it; faults are listed meanwhile."""
+    client.force_login(people.doctor)
+    address = reverse("admin:exams_exam_change", args=[parts.pk])
+    new = {"position": "2", "ident": "end", "title": "The end", "instructions": "", "draw": "2", "shuffle": "on"}
+    save(client, address, **{"sections-TOTAL_FORMS": "3"} | {f"sections-2-{name}": new[name] for name in new})
+    assert "section end has no questions" in client.get(address).content.decode()
+    end = Section.objects.get(ident="end")
+    assert (end.exam_id, end.position, end.title, end.draw, end.shuffle) == (parts.pk, 2, "The end", 2, True)
+    save(client, page_of("c"), section=str(end.pk), shuffle="")
+    assert Question.objects.values_list("section__ident", "shuffle").get(ident="c") == ("end", False)
+    assert "section end draws 2 of 1 questions" in client.get(address).content.decode()
+    save(client, address, **{"sections-2-draw": "", "questions-0-section": str(end.pk)})
+    faults = "section end has question c apart from its others: give them positions in a row"
+    assert faults in client.get(address).content.decode()
+    fields = Form(client.get(address).content.decode()).fields
+    answer = client.post(address, fields | {"sections-0-draw": "0"})
+    assert "greater than or equal to 1" in answer.content.decode()
+
+
+def test_a_question_is_in_a_section_of_its_own_exam(client, people, question: Question, parts: Exam) -> None:
+    """If a form is forged to put a question in a section of another exam, it is refused."""
+    client.force_login(people.doctor)
+    foreign = str(Section.objects.get(ident="all").pk)
+    for address, name in (
+        (page_of("loop"), "section"),
+        (reverse("admin:exams_exam_change", args=[question.exam_id]), "questions-0-section"),
+    ):
+        fields = Form(client.get(address).content.decode()).fields
+        answer = client.post(address, fields | {name: foreign})
+        assert answer.status_code == 200
+        assert "Select a valid choice" in answer.content.decode()
+    assert Question.objects.get(pk=question.pk).section is None
+
+
+def test_a_deleted_section_leaves_its_questions(client, people, parts: Exam) -> None:
+    """If I delete a section, its questions stay, and the exam's page says that they are in none."""
+    client.force_login(people.doctor)
+    address = reverse("admin:exams_exam_change", args=[parts.pk])
+    save(client, address, **{"sections-1-DELETE": "on"})
+    assert [row.ident for row in Section.objects.all()] == ["all"]
+    assert idents(parts.questions.all()) == ["a", "b", "c"]
+    page = client.get(address).content.decode()
+    assert "question b is in no section, though the exam has some" in page
+    save(client, address, **{"sections-0-DELETE": "on"})
+    assert "in no section" not in client.get(address).content.decode()

@@ -206,9 +206,13 @@ def test_two_forms_with_the_same_position_or_id_are_no_error_500(
         "title": "Another title",
         "level": exam.level_id,
         "attempts": "one",
+        "multiple": "all-or-nothing",
+        "review": "paper",
         "format": "markdown",
         # A draft would be locked when the form is checked.
         "published": "on",
+        "sections-TOTAL_FORMS": 0,
+        "sections-INITIAL_FORMS": 0,
         "questions-TOTAL_FORMS": 1,
         "questions-INITIAL_FORMS": 0,
         "questions-0-position": 3,

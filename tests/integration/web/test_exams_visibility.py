@@ -195,7 +195,7 @@ def test_an_exam_with_sittings_stays_published(people, algebra, provision, log_i
         "format": "plain",
         "level": people.year_1.pk,
     }
-    rows = {"questions-TOTAL_FORMS": 0, "questions-INITIAL_FORMS": 0}
+    rows = {f"{rows}-{forms}_FORMS": 0 for rows in ("sections", "questions") for forms in ("TOTAL", "INITIAL")}
     saved = client.post(page, form | rows)
     assert sitting.name in saved.context["adminform"].form.errors["published"][0]
     assert client.post(page, form | rows | {"published": "on"}).status_code == 302

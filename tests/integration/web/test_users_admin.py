@@ -125,6 +125,8 @@ def test_a_doctor_creates_an_exam_in_the_admin(adel, people) -> None:
         "format": "markdown",
         "level": people.year_1.pk,
         "author": people.doctor.pk,
+        "sections-TOTAL_FORMS": 0,
+        "sections-INITIAL_FORMS": 0,
         "questions-TOTAL_FORMS": 1,
         "questions-INITIAL_FORMS": 0,
         "questions-0-position": 0,
@@ -218,6 +220,8 @@ def test_admin_changes_invalidate_lists(noor, people, log_in, algebra, django_ca
         "format": "markdown",
         "level": algebra.level_id,
         "published": "on",
+        "sections-TOTAL_FORMS": 0,
+        "sections-INITIAL_FORMS": 0,
         "questions-TOTAL_FORMS": 0,
         "questions-INITIAL_FORMS": 0,
     }

@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from exam_core.bounds import MAX_BUCKETS, MAX_CANDIDATES, MAX_INSTANT, MAX_SPAN, MIN_INSTANT
 from exam_web.api import internal_api
 from exam_web.degrees.models import Degree
-from exam_web.exams.models import Question
+from exam_web.exams.models import Question, Section
 from exam_web.sittings.models import Accommodation, Revision, Sitting, SittingPause
 from exam_web.users.models import Revocation
 
@@ -52,6 +52,7 @@ VIOLATIONS = [
     ("UPDATE exams_exam SET format = 'rtf'", "exam_format_known"),
     ("UPDATE exams_question SET settings = '[]'", "question_settings_object"),
     ("UPDATE exams_choice SET credit = ''", "choice_credit_not_empty"),
+    ("UPDATE exams_section SET draw = 0", "section_draw_positive"),
     ("UPDATE degrees_degree SET total = maximum + 0.01", "degree_total_bounded"),
     ("UPDATE degrees_degree SET total = -maximum - 0.01", "degree_total_bounded"),
     ("UPDATE degrees_degree SET maximum = 'NaN'", "degree_maximum_bounded"),
@@ -77,6 +78,7 @@ def rows(provision: Any, people: Any) -> Sitting:
     revision = Revision.objects.create(sitting=sitting, number=1, key=sitting.key, policy={}, chunks=MAX_BUCKETS)
     Degree.objects.create(revision=revision, student_id=people.student.pk, total=20, maximum=20, points=[], answered=0)
     Revocation.objects.create(kind="subject", value="1", before=MIN_INSTANT, expires_at=MIN_INSTANT)
+    Section.objects.create(exam=sitting.exam, ident="all", position=0)
     return sitting
 
 

@@ -1,6 +1,7 @@
 """The sample papers and the documentation's examples: valid, with correct keys."""
 
 import hashlib
+import itertools
 import math
 import re
 from collections import Counter
@@ -16,14 +17,18 @@ from exam_core.answers import parse_answer
 from exam_core.authoring.exam import AcceptedImage, ExamDocument, read_exam
 from exam_core.authoring.interactions import MEMBERS
 from exam_core.images import ImageRef
-from exam_core.paper import freeze, plain_text
+from exam_core.paper import Paper, freeze, plain_text
 from exam_core.questions.choices import MultipleChoice
 from exam_core.questions.model import KindName
 from exam_core.questions.notation import parse_accepted
 from exam_core.questions.numeric import Between, Numeric
 from exam_core.scoring import Policy, score
+from exam_core.sections import section_faults
 from exam_core.validation import count_fault, question_faults
 from exam_harness.environments.processes.paths import REPOSITORY
+from exam_harness.oracle.document import read_document as read_plainly
+from exam_harness.oracle.paper import match_paper
+from exam_harness.scenarios.sitting.samples import read_samples
 
 PAPERS = REPOSITORY / "k8s/samples/papers"
 DESCRIPTION = REPOSITORY / "docs/papers.md"
@@ -85,9 +90,9 @@ GEOMETRY: dict[str, Any] = {
     "circle-area": Fraction(math.pi * 3**2),
     "parallel-sides": {"Parallelogram", "Rectangle", "Rhombus"},
     "distance": Fraction(int(math.hypot(2 - -1, 6 - 2))),
-    "volumes": {"Cylinder": "π r² h", "Cone": "π r² h / 3", "Sphere": "4 π r³ / 3"},
     "thales": {"90°"},
     "third-angle": Fraction(180 - 35 - 65),
+    "volumes": {"Cylinder": "π r² h", "Cone": "π r² h / 3", "Sphere": "4 π r³ / 3"},
     "pythagorean-triples": {
         sides for sides in SIDES for a, b, c in [map(int, sides.split(", "))] if a * a + b * b == c * c
     },
@@ -129,10 +134,18 @@ def test_the_keys_of_the_samples_are_correct(name: str, level: str, solved: dict
     paper, key = freeze(document.exam, lambda size: rng.sample(range(size), size), plain_text)
     shown = zip(paper.content["questions"], solved.values(), strict=True)
     answers = [(n, parse_answer(paper, n, body_of(each, solution))) for n, (each, solution) in enumerate(shown)]
-    result = score(paper, key, Policy(), answers)
-    for question, points in zip(document.exam.questions, result.points, strict=True):
-        essay = question.interaction.kind is KindName.ESSAY
-        assert points == (None if essay else question.weight), question.id
+    for drawn in draws(paper) if paper.draws else [None]:
+        result = score(paper, key, Policy(), answers, drawn=drawn)
+        for number, (question, points) in enumerate(zip(document.exam.questions, result.points, strict=True)):
+            counts = question.interaction.kind is not KindName.ESSAY and (drawn is None or number in drawn)
+            assert points == (question.weight if counts else None), question.id
+        assert result.maximum == read_plainly((PAPERS / f"{name}.yaml").read_text()).maximum
+
+
+def draws(paper: Paper) -> list[set[int]]:
+    """Every set of questions that a student can get."""
+    chosen = itertools.product(*(itertools.combinations(each.questions, each.given) for each in paper.sections))
+    return [{number for part in parts for number in part} for parts in chosen]
 
 
 @pytest.mark.parametrize("name", ["algebra-101", "geometry-201"])
@@ -141,11 +154,12 @@ def test_the_samples_have_no_faults_and_no_warnings(name: str) -> None:
     questions = sample(name).exam.questions
     assert [fault for question in questions for fault in question_faults(question)] == []
     assert count_fault(len(questions)) is None
+    assert list(section_faults(sample(name).exam.sections, [question.weight for question in questions])) == []
     assert [warning for question in questions for warning in question.interaction.warnings()] == []
 
 
 def test_the_samples_use_every_feature() -> None:
-    """If I look for an example of a kind, of weights, images, credits or negative points, the samples have one."""
+    """If I look for an example of a kind, of weights, images, credits, negative points or sections, there is one."""
     algebra, geometry = sample("algebra-101"), sample("geometry-201")
     assert [len(document.exam.questions) for document in (algebra, geometry)] == [20, 9]
     kinds = Counter(each.interaction.kind for document in (algebra, geometry) for each in document.exam.questions)
@@ -158,6 +172,28 @@ def test_the_samples_use_every_feature() -> None:
     assert {choice.credit for choice in lines.choices} == {Fraction(1, 3), Fraction(-1, 3)}
     assert isinstance(area, Numeric)
     assert any(isinstance(entry, Between) for entry in area.accepted)
+    assert [(each.is_pool, each.shuffle_questions) for each in geometry.exam.sections] == [
+        (False, True),
+        (True, True),
+        (False, False),
+    ]
+    assert [question.id for question in geometry.exam.questions if question.in_order] == ["hexagon", "thales"]
+    assert freeze(geometry.exam, range, plain_text)[0].given == 8
+
+
+def test_the_quiz_as_code_has_a_pool() -> None:
+    """If I look for an exam as code, its sample gives each student one of two questions; the oracle counts as many."""
+    [text] = [each.text for each in read_samples() if each.as_code]
+    exam = read_exam(text, png).exam
+    assert list(section_faults(exam.sections, [question.weight for question in exam.questions])) == []
+    paper = freeze(exam, range, plain_text)[0]
+    assert [(part.questions, part.draw, part.shuffle) for part in paper.sections] == [
+        ((0, 1), None, False),
+        ((2, 3), 1, True),
+    ]
+    document = read_plainly(text)
+    assert [document.draw_fault(sorted(drawn)) for drawn in draws(paper)] == ["", ""]
+    assert match_paper(document, paper.content).questions == document.questions
 
 
 def test_the_precision_that_a_sample_asks_for_decides() -> None:

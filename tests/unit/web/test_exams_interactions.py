@@ -103,6 +103,7 @@ def questions(kind: KindName) -> st.SearchStrategy[AuthoredQuestion]:
         weight=st.decimals(0, 1000, places=2),
         image=IMAGES,
         format=st.sampled_from(TextFormat),
+        shuffle=st.booleans(),
     )
 
 
@@ -119,7 +120,18 @@ def as_stored(question: AuthoredQuestion) -> tuple[Question, list[Choice]]:
 
 def columns(row: Question, rows: Sequence[Choice]) -> list[tuple[Any, ...]]:
     """What is stored of a question."""
-    of_question = ("ident", "kind", "text", "format", "weight", "image_id", "max_choices", "value", "tolerance")
+    of_question = (
+        "ident",
+        "kind",
+        "text",
+        "format",
+        "weight",
+        "shuffle",
+        "image_id",
+        "max_choices",
+        "value",
+        "tolerance",
+    )
     of_part = ("ident", "position", "text", "image_id", "correct", "credit", "target")
     return [
         (*(getattr(row, name) for name in of_question), row.settings),

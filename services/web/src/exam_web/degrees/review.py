@@ -42,7 +42,8 @@ def review_of(sitting: Sitting, student: int) -> ReviewShown:
 
     paper = CorePaper(bytes(sitting.paper.body))
     attempt = _sealed(sitting, student) if shows(Review.PAPER) else None
-    drawn = attempt.drawn if attempt else None
+    # A seal that states no draw shows no question of a paper with pools.
+    drawn = (attempt.drawn or ()) if attempt and paper.draws else None
     key = None
     if shows(Review.KEY):
         key = right_answers(paper, Key(bytes(revision.key.body)), Policy.from_json(revision.policy), drawn)

@@ -13,11 +13,12 @@ from exam_core.scoring import MultipleRule, Policy
 from exam_web.common import cache
 from exam_web.common.admin import ListAdmin, ReadOnlyAdmin
 from exam_web.exams.forms import ExactTextField, NumberField, PositionedFormSet
-from exam_web.exams.interactions import listed, listed_warnings
-from exam_web.exams.models import Choice, Exam, Image, Question, validate_namespace
+from exam_web.exams.interactions import listed_warnings
+from exam_web.exams.models import Choice, Exam, Image, Question, Section, validate_namespace
 from exam_web.exams.question_forms import PartForm, QuestionForm, QuestionFormSet
+from exam_web.exams.sections import sections_of
 from exam_web.exams.selectors import (
-    instructions_faults,
+    exam_faults,
     part_faults,
     questions_of,
     read_questions,
@@ -99,6 +100,17 @@ class PartInline(admin.TabularInline[Choice, Question]):
         return self._faults.get(choice.pk, "")
 
 
+class SectionInline(admin.TabularInline[Section, Exam]):
+    """An exam's sections; each question names its own."""
+
+    model = Section
+    formset = PositionedFormSet
+    formfield_overrides = EXACT_FIELDS
+    verbose_name_plural = "Sections in order: their questions follow one another. Save a new one to select it below"
+    extra = 0
+    fields = ("position", "ident", "title", "instructions", "draw", "shuffle")
+
+
 class QuestionInline(admin.TabularInline[Question, Exam]):
     """An exam's questions, each with a link to its page."""
 
@@ -106,11 +118,11 @@ class QuestionInline(admin.TabularInline[Question, Exam]):
     formset = QuestionFormSet
     formfield_overrides = EXACT_FIELDS
     extra = 0
-    fields = ("position", "ident", "kind", "text", "weight")
+    fields = ("position", "ident", "section", "kind", "text", "weight")
     show_change_link = True
 
 
-OWNER = {Exam: "author", Question: "exam__author", Choice: "question__exam__author"}
+OWNER = {Exam: "author", Section: "exam__author", Question: "exam__author", Choice: "question__exam__author"}
 """The lookup of each model's owner."""
 
 
@@ -181,7 +193,7 @@ class ExamAdmin(OwnedAdmin):
     search_fields = ("slug",)
     search_words = ("title",)
     autocomplete_fields = ("author",)
-    inlines = (QuestionInline,)
+    inlines = (SectionInline, QuestionInline)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Exam | None = None) -> tuple[str, ...]:
         """Show the faults of an existing exam."""
@@ -191,9 +203,10 @@ class ExamAdmin(OwnedAdmin):
     @admin.display(description="Faults")
     def faults(self, exam: Exam) -> str:
         """List the faults to correct before a sitting can be created, and warnings."""
-        read = read_questions(questions_of(exam))
+        rows = list(questions_of(exam))
+        read = read_questions(rows)
         warnings = [f"{warning} (a warning)" for warning in listed_warnings(read)]
-        return "\n".join([*instructions_faults(exam), *listed(read), *warnings]) or "none"
+        return "\n".join([*exam_faults(exam, sections_of(exam), rows, read), *warnings]) or "none"
 
     @admin.display(description="Multiple choice")
     def multiple(self, exam: Exam) -> str:
@@ -241,6 +254,7 @@ class QuestionAdmin(OwnedAdmin):
     inlines = (PartInline,)
     fieldsets = (
         (None, {"fields": ("exam", "position", "ident", "kind", "text", "format", "weight", "image", "upload")}),
+        ("In its exam", {"fields": ("section", "shuffle")}),
         ("Choices and ordering", {"fields": ("max_choices", "rule", "floor", "cap")}),
         ("True or false", {"fields": ("answer", "other_credit")}),
         ("Number", {"fields": ("value", "tolerance", "unit")}),
@@ -252,11 +266,13 @@ class QuestionAdmin(OwnedAdmin):
         """Show the faults of an existing question, and to those who may not change it the settings as they are."""
         (name, options), *of_kinds = super().get_fieldsets(request, obj)
         if obj is None:
-            return [(name, options), *of_kinds]
+            # The sections to select from are those of its exam.
+            (part, _), *others = of_kinds
+            return [(name, options), (part, {"fields": ("shuffle",)}), *others]
         shown = [(name, {"fields": (*options["fields"], "faults")})]
         if self.has_change_permission(request, obj):
             return [*shown, *of_kinds]
-        return [*shown, ("Key", {"fields": ("max_choices", "value", "tolerance", "settings")})]
+        return [*shown, of_kinds[0], ("Key", {"fields": ("max_choices", "value", "tolerance", "settings")})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Question | None = None) -> tuple[str, ...]:
         """Show the faults of an existing question."""

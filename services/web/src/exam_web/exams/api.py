@@ -14,9 +14,9 @@ from exam_papers.images.acceptance import MAX_UPLOAD
 from exam_web.common import cache
 from exam_web.exams import selectors, services
 from exam_web.exams.images import image_store
-from exam_web.exams.interactions import listed, listed_warnings
+from exam_web.exams.interactions import listed_warnings
 from exam_web.exams.kinds import read_settings, stored_value
-from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.models import Choice, Exam, Image, Question, Section
 from exam_web.exams.schemas import (
     Attempts,
     ChoiceFields,
@@ -35,8 +35,12 @@ from exam_web.exams.schemas import (
     QuestionNew,
     Review,
     Scoring,
+    SectionFields,
+    SectionKept,
+    SectionNew,
     SittingShown,
 )
+from exam_web.exams.sections import given_in, given_of, sections_of, with_pools
 from exam_web.http.paging import Paging, page_of
 from exam_web.users.authentication import PersonAuth, person_of
 from exam_web.users.models import User
@@ -87,6 +91,28 @@ def exam_update(request: HttpRequest, slug: str, body: ExamChange) -> ExamForAut
 def exam_delete(request: HttpRequest, slug: str) -> Status[None]:
     """Delete an exam that no sitting used."""
     services.exam_delete(exam=_own(request, slug))
+    return Status(204, None)
+
+
+@router.post("/exams/{slug}/sections", response={201: SectionKept})
+def section_create(request: HttpRequest, slug: str, body: SectionNew) -> Status[SectionKept]:
+    """Add a section after the others; questions are put in it by their `section`."""
+    fields = body.model_dump(exclude={"id"})
+    return Status(201, _section(services.section_save(exam=_own(request, slug), ident=body.id, fields=fields)))
+
+
+@router.put("/exams/{slug}/sections/{ident}", response=SectionKept)
+def section_update(request: HttpRequest, slug: str, ident: str, body: SectionFields) -> SectionKept:
+    """Change a section; its questions stay."""
+    exam = _own(request, slug)
+    section = _section_of(exam, ident)
+    return _section(services.section_save(exam=exam, ident=ident, fields=body.model_dump(), section=section))
+
+
+@router.delete("/exams/{slug}/sections/{ident}", response={204: None})
+def section_delete(request: HttpRequest, slug: str, ident: str) -> Status[None]:
+    """Delete a section; its questions stay, in no section."""
+    services.section_delete(section=_section_of(_own(request, slug), ident))
     return Status(204, None)
 
 
@@ -172,7 +198,12 @@ def image_retrieve(request: HttpRequest, slug: str, sha256: str) -> HttpResponse
 def _page(user: User, paging: Paging) -> dict[str, Any]:
     # Named: a query that groups rows has no order of its model.
     exams = selectors.exams_visible_to(user).annotate(question_count=Count("questions")).order_by("slug")
-    page = page_of(exams, paging, lambda exam: _listed(exam, questions=cast("Any", exam).question_count))
+
+    def count(exam: Exam) -> int:
+        questions = int(cast("Any", exam).question_count)
+        return given_of(exam, questions) if user.kind == User.Kind.STUDENT else questions
+
+    page = page_of(with_pools(exams), paging, lambda exam: _listed(exam, questions=count(exam)))
     return ExamPage(**page).model_dump(mode="json")
 
 
@@ -188,7 +219,7 @@ def _listed(exam: Exam, *, questions: int) -> ExamListed:
 
 
 def _for_author(exam: Exam, user: User) -> ExamForAuthor:
-    questions = list(selectors.questions_of(exam))
+    questions, sections = list(selectors.questions_of(exam)), sections_of(exam)
     read = selectors.read_questions(questions)
     return ExamForAuthor(
         **_listed(exam, questions=len(questions)).model_dump(),
@@ -199,8 +230,9 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
         format=cast("Format", exam.format),
         namespaces=exam.namespaces,
         sittings=_sittings(exam, user),
+        sections=[_section(section) for section in sections],
         items=[_question(question) for question in questions],
-        faults=[*selectors.instructions_faults(exam), *listed(read)],
+        faults=selectors.exam_faults(exam, sections, questions, read),
         warnings=listed_warnings(read),
     )
 
@@ -208,7 +240,7 @@ def _for_author(exam: Exam, user: User) -> ExamForAuthor:
 def _for_student(exam: Exam, user: User) -> ExamForStudent:
     digest = selectors.paper_shown_to(user, exam)
     return ExamForStudent(
-        **_listed(exam, questions=exam.questions.count()).model_dump(),
+        **_listed(exam, questions=given_in(exam)).model_dump(),
         attempts=_attempts(exam),
         scoring=_scoring(exam),
         review=cast("Review", exam.review),
@@ -255,11 +287,23 @@ def _sittings(exam: Exam, user: User) -> list[SittingShown]:
     ]
 
 
+def _section(section: Section) -> SectionKept:
+    return SectionKept(
+        id=section.ident,
+        title=section.title,
+        instructions=section.instructions,
+        draw=section.draw,
+        shuffle=section.shuffle,
+    )
+
+
 def _question(question: Question) -> QuestionKept:
     # A setting that cannot be read is listed in the exam's faults.
     settings, _ = read_settings(KindName(question.kind), question.settings)
     return QuestionKept(
         id=question.ident,
+        section=question.section.ident if question.section else None,
+        shuffle=question.shuffle,
         kind=question.kind,  # type: ignore[arg-type]  # the column's values are those of the literal
         text=question.text,
         format=cast("Format", question.format),
@@ -293,6 +337,13 @@ def _visible(user: User, slug: str) -> Exam:
 def _own(request: HttpRequest, slug: str) -> Exam:
     person = person_of(request)
     return _visible(person.doctor, slug)
+
+
+def _section_of(exam: Exam, ident: str) -> Section:
+    section = exam.sections.filter(ident=ident).first()
+    if section is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"{exam.slug} has no section {ident!r}")
+    return section
 
 
 def _question_of(exam: Exam, ident: str) -> Question:

@@ -25,7 +25,7 @@ from exam_core.questions.ordering import Ordering
 from exam_core.questions.text import AcceptedText, ShortText
 from exam_core.validation import count_fault, question_faults
 from exam_web.exams.kinds import MAX_PARTS, read_settings, settings_of
-from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.models import Choice, Exam, Image, Question, Section
 
 LISTS: Final = frozenset({"choices", "stems", "distractors", "items", "accepted"})
 """Members on whose items the other rules of a question depend."""
@@ -64,6 +64,7 @@ def read_question(row: Question, parts: Iterable[Choice]) -> ReadQuestion:
         weight=row.weight,
         image=_ref(row.image),
         format=TextFormat(row.format),
+        shuffle=row.shuffle,
     )
     # A member that could not be read has a fault already, and most rules depend on the question's lists.
     core = (fault for fault in question_faults(question) if not reader.unreadable & {fault.member, *LISTS})
@@ -215,18 +216,20 @@ class _Reader:
         return Ordering(items=tuple(items), **values)
 
 
-def question_row(question: AuthoredQuestion, *, exam: Exam, position: int) -> Question:
+def question_row(question: AuthoredQuestion, *, exam: Exam, position: int, section: Section | None = None) -> Question:
     """Return the row of a question, not saved, with its image's digest."""
     interaction = question.interaction
     value, tolerance = _first_number(interaction) or (None, Decimal(0))
     return Question(
         exam=exam,
+        section=section,
         ident=question.id,
         position=position,
         kind=interaction.kind.value,
         text=question.text,
         format=question.format.value,
         weight=question.weight,
+        shuffle=question.shuffle,
         image_id=question.image.sha256 if question.image else None,
         max_choices=interaction.max_choices if isinstance(interaction, MultipleChoice) else None,
         value=value,

@@ -1,4 +1,4 @@
-"""Exams, questions, choices and images."""
+"""Exams, sections, questions, choices and images."""
 
 import re
 from decimal import Decimal
@@ -170,6 +170,40 @@ class Exam(models.Model):
         return Review(self.review)
 
 
+class Section(models.Model):
+    """A part of an exam; `exam_web.exams.sections` reads it with its questions, which follow one another."""
+
+    exam = models.ForeignKey(Exam, on_delete=models.CASCADE, related_name="sections")
+    ident = models.SlugField(max_length=limits.MAX_IDENT)
+    position = models.PositiveIntegerField()
+    title = models.CharField(max_length=limits.MAX_TITLE, blank=True)
+    instructions = models.TextField(max_length=limits.MAX_TEXT, blank=True)
+    draw = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="How many of its questions each student gets; all if empty",
+    )
+    shuffle = models.BooleanField(
+        default=True, db_default=True, help_text="Each student sees its questions in an own order"
+    )
+
+    class Meta:
+        """Positions and ids are unique within an exam."""
+
+        ordering = ("exam", "position")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=("exam", "ident"), name="section_ident_once"),
+            models.UniqueConstraint(
+                fields=("exam", "position"), name="section_position_once", deferrable=models.Deferrable.DEFERRED
+            ),
+            models.CheckConstraint(condition=Q(draw__isnull=True) | Q(draw__gte=1), name="section_draw_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ident}: {self.title}" if self.title else self.ident
+
+
 class Question(models.Model):
     """A question of an exam, with its key; `exam_web.exams.interactions` reads it and its parts.
 
@@ -177,6 +211,14 @@ class Question(models.Model):
     """
 
     exam = models.ForeignKey(Exam, on_delete=models.CASCADE, related_name="questions")
+    section = models.ForeignKey(
+        Section,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="questions",
+        help_text="If the exam has sections, each question is in one, and those of a section follow one another",
+    )
     ident = models.SlugField(max_length=limits.MAX_IDENT)
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=MAX_KIND, choices=[(kind.value, kind.value) for kind in KindName])
@@ -187,6 +229,12 @@ class Question(models.Model):
         decimal_places=limits.WEIGHT_PLACES,
         default=Decimal(1),
         validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(limits.MAX_WEIGHT))],
+    )
+    shuffle = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="single, multiple, matching: each student sees choices, stems and targets in an own order. If not,"
+        " choices and stems are in this order, and targets in the alphabet's",
     )
     image = models.ForeignKey(Image, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     max_choices = models.PositiveSmallIntegerField(null=True, blank=True)

@@ -1,6 +1,7 @@
 """The admin's forms of questions and their parts, with a field for each member that some kind has."""
 
-from typing import Any, ClassVar, Final
+from functools import cached_property
+from typing import Any, ClassVar, Final, cast
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget
@@ -107,6 +108,9 @@ class QuestionForm(ImageForm):
             initial["answer"] = _ANSWERS[answer]
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
+        # A new question gets its section on its exam's page, or once it is saved.
+        if instance is not None and "section" in self.fields:
+            cast("Any", self.fields["section"]).queryset = instance.exam.sections.all()
 
     def clean(self) -> dict[str, Any] | None:
         """Put the settings of the kind together, and check them beside their fields."""
@@ -161,7 +165,21 @@ class PartForm(ImageForm):
 
 
 class QuestionFormSet(PositionedFormSet):
-    """The questions of an exam; new ones have its format."""
+    """The questions of an exam; new ones have its format, and each may be in one of its sections."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:  # noqa: ANN401 - Django's signature
+        """Offer the exam's sections."""
+        super().add_fields(form, index)
+        field = form.fields.get("section")
+        # Without it to those who may only view; a new exam has no sections yet.
+        if field is not None:
+            field.queryset = self.instance.sections.all() if self.instance.pk else field.queryset.none()
+            field.choices = [("", field.empty_label), *self._sections]
+
+    @cached_property
+    def _sections(self) -> list[tuple[int, str]]:
+        """The exam's sections as choices, read once for all rows."""
+        return [(row.pk, str(row)) for row in self.instance.sections.all()] if self.instance.pk else []
 
     def save_new(self, form: Any, commit: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - Django's signature
         """Give a new question the exam's format."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from exam_core import limits
 from exam_core.credits import parse_credit
 from exam_core.numbers import parse_decimal
+from exam_core.paper import MAX_QUESTIONS
 from exam_core.questions.model import KindName
 from exam_web.exams.kinds import ALL_SETTINGS, MAX_PARTS, SETTINGS, foreign_setting, read_settings
 from exam_web.exams.models import MAX_CREDIT
@@ -186,6 +187,16 @@ class QuestionFields(QuestionSettings):
         max_digits=limits.WEIGHT_DIGITS + limits.WEIGHT_PLACES,
         decimal_places=limits.WEIGHT_PLACES,
     )
+    shuffle: bool | None = Field(
+        None,
+        description="`single`, `multiple`, `matching`: whether each student sees choices, stems and targets in an own"
+        " order; left out, true for a new question, else unchanged",
+    )
+    section: str | None = Field(
+        None,
+        description="The id of its section, after whose other questions it is placed; left out, none for a new"
+        " question, else unchanged",
+    )
     image: str | None = None
     max_choices: int | None = Field(
         None, ge=1, le=limits.MAX_CHOICES, description="`multiple`: how many choices may be selected, by default all"
@@ -219,11 +230,12 @@ class QuestionFields(QuestionSettings):
         return {name: value for name in ALL_SETTINGS if (value := getattr(self, name)) is not None}
 
     def columns(self) -> dict[str, Any]:
-        """Return the columns of the row, without a format that is left out."""
+        """Return the columns of the row, without those that are left out."""
         columns = self.model_dump(exclude={"id", "choices", *ALL_SETTINGS}) | {"settings": self._settings()}
-        if columns["format"] is None:
-            del columns["format"]
-        return columns
+        left_out = {name for name in ("format", "shuffle") if columns[name] is None}
+        if "section" not in self.model_fields_set:
+            left_out.add("section")
+        return {name: value for name, value in columns.items() if name not in left_out}
 
 
 class QuestionNew(QuestionFields):
@@ -246,6 +258,25 @@ class QuestionNew(QuestionFields):
         return self
 
 
+class SectionFields(Schema):
+    """The editable members of a section."""
+
+    title: str = Field("", max_length=limits.MAX_TITLE)
+    instructions: str = Field(
+        "", max_length=limits.MAX_TEXT, description="Shown before its questions, in the exam's format"
+    )
+    draw: int | None = Field(
+        None, ge=1, le=MAX_QUESTIONS, description="How many of its questions each student gets; null is all of them"
+    )
+    shuffle: bool = Field(True, description="Whether each student sees its questions in an own order")
+
+
+class SectionNew(SectionFields):
+    """A new section, after the others."""
+
+    id: str = Field(max_length=limits.MAX_IDENT, pattern=limits.IDENT_PATTERN)
+
+
 class SittingShown(Schema):
     """A sitting in an exam."""
 
@@ -263,7 +294,7 @@ class ExamListed(Schema):
     slug: str
     title: str
     level: str
-    questions: int
+    questions: int = Field(description="How many it has; for a student, how many of them each student gets")
     updated_at: datetime
     # A page that a release without drafts cached lacks it.
     published: bool = True
@@ -311,15 +342,27 @@ class QuestionKept(SettingsKept):
     """A stored question with its key, for its author."""
 
     id: str
+    section: str | None
     kind: Kind
     text: str
     format: Format
     weight: Decimal
+    shuffle: bool
     image: str | None
     max_choices: int | None
     value: Decimal | None
     tolerance: Decimal
     choices: list[ChoiceKept]
+
+
+class SectionKept(Schema):
+    """A stored section; its questions follow one another in `items`."""
+
+    id: str
+    title: str
+    instructions: str
+    draw: int | None = Field(description="How many of its questions each student gets; null is all of them")
+    shuffle: bool = Field(description="Whether each student sees its questions in an own order")
 
 
 class ExamForAuthor(ExamListed):
@@ -332,6 +375,7 @@ class ExamForAuthor(ExamListed):
     namespaces: list[str]
     sittings: list[SittingShown]
     format: Format
+    sections: list[SectionKept]
     items: list[QuestionKept]
     faults: list[str] = Field(description="Why the exam cannot be frozen for a sitting")
     warnings: list[str] = Field(description="What the author may not have meant; a sitting is possible")

@@ -1,6 +1,6 @@
 """Queries for exams, and their conversion to the core's types."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from django.db import transaction
@@ -10,8 +10,9 @@ from exam_core.authored import AuthoredExam, TextFormat
 from exam_core.problems import Problem, ProblemKind
 from exam_core.review import Review
 from exam_web.exams.interactions import ReadQuestion, RowFault, listed, read_question
-from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.models import Choice, Exam, Image, Question, Section
 from exam_web.exams.rendering import faults_of, text_faults
+from exam_web.exams.sections import listed_faults, read_sections, sections_of
 from exam_web.users.models import User
 
 
@@ -59,22 +60,30 @@ def exam_authored(exam: Exam) -> tuple[AuthoredExam, list[Image]]:
     """
     with transaction.atomic():
         Exam.objects.select_for_update(of=("self",)).get(pk=exam.pk)
-        rows = list(questions_of(exam))
+        rows, sections = list(questions_of(exam)), sections_of(exam)
     questions = read_questions(rows)
-    if faults := [*instructions_faults(exam), *listed(questions)]:
+    if faults := exam_faults(exam, sections, rows, questions):
         raise Problem(ProblemKind.PAPER_INVALID, f"{exam.slug}: {'; '.join(faults)}", faults=faults)
-    return _authored(exam, questions), _images(rows)
+    return _authored(exam, sections, rows, questions), _images(rows)
 
 
 def exam_content(exam: Exam) -> AuthoredExam:
     """Return an exam's present content, which may have faults; read without a lock, for queries."""
-    return _authored(exam, read_questions(questions_of(exam)))
+    rows = list(questions_of(exam))
+    return _authored(exam, sections_of(exam), rows, read_questions(rows))
+
+
+def exam_faults(
+    exam: Exam, sections: Sequence[Section], rows: Sequence[Question], questions: Sequence[ReadQuestion]
+) -> list[str]:
+    """List every reason why an exam cannot be frozen: those of its instructions, its questions and its sections."""
+    return [*_instructions_faults(exam), *listed(questions), *listed_faults(exam, sections, rows)]
 
 
 def questions_of(exam: Exam) -> QuerySet[Question]:
-    """Return an exam's questions in order, with their choices and images prefetched."""
+    """Return an exam's questions in order, with their sections, and with choices and images prefetched."""
     choices = Prefetch("choices", Choice.objects.select_related("image"))
-    return exam.questions.select_related("image").prefetch_related(choices).order_by("position")
+    return exam.questions.select_related("section", "image").prefetch_related(choices).order_by("position")
 
 
 def read_questions(rows: Iterable[Question]) -> tuple[ReadQuestion, ...]:
@@ -89,8 +98,7 @@ def read_row(row: Question, parts: Iterable[Choice]) -> ReadQuestion:
     return replace(read, faults=(*read.faults, *faults), warnings=() if faults else read.warnings)
 
 
-def instructions_faults(exam: Exam) -> list[str]:
-    """List what is wrong with an exam's instructions."""
+def _instructions_faults(exam: Exam) -> list[str]:
     return [f"instructions: {reason}" for reason in faults_of(exam.instructions, TextFormat(exam.format))]
 
 
@@ -106,13 +114,16 @@ def part_faults(question: Question) -> dict[int | None, str]:
     return found
 
 
-def _authored(exam: Exam, questions: Iterable[ReadQuestion]) -> AuthoredExam:
+def _authored(
+    exam: Exam, sections: Sequence[Section], rows: Sequence[Question], questions: Iterable[ReadQuestion]
+) -> AuthoredExam:
     return AuthoredExam(
         slug=exam.slug,
         title=exam.title,
         instructions=exam.instructions,
         format=TextFormat(exam.format),
         questions=tuple(each.question for each in questions),
+        sections=read_sections(sections, rows),
     )
 
 

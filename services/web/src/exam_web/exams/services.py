@@ -1,14 +1,16 @@
 """Create, change, delete and import exams."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Max, ProtectedError
+from django.db.models import F, Max, ProtectedError
 from django.db.models.functions import Now
 
 from exam_core.authored import AuthoredQuestion
+from exam_core.authored import Section as CoreSection
 from exam_core.authoring.exam import ExamDocument
 from exam_core.canonical import Json
 from exam_core.problems import Problem, ProblemKind
@@ -16,9 +18,10 @@ from exam_core.scoring import MultipleRule, Policy
 from exam_web.common import cache
 from exam_web.exams.images import image_keep
 from exam_web.exams.interactions import part_rows, question_row
-from exam_web.exams.models import Choice, Exam, Image, Question
+from exam_web.exams.models import Choice, Exam, Image, Question, Section
 from exam_web.exams.ownership import check_namespace, default_owner
 from exam_web.exams.schemas import ExamNew, QuestionNew
+from exam_web.exams.sections import section_row
 from exam_web.users.models import Doctor, Level
 
 LISTS = "exam-lists"
@@ -96,7 +99,13 @@ def exam_touch(*, exam: Exam) -> None:
 
 
 def question_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], question: Question | None = None) -> Question:
-    """Create a question at the end of an exam, or change one; without a format, a new one has that of the exam."""
+    """Create a question at the end of an exam or of its section, or change one.
+
+    Without a format, a new one has that of the exam. One that is put in another section is moved to its end.
+
+    Raises:
+        Problem: CONFLICT when the id is taken, INVALID with the field, also when there is no such section.
+    """
     with transaction.atomic():
         exam_touch(exam=exam)
         if question is None:
@@ -105,8 +114,25 @@ def question_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], question
             question = Question(
                 exam=exam, ident=ident, position=_next_position(exam.questions.all()), format=exam.format
             )
-        _save_fields(question, fields)
+        if "section" in fields:
+            _put_in_section(question, fields["section"])
+        _save_fields(question, {name: value for name, value in fields.items() if name != "section"})
     return question
+
+
+def _put_in_section(question: Question, ident: str | None) -> None:
+    """Put a question, not saved, after the others of the section with an id; None takes it out of any."""
+    exam, former = question.exam, question.section_id
+    question.section = None if ident is None else exam.sections.filter(ident=ident).first()
+    if ident is not None and question.section is None:
+        raise Problem(ProblemKind.INVALID, f"section: {exam.slug} has no section {ident!r}")
+    others = exam.questions.exclude(pk=question.pk)
+    last = others.filter(section=question.section).aggregate(last=Max("position"))["last"]
+    if question.section is None or question.section_id == former or last is None:
+        return
+    # Positions are checked at the end of the transaction.
+    others.filter(position__gt=last).update(position=F("position") + 1)
+    question.position = last + 1
 
 
 def question_create(*, exam: Exam, question: QuestionNew) -> Question:
@@ -123,6 +149,29 @@ def question_delete(*, question: Question) -> None:
     with transaction.atomic():
         exam_touch(exam=question.exam)
         question.delete()
+
+
+def section_save(*, exam: Exam, ident: str, fields: Mapping[str, Any], section: Section | None = None) -> Section:
+    """Create a section at the end of an exam, or change one.
+
+    Raises:
+        Problem: CONFLICT when the id is taken, INVALID with the field.
+    """
+    with transaction.atomic():
+        exam_touch(exam=exam)
+        if section is None:
+            if exam.sections.filter(ident=ident).exists():
+                raise Problem(ProblemKind.CONFLICT, f"{exam.slug} already has a section {ident!r}")
+            section = Section(exam=exam, ident=ident, position=_next_position(exam.sections.all()))
+        _save_fields(section, fields)
+    return section
+
+
+def section_delete(*, section: Section) -> None:
+    """Delete a section; its questions stay, in no section."""
+    with transaction.atomic():
+        exam_touch(exam=section.exam)
+        section.delete()
 
 
 def choice_save(*, question: Question, ident: str, fields: Mapping[str, Any], choice: Choice | None = None) -> Choice:
@@ -154,8 +203,9 @@ def exam_import(
 ) -> Exam:
     """Create or update an exam from a document in one transaction; delete what the document lacks.
 
-    Questions and choices keep their rows by their ids, so that importing the same document again changes nothing. An
-    exam without an author gets the given one. A new exam is published unless `draft`; an existing one stays what it is.
+    Sections, questions and choices keep their rows by their ids, so that importing the same document again changes
+    nothing. An exam without an author gets the given one. A new exam is published unless `draft`; an existing one stays
+    what it is.
 
     Args:
         document: the exam.
@@ -167,11 +217,9 @@ def exam_import(
 
     Raises:
         Problem: INVALID when the level is unknown, CONFLICT when the exam is another Doctor's, NAMESPACE_NOT_ALLOWED,
-            OWNER_REQUIRED, PAPER_INVALID when it has sections or lists that are not shuffled, which have no columns.
+            OWNER_REQUIRED.
     """
     authored = document.exam
-    if authored.sections or any(question.in_order for question in authored.questions):
-        raise Problem(ProblemKind.PAPER_INVALID, f"{authored.slug}: sections and 'shuffle' cannot be stored", faults=[])
     with transaction.atomic():
         exam = Exam.objects.select_for_update(of=("self",)).filter(slug=authored.slug).first()
         if exam is None:
@@ -206,13 +254,19 @@ def _import_questions(exam: Exam, document: ExamDocument) -> list[Question]:
     for accepted in document.images.values():
         image_keep(accepted=accepted)
     exam.questions.exclude(ident__in=[question.id for question in document.exam.questions]).delete()
-    questions = enumerate(document.exam.questions)
+    sections = _import_sections(exam, document.exam.sections)
+    placed = enumerate(zip_longest(document.exam.questions, sections))
     return Question.objects.bulk_create(
-        [question_row(question, exam=exam, position=position) for position, question in questions],
+        [
+            question_row(question, exam=exam, position=position, section=section)
+            for position, (question, section) in placed
+        ],
         update_conflicts=True,
         unique_fields=["exam", "ident"],
         update_fields=[
+            "section",
             "position",
+            "shuffle",
             "kind",
             "text",
             "format",
@@ -224,6 +278,18 @@ def _import_questions(exam: Exam, document: ExamDocument) -> list[Question]:
             "settings",
         ],
     )
+
+
+def _import_sections(exam: Exam, sections: Sequence[CoreSection]) -> list[Section]:
+    """Make an exam's sections equal to a document's; return the section of each question, none without sections."""
+    exam.sections.exclude(ident__in=[section.id for section in sections]).delete()
+    rows = Section.objects.bulk_create(
+        [section_row(section, exam=exam, position=position) for position, section in enumerate(sections)],
+        update_conflicts=True,
+        unique_fields=["exam", "ident"],
+        update_fields=["position", "title", "instructions", "draw", "shuffle"],
+    )
+    return [row for row, section in zip(rows, sections, strict=True) for _ in range(section.size)]
 
 
 def _import_parts(rows: list[Question], questions: Sequence[AuthoredQuestion]) -> None:
@@ -262,7 +328,7 @@ def _policy(policy: Policy, rules: Mapping[str, Any]) -> dict[str, Json]:
     return changed.to_json()
 
 
-def _save_fields(row: Question | Choice, fields: Mapping[str, Any]) -> None:
+def _save_fields(row: Section | Question | Choice, fields: Mapping[str, Any]) -> None:
     """Assign fields, an image by its digest, and save."""
     for name, value in fields.items():
         setattr(row, name, _image_named(value) if name == "image" else value)

@@ -10,7 +10,7 @@ from exam_web.users.models import User
 DOCTOR_PERMISSIONS = frozenset(
     {
         f"exams.{verb}_{model}"
-        for model in ("exam", "question", "choice")
+        for model in ("exam", "section", "question", "choice")
         for verb in ("add", "change", "delete", "view")
     }
     | {f"sittings.{verb}_accommodation" for verb in ("add", "change", "view")}
