@@ -54,7 +54,7 @@ def _value(node: yaml.Node) -> Json:
             members[name] = _value(value)
         return members
     text = str(node.value)
-    if node.style is not None:
+    if isinstance(node, yaml.ScalarNode) and node.style is not None:
         return text
     if text in _FLAGS:
         return _FLAGS[text]
