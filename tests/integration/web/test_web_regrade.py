@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from exam_core.adjustments.listing import Adjustments
 from exam_core.commitments import adjustments_salt
 from exam_core.fold import root_digest, seal_bucket
 from exam_core.keys import PublicKeySet
@@ -346,4 +347,4 @@ def test_the_api_describes_regrades(people) -> None:
     assert {"get"} == set(schema["paths"][f"{path}/{{number}}/changes"])
     [example] = schema["components"]["schemas"]["RevisionNew"]["properties"]["adjustments"]["examples"]
     assert {each["change"] for each in example} == {"accept-number", "leave-out", "policy"}
-    assert Policy.from_json({"format": 1, "multiple": "proportional", "adjustments": {"entries": example}})
+    assert Adjustments.from_json({"entries": example}).to_json() == {"entries": example}

@@ -197,7 +197,7 @@ def test_changed_adjustments_are_found() -> None:
     policy = Policy(adjustments=others[-1])
     consistent = replace(second, policy=policy.to_json(), policy_digest=policy.digest)
     assert any("student 1 has" in each for each in faults(replace(RECORD, revisions=[consistent])))
-    unreadable = replace(second, policy=second.policy | {"adjustments": {"entries": [{"change": "none"}]}})
+    unreadable = replace(second, policy={**second.policy, "adjustments": {"entries": [{"change": "none"}]}})
     assert any("its policy cannot be read" in each for each in faults(replace(RECORD, revisions=[unreadable])))
 
 

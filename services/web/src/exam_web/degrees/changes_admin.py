@@ -1,6 +1,6 @@
 """What a revision changes, in the admin: on the page of its sitting, and compared with the published one."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -90,7 +90,7 @@ class RevisionWithChangesAdmin(RevisionAdmin):
 class SittingWithRevisionsAdmin(SittingAdmin):
     """A sitting's page, with its revisions: what each changed and why."""
 
-    readonly_fields = (*SittingAdmin.readonly_fields, "grading")
+    readonly_fields: ClassVar[tuple[str, ...]] = (*SittingAdmin.readonly_fields, "grading")
 
     @admin.display(description="Grading revisions")
     def grading(self, sitting: Sitting) -> str:

@@ -3,6 +3,7 @@
 It also shows on each exam's page which papers its sittings hold; the app `exams` does not know sittings.
 """
 
+from typing import ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -72,7 +73,7 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
     list_filter = ("state", "level")
     search_fields = ("name", "exam__slug")
     actions = ("freeze_anew", "mark_for_solving", "grade_again", "publish")
-    readonly_fields: tuple[str, ...] = ("content",)
+    readonly_fields: ClassVar[tuple[str, ...]] = ("content",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sitting]:
         """All sittings, or for a Doctor those of their exams."""
