@@ -15,6 +15,7 @@ from exam_harness.oracle.history import AttemptStart, History
 from exam_harness.scenarios.sitting.checks import ScheduledSitting, SittingEvidence
 from exam_harness.scenarios.sitting.proofs import check_proofs, fetch_proofs
 from exam_harness.students.cohort import open_cohort
+from exam_harness.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -211,6 +212,41 @@ def test_a_change_in_cassandra_is_found(platform, graded, audit) -> None:
         assert "bucket 0: there is no intact seal" in output
         session.execute(update, [seal.data, _uuid(sitting)])
         assert audit()[0] == 0
+
+
+def test_a_regrade_with_adjustments_is_verified(platform, graded, audit, address) -> None:
+    """If a Doctor regrades with adjustments, statements and audit pass; one that is changed later is found."""
+    sitting, _ = graded
+    doctor = platform.accounts.doctors[0]
+    with psycopg.connect(platform.stack.postgres.dsn(), autocommit=True) as owner:
+        # The exam came without an author, as from a file.
+        author = "UPDATE exams_exam SET author_id = u.id FROM users_user u WHERE u.username = %s AND slug = %s"
+        owner.execute(author, [doctor.username, sitting.name])
+    credentials = {"username": doctor.username, "password": doctor.password}
+    login = platform.request("POST", "/api/auth/doctors/login", host="localhost", json=credentials)
+    token = login.json()["access"]
+    path = f"/api/sittings/{sitting.name}/revisions"
+    change = {"change": "leave-out", "question": 0, "reason": "Not part of the course."}
+    body = {"note": "The board's decision", "adjustments": [change]}
+    opened = platform.request("POST", path, host="localhost", token=token, json=body)
+    assert opened.status_code == 201, opened.text
+
+    def shown() -> dict[str, Any]:
+        reply = platform.request("GET", f"{path}/2", host="localhost", token=token)
+        revision: dict[str, Any] = reply.json()
+        return revision
+
+    eventually(lambda: shown()["state"] == "graded", "the revision is graded", seconds=60)
+    changes = platform.request("GET", f"{path}/2/changes", host="localhost", token=token).json()
+    assert (changes["maximum_changed"], changes["before"]["students"]) == (3, 3)
+    platform.client.publish(sitting.name, 2)
+    assert audit("--from", address)[0] == 0
+    where = f"sitting_id = '{sitting.id}' AND number = 2"
+    value = "jsonb_set(policy, '{adjustments,entries,0,reason}', '\"Another one\"')"
+    with changed(platform.stack.postgres.dsn(), "sittings_revision", "policy", value, where):
+        code, output = audit("--from", address)
+    assert (code, "revision 2: policy: digest" in output) == (1, True), output
+    assert audit("--from", address)[0] == 0
 
 
 def test_a_sitting_that_does_not_exist(platform, audit, capsys) -> None:

@@ -15,6 +15,8 @@ from exam_cli import verify_sitting
 from exam_cli.__main__ import main
 from exam_cli.audit.recompute import Audit
 from exam_cli.audit.records import BucketRecord, ChunkRecord, RevisionRecord, SittingRecord, StoredBucket
+from exam_core.adjustments.listing import Adjustments
+from exam_core.adjustments.model import LeaveOut, SetWeight
 from exam_core.answer_value import AnswerValue
 from exam_core.answers import Answer, Start, answer_id_of
 from exam_core.authored import AuthoredExam, AuthoredQuestion
@@ -151,6 +153,52 @@ def test_a_correct_sitting_has_no_fault() -> None:
     """If nothing was changed, everything follows from the answer log, and points were earned and missed."""
     assert faults(RECORD) == []
     assert {degree.total for degree in REVISION.degrees} == {"0", "1.5"}
+
+
+ADJUSTMENTS = Adjustments(
+    (
+        LeaveOut(question=1, reason="Not part of the course."),
+        SetWeight(question=0, weight=Decimal(3), reason="Announced."),
+    ),
+    salt="6f1c2e",
+)
+
+
+def regraded(adjustments: Adjustments) -> RevisionRecord:
+    """A second revision with adjustments, as web and graders record it."""
+    policy = Policy(adjustments=adjustments)
+    revision = replace(REVISION, number=2, policy=policy.to_json(), policy_digest=policy.digest, ledger=[], degrees=[])
+    audit = Audit(replace(RECORD, revisions=[revision]))
+    roots = audit.degree_roots(revision)
+    ledger = [ChunkRecord(chunk=root.bucket, degrees=root.students, tree_root=root.root) for root in roots]
+    return replace(revision, ledger=ledger, degrees=list(audit.degrees(revision).values()))
+
+
+def test_a_regrade_with_adjustments_has_no_fault() -> None:
+    """A revision with adjustments is recomputed with them, beside the one before, which keeps its degrees."""
+    second = regraded(ADJUSTMENTS)
+    assert faults(replace(RECORD, revisions=[REVISION, second])) == []
+    assert {degree.total for degree in second.degrees} == {"0", "3"}
+    assert {degree.maximum for degree in second.degrees} == {"3"}
+
+
+def test_changed_adjustments_are_found() -> None:
+    """If a reason, an adjustment or the salt is changed later, the audit names the policy, or the degrees."""
+    second = regraded(ADJUSTMENTS)
+    leave_out, weight = ADJUSTMENTS.entries
+    others = (
+        Adjustments((replace(leave_out, reason="Another one."), weight), salt=ADJUSTMENTS.salt),
+        Adjustments(ADJUSTMENTS.entries, salt="other"),
+        Adjustments((weight,), salt=ADJUSTMENTS.salt),
+    )
+    for other in others:
+        changed = replace(second, policy=Policy(adjustments=other).to_json())
+        assert any("revision 2: policy: digest" in each for each in faults(replace(RECORD, revisions=[changed])))
+    policy = Policy(adjustments=others[-1])
+    consistent = replace(second, policy=policy.to_json(), policy_digest=policy.digest)
+    assert any("student 1 has" in each for each in faults(replace(RECORD, revisions=[consistent])))
+    unreadable = replace(second, policy={**second.policy, "adjustments": {"entries": [{"change": "none"}]}})
+    assert any("its policy cannot be read" in each for each in faults(replace(RECORD, revisions=[unreadable])))
 
 
 SEALED = SealedBucket(RECORD.stored[0].seal or b"")

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_core.degree_changes import Degrees, Distribution, PassMark, degree_changes, question_changes
+from exam_core.degree_changes import (
+    Degrees,
+    Distribution,
+    PassMark,
+    degree_changes,
+    question_changes,
+    read_pass_mark,
+    rounded_points,
+)
 
 CENTS = st.decimals(min_value=-20, max_value=100, places=2)
 MAXIMA = st.sampled_from([Decimal(0), Decimal(100), Decimal("99.5")])
@@ -123,3 +131,32 @@ def test_degrees_are_in_whole_cents() -> None:
         degree_changes({1: (Decimal("1.005"), Decimal(2))}, {})
     with pytest.raises(ValueError, match="at least 1 bin"):
         degree_changes({}, {}, bins=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("50%", PassMark(share=Fraction(1, 2))),
+        (" 33,5 % ", PassMark(share=Fraction(67, 200))),
+        ("1/3", PassMark(share=Fraction(1, 3))),
+        ("12.5", PassMark(points=Decimal("12.5"))),
+        ("0%", PassMark(share=Fraction(0))),
+    ],
+)
+def test_a_pass_mark_is_read(text: str, mark: PassMark) -> None:
+    """If I write 50% or 1/2, it is a share of the maximum, and 12.5 are points."""
+    assert read_pass_mark(text) == mark
+
+
+@pytest.mark.parametrize("text", ["", "half", "101%", "-1/2", "3/2", "1/0", "%", "9" * 41, "50%%"])
+def test_what_is_no_pass_mark(text: str) -> None:
+    """If it is neither a share nor points, the reason says what to write."""
+    with pytest.raises(ValueError, match="is no pass mark"):
+        read_pass_mark(text)
+
+
+@given(st.fractions(-20, 20, max_denominator=999))
+def test_a_mean_is_rounded_half_up(mean_: Fraction) -> None:
+    """If a mean has many places, I see the nearest cent, and the greater one of two."""
+    difference = Fraction(rounded_points(mean_)) - mean_
+    assert Fraction(-1, 200) < difference <= Fraction(1, 200)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from exam_core.adjustments.faults import adjustment_faults
 from exam_core.adjustments.listing import Adjustments
 from exam_core.adjustments.model import Change
+from exam_core.adjustments.written import as_stored
 from exam_core.answers import parse_answer
 from exam_core.authoring.exam import read_exam
 from exam_core.paper import freeze, plain_text
@@ -24,7 +26,7 @@ from exam_harness.oracle.regrading import Rules, adjusted_score
 
 TEXT = (REPOSITORY / "docs/scoring.md").read_text()
 (DOCUMENT,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-(STORED,) = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
+REQUEST, STORED = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
 NOTHING = "—"
 ORDERING = """
 exam: ordering
@@ -142,6 +144,17 @@ def test_the_stored_policy_is_read_as_it_is_written() -> None:
     """If I read the stored policy of the documentation, it is one that the platform writes."""
     stored = json.loads(STORED)
     assert Policy.from_json(stored).to_json() == stored
+
+
+def test_the_request_of_the_documentation_is_accepted() -> None:
+    """If I send the request of the documentation for its exam, nothing is wrong with it."""
+    request = json.loads(REQUEST)
+    assert set(request) == {"note", "adjustments"}
+    exam = read_exam(DOCUMENT, lambda _: pytest.fail("no images here")).exam
+    paper, key = freeze(exam, range, plain_text)
+    listed = Adjustments.from_json({"entries": [as_stored(each) for each in request["adjustments"]]})
+    assert adjustment_faults(listed, paper, key) == []
+    assert [each["change"] for each in request["adjustments"]] == [entry.change for entry in listed.entries]
 
 
 def test_every_change_is_documented() -> None:

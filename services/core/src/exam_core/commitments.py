@@ -1,4 +1,4 @@
-"""What the trees of a sitting commit to: the sealed attempts, the degrees of a revision, its key.
+"""What a sitting's statements commit to: the sealed attempts, the degrees of a revision, its key and adjustments.
 
 Every leaf is salted with a value derived from the sitting's secret, which only web and the graders have.
 """
@@ -57,3 +57,8 @@ def degree_member(secret: bytes, sitting: UUID, revision: int, degree: DegreeCon
 def commit_to_key(secret: bytes, sitting: UUID, key_digest: str) -> str:
     """Return what is published of a key: its digest salted, because a short key can be guessed from its digest."""
     return derive_salt(secret, "key", str(sitting), key_digest)
+
+
+def adjustments_salt(secret: bytes, sitting: UUID, revision: int) -> str:
+    """Return the salt of a revision's adjustments: the digest of its policy is published, and they could be guessed."""
+    return derive_salt(secret, "adjustments", str(sitting), revision)

@@ -4,12 +4,17 @@ Totals are compared in whole cents, and shares of the maximum by multiplication,
 100,000 students take a second.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from operator import attrgetter
 from typing import Final
+
+from exam_core.credits import parse_credit
+from exam_core.messages import shown
+from exam_core.numbers import parse_decimal
 
 Degrees = Mapping[int, tuple[Decimal, Decimal]]
 """The total and the maximum of each student."""
@@ -41,6 +46,28 @@ class PassMark:
             points = Fraction(self.points or 0) * 10**_PLACES
             return total * points.denominator >= points.numerator
         return total * self.share.denominator >= self.share.numerator * maximum
+
+
+def read_pass_mark(text: str) -> PassMark:
+    """Read a pass mark: `50%` or `1/2` is a share of the maximum, `12.5` are points.
+
+    Raises:
+        ValueError: it is neither, or no degree could be compared with it.
+    """
+    plain = text.strip()
+    try:
+        if plain.endswith("%"):
+            share = Fraction(parse_decimal(plain[:-1])) / 100
+        elif "/" in plain:
+            share = parse_credit(plain)
+        else:
+            return PassMark(points=parse_decimal(plain))
+    except ValueError as error:
+        reason = "write a share like 50% or 1/2, or points like 12.5"
+        raise ValueError(f"{shown(text)} is no pass mark: {reason}") from error
+    if not 0 <= share <= 1:
+        raise ValueError(f"{shown(text)} is no pass mark: a share is from 0% to 100%")
+    return PassMark(share=share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +205,12 @@ def question_changes(pairs: Iterable[tuple[Points, Points]]) -> tuple[QuestionCh
         QuestionChange(question=n, gained=gained.get(n, 0), lost=lost.get(n, 0), difference=sums[n])
         for n in sorted(sums)
     )
+
+
+def rounded_points(points: Fraction) -> Decimal:
+    """Return a mean or median as it is shown: rounded half up to the cent."""
+    cents = points * 10**_PLACES
+    return Decimal(math.floor(cents + Fraction(1, 2))).scaleb(-_PLACES)
 
 
 def _distribution(degrees: Iterable[tuple[int, int]], pass_mark: PassMark | None, bins: int) -> Distribution:

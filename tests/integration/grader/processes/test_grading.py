@@ -1,6 +1,7 @@
 """From answers in the answer log to degrees in the database, with the processes as they are deployed."""
 
 import json
+from decimal import ROUND_HALF_UP, Decimal
 from uuid import uuid4
 
 import httpx
@@ -9,9 +10,10 @@ from django.db import connection
 
 from exam_core.schedule import State
 from exam_harness.environments.processes.ports import free_ports
+from exam_web.degrees.models import Degree
 from exam_web.exams.models import Choice
 from exam_web.sittings.models import Revision
-from exam_web.sittings.services import revision_open
+from exam_web.sittings.services import revision_open, revision_regrade
 
 pytestmark = pytest.mark.integration
 
@@ -99,6 +101,36 @@ def test_a_corrected_key_makes_a_new_revision_beside_the_old(seeded, coordinate)
     assert seeded.degrees(1) == old
     assert seeded.degrees(2) != old
     assert seeded.row.published_revision == 2
+
+
+def test_a_revision_with_adjustments_is_graded(seeded, coordinate) -> None:
+    """I regrade with adjustments: each degree is what a naive count gives, and the old revision keeps its own."""
+    assert coordinate("--sitting", seeded.name, "--local").returncode == 0
+    old = seeded.degrees()
+    adjustments = [
+        {"change": "full-credit", "question": 0, "to": "all", "reason": "Two answers were right."},
+        {"change": "leave-out", "question": 1, "reason": "Not part of the course."},
+        {"change": "accept-number", "question": 2, "answer": "2.7500001", "credit": 0.5, "reason": "Rounded."},
+        {"change": "weight", "question": 3, "weight": 3, "reason": "Announced with three points."},
+    ]
+    revision = revision_regrade(sitting=seeded.sitting, note="The board's decision", adjustments=adjustments)
+    regraded = coordinate("--sitting", seeded.name, "--local", "--revision", "2")
+    assert regraded.returncode == 0, regraded.stdout
+
+    def adjusted(student: int) -> Decimal:
+        answers = seeded.last_answers[student]
+        added = Decimal("0.25") * (answers.get(0) != {"choice 1"})
+        added -= Decimal("0.5") * (answers.get(1) == {"choice 1", "choice 3"})
+        added += Decimal("0.375") * (answers.get(2) == "2.7500001")
+        added += 2 * (answers.get(3) == {"choice 1"})
+        return (old[student] + added).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+    assert seeded.degrees(2) == {student: adjusted(student) for student in old}
+    assert (seeded.degrees(1), seeded.row.published_revision) == (old, 2)
+    rows = Degree.objects.filter(revision=revision)
+    # 12 questions of 1/4, 2/4, … points, without one of 1/2, and with 3 points for 1.
+    assert set(rows.values_list("maximum", flat=True)) == {Decimal("21.00")}
+    assert {(points[0], points[1]) for points in rows.values_list("points", flat=True)} == {("0.25", None)}
 
 
 def test_a_forged_message_opens_no_revision(seeded, start, coordinate, send, wait_until) -> None:

@@ -5,8 +5,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from exam_web.common.admin import ReadOnlyAdmin
+from exam_web.degrees import changes_admin
 from exam_web.degrees.models import Degree
 from exam_web.users.selectors import own_rows
+
+MODULES = (changes_admin,)
+"""Further modules of the admin: Django imports this one alone."""
 
 
 @admin.register(Degree)

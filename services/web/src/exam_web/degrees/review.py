@@ -10,8 +10,8 @@ from exam_core.paper import Key
 from exam_core.paper import Paper as CorePaper
 from exam_core.problems import Problem, ProblemKind
 from exam_core.review import Review, paper_of, right_answers
-from exam_core.scoring import Policy
 from exam_web.degrees.models import Degree
+from exam_web.degrees.points_note import points_note
 from exam_web.degrees.schemas import ReviewShown
 from exam_web.degrees.selectors import is_held_back, require_shown
 from exam_web.degrees.statements import published_revision
@@ -30,7 +30,7 @@ def review_of(sitting: Sitting, student: int) -> ReviewShown:
             shows nothing, UNAVAILABLE as `sealed_members`.
     """
     revision = published_revision(sitting)
-    degree = Degree.objects.filter(revision=revision, student_id=student).first()
+    degree = Degree.objects.select_related("revision").filter(revision=revision, student_id=student).first()
     if degree is None:
         raise Problem(ProblemKind.NOT_FOUND, f"{revision} has no degree of yours")
     require_shown(sitting, Review.DEGREE, "the review contains the degree")
@@ -46,7 +46,7 @@ def review_of(sitting: Sitting, student: int) -> ReviewShown:
     drawn = (attempt.drawn or ()) if attempt and paper.draws else None
     key = None
     if shows(Review.KEY):
-        key = right_answers(paper, Key(bytes(revision.key.body)), Policy.from_json(revision.policy), drawn)
+        key = right_answers(paper, Key(bytes(revision.key.body)), revision.scoring, drawn)
     return ReviewShown(
         sitting=sitting.name,
         review=policy.value,
@@ -55,6 +55,7 @@ def review_of(sitting: Sitting, student: int) -> ReviewShown:
         maximum=degree.maximum,
         answered=degree.answered,
         points=degree.points if shows(Review.POINTS) else None,
+        points_note=points_note(degree) if shows(Review.POINTS) else None,
         paper=cast("dict[str, Any]", paper_of(paper, drawn)) if attempt else None,
         answers=[_shown(paper, each.question, each.answer) for each in attempt.answers] if attempt else None,
         key=key,

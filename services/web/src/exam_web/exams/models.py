@@ -47,13 +47,15 @@ def validate_credit(text: str) -> None:
 
 
 def validate_policy(body: object) -> None:
-    """Raise ValidationError unless a stored form is one of a scoring policy."""
+    """Raise ValidationError unless a stored form is one of a scoring policy, without adjustments."""
     try:
-        valid = isinstance(body, dict) and Policy.from_json(body).to_json() == body
+        policy = Policy.from_json(body) if isinstance(body, dict) else None
     except (KeyError, ValueError, TypeError):
-        valid = False
-    if not valid:
+        policy = None
+    if policy is None or policy.to_json() != body:
         raise ValidationError("this is no scoring policy")
+    if policy.adjustments:
+        raise ValidationError("adjustments belong to a grading revision of a sitting, not to the policy of an exam")
 
 
 def default_policy() -> dict[str, Json]:

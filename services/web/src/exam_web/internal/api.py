@@ -216,10 +216,7 @@ def revision_put(request: HttpRequest, name: str, number: int) -> SittingStatus:
 def revision_publish(request: HttpRequest, name: str, number: int) -> SittingStatus:
     """Publish a graded revision's degrees."""
     sitting = _commanded(request, name)
-    revision = sitting.revisions.filter(number=number).first()
-    if revision is None:
-        raise Problem(ProblemKind.NOT_FOUND, f"revision {number} of {name} not found")
-    return sitting_status(services.revision_publish(revision=revision))
+    return sitting_status(services.revision_publish(revision=selectors.revision_numbered(sitting, number)))
 
 
 @router.post("/tokens/verify", auth=INTROSPECTION)

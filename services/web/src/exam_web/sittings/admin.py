@@ -3,16 +3,18 @@
 It also shows on each exam's page which papers its sittings hold; the app `exams` does not know sittings.
 """
 
-from typing import cast
+from typing import ClassVar
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
+from exam_core.authoring.adjustments import write_entries
 from exam_core.instants import rfc3339, to_micros
 from exam_core.problems import Problem
 from exam_core.rekey import Change
@@ -34,8 +36,8 @@ from exam_web.sittings.models import (
     SittingPause,
     SolverLease,
 )
+from exam_web.sittings.regrade_admin import may_grade, regrade_page
 from exam_web.sittings.services.leases import fixed_at, is_fixed
-from exam_web.users.models import User
 from exam_web.users.selectors import own_rows
 
 MODULES = (entry_admin, extra_time_admin)
@@ -71,7 +73,7 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
     list_filter = ("state", "level")
     search_fields = ("name", "exam__slug")
     actions = ("freeze_anew", "mark_for_solving", "grade_again", "publish")
-    readonly_fields = ("content",)
+    readonly_fields: ClassVar[tuple[str, ...]] = ("content",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sitting]:
         """All sittings, or for a Doctor those of their exams."""
@@ -84,8 +86,17 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
 
     def has_solve_permission(self, request: HttpRequest) -> bool:
         """Whether the user may change a sitting: staff with the permission for it, and its Doctor."""
-        user = cast("User", request.user)
-        return user.kind == User.Kind.DOCTOR or user.has_perm("sittings.change_sitting")
+        return may_grade(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page to regrade with adjustments."""
+        view = self.admin_site.admin_view(self.regrade)
+        return [path("<uuid:pk>/regrade/", view, name="sittings_sitting_regrade"), *super().get_urls()]
+
+    def regrade(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Regrade a sitting that the user sees, with adjustments."""
+        sitting = self.get_queryset(request).filter(pk=pk).first()
+        return regrade_page(request, sitting, self.opts)
 
     @admin.action(description="Freeze the exam's present content anew, before the opening", permissions=["solve"])
     def freeze_anew(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> None:
@@ -128,6 +139,14 @@ class SittingAdmin(ReadOnlyAdmin[Sitting]):
                 continue
             then = "published when graded" if sitting.publish == Sitting.Publish.AUTOMATIC else "then publish it here"
             self.message_user(request, f"{sitting.name}: revision {revision.number} is being graded; {then}")
+            before = sitting.revisions.filter(number=revision.number - 1).first()
+            if before is not None and before.scoring.adjustments and not revision.scoring.adjustments:
+                text = (
+                    f"{sitting.name}: the adjustments of revision {before.number} are not in revision {revision.number}"
+                )
+                self.message_user(
+                    request, f"{text}; regrade with adjustments on its page to keep them", messages.WARNING
+                )
 
     @admin.action(description="Publish the latest graded revision", permissions=["solve"])
     def publish(self, request: HttpRequest, sittings: QuerySet[Sitting]) -> None:
@@ -201,13 +220,35 @@ class PaperKeyAdmin(ReadOnlyAdmin[PaperKey]):
 class RevisionAdmin(ReadOnlyAdmin[Revision]):
     """Grading revisions."""
 
-    list_display = ("sitting", "number", "state", "chunks", "started_at", "finished_at")
+    list_display = ("sitting", "number", "state", "note", "chunks", "started_at", "finished_at")
     list_select_related = ("sitting",)
     list_filter = ("state",)
+    fields = (
+        *("sitting", "number", "state", "note", "multiple", "negative_total", "adjustments"),
+        *("key", "policy_digest", "chunks", "started_at", "finished_at"),
+    )
+    readonly_fields = ("multiple", "negative_total", "adjustments")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
         """All revisions, or for a Doctor those of their exams' sittings."""
         return own_rows(super().get_queryset(request), request.user, "sitting__exam__author_id")
+
+    @admin.display(description="Rule of multiple choice")
+    def multiple(self, revision: Revision) -> str:
+        """The rule of the policy, before the adjustments."""
+        return revision.scoring.multiple.value
+
+    @admin.display(description="Negative total", boolean=True)
+    def negative_total(self, revision: Revision) -> bool:
+        """Whether a total may be below 0, before the adjustments."""
+        return revision.scoring.negative_total
+
+    @admin.display(description="Adjustments")
+    def adjustments(self, revision: Revision) -> str:
+        """What the revision changes and why, without the salt that hides it in the published digest."""
+        entries = revision.scoring.adjustments.entries
+        lines = ((line,) for line in write_entries([entry.to_json() for entry in entries]).splitlines())
+        return format_html_join(mark_safe("<br>"), "{}", lines) or "none"
 
 
 @admin.register(LedgerEntry)

@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from exam_core.statements import sign
 from exam_web.http.paging import Paging, page_of
+from exam_web.sittings import services
 from exam_web.sittings.models import Sitting
+from exam_web.sittings.revision_schemas import RevisionNew, RevisionShown
 from exam_web.sittings.schemas import SignedProof, SignedStatement, SittingListed, SittingPage
-from exam_web.sittings.selectors import sittings_for
+from exam_web.sittings.selectors import revision_numbered, sitting_to_grade, sittings_for
 from exam_web.sittings.statements import seal_proof, seal_statement, sealed_sitting, statement_keys
 from exam_web.users.authentication import PersonAuth, person_of
 
@@ -35,6 +37,34 @@ def seal_proof_own(request: HttpRequest, name: str) -> SignedProof:
     sitting = sealed_sitting(name)
     statement = sign(seal_statement(sitting), statement_keys())
     return SignedProof(statement=statement, proof=seal_proof(sitting, person_of(request).user.pk).to_json())
+
+
+@router.get("/sittings/{name}/revisions", response=list[RevisionShown])
+def revision_list(request: HttpRequest, name: str) -> list[RevisionShown]:
+    """The grading revisions of a sitting of your exam, the latest first: what each changed and why."""
+    sitting = sitting_to_grade(person_of(request).user, name, "sittings.view_revision")
+    rows = sitting.revisions.select_related("sitting").order_by("-number")
+    return [RevisionShown.of(revision) for revision in rows]
+
+
+@router.post("/sittings/{name}/revisions", response={201: RevisionShown})
+def revision_create(request: HttpRequest, name: str, body: RevisionNew) -> Status[RevisionShown]:
+    """Regrade a sitting of your exam by its present key, with adjustments.
+
+    The last revision must be graded (409 `state-conflict`). 422 `invalid` lists every fault of the adjustments, and
+    nothing is stored then. The graders grade the revision soon; students see it once it is published, which a sitting
+    with automatic publishing does at once.
+    """
+    sitting = sitting_to_grade(person_of(request).user, name, "sittings.change_sitting")
+    revision = services.revision_regrade(sitting=sitting.id, note=body.note, adjustments=body.adjustments)
+    return Status(201, RevisionShown.of(revision))
+
+
+@router.get("/sittings/{name}/revisions/{number}", response=RevisionShown)
+def revision_retrieve(request: HttpRequest, name: str, number: int) -> RevisionShown:
+    """A grading revision of a sitting of your exam: what it changed and why, and how far it is."""
+    sitting = sitting_to_grade(person_of(request).user, name, "sittings.view_revision")
+    return RevisionShown.of(revision_numbered(sitting, number))
 
 
 @router.get("/keys", auth=None)

@@ -27,6 +27,8 @@ MAX_STORED_CODE = 200
 """Characters of a stored access code."""
 MAX_NETWORK = 49
 """Characters of a network in CIDR notation."""
+MAX_NOTE = 1000
+"""Characters of what a revision changed and why."""
 MAX_REFREEZE = 63
 """The maximum length of a named request to freeze anew."""
 
@@ -335,6 +337,8 @@ class Revision(models.Model):
     key = models.ForeignKey(PaperKey, on_delete=models.PROTECT, related_name="+")
     policy = models.JSONField()
     policy_digest = models.CharField(max_length=64)
+    note = models.CharField(max_length=MAX_NOTE, blank=True, db_default="", default="")
+    """What changed and why, for those who regrade; each adjustment has its own reason in the policy."""
     chunks = models.PositiveIntegerField()
     started_at = models.DateTimeField(db_default=Now(), editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -351,6 +355,11 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sitting} r{self.number}"
+
+    @property
+    def scoring(self) -> Policy:
+        """The scoring policy, with the adjustments of this revision, as a core value."""
+        return Policy.from_json(self.policy)
 
 
 class LedgerEntry(models.Model):

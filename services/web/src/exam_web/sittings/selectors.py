@@ -47,6 +47,32 @@ def sitting_named(name: str) -> Sitting:
     return found
 
 
+def sitting_to_grade(user: User, name: str, permission: str) -> Sitting:
+    """The sitting with a name or an id, for the Doctor whose exam it is and for staff with a permission.
+
+    Raises:
+        Problem: FORBIDDEN for students and other staff, NOT_FOUND, also for the sitting of another Doctor's exam.
+    """
+    if user.kind == User.Kind.STUDENT or (user.kind == User.Kind.STAFF and not user.has_perm(permission)):
+        raise Problem(ProblemKind.FORBIDDEN, "only the Doctor whose exam it is may do this")
+    sitting = sitting_named(name)
+    if user.kind == User.Kind.DOCTOR and sitting.exam.author_id != user.pk:
+        raise Problem(ProblemKind.NOT_FOUND, f"sitting {name!r} not found")
+    return sitting
+
+
+def revision_numbered(sitting: Sitting, number: int) -> Revision:
+    """A revision of a sitting.
+
+    Raises:
+        Problem: NOT_FOUND.
+    """
+    found = sitting.revisions.filter(number=number).first()
+    if found is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"revision {number} of {sitting.name} not found")
+    return found
+
+
 def max_extra(sitting: Sitting) -> int:
     """The most extra time of a student in a sitting (µs): what was granted for it, and for all exams."""
     granted = sitting.accommodations.aggregate(most=Max("extra"))["most"]

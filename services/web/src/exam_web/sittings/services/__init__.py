@@ -23,6 +23,7 @@ from exam_web.sittings.services.revisions import (
     revision_open,
     revision_open_next,
     revision_publish,
+    revision_regrade,
 )
 from exam_web.sittings.services.window import (
     accommodation_set,
@@ -50,6 +51,7 @@ __all__ = [
     "revision_open",
     "revision_open_next",
     "revision_publish",
+    "revision_regrade",
     "sealed_bucket_record",
     "sitting_cancel",
     "sitting_change",

@@ -1,20 +1,28 @@
 """Grading revisions: open, complete, publish."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
 
+from exam_core.adjustments.faults import adjustment_faults
+from exam_core.adjustments.listing import Adjustments, AdjustmentsError
+from exam_core.adjustments.written import as_stored
 from exam_core.authored import AuthoredExam
+from exam_core.commitments import adjustments_salt
 from exam_core.paper import Key
 from exam_core.paper import Paper as CorePaper
 from exam_core.problems import Problem, ProblemKind
+from exam_core.questions.wire import unstorable
 from exam_core.rekey import NotTheSamePaperError, rekey
 from exam_core.schedule import State
+from exam_core.scoring import Policy
 from exam_web.exams.rendering import render_text
 from exam_web.exams.selectors import exam_authored
 from exam_web.sittings import selectors
-from exam_web.sittings.models import Paper, PaperKey, Revision, Sitting
+from exam_web.sittings.models import MAX_NOTE, Paper, PaperKey, Revision, Sitting
 from exam_web.sittings.services.locking import require_state
 
 
@@ -35,16 +43,80 @@ def revision_open(*, sitting: UUID, number: int) -> Revision:
         last = row.revisions.order_by("-number").values_list("number", flat=True).first() or 0
         if number != last + 1:
             raise Problem(ProblemKind.STATE_CONFLICT, f"the next revision of {row.name} is {last + 1}, not {number}")
-        key = row.key if number == 1 else key_current(row)
-        policy = row.scoring
-        return Revision.objects.create(
-            sitting=row,
-            number=number,
-            key=key,
-            policy=policy.to_json(),
-            policy_digest=policy.digest,
-            chunks=row.buckets,
-        )
+        return _create(row, number, key=row.key if number == 1 else key_current(row), policy=row.scoring)
+
+
+def revision_regrade(*, sitting: UUID, note: str, adjustments: Sequence[object] = ()) -> Revision:
+    """Open the revision after the last one with adjustments, which are all that it changes of the exam's present key.
+
+    They replace those of the revision before. Of two concurrent calls, one opens it.
+
+    Args:
+        sitting: its id.
+        note: what changed and why.
+        adjustments: each as `exam_core.adjustments` stores it, or in another spelling of it.
+
+    Raises:
+        Problem: INVALID with every fault of the adjustments, STATE_CONFLICT unless the last revision is graded,
+            PAPER_CHANGED as `key_current`. Nothing is stored then.
+    """
+    note = _checked_note(note)
+    with transaction.atomic():
+        row = Sitting.objects.select_for_update(of=("self",)).get(id=sitting)
+        require_state(row, State.SEALED)
+        number = _require_graded(row).number + 1
+        key = key_current(row)
+        policy = replace(row.scoring, adjustments=_adjustments(row, number, key, adjustments))
+        return _create(row, number, key=key, policy=policy, note=note)
+
+
+def _create(row: Sitting, number: int, *, key: PaperKey, policy: Policy, note: str = "") -> Revision:
+    return Revision.objects.create(
+        sitting=row,
+        number=number,
+        key=key,
+        policy=policy.to_json(),
+        policy_digest=policy.digest,
+        note=note,
+        chunks=row.buckets,
+    )
+
+
+def _adjustments(row: Sitting, number: int, key: PaperKey, entries: Sequence[object]) -> Adjustments:
+    salt = adjustments_salt(bytes(row.proof_secret), row.id, number)
+    try:
+        adjustments = Adjustments.from_json({"entries": [as_stored(entry) for entry in entries], "salt": salt})
+    except AdjustmentsError as error:
+        raise _faulty(error.reasons) from error
+    if faults := adjustment_faults(adjustments, CorePaper(bytes(row.paper.body)), Key(bytes(key.body))):
+        raise _faulty(faults)
+    return adjustments
+
+
+def _faulty(reasons: Sequence[str]) -> Problem:
+    faults = [{"where": "adjustments", "reason": reason} for reason in reasons]
+    return Problem(ProblemKind.INVALID, f"adjustments: {'; '.join(reasons)}", faults=faults)
+
+
+def _checked_note(note: str) -> str:
+    text = note.strip()
+    if not text:
+        raise Problem(ProblemKind.INVALID, "note: is empty; write what the revision changes and why")
+    if len(text) > MAX_NOTE:
+        raise Problem(ProblemKind.INVALID, f"note: has {len(text)} characters; at most {MAX_NOTE} are accepted")
+    # Line ends are control characters too, and may be stored.
+    if (code := unstorable("".join(text.split()))) is not None:
+        raise Problem(ProblemKind.INVALID, f"note: has the character U+{code:04X}, which cannot be stored")
+    return text
+
+
+def _require_graded(row: Sitting) -> Revision:
+    """Return the last revision; raises `Problem` STATE_CONFLICT unless it is graded."""
+    last = row.revisions.order_by("-number").first()
+    if last is None or last.state != Revision.State.GRADED:
+        number = 1 if last is None else last.number
+        raise Problem(ProblemKind.STATE_CONFLICT, f"revision {number} of {row.name} is not graded yet: wait for it")
+    return last
 
 
 def revision_open_next(*, sitting: UUID) -> Revision:
@@ -52,11 +124,7 @@ def revision_open_next(*, sitting: UUID) -> Revision:
 
     Two concurrent calls open the same one.
     """
-    row = Sitting.objects.get(id=sitting)
-    last = row.revisions.order_by("-number").first()
-    if last is None or last.state != Revision.State.GRADED:
-        number = 1 if last is None else last.number
-        raise Problem(ProblemKind.STATE_CONFLICT, f"revision {number} of {row.name} is not graded yet: wait for it")
+    last = _require_graded(Sitting.objects.get(id=sitting))
     return revision_open(sitting=sitting, number=last.number + 1)
 
 
