@@ -1,4 +1,4 @@
-"""`exam check`, `exam import` and `exam export`."""
+"""`exam check`, `exam import`, `exam export` and `exam schema`."""
 
 from pathlib import Path
 
@@ -41,6 +41,14 @@ def test_every_sample_is_exported_with_its_losses(name, tmp_path, capsys) -> Non
         assert main(["export", str(sample), "--format", name, "-o", str(file)]) == 0
         assert "not written" in capsys.readouterr().err
         assert main(["check", str(file), "--format", name]) == 0
+
+
+def test_the_schema_of_exam_documents_is_written(tmp_path, capsys) -> None:
+    """I write the schema that my editor loads; it is the one that is published."""
+    published = (Path(__file__).parents[3] / "docs/schema/exam-document.schema.json").read_text()
+    file = tmp_path / "schema.json"
+    assert main(["schema"]) == main(["schema", "-o", str(file)]) == 0
+    assert capsys.readouterr().out == published == file.read_text()
 
 
 def test_sections_and_fixed_orders_are_listed_as_losses(tmp_path, capsys) -> None:

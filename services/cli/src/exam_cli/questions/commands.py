@@ -1,4 +1,4 @@
-"""What `exam check`, `exam import` and `exam export` do; each returns the exit code."""
+"""What `exam check`, `exam import`, `exam export` and `exam schema` do; each returns the exit code."""
 
 import argparse
 import re
@@ -9,6 +9,7 @@ from typing import Final
 from exam_cli.questions.files import FaultyFileError, read_bytes, read_exam_document, read_questions, write_bytes
 from exam_core.authored import AuthoredExam
 from exam_core.authoring.exam import ExamDocument
+from exam_papers.documents.schema import schema_text
 from exam_papers.documents.writing import write_exam
 from exam_papers.formats import FileQuestion, UnknownFormatError, format_named
 
@@ -61,6 +62,12 @@ def export(arguments: argparse.Namespace) -> int:
     exported = form.write([FileQuestion(question=each) for each in document.exam.questions], document.images)
     _report(f"{arguments.file}: not written: {loss}" for loss in (*_not_stated(document.exam), *exported.losses))
     write_bytes(exported.data, arguments.output)
+    return 0
+
+
+def schema(arguments: argparse.Namespace) -> int:
+    """Write the JSON Schema of exam documents."""
+    write_bytes(schema_text().encode(), arguments.output)
     return 0
 
 
