@@ -73,9 +73,9 @@ sections:
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == [
         f"{document}: not written: sections, and how many of their questions are drawn",
-        f"{document}: not written: the order of what question one lists, which is not shuffled",
+        f"{document}: not written: question «one»: the order of what it lists, which is not shuffled",
     ]
-    assert not [line for line in lines if "question two lists" in line]
+    assert not [line for line in lines if "question «two»: the order" in line]
 
 
 def test_all_faults_are_listed_and_nothing_is_written(gift, tmp_path, capsys) -> None:
