@@ -101,8 +101,6 @@ def _document(slug: str, exam: Exam | None, content: FileContent, options: Impor
                 ProblemKind.PAPER_INVALID, f"the document has the slug {named!r}, expected {slug!r}", faults=[]
             )
         return content.document
-    if reason := count_fault(len(content.questions)):
-        raise FileFaultsError([FileFault(file=content.file, line=None, reason=reason)], content.format)
     if exam is None:
         authored = AuthoredExam(slug=slug, title=options.title or "", instructions="", questions=content.questions)
         return ExamDocument(exam=authored, level=options.level or "", images=content.images)

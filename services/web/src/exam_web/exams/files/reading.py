@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final
 
 from exam_core.authored import AuthoredQuestion
@@ -10,9 +11,12 @@ from exam_core.documents import decode
 from exam_core.problems import Problem, ProblemKind
 from exam_core.questions.notation import AcceptedNumberError, accepted_text
 from exam_core.questions.numeric import Numeric
+from exam_core.validation import count_fault
 from exam_papers.documents.conversion import is_exam_document, unkept
 from exam_papers.documents.reading import read_document
 from exam_papers.formats import Finding, Imported, ImportFaults, Loss, UnknownFormatError, detect, format_named
+from exam_papers.formats.archives import expanded_size
+from exam_papers.formats.encoding import refusal
 from exam_papers.images.acceptance import DocumentImages
 from exam_web.exams.files.schemas import FileFault
 from exam_web.exams.rendering import text_faults
@@ -21,20 +25,24 @@ DOCUMENT: Final = "yaml"
 """The name of the format of exam documents."""
 MAX_LISTED: Final = 100
 """Faults that are listed; a longer list would not be read."""
+MAX_EXPANDED: Final = 20_000_000
+"""Bytes of the files of an archive. Less than elsewhere: XML takes ten times as many in memory, which web has not."""
+_reading: Final = Lock()
+"""One file of questions is read at a time: archives and XML take many times their size in memory."""
 
 
 class FileFaultsError(Exception):
     """A file that cannot be imported, with every reason."""
 
     def __init__(self, faults: Sequence[FileFault], form: str | None) -> None:
-        super().__init__("; ".join(map(_sentence, faults)))
         self.faults = _shortened(faults)
+        super().__init__("; ".join(map(_sentence, self.faults)))
         self.format = form
 
     def problem(self) -> Problem:
         """The problem that lists the faults."""
         listed = [fault.model_dump(exclude_none=True) | {"line": fault.line} for fault in self.faults]
-        return Problem(ProblemKind.PAPER_INVALID, "; ".join(map(_sentence, self.faults)), faults=listed)
+        return Problem(ProblemKind.PAPER_INVALID, str(self), faults=listed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +68,20 @@ def read_file(*, file: str, data: bytes, form: str | None) -> FileContent:
         return _read_document(file, data)
     name = form
     try:
-        named = format_named(form) if form else detect(file, data)
-        name = named.name
-        imported = named.read(data, file=file, accept_image=DocumentImages())
+        with _reading:
+            if expanded_size(data, file) > MAX_EXPANDED:
+                raise refusal(file, f"the files of the archive have more than {MAX_EXPANDED} bytes: divide it")
+            named = format_named(form) if form else detect(file, data)
+            name = named.name
+            imported = named.read(data, file=file, accept_image=DocumentImages())
     except UnknownFormatError as error:
         raise FileFaultsError([FileFault(file=file, line=None, reason=_unprefixed(str(error), file))], None) from error
     except ImportFaults as error:
         raise FileFaultsError([_finding(each) for each in error.faults], name) from error
     questions = tuple(each.question for each in imported.questions)
+    # Before their texts are checked, which is slow.
+    if reason := count_fault(len(questions)):
+        raise FileFaultsError([FileFault(file=file, line=None, reason=reason)], name)
     if faults := list(_question_faults(file, questions)):
         raise FileFaultsError(faults, name)
     return FileContent(
