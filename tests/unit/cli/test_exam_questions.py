@@ -1,4 +1,4 @@
-"""`exam check`, `exam import` and `exam export`."""
+"""`exam check`, `exam import`, `exam export` and `exam schema`."""
 
 from pathlib import Path
 
@@ -43,6 +43,14 @@ def test_every_sample_is_exported_with_its_losses(name, tmp_path, capsys) -> Non
         assert main(["check", str(file), "--format", name]) == 0
 
 
+def test_the_schema_of_exam_documents_is_written(tmp_path, capsys) -> None:
+    """I write the schema that my editor loads; it is the one that is published."""
+    published = (Path(__file__).parents[3] / "docs/schema/exam-document.schema.json").read_text()
+    file = tmp_path / "schema.json"
+    assert main(["schema"]) == main(["schema", "-o", str(file)]) == 0
+    assert capsys.readouterr().out == published == file.read_text()
+
+
 def test_sections_and_fixed_orders_are_listed_as_losses(tmp_path, capsys) -> None:
     """I export an exam with a pool and a question in a fixed order: I read that no file of questions states them."""
     document = tmp_path / "pool.yaml"
@@ -65,9 +73,9 @@ sections:
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == [
         f"{document}: not written: sections, and how many of their questions are drawn",
-        f"{document}: not written: the order of what question one lists, which is not shuffled",
+        f"{document}: not written: question «one»: the order of what it lists, which is not shuffled",
     ]
-    assert not [line for line in lines if "question two lists" in line]
+    assert not [line for line in lines if "question «two»: the order" in line]
 
 
 def test_all_faults_are_listed_and_nothing_is_written(gift, tmp_path, capsys) -> None:

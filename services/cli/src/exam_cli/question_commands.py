@@ -1,4 +1,4 @@
-"""The options of `exam check`, `exam import` and `exam export`.
+"""The options of `exam check`, `exam import`, `exam export` and `exam schema`.
 
 The parsers of files are imported when a command runs: those who only verify receipts need none.
 """
@@ -18,10 +18,12 @@ _IMPORT: Final = """Make an exam document (YAML) of a file of questions in GIFT,
 What the document has no place for is listed; if the file has a fault, nothing is written."""
 _EXPORT: Final = """Write the questions of an exam document (YAML) as GIFT, Aiken, Moodle XML, QTI, CSV or XLSX. What
 the format cannot state is listed."""
+_SCHEMA: Final = """Write the JSON Schema of exam documents (YAML), with which editors complete and check them while
+they are written. It describes their form; «exam check» has the last word."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the three commands."""
+    """Add the four commands."""
     check = commands.add_parser("check", help="list the faults of questions", description=_CHECK)
     check.add_argument("files", metavar="FILE", nargs="+", help="an exam document, or a file of questions")
     check.add_argument("--format", metavar="NAME", help="the files' format; by default each one's is recognised")
@@ -37,7 +39,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     write.add_argument("file", metavar="FILE", help="an exam document, or - for standard input")
     write.add_argument("--format", required=True, metavar="NAME", help="gift, aiken, moodle-xml, qti, csv or xlsx")
     write.set_defaults(run=_run, command="export")
-    for parser in (read, write):
+    schema = commands.add_parser("schema", help="write the JSON Schema of exam documents", description=_SCHEMA)
+    schema.set_defaults(run=_run, command="schema")
+    for parser in (read, write, schema):
         parser.add_argument("--output", "-o", metavar="FILE", help="where to write (default: standard output)")
 
 

@@ -4,6 +4,7 @@ from ninja import NinjaAPI
 
 from exam_web.degrees.api import router as degrees
 from exam_web.exams.api import router as exams
+from exam_web.exams.files.api import router as files
 from exam_web.http.openapi import DescribedAPI
 from exam_web.http.problems import register_problem_handlers
 from exam_web.http.rendering import ExactRenderer
@@ -20,6 +21,7 @@ public_api = DescribedAPI(
 )
 public_api.add_router("", users)
 public_api.add_router("", exams)
+public_api.add_router("", files)
 public_api.add_router("", sittings)
 public_api.add_router("", degrees)
 register_problem_handlers(public_api)

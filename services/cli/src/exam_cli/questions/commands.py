@@ -1,18 +1,16 @@
-"""What `exam check`, `exam import` and `exam export` do; each returns the exit code."""
+"""What `exam check`, `exam import`, `exam export` and `exam schema` do; each returns the exit code."""
 
 import argparse
-import re
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable
 
 from exam_cli.questions.files import FaultyFileError, read_bytes, read_exam_document, read_questions, write_bytes
 from exam_core.authored import AuthoredExam
 from exam_core.authoring.exam import ExamDocument
+from exam_papers.documents.conversion import is_exam_document, unkept, unstated
+from exam_papers.documents.schema import schema_text
 from exam_papers.documents.writing import write_exam
 from exam_papers.formats import FileQuestion, UnknownFormatError, format_named
-
-_EXAM: Final = re.compile(rb"^exam[ \t]*:", re.MULTILINE)
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -42,7 +40,7 @@ def import_(arguments: argparse.Namespace) -> int:
     text = write_exam(ExamDocument(exam=exam, level=arguments.level, images=imported.images))
     read_exam_document("the document", text.encode())
     _report(f"{warning} (a warning)" for warning in imported.warnings)
-    _report(f"{arguments.file}: not taken: {loss}" for loss in imported.losses)
+    _report(f"{arguments.file}: not taken: {loss}" for loss in (*imported.losses, *unkept(imported.questions)))
     write_bytes(text.encode(), arguments.output)
     return 0
 
@@ -59,23 +57,20 @@ def export(arguments: argparse.Namespace) -> int:
     except UnknownFormatError as error:
         raise FaultyFileError(str(error)) from error
     exported = form.write([FileQuestion(question=each) for each in document.exam.questions], document.images)
-    _report(f"{arguments.file}: not written: {loss}" for loss in (*_not_stated(document.exam), *exported.losses))
+    _report(f"{arguments.file}: not written: {loss}" for loss in (*unstated(document.exam), *exported.losses))
     write_bytes(exported.data, arguments.output)
     return 0
 
 
-def _not_stated(exam: AuthoredExam) -> Iterator[str]:
-    """Yield what of an exam no file of questions states."""
-    if exam.sections:
-        yield "sections, and how many of their questions are drawn"
-    for question in exam.questions:
-        if question.in_order:
-            yield f"the order of what question {question.id} lists, which is not shuffled"
+def schema(arguments: argparse.Namespace) -> int:
+    """Write the JSON Schema of exam documents."""
+    write_bytes(schema_text().encode(), arguments.output)
+    return 0
 
 
 def _checked(file: str, data: bytes, name: str | None) -> int:
     """Return the number of questions; report warnings and losses."""
-    if name is None and _EXAM.search(data):
+    if name is None and is_exam_document(data):
         document = read_exam_document(file, data)
         _report(
             f"{file}: question {question.id} {warning.reason} (a warning)"

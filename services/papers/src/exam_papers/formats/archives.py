@@ -19,6 +19,7 @@ MAX_TOTAL: Final = 150_000_000
 MAX_RATIO: Final = 250
 """Bytes that one byte of compressed data may become; small files may exceed it."""
 MAGIC: Final = b"PK\x03\x04"
+_BOOK: Final = ".xlsx"
 _SMALL: Final = 100_000
 _LINK, _TYPE_MASK, _ENCRYPTED = 0o120000, 0o170000, 0x1
 _LOCAL_HEADER: Final = 30
@@ -53,6 +54,11 @@ class Archive:
         """The names of all files."""
         return tuple(self._entries)
 
+    @property
+    def size(self) -> int:
+        """The bytes of all files."""
+        return sum(entry.file_size for entry in self._entries.values())
+
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
@@ -71,6 +77,19 @@ class Archive:
         if len(data) != entry.file_size:
             raise refusal(self.file, f"the file {name!r} in the archive has another size than declared")
         return data
+
+
+def expanded_size(data: bytes, file: str) -> int:
+    """Return the bytes of all files of an archive, those of workbooks in it included; 0 for a file that is none.
+
+    Raises:
+        ImportFaults: the archive is not accepted.
+    """
+    if not data.startswith(MAGIC):
+        return 0
+    archive = Archive(data, file)
+    books = (archive.read(name) for name in archive.names if name.lower().endswith(_BOOK))
+    return archive.size + sum(Archive(book, file).size for book in books if book.startswith(MAGIC))
 
 
 def _reason(entries: list[zipfile.ZipInfo]) -> str | None:

@@ -1,0 +1,1 @@
+"""Files of questions and exam documents: imported into drafts, and exported for their authors."""
