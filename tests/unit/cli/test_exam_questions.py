@@ -78,6 +78,12 @@ sections:
     assert not [line for line in lines if "question «two»: the order" in line]
 
 
+def test_titles_that_a_document_does_not_keep_are_listed(gift, tmp_path, capsys) -> None:
+    """Titles of questions have no place in a document: check and import say so."""
+    assert main(["check", str(gift)]) == main(["import", str(gift), *ABOUT, "-o", str(tmp_path / "x.yaml")]) == 0
+    assert capsys.readouterr().err.count(f"{gift}: not taken: titles of questions (2 times)\n") == 2
+
+
 def test_all_faults_are_listed_and_nothing_is_written(gift, tmp_path, capsys) -> None:
     """If a file has faults, I read each with its line, and no half of it is written."""
     gift.write_text(GIFT + "\n::Odd:: How many? {#abc}\n\n::Bad:: Which? {~%33%a ~b}\n")

@@ -80,7 +80,7 @@ def _checked(file: str, data: bytes, name: str | None) -> int:
         return len(document.exam.questions)
     imported = read_questions(file, data, name)
     _report(f"{warning} (a warning)" for warning in imported.warnings)
-    _report(f"{file}: not taken: {loss}" for loss in imported.losses)
+    _report(f"{file}: not taken: {loss}" for loss in (*imported.losses, *unkept(imported.questions)))
     return len(imported.questions)
 
 
