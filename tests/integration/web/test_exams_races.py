@@ -206,6 +206,8 @@ def test_two_forms_with_the_same_position_or_id_are_no_error_500(
         "title": "Another title",
         "level": exam.level_id,
         "attempts": "one",
+        "review": "paper",
+        "multiple": "all-or-nothing",
         "format": "markdown",
         # A draft would be locked when the form is checked.
         "published": "on",
