@@ -235,16 +235,21 @@ def test_a_name_that_no_address_can_have_is_refused(doctor) -> None:
     assert stored() == []
 
 
-def test_sections_are_refused_or_stored_whole(doctor) -> None:
-    """A document with what an exam cannot store is refused, never stored without it."""
+def test_sections_are_stored_and_take_what_is_added(doctor) -> None:
+    """A document's sections are exported as they were; questions that a file adds come to the last one."""
     node = yaml.safe_load(DOCUMENT)
-    node["sections"] = [{"id": "pool", "draw": 1, "questions": node.pop("questions")}]
+    questions = node.pop("questions")
+    pool = {"id": "pool", "draw": 1, "questions": questions}
+    node["sections"] = [pool, {"id": "rest", "questions": [{**questions[0], "id": "other"}]}]
     answer = post(doctor, yaml.safe_dump(node, allow_unicode=True), format="yaml")
-    if answer.status_code == 422:
-        assert "cannot be stored" in answer.json()["detail"]
-        assert stored() == []
-    else:
-        assert "sections" in yaml.safe_load(doctor.get(f"{DRAFT}/export", format="yaml").content)
+    assert answer.status_code == 201, answer.content
+    assert post(doctor, CSV).status_code == 200
+    exported = yaml.safe_load(doctor.get(f"{DRAFT}/export", format="yaml").content)["sections"]
+    assert [(each["id"], each.get("draw")) for each in exported] == [("pool", 1), ("rest", None)]
+    first, last = ([question["id"] for question in each["questions"]] for each in exported)
+    assert first == [question["id"] for question in questions]
+    assert last[0] == "other"
+    assert len(last) > 1
 
 
 def test_published_exams_and_those_of_others_are_not_imported_into(doctor, log_in, people, algebra) -> None:

@@ -115,7 +115,7 @@ def _document(slug: str, exam: Exam | None, content: FileContent, options: Impor
 
 
 def _append(exam: Exam | None, content: FileContent) -> Outcome | None:
-    """Add questions after those of an exam."""
+    """Add questions after those of an exam, to its last section if it has sections."""
     if exam is None:
         return None
     exam_touch(exam=exam)
@@ -127,7 +127,10 @@ def _append(exam: Exam | None, content: FileContent) -> Outcome | None:
         image_keep(accepted=accepted)
     last = exam.questions.aggregate(last=Max("position"))["last"]
     first = 0 if last is None else last + 1
-    rows = [question_row(each, exam=exam, position=first + number) for number, each in enumerate(questions)]
+    section = exam.sections.order_by("position").last()
+    rows = [
+        question_row(each, exam=exam, position=first + number, section=section) for number, each in enumerate(questions)
+    ]
     Question.objects.bulk_create(rows)
     parts = (part_rows(each.interaction, row) for each, row in zip(questions, rows, strict=True))
     Choice.objects.bulk_create([part for listed in parts for part in listed])
