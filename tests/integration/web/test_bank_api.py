@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from exam_core.questions.model import KindName
+from exam_harness.environments.processes.paths import REPOSITORY
 from exam_web.bank.models import BankQuestion, Category, Version
 from exam_web.bank.services.categories import category_create
 from exam_web.bank.services.questions import question_create
@@ -120,6 +121,15 @@ def test_a_question_from_its_first_version_to_an_exam(people, log_in, algebra: E
     ]
     assert api.send("PATCH", "/api/bank/questions/sum", {"category": "maths"}).json()["category"] == "maths"
     assert api.send("DELETE", "/api/bank/questions/sum").status_code == 204
+
+
+def test_the_documented_question_is_stored(people, log_in, maths: Category) -> None:
+    """If I send the question that the documentation shows, it is stored as it is shown."""
+    text = (REPOSITORY / "docs/bank.md").read_text()
+    body = json.loads(text.split("```json\n")[1].split("```")[0])
+    category_create(slug="fractions", name="Fractions", parent="maths")
+    answer = log_in(people.doctor).send("POST", "/api/bank/questions", body)
+    assert (answer.status_code, answer.json()["content"]) == (201, body["content"])
 
 
 def requests(exam: Exam) -> list[tuple[str, str, Any]]:

@@ -1,6 +1,8 @@
 """Versions of the bank: immutable, compared by digest, stored only without faults."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -89,7 +91,7 @@ def test_a_version_is_deleted_only_with_its_question(people, sum_of_two: BankQue
 
 @pytest.mark.django_db(transaction=True)
 def test_webs_role_cannot_change_a_version(postgres, sum_of_two: BankQuestion) -> None:
-    """If an attacker has web's password, they can neither change a version nor switch the triggers off."""
+    """If an attacker has web's password, they change no version and switch no trigger off; others read nothing."""
     name = connection.settings_dict["NAME"]
     with psycopg.connect(postgres.dsn(database=name), autocommit=True) as superuser:
         superuser.execute("GRANT USAGE ON SCHEMA public TO exam_web")
@@ -108,7 +110,30 @@ def test_webs_role_cannot_change_a_version(postgres, sum_of_two: BankQuestion) -
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 web.execute(statement.encode())
         assert web.execute("SELECT comment FROM bank_version").fetchall() == [("",)]
+    for role in ("exam_solver", "exam_grader"):
+        with psycopg.connect(postgres.dsn(role, name), autocommit=True) as other:
+            for table in ("bank_version", "bank_bankquestion", "bank_use"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    other.execute(f"TABLE {table}".encode())
     assert Version.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_versions_are_counted_one_by_one(people, sum_of_two: BankQuestion) -> None:
+    """If four programs add versions at the same time, all are stored, and no number is given twice."""
+    barrier = Barrier(4)
+
+    def add(n: int) -> int:
+        try:
+            barrier.wait(20)
+            stored = version_add(question=sum_of_two, by=people.doctor, content=CONTENT | {"text": f"{n} + 1 = ?"})
+            return stored.version.number
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(add, range(4), timeout=60)) == [2, 3, 4, 5]
+    assert BankQuestion.objects.get().newest == 5
 
 
 @pytest.mark.parametrize(
