@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from exam_web.bank.models import BankQuestion, Category, Version
 from exam_web.degrees.models import Degree
 from exam_web.exams.models import Choice, Exam, Image, Question
 from exam_web.sittings.models import (
@@ -32,8 +33,8 @@ from exam_web.users.models import Doctor, Level, LoginSession, Revocation, Stude
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
-LARGE = ('"data"', '"body"', '"points"')
-"""Columns that no list shows and that may be megabytes: images, papers and keys, points by question."""
+LARGE = ('"data"', '"body"', '"points"', '"content"')
+"""Columns that no list shows and that may be megabytes: images, papers and keys, points by question, versions."""
 LISTED = [
     (Student, "rehearsal-0007"),
     (User, "rehearsal-0007"),
@@ -41,6 +42,8 @@ LISTED = [
     (Exam, "midterm"),
     (Question, "word"),
     (Question, "exam-0007"),
+    (BankQuestion, "question-0007"),
+    (BankQuestion, "word"),
     (Sitting, "sitting-0007"),
     (LoginSession, "rehearsal-0007"),
     (Degree, "rehearsal-0007"),
@@ -82,6 +85,16 @@ def fill(people) -> Callable[[range], None]:
             Question(exam=exam, ident="q", position=0, kind="single", text="a long word") for exam in exams
         )
         Choice.objects.bulk_create(Choice(question=question, ident="a", position=0) for question in questions)
+        categories = Category.objects.bulk_create(
+            Category(slug=f"subject-{n:05}", name="Subject", path=f"subject-{n:05}") for n in numbers
+        )
+        kept = BankQuestion.objects.bulk_create(
+            BankQuestion(
+                ident=f"question-{n:05}", category=category, author=author, newest=1, kind="single", text="a long word"
+            )
+            for n, category, author in zip(numbers, categories, doctors, strict=True)
+        )
+        Version.objects.bulk_create(Version(question=row, number=1, content={}, author=row.author) for row in kept)
         Image.objects.bulk_create(
             Image(sha256=f"image {n}", content_type="image/png", width=1, height=1, data=bytes(1000)) for n in numbers
         )

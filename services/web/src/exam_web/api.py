@@ -2,6 +2,7 @@
 
 from ninja import NinjaAPI
 
+from exam_web.bank.api import router as bank
 from exam_web.degrees.api import router as degrees
 from exam_web.exams.api import router as exams
 from exam_web.exams.files.api import router as files
@@ -16,12 +17,13 @@ from exam_web.users.api import router as users
 public_api = DescribedAPI(
     title="Exam platform",
     version="1",
-    description="Log in, exams, sittings, degrees. Errors are application/problem+json.",
+    description="Log in, exams, the question bank, sittings, degrees. Errors are application/problem+json.",
     renderer=ExactRenderer(),
 )
 public_api.add_router("", users)
 public_api.add_router("", exams)
 public_api.add_router("", files)
+public_api.add_router("", bank)
 public_api.add_router("", sittings)
 public_api.add_router("", degrees)
 register_problem_handlers(public_api)

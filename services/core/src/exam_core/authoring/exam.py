@@ -4,31 +4,24 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
 from typing import Final
 
 import yaml
 
 from exam_core import limits
-from exam_core.authored import DEFAULT_WEIGHT, AuthoredExam, AuthoredQuestion, Section, TextFormat
-from exam_core.authoring.interactions import ALL_MEMBERS, MEMBERS, InteractionReader
+from exam_core.authored import AuthoredExam, AuthoredQuestion, Section, TextFormat
 from exam_core.authoring.nodes import Members, NodeReader
+from exam_core.authoring.questions import QuestionReader
 from exam_core.documents import compose, invalid
 from exam_core.images import ImageRef
-from exam_core.questions.model import KindName
 from exam_core.review import Review
 from exam_core.schedule import Attempts
 from exam_core.scoring import MultipleRule, Policy
 from exam_core.sections import section_faults
-from exam_core.validation import count_fault, question_faults
+from exam_core.validation import count_fault
 
-_REQUIRED: Final = frozenset({"id", "kind", "text"})
 _OF_EXAM: Final = frozenset({"instructions", "attempts", "format", "scoring", "review", "questions", "sections"})
-_OPTIONAL: Final = frozenset({"weight", "image", "format", "shuffle"})
 _RULES: Final = {"multiple", "negative_total"}
-_LISTS: Final = frozenset({"choices", "stems", "items", "accepted"})
-"""Members on whose items the other rules of a question depend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +128,8 @@ class _Reader:
     def _questions(self, node: yaml.Node | None, idents: dict[str, int]) -> tuple[tuple[AuthoredQuestion, ...], int]:
         """Read a list of questions; return those that could be read, and how many it lists."""
         nodes = self.nodes.sequence(node, "questions")
-        questions = [self.question(each, idents) for each in nodes]
+        reader = QuestionReader(self.nodes, self.image, self.format)
+        questions = [reader.question(each, idents) for each in nodes]
         return tuple(question for question in questions if question), len(nodes)
 
     def _check_count(self, node: yaml.Node | None, count: int) -> None:
@@ -164,58 +158,6 @@ class _Reader:
             for _, member, reason in section_faults([section], [question.weight for question in questions]):
                 self.nodes.fault(members.get(member, node), f"section {section.id} {reason}")
         return questions, count, section
-
-    def question(self, node: yaml.Node, idents: dict[str, int]) -> AuthoredQuestion | None:
-        """Read one question and apply the rules of `validation` to it.
-
-        Args:
-            node: the question's node.
-            idents: the ids of earlier questions with their lines; this question's id is added.
-        """
-        members = self.nodes.mapping(node, required={*_REQUIRED}, optional={*_OPTIONAL, *ALL_MEMBERS})
-        if members is None:
-            return None
-        ident = self.nodes.ident(members.get("id"), "question", idents)
-        kind = self.nodes.member_of(KindName, members.get("kind"), "kind")
-        if kind is None:
-            return None
-        self._check_members(kind, members)
-        reader = InteractionReader(self.nodes, self.image, node, members, unreadable={*_REQUIRED - members.keys()})
-        before = len(self.nodes.faults)
-        text = self.nodes.text(members.get("text"), "text")
-        if len(self.nodes.faults) > before:
-            reader.unreadable.add("text")
-        question = AuthoredQuestion(
-            id=ident,
-            text=text,
-            weight=self.weight(members.get("weight")),
-            image=self.image(members.get("image")),
-            format=self.nodes.member_of(TextFormat, members.get("format"), "format") or self.format,
-            shuffle=self.nodes.boolean(members.get("shuffle"), "shuffle", default=True),
-            interaction=reader.read(kind),
-        )
-        for fault in question_faults(question):
-            # A member that could not be read has a fault already, and most rules depend on the question's lists.
-            if not reader.unreadable & {fault.member, *_LISTS}:
-                name = f"question {ident}" if ident else "the question"
-                self.nodes.fault(reader.place(fault), f"{name} {fault.reason}")
-        return question
-
-    def _check_members(self, kind: KindName, members: Members) -> None:
-        for name in ALL_MEMBERS & members.keys() - MEMBERS[kind]:
-            own = ", ".join(sorted(MEMBERS[kind]))
-            self.nodes.fault(members[name], f"a question of kind {kind} has no {name!r}; it can have {own}")
-
-    def weight(self, node: yaml.Node | None) -> Decimal:
-        """Read a question's weight; the default is 1."""
-        weight = self.nodes.number(node, "weight")
-        if node is None or weight is None:
-            return DEFAULT_WEIGHT
-        if not 0 <= weight <= limits.MAX_WEIGHT:
-            self.nodes.fault(node, f"weight must be from 0 to {limits.MAX_WEIGHT}")
-        elif (Fraction(weight) * 10**limits.WEIGHT_PLACES).denominator != 1:
-            self.nodes.fault(node, f"weight has at most {limits.WEIGHT_PLACES} decimal places")
-        return weight
 
     def image(self, node: yaml.Node | None) -> ImageRef | None:
         """Read an image in base64 and check its content."""

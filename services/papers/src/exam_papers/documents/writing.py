@@ -49,7 +49,7 @@ def write_exam(document: ExamDocument) -> str:
         rules = {"multiple": document.scoring.multiple.value, "negative_total": document.scoring.negative_total}
         body["scoring"] = rules
     body |= _given(review=(document.review.value if document.review else None, None))
-    questions = [_question(question, exam.format, image) for question in exam.questions]
+    questions = [question_body(question, exam.format, image) for question in exam.questions]
     if exam.sections:
         body["sections"] = _sections(exam.sections, questions)
     else:
@@ -73,7 +73,12 @@ def _sections(sections: Sequence[Section], questions: Sequence[Body]) -> list[Bo
     ]
 
 
-def _question(question: AuthoredQuestion, default: TextFormat, image: WriteImage) -> Body:
+def question_body(question: AuthoredQuestion, default: TextFormat, image: WriteImage) -> Body:
+    """Return a question as a document lists it, in an exam whose texts have the format `default`.
+
+    Raises:
+        AcceptedNumberError: an accepted number has no finite decimal form.
+    """
     body: Body = {"id": question.id, "kind": question.interaction.kind.value}
     body |= _given(weight=(question.weight, DEFAULT_WEIGHT))
     if "weight" in body:

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "ninja",
     "exam_web.users",
     "exam_web.exams",
+    "exam_web.bank",
     "exam_web.sittings",
     "exam_web.degrees",
 ]

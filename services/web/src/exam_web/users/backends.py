@@ -15,9 +15,11 @@ DOCTOR_PERMISSIONS = frozenset(
     }
     | {f"sittings.{verb}_accommodation" for verb in ("add", "change", "view")}
     | {f"sittings.{verb}_sittingentry" for verb in ("change", "view")}
+    | {f"bank.{verb}_bankquestion" for verb in ("add", "change", "delete", "view")}
+    | {"bank.add_category", "bank.view_category", "bank.view_version"}
     | {"sittings.view_sitting", "sittings.view_revision", "degrees.view_degree"}
 )
-"""The pages of the admin restrict them to the Doctor's own objects."""
+"""The pages of the admin restrict them to the Doctor's own objects; the question bank is read by all of them."""
 
 
 class DoctorsBackend(BaseBackend):

@@ -1,0 +1,1 @@
+"""The question bank: questions with categories, tags and versions, which exams take and give back."""

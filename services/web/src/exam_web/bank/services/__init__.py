@@ -1,0 +1,1 @@
+"""Change the bank, and exchange questions with exams."""
