@@ -26,7 +26,7 @@ from exam_web.bank.services.uses import keep, take, update
 from exam_web.exams.models import Exam, Image, Question
 from exam_web.exams.schemas import ExamNew
 from exam_web.exams.selectors import exam_authored
-from exam_web.exams.services import exam_create, exam_import, question_delete, question_save
+from exam_web.exams.services import exam_create, exam_import, question_delete, question_save, section_save
 from exam_web.sittings.models import Sitting
 from exam_web.users.models import Doctor
 
@@ -256,6 +256,20 @@ def test_a_position_is_chosen(draft: Exam, sum_of_two: BankQuestion) -> None:
         take(version=version_of(sum_of_two), exam=draft, ident=ident, position=position)
     connection.check_constraints()
     assert [row.ident for row in draft.questions.order_by("position")] == ["c", "a", "d", "b", "e"]
+
+
+def test_a_question_joins_the_section_where_it_is_put(draft: Exam, sum_of_two: BankQuestion, doctor: Doctor) -> None:
+    """If my exam has sections, a question from the bank is in that of the question before it, and stays there."""
+    first, last = (section_save(exam=draft, ident=ident, fields={}) for ident in ("first", "last"))
+    version = version_of(sum_of_two)
+    for ident, position, section in (("a", None, first), ("b", None, first), ("c", 1, first)):
+        assert take(version=version, exam=draft, ident=ident, position=position).question.section == section
+    draft.questions.filter(ident="b").update(section=last)
+    use = take(version=version, exam=draft, ident="d")
+    assert use.question.section == last
+    assert list(draft.questions.order_by("position").values_list("ident", flat=True)) == ["a", "c", "b", "d"]
+    version_add(question=sum_of_two, by=doctor, content={**CONTENT, "text": "2 + 2?"})
+    assert update(use=use).question.section == last
 
 
 def test_a_question_with_faults_is_not_kept(

@@ -31,6 +31,12 @@ def sections_of(exam: Exam) -> list[Section]:
     return list(exam.sections.order_by("position"))
 
 
+def section_at(exam: Exam, position: int) -> Section | None:
+    """Return the section of a question that is added at a position: that of the one before it, else the first."""
+    before = exam.questions.filter(position__lt=position).select_related("section").order_by("position").last()
+    return exam.sections.order_by("position").first() if before is None else before.section
+
+
 def read_sections(sections: Sequence[Section], questions: Sequence[Question]) -> tuple[CoreSection, ...]:
     """Return the sections as the core knows them: without faults, their questions are the exam's, in this order."""
     return tuple(

@@ -14,6 +14,7 @@ from exam_web.bank.selectors import version_of
 from exam_web.bank.services.questions import Stored, question_create, question_locked, version_add
 from exam_web.exams.interactions import part_rows, question_row
 from exam_web.exams.models import Choice, Exam, Question
+from exam_web.exams.sections import section_at
 from exam_web.exams.selectors import questions_of
 from exam_web.exams.services import exam_touch
 from exam_web.users.models import User
@@ -29,7 +30,8 @@ def take(*, version: Version, exam: Exam, ident: str | None = None, position: in
         version: what to copy.
         exam: where to; a paper that was frozen from it before stays as it is.
         ident: the question's id in the exam, by default that in the bank.
-        position: how many of the exam's questions come before it, by default all.
+        position: how many of the exam's questions come before it, by default all. It is in the section of the last of
+            them.
 
     Raises:
         Problem: CONFLICT when the exam has a question with the id, INVALID when the id is none.
@@ -42,7 +44,8 @@ def take(*, version: Version, exam: Exam, ident: str | None = None, position: in
         if taken is not None:
             raise Problem(ProblemKind.CONFLICT, _taken(exam, taken, version))
         question = authored(version, ident=name)
-        row = question_row(question, exam=exam, position=_free_position(exam, position))
+        place = _free_position(exam, position)
+        row = question_row(question, exam=exam, position=place, section=section_at(exam, place))
         row.save()
         Choice.objects.bulk_create(part_rows(question.interaction, row))
         _check_stored(row, version)

@@ -18,6 +18,7 @@ from exam_web.exams.files.schemas import FileFault, ImportOptions, Mode
 from exam_web.exams.images import image_keep
 from exam_web.exams.interactions import part_rows, question_row
 from exam_web.exams.models import Choice, Exam, Question
+from exam_web.exams.sections import section_at
 from exam_web.exams.services import exam_import, exam_touch
 from exam_web.users.models import Doctor
 
@@ -115,7 +116,7 @@ def _document(slug: str, exam: Exam | None, content: FileContent, options: Impor
 
 
 def _append(exam: Exam | None, content: FileContent) -> Outcome | None:
-    """Add questions after those of an exam, to its last section if it has sections."""
+    """Add questions after those of an exam, in the section of the last one."""
     if exam is None:
         return None
     exam_touch(exam=exam)
@@ -127,7 +128,7 @@ def _append(exam: Exam | None, content: FileContent) -> Outcome | None:
         image_keep(accepted=accepted)
     last = exam.questions.aggregate(last=Max("position"))["last"]
     first = 0 if last is None else last + 1
-    section = exam.sections.order_by("position").last()
+    section = section_at(exam, first)
     rows = [
         question_row(each, exam=exam, position=first + number, section=section) for number, each in enumerate(questions)
     ]

@@ -32,8 +32,8 @@ class ImportOptions(Schema):
     level: str | None = Field(None, description="The level of a new exam; documents have their own")
     mode: Mode = Field(
         Mode.APPEND,
-        description="For an existing draft: whether its questions stay; those of the file come after them, in the last"
-        " section. An exam document always replaces all of it",
+        description="For an existing draft: whether its questions stay; those of the file come after them, in the"
+        " section of the last one. An exam document always replaces all of it",
     )
     dry_run: bool = Field(False, description="Check the file, list all faults, and store nothing")
 
