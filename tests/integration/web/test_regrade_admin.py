@@ -10,6 +10,7 @@ from django.urls import reverse
 from exam_web.degrees.services import DegreeRow, chunk_record
 from exam_web.sittings import services
 from exam_web.sittings.models import Revision, Sitting
+from exam_web.sittings.selectors import is_due_for_publication
 from exam_web.users.models import User
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -178,8 +179,10 @@ def test_others_neither_regrade_nor_compare(client, people, graded: Sitting) -> 
     assert (Revision.objects.count(), Sitting.objects.get().published_revision) == (2, 1)
 
 
-def test_a_sitting_that_publishes_automatically_says_so(noor, graded: Sitting) -> None:
-    """In a sitting with automatic publishing, the form warns that students see the new degrees at once."""
-    assert "publishes automatically" not in text_of(noor.get(form_of(graded)))
+def test_a_regrade_waits_to_be_compared(noor, graded: Sitting) -> None:
+    """Also in a sitting with automatic publishing, students see a regrade once its Doctor has published it."""
     Sitting.objects.update(publish=Sitting.Publish.AUTOMATIC)
-    assert "publishes automatically" in text_of(noor.get(form_of(graded)))
+    assert "once you have compared and published it" in text_of(noor.get(form_of(graded)))
+    second = grade(services.revision_regrade(sitting=graded.id, note=NOTE, adjustments=STORED), {"sara": "10"})
+    assert not is_due_for_publication(second)
+    assert is_due_for_publication(grade(services.revision_open_next(sitting=graded.id), {"sara": "10"}))

@@ -190,7 +190,8 @@ def test_revisions_are_for_the_author_alone(graded, revisions, people, log_in) -
     """A student may neither regrade nor see why; another Doctor does not learn of the sitting."""
     log_in(people.doctor).send("POST", revisions, regrade(LEFT_OUT))
     grade(Revision.objects.get(number=2), TOTALS)
-    requests = [("POST", revisions), *(("GET", revisions + path) for path in ("", "/2", "/2/changes"))]
+    requests = [("POST", revisions), ("POST", f"{revisions}/2/publish")]
+    requests += [("GET", revisions + path) for path in ("", "/2", "/2/changes")]
     for user, status in ((people.student, 403), (people.other_doctor, 404)):
         api = log_in(user)
         answers = [api.send(method, path, regrade(LEFT_OUT)) for method, path in requests]
@@ -200,7 +201,22 @@ def test_revisions_are_for_the_author_alone(graded, revisions, people, log_in) -
     doctor = log_in(people.doctor)
     assert doctor.get(f"{revisions}/9").status_code == 404
     assert doctor.get("/api/sittings/none/revisions").status_code == 404
-    assert Revision.objects.count() == 2
+    assert (Revision.objects.count(), Sitting.objects.get().published_revision) == (2, 1)
+
+
+def test_a_regrade_is_published_by_hand(graded, revisions, people, log_in) -> None:
+    """I publish a graded revision once I have compared it, twice if I click twice; an earlier one no more."""
+    doctor = log_in(people.doctor)
+    doctor.send("POST", revisions, regrade(LEFT_OUT))
+    assert doctor.send("POST", f"{revisions}/2/publish", {}).status_code == 409
+    grade(Revision.objects.get(number=2), TOTALS)
+    assert not doctor.get(f"{revisions}/2").json()["published"]
+    for _ in range(2):
+        answer = doctor.send("POST", f"{revisions}/2/publish", {})
+        assert (answer.status_code, answer.json()["published"]) == (200, True)
+    assert doctor.send("POST", f"{revisions}/1/publish", {}).status_code == 409
+    assert doctor.send("POST", f"{revisions}/3/publish", {}).status_code == 404
+    assert Sitting.objects.get().published_revision == 2
 
 
 def test_the_changes_before_they_are_published(graded, revisions, people, log_in) -> None:

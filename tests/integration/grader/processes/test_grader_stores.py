@@ -99,6 +99,10 @@ def test_a_revision_is_due_for_publication_while_no_later_one_is_published(seede
         Sitting.objects.update(publish=publish, published_revision=published)
         assert is_due_for_publication(seeded.revision()) is due
         assert list(revisions_unfinished()) == [(seeded.sitting, 1)] * due
+    Sitting.objects.update(publish="automatic", published_revision=0)
+    Revision.objects.update(note="Question 3 was not part of the course.")
+    assert not is_due_for_publication(seeded.revision()), "a regrade is compared and published by hand"
+    assert list(revisions_unfinished()) == []
 
 
 def test_the_periodic_task_skips_open_sittings(seeded_open, make_grader) -> None:

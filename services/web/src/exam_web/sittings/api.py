@@ -52,8 +52,8 @@ def revision_create(request: HttpRequest, name: str, body: RevisionNew) -> Statu
     """Regrade a sitting of your exam by its present key, with adjustments.
 
     The last revision must be graded (409 `state-conflict`). 422 `invalid` lists every fault of the adjustments, and
-    nothing is stored then. The graders grade the revision soon; students see it once it is published, which a sitting
-    with automatic publishing does at once.
+    nothing is stored then. The graders grade the revision soon; students see it once it is published by hand, also if
+    the sitting published its first degrees automatically.
     """
     sitting = sitting_to_grade(person_of(request).user, name, "sittings.change_sitting")
     revision = services.revision_regrade(sitting=sitting.id, note=body.note, adjustments=body.adjustments)
@@ -84,3 +84,14 @@ def _listed(sitting: Sitting) -> SittingListed:
         duration_seconds=sitting.duration.total_seconds(),
         state=sitting.state,
     )
+
+
+@router.post("/sittings/{name}/revisions/{number}/publish", response=RevisionShown)
+def revision_publish(request: HttpRequest, name: str, number: int) -> RevisionShown:
+    """Publish a graded revision of a sitting of your exam: students see its degrees instead of earlier ones.
+
+    Idempotent. 409 `state-conflict` before it is graded, 409 `conflict` when a later one is published.
+    """
+    sitting = sitting_to_grade(person_of(request).user, name, "sittings.change_sitting")
+    published = services.revision_publish(revision=revision_numbered(sitting, number))
+    return RevisionShown.of(revision_numbered(published, number))

@@ -77,15 +77,13 @@ def regrade_page(request: HttpRequest, sitting: Sitting | None, opts: Any) -> Ht
         except Problem as problem:
             form.add_problem(problem)
         else:
-            automatic = sitting.publish == Sitting.Publish.AUTOMATIC
-            then = "it is published when graded" if automatic else "then compare and publish it here"
-            messages.success(request, f"{sitting.name}: revision {revision.number} is being graded; {then}")
+            text = f"{sitting.name}: revision {revision.number} is being graded; then compare and publish it here"
+            messages.success(request, text)
             return HttpResponseRedirect(address)
     paper, key = CorePaper(bytes(sitting.paper.body)), Key(bytes(key_latest(sitting).body))
     context = admin.site.each_context(request) | {
         "title": f"Regrade {sitting.name}",
         "sitting": sitting,
-        "automatic": sitting.publish == Sitting.Publish.AUTOMATIC,
         "address": address,
         "form": form,
         "questions": numbered_questions(paper, key),

@@ -26,8 +26,10 @@ DUE_FOR_PUBLICATION = Q(
     state=Revision.State.GRADED,
     sitting__publish=Sitting.Publish.AUTOMATIC,
     number__gt=F("sitting__published_revision"),
+    note="",
 )
-"""Filters revisions that are to be published automatically and are not yet."""
+"""Filters revisions that are to be published automatically and are not yet: not those that a person opened with a note,
+who compares the degrees first."""
 
 
 def sitting_named(name: str) -> Sitting:

@@ -49,7 +49,8 @@ def revision_open(*, sitting: UUID, number: int) -> Revision:
 def revision_regrade(*, sitting: UUID, note: str, adjustments: Sequence[object] = ()) -> Revision:
     """Open the revision after the last one with adjustments, which are all that it changes of the exam's present key.
 
-    They replace those of the revision before. Of two concurrent calls, one opens it.
+    They replace those of the revision before. Of two concurrent calls, one opens it. It is published by hand, whatever
+    the sitting does by itself.
 
     Args:
         sitting: its id.
