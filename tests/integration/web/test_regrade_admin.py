@@ -85,6 +85,7 @@ def test_a_doctor_regrades_with_a_form(noor, graded: Sitting) -> None:
     page = text_of(noor.get(form_of(graded)))
     assert "- {" in page
     assert "choice 0: " in page
+    assert "entry 0: [1.4092..1.4192] (1)" in page
     assert form_of(graded) in text_of(noor.get(reverse("admin:sittings_sitting_change", args=[graded.pk])))
     posted = noor.post(form_of(graded), {"note": NOTE, "adjustments": WRITTEN}, follow=True)
     assert "revision 2 is being graded" in text_of(posted)

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 
+from exam_core.numbers import decimal_text
 from exam_core.paper import Key, Paper
 from exam_core.questions.intervals import Interval
 from exam_core.questions.matching import MatchingHalf
@@ -58,7 +61,13 @@ def _lists(half: StudentHalf, key: KeyHalf) -> Iterator[tuple[str, tuple[str, ..
 
 def _interval(interval: Interval) -> str:
     if interval.low == interval.high and interval.low is not None:
-        return str(interval.low)
+        return _number(interval.low)
     left, right = "(" if interval.low_open else "[", ")" if interval.high_open else "]"
-    low, high = ("" if end is None else str(end) for end in (interval.low, interval.high))
+    low, high = ("" if end is None else _number(end) for end in (interval.low, interval.high))
     return f"{left}{low}..{high}{right}"
+
+
+def _number(number: Fraction) -> str:
+    """Write a number as a decimal if it has a finite form, else as a fraction."""
+    decimal = Decimal(number.numerator) / Decimal(number.denominator)
+    return decimal_text(decimal) if Fraction(decimal) == number else str(number)

@@ -34,14 +34,14 @@ class RegradeForm(forms.Form):
 
     note = forms.CharField(
         max_length=MAX_NOTE,
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
         label="What changed and why",
         help_text="Names the revision for those who regrade; students do not see it",
     )
     adjustments = forms.CharField(
         required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": _ROWS, "cols": 120}),
+        widget=forms.Textarea(attrs={"rows": _ROWS, "class": "vLargeTextField"}),
         help_text="A list in YAML or JSON: all that the revision changes of the exam's present key and of the policy,"
         " also what the revision before changed. Each has a change, a reason, and the number of a question as below,"
         f" from 0. For example:\n{write_entries(cast('list[Json]', EXAMPLES))}All changes and their members are in"
