@@ -165,6 +165,7 @@ def changed(old: str, new: str, *, times: int = 1) -> str:
         # Texts and names
         (changed("Answer all.", '"\\0"'), 4, "instructions has the character U+0000"),
         (changed("Answer all.", '"\\ud800"'), 4, "instructions has the character U+D800"),
+        (changed("Answer all.", '"\\ud83d\\ude00"'), 4, "by itself: write the character itself, or all of it like"),
         (changed("Answer all.", '"\\e[31m"'), 4, "instructions has the character U+001B"),
         (changed("Answer all.", "x" * 10_001), 4, "instructions is longer than 10000"),
         (changed("Answer all.", ""), 4, "instructions must not be empty"),

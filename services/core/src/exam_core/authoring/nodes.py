@@ -109,7 +109,9 @@ class NodeReader:
         if len(text) > most:
             self.fault(node, f"{name} is longer than {most} characters")
         if control := next((c for c in text if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t"), None):
-            self.fault(node, f"{name} has the character U+{ord(control):04X}, which cannot be displayed")
+            half = unicodedata.category(control) == "Cs"
+            advice = " by itself: write the character itself, or all of it like \\U0001F600" if half else ""
+            self.fault(node, f"{name} has the character U+{ord(control):04X}, which cannot be displayed{advice}")
         return text
 
     def slug(self, node: yaml.Node | None, name: str) -> str:

@@ -1,5 +1,6 @@
 """What is not carried over between files of questions and exam documents, beside what a format itself cannot state."""
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -8,12 +9,17 @@ from exam_core.authored import AuthoredExam
 from exam_papers.formats.archives import MAGIC
 from exam_papers.formats.model import FileQuestion, Loss, LossCode
 
-_EXAM: Final = re.compile(rb"^(?:\xef\xbb\xbf)?exam[ \t]*:", re.MULTILINE)
+_EXAM: Final = re.compile(r"^\ufeff?exam[ \t]*:|\A\ufeff?\s*\{[^{}]*\"exam\"\s*:", re.MULTILINE)
+"""The member `exam`, in YAML or in JSON, which is YAML too."""
 
 
 def is_exam_document(data: bytes) -> bool:
     """Return whether a file is an exam document, by what it contains."""
-    return not data.startswith(MAGIC) and _EXAM.search(data) is not None
+    if data.startswith(MAGIC):
+        return False
+    # A document in UTF-16 is one too, and is refused as such when it is read.
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    return _EXAM.search(data.decode(encoding, errors="replace")) is not None
 
 
 def unstated(exam: AuthoredExam) -> Iterator[Loss]:
