@@ -63,10 +63,11 @@ def reads(student: Client, sitting: Sitting) -> Iterator[tuple[str, Any]]:
         "sha256": image,
         "choice": "right-ident",
         "name": sitting.name,
+        "number": 1,
     }
     for path, operations in public_api.get_openapi_schema()["paths"].items():
         if "get" in operations:
-            yield path, student.get(path.format(**names))
+            yield path, student.get(path.format(**names), {"format": "yaml"} if "/export" in path else {})
     yield "degrees of the sitting", student.get("/api/degrees", {"sitting": sitting.name})
 
 
