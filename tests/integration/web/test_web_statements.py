@@ -20,15 +20,18 @@ from exam_core.fold import SealedBucket, root_digest, seal_bucket
 from exam_core.inclusion import InclusionProof
 from exam_core.instants import to_micros
 from exam_core.keys import PublicKeySet
+from exam_core.problems import Problem
 from exam_core.receipts import Receipt
 from exam_core.statements import BadStatementError, DegreesStatement, SealStatement, read
 from exam_core.verification import Outcome, verify_degree, verify_receipt
 from exam_harness.environments.processes.servers.cassandra import Cassandra
 from exam_web.degrees.models import Degree
+from exam_web.degrees.review import review_of
 from exam_web.degrees.services import DegreeRow, chunk_record
 from exam_web.sittings import seals, services
 from exam_web.sittings.models import LedgerEntry, Sitting
 from exam_web.sittings.models import SealedBucket as SealedBucketRow
+from exam_web.users.models import Student, User
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -213,6 +216,14 @@ def test_a_student_reviews_the_own_attempt(graded: Sitting, people, log_in, prov
     provision("make-up")
     body = student.get(path).json()
     assert (body["total"], [body[name] for name in ("points", "paper", "answers", "key")]) == ("7.50", [None] * 4)
+
+
+def test_a_degree_without_an_attempt_in_the_seal_is_not_reviewed(graded: Sitting, people) -> None:
+    """If the seal has no attempt to a degree, the review says so, and does not fail."""
+    stranger = Student.objects.create(username="stranger", kind=User.Kind.STUDENT, level=people.year_1, password="!")
+    Degree.objects.filter(student_id=people.student.pk).update(student_id=stranger.pk)
+    with pytest.raises(Problem, match=r"the seal of .* has no attempt of yours"):
+        review_of(graded, stranger.pk)
 
 
 def test_a_degree_is_verified_with_what_is_published(graded: Sitting, people, log_in) -> None:

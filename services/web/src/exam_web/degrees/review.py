@@ -26,8 +26,8 @@ def review_of(sitting: Sitting, student: int) -> ReviewShown:
     part: others may yet be granted a make-up.
 
     Raises:
-        Problem: NOT_FOUND before degrees are published or when the student has none, REVIEW_WITHHELD if the policy
-            shows nothing, UNAVAILABLE as `sealed_members`.
+        Problem: NOT_FOUND before degrees are published or when the student has none in them or in the seal,
+            REVIEW_WITHHELD if the policy shows nothing, UNAVAILABLE as `sealed_members`.
     """
     revision = published_revision(sitting)
     degree = Degree.objects.select_related("revision").filter(revision=revision, student_id=student).first()
@@ -63,9 +63,16 @@ def review_of(sitting: Sitting, student: int) -> ReviewShown:
 
 
 def _sealed(sitting: Sitting, student: int) -> SealedAttempt:
-    """Return a student's attempt as the seal has it."""
+    """Return a student's attempt as the seal has it.
+
+    Raises:
+        Problem: NOT_FOUND when the seal has none, UNAVAILABLE as `sealed_members`.
+    """
     members = sealed_members(sitting, bucket_of(student, sitting.buckets))
-    return SealedAttempt.from_json(next(member.content for member in members if member.student == student))
+    own = next((member.content for member in members if member.student == student), None)
+    if own is None:
+        raise Problem(ProblemKind.NOT_FOUND, f"the seal of {sitting.name} has no attempt of yours")
+    return SealedAttempt.from_json(own)
 
 
 def _shown(paper: CorePaper, question: int, answer: AnswerValue) -> dict[str, Json]:
